@@ -1,0 +1,13 @@
+"""Floor 5: what looks in on training, and may change its course."""
+
+from autonet.callbacks.base import Callback as Callback
+from autonet.callbacks.base import CallbackList as CallbackList
+from autonet.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
+from autonet.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+from autonet.callbacks.monitor import MonitorCallback as MonitorCallback
+from autonet.callbacks.reports import CSVLogger as CSVLogger
+from autonet.callbacks.reports import History as History
+from autonet.callbacks.reports import LambdaCallback as LambdaCallback
+from autonet.callbacks.reports import ProgbarLogger as ProgbarLogger
+from autonet.callbacks.stopping import EarlyStopping as EarlyStopping
+from autonet.callbacks.stopping import TerminateOnNaN as TerminateOnNaN

@@ -1,0 +1,269 @@
+"""Callback: what may look in on training; CallbackList: who looks, and when."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from autonet.core.trees import flatten
+from autonet.errors import ArgumentError
+from autonet.utils import progress
+
+
+class Callback:
+    """Base of callbacks: the training loop calls these hooks, a subclass overrides those that it needs.
+
+    State starts in `on_train_begin`, so that one callback serves several `fit`s. To end training, set
+    `self.model.stop_training = True`. Logs are dictionaries of numbers; what is added to them in `on_epoch_end` goes
+    into the History.
+
+    Attributes:
+        model: the model in training.
+        params: {"epochs": ..., "steps": ..., "verbose": ...}; steps per epoch, None if unknown.
+        due: number of the first batch, counted within the epoch, whose end the callback must see. At 0 it sees all. One
+            that looks only now and then raises it, and the loop may run the steps before it in a row.
+    """
+
+    model: Any = None
+    params: dict[str, Any] | None = None
+    due: int = 0
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called before training with what `params` shall be."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Called before training with the model."""
+        self.model = model
+
+    def say(self, message: str) -> None:
+        """Print a line, above the progress bar if there is one.
+
+        Silent if this callback's own `verbose` is 0; without one, if `fit` was called with verbose=0.
+        """
+        verbose = getattr(self, "verbose", None)
+        if verbose is None:
+            verbose = (self.params or {}).get("verbose", 1)
+        if verbose:
+            progress.write(message)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Called before each epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Called after each epoch, validation included; logs hold the loss, the metrics, and theirs for validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Called before each batch of training; by default `on_batch_begin`."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Called after each batch of training, with the means of the epoch so far; by default `on_batch_end`."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Shorter name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Shorter name of `on_train_batch_end`."""
+
+    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Called before each batch of evaluation, that inside `fit` included."""
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Called after each batch of evaluation, that inside `fit` included."""
+
+    def on_predict_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Called before each batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Called after each batch of prediction; logs hold its "outputs"."""
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Called once at the start of `fit`."""
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Called once at the end of `fit`, with the last epoch's logs; also after Ctrl-C."""
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """Called at the start of evaluation."""
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        """Called at the end of evaluation, with its results."""
+
+    def on_predict_begin(self, logs: dict | None = None) -> None:
+        """Called at the start of prediction."""
+
+    def on_predict_end(self, logs: dict | None = None) -> None:
+        """Called at the end of prediction."""
+
+
+class CallbackList:
+    """Several callbacks, called as one, in their order.
+
+    The loop need not report a batch before `due`: nobody looks. Logs of batches may be a function that computes them,
+    which is called only if somebody does look.
+
+    Args:
+        callbacks: callbacks, or nested lists of them.
+        add_history: append a `History` unless there is one.
+        add_progbar: append a `ProgbarLogger` unless there is one.
+        model: passed to `set_model` of each.
+        **params: passed to `set_params` of each, if any are given.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ):
+        self.callbacks: list[Callback] = []
+        self.params: dict[str, Any] | None = None
+        self.model: Any = None
+        self.due = 0
+        for callback in flatten(callbacks) if callbacks is not None else ():
+            self.append(callback)
+        self._add_defaults(add_history, add_progbar)
+        if model is not None:
+            self.set_model(model)
+        if params:
+            self.set_params(params)
+        self._look()
+
+    def _add_defaults(self, add_history: bool, add_progbar: bool) -> None:
+        from autonet.callbacks.reports import History, ProgbarLogger
+
+        if add_history and not any(isinstance(c, History) for c in self.callbacks):
+            self.append(History())
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.append(ProgbarLogger())
+        self._history_class = History
+
+    def append(self, callback: Callback) -> None:
+        """Add a callback at the end."""
+        if not isinstance(callback, Callback):
+            advice = "Pass an instance, with ()" if isinstance(callback, type) else "Derive it from callbacks.Callback"
+            raise ArgumentError(f"callbacks expects Callback objects; received {callback!r}. {advice}.")
+        self.callbacks.append(callback)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Pass `params` on to each callback."""
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Pass the model on to each callback; its `history` becomes the History among them."""
+        self.model = model
+        for callback in self.callbacks:
+            if isinstance(callback, self._history_class):
+                model.history = callback
+            callback.set_model(model)
+
+    # Batches. Most callbacks do not override these hooks, so only those that do are asked.
+
+    def _look(self, mode: str = "train") -> None:
+        """Find out who looks at the batches of `mode`."""
+        self._begin = self._overriders(mode, "begin")
+        self._end = self._overriders(mode, "end")
+        self._wait()
+
+    def _overriders(self, mode: str, moment: str) -> list[tuple[Callback, Callable]]:
+        hooks = [f"on_{mode}_batch_{moment}"] + [f"on_batch_{moment}"] * (mode == "train")
+        return [
+            (callback, getattr(callback, hooks[0]))
+            for callback in self.callbacks
+            if any(getattr(getattr(callback, h), "__func__", None) is not getattr(Callback, h) for h in hooks)
+        ]
+
+    def _wait(self) -> None:
+        """Set `due` to the first batch whose end somebody wants to see."""
+        self.due = 0 if self._begin else min([c.due for c, _ in self._end], default=sys.maxsize)
+
+    def _batch_end(self, batch: int, logs: Any) -> None:
+        if batch < self.due:
+            return
+        if callable(logs):
+            logs = logs()
+        logs = {} if logs is None else logs
+        for callback, hook in self._end:
+            if batch >= callback.due:
+                hook(batch, logs)
+        self._wait()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Before a batch of training."""
+        for _, hook in self._begin:
+            hook(batch, logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+        """After a batch of training."""
+        self._batch_end(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Before a batch of evaluation."""
+        for _, hook in self._begin:
+            hook(batch, logs or {})
+
+    def on_test_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+        """After a batch of evaluation."""
+        self._batch_end(batch, logs)
+
+    def on_predict_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Before a batch of prediction."""
+        for _, hook in self._begin:
+            hook(batch, logs or {})
+
+    def on_predict_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+        """After a batch of prediction."""
+        self._batch_end(batch, logs)
+
+    on_batch_begin = on_train_batch_begin
+    on_batch_end = on_train_batch_end
+
+    # Epochs, and the whole
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Before an epoch."""
+        self._call("on_epoch_begin", epoch, {} if logs is None else logs)
+        self._look("train")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """After an epoch. All callbacks share `logs`, so what one adds the later ones see."""
+        self._call("on_epoch_end", epoch, {} if logs is None else logs)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """At the start of `fit`."""
+        self._call("on_train_begin", {} if logs is None else logs)
+        self._look("train")
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """At the end of `fit`."""
+        self._call("on_train_end", {} if logs is None else logs)
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        """At the start of evaluation."""
+        self._call("on_test_begin", {} if logs is None else logs)
+        self._look("test")
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        """At the end of evaluation."""
+        self._call("on_test_end", {} if logs is None else logs)
+        self._look("train")
+
+    def on_predict_begin(self, logs: dict | None = None) -> None:
+        """At the start of prediction."""
+        self._call("on_predict_begin", {} if logs is None else logs)
+        self._look("predict")
+
+    def on_predict_end(self, logs: dict | None = None) -> None:
+        """At the end of prediction."""
+        self._call("on_predict_end", {} if logs is None else logs)
+
+    def _call(self, hook: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)

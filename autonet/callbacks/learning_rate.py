@@ -1,0 +1,144 @@
+"""Callbacks that change the learning rate."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.callbacks.base import Callback
+from autonet.callbacks.monitor import MonitorCallback
+from autonet.errors import ArgumentError
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate at the start of each epoch.
+
+    The rate appears in the logs as "learning_rate".
+
+    Args:
+        schedule: function (epoch, rate) -> rate or (epoch) -> rate, epochs counted from 0.
+        verbose: 1 to print each rate.
+    """
+
+    def __init__(self, schedule: Callable, verbose: int = 0):
+        if not callable(schedule):
+            raise ArgumentError(f"LearningRateScheduler expects a function of the epoch; received {schedule!r}.")
+        self.schedule = schedule
+        self.verbose = verbose
+        self._takes_rate = _takes_two(schedule)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        optimizer = _optimizer(self)
+        rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
+        optimizer.learning_rate = rate = _number(rate)
+        self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Lower the learning rate when a value has stopped improving.
+
+    The rate appears in the logs as "learning_rate".
+
+    Args:
+        monitor: name of the value in the logs.
+        factor: new rate = old rate times this, below 1.
+        patience: number of epochs in a row without improvement after which the rate is lowered.
+        verbose: 1 to print a line then.
+        mode: "min" if smaller is better, "max" if larger is, "auto" to ask the metric.
+        min_delta: a change must exceed this to be an improvement.
+        cooldown: number of epochs after a reduction in which no patience is lost.
+        min_lr: the rate does not fall below this.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 0.0001,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ):
+        super().__init__(monitor, mode, min_delta, verbose)
+        if not 0 < factor < 1:
+            raise ArgumentError(f"ReduceLROnPlateau expects a factor above 0 and below 1; received {factor!r}.")
+        self.factor = factor
+        self.patience = patience
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = 0
+        self.cooldown_counter = 0
+        self.best: float | None = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        optimizer = _optimizer(self)
+        rate = float(optimizer.learning_rate)
+        if logs is not None:
+            logs["learning_rate"] = rate
+        value = self.current(logs)
+        if value is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improves(value, self.best):
+            self.best = value
+            self.wait = 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience and rate > np.float32(self.min_lr):
+                rate = max(rate * self.factor, self.min_lr)
+                optimizer.learning_rate = rate
+                self.say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
+                self.cooldown_counter = self.cooldown
+                self.wait = 0
+
+    def in_cooldown(self) -> bool:
+        """Whether the rate was lowered less than `cooldown` epochs ago."""
+        return self.cooldown_counter > 0
+
+
+def _optimizer(callback: Callback) -> Any:
+    optimizer = getattr(callback.model, "optimizer", None)
+    if not hasattr(optimizer, "learning_rate"):
+        raise ArgumentError(
+            f"{type(callback).__name__} needs an optimizer with a learning_rate; the model has {optimizer!r}."
+        )
+    return optimizer
+
+
+def _number(rate: Any) -> float:
+    if not isinstance(rate, (bool, str)):
+        try:
+            value = float(rate)
+        except (TypeError, ValueError):
+            value = math.nan
+        if math.isfinite(value):
+            return value
+    raise ArgumentError(f"The schedule of a LearningRateScheduler must return a number; it returned {rate!r}.")
+
+
+def _takes_two(function: Callable) -> bool:
+    """Whether `function` can be called with two arguments; those that do not say cannot."""
+    try:
+        inspect.signature(function).bind(0, 0.0)
+    except (TypeError, ValueError):
+        return False
+    return True

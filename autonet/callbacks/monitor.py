@@ -1,0 +1,105 @@
+"""MonitorCallback: base of those that watch one number and know which way is better."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+
+from autonet.callbacks.base import Callback
+from autonet.core.trees import flatten
+from autonet.errors import ArgumentError
+from autonet.serialization import snake_case
+
+# Ends of the names of metrics, or of their classes, that shall become small, and of those that shall become large.
+FALLING = (
+    *("loss", "error", "crossentropy", "divergence", "hinge", "poisson", "perplexity"),
+    *("mse", "rmse", "mae", "mape", "msle"),
+)
+RISING = (
+    *("accuracy", "acc", "auc", "precision", "recall", "specificity", "sensitivity"),
+    *("f1_score", "fbeta_score", "f_beta_score", "r2_score", "iou", "io_u", "similarity", "correlation"),
+)
+
+
+class MonitorCallback(Callback):
+    """Watches a value in the logs of each epoch.
+
+    Args:
+        monitor: its name, such as "val_loss".
+        mode: "min" if smaller is better, "max" if larger is, "auto" to ask the metric of that name.
+        min_delta: a change must exceed this to be an improvement.
+        verbose: 1 to print a line when something is done.
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0, verbose: int = 0):
+        if mode not in ("auto", "min", "max"):
+            raise ArgumentError(f"{type(self).__name__} expects mode 'auto', 'min' or 'max'; received {mode!r}.")
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = abs(min_delta)
+        self.verbose = verbose
+        self.rises: bool | None = None  # whether larger is better; None until training begins
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.rises = None if self.mode == "auto" else self.mode == "max"
+
+    def current(self, logs: dict | None) -> float | None:
+        """The monitored value in `logs`; None, and a warning, if it is not there."""
+        logs = logs or {}
+        if self.monitor not in logs:
+            warnings.warn(
+                f"{type(self).__name__} watches {self.monitor!r}, which the logs of this epoch do not hold. "
+                f"They hold: {', '.join(logs)}.",
+                stacklevel=3,
+            )
+            return None
+        return float(logs[self.monitor])
+
+    def improves(self, value: float, reference: float | None) -> bool:
+        """Whether `value` is better than `reference` by more than `min_delta`; anything is better than None."""
+        if self.rises is None:
+            self.rises = self._direction()
+        if reference is None:
+            return True
+        return value - self.min_delta > reference if self.rises else value + self.min_delta < reference
+
+    def _direction(self) -> bool:
+        name = self.monitor.removeprefix("val_")
+        if name == "loss":
+            return False
+        names = [name]
+        for metric in _metrics(self.model):
+            if getattr(metric, "name", None) == name:
+                direction = getattr(metric, "_direction", None)
+                if direction in ("up", "down"):
+                    return direction == "up"
+                names.insert(0, snake_case(type(metric).__name__))  # the user may have named it anything
+        for name in names:
+            name = re.sub(r"_\d+$", "", name)  # precision_1, the second of its kind
+            if name.endswith(FALLING):
+                return False
+            if name.endswith(RISING):
+                return True
+        raise ArgumentError(
+            f"{type(self).__name__} cannot tell whether {self.monitor!r} shall rise or fall. "
+            "Pass mode='max' or mode='min'."
+        )
+
+
+def _metrics(model: Any) -> list[Any]:
+    """The model's metrics, those inside containers of metrics included."""
+    found = []
+    for metric in flatten(list(getattr(model, "metrics", None) or ())):
+        found.append(metric)
+        inner = getattr(metric, "metrics", None)
+        if isinstance(inner, (list, tuple)):
+            found.extend(flatten(inner))
+    return found
+
+
+def is_finite(value: Any) -> bool:
+    """Whether every number in `value` is neither NaN nor infinite."""
+    return bool(np.all(np.isfinite(np.asarray(value))))

@@ -1,0 +1,234 @@
+"""Callbacks that tell what happens: in memory, on the screen, in a file, or to functions."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autonet.callbacks.base import Callback
+from autonet.errors import DataError, unknown
+from autonet.utils.progress import Progbar
+
+
+class History(Callback):
+    """What the logs held at the end of each epoch. `fit` makes one by itself and returns it.
+
+    Attributes:
+        epoch: the epochs' numbers, from 0.
+        history: name to its value in each of them.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list] = {}
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ProgbarLogger(Callback):
+    """Progress on the screen. `fit`, `evaluate` and `predict` make one by themselves unless verbose is 0.
+
+    It looks at a batch only when a drawing is due, at most ten times a second.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Progbar | None = None
+        self._fitting = False
+        self._batches = 0
+
+    @property
+    def _verbose(self) -> int:
+        verbose = (self.params or {}).get("verbose", 1)
+        return 1 if verbose == "auto" else int(verbose)
+
+    def _open(self, title: str = "") -> None:
+        target = (self.params or {}).get("steps")
+        self._bar = Progbar(target, verbose=self._verbose, stateless_metrics=(), title=title)
+        self._batches = 0
+        self._wait()
+
+    def _wait(self) -> None:
+        """Until the bar has something new to draw, nobody need call."""
+        if self._bar is None or self._verbose == 0:
+            self.due = sys.maxsize
+        elif self._bar.target is None:
+            self.due = 0  # somebody has to count
+        else:
+            self.due = sys.maxsize if self._verbose == 2 else self._bar.due - 1
+
+    def _advance(self, batch: int, logs: dict | None) -> None:
+        if self._bar is not None:
+            self._batches = batch + 1
+            self._bar.update(batch + 1, logs, finalize=False)
+            self._wait()
+
+    def _close(self, logs: dict | None) -> None:
+        """Show the final figures."""
+        if self._bar is not None:
+            done = self._batches if self._bar.target is None else self._bar.target
+            self._bar.update(done, logs, finalize=True)
+            self._bar = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._fitting = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        epochs = (self.params or {}).get("epochs", 1)
+        self._open(f"Epoch {epoch + 1}/{epochs}" if epochs > 1 else "")
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._advance(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._close(logs)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._fitting = False
+        if self._bar is not None:  # interrupted
+            self._bar.close()
+            self._bar = None
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        if self._fitting:
+            self.due = sys.maxsize  # validation shows its results at the end of the epoch
+        else:
+            self._open()
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not self._fitting:
+            self._advance(batch, logs)
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        if not self._fitting:
+            self._close(logs)
+
+    def on_predict_begin(self, logs: dict | None = None) -> None:
+        self._open()
+
+    def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._advance(batch, None)  # logs hold the outputs
+
+    def on_predict_end(self, logs: dict | None = None) -> None:
+        self._close(None)
+
+
+class CSVLogger(Callback):
+    """A line for each epoch in a file of separated values.
+
+    The first line names the columns: the epoch, counted from 0, then what the first epoch's logs hold, and the same for
+    validation. A value that an epoch lacks is written as NA. The file is complete after every epoch.
+
+    Args:
+        filename: where to write; missing folders are made.
+        separator: what stands between values.
+        append: go on with the file, if there is one, and its columns; otherwise it is written anew.
+    """
+
+    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._columns: list[str] | None = None
+        self._left_out: set[str] = set()
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._columns = None
+        self._left_out = set()
+        path = Path(self.filename)
+        if self.append and path.exists() and path.stat().st_size:
+            with path.open(newline="", encoding="utf-8") as file:
+                text = file.read()
+            header = next(csv.reader(text.splitlines()[:1], delimiter=self.separator), [])
+            if not header or header[0] != "epoch":
+                raise DataError(
+                    f"CSVLogger cannot append to {self.filename!r}: its first line does not begin with the column "
+                    f"'epoch' and the separator {self.separator!r}. Use its separator, another file, or append=False."
+                )
+            self._columns = header[1:]
+            if not text.endswith("\n"):  # the last run ended within a line
+                with path.open("a", newline="", encoding="utf-8") as file:
+                    file.write(os.linesep)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs = logs or {}
+        rows: list[list] = []
+        if self._columns is None:
+            self._columns = sorted(logs)
+            if not any(name.startswith("val_") for name in logs):  # validation may come in a later epoch
+                self._columns += [f"val_{name}" for name in self._columns if name != "learning_rate"]
+            rows.append(["epoch", *self._columns])
+        rows.append([epoch, *(_plain(logs[name]) if name in logs else "NA" for name in self._columns)])
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator, lineterminator=os.linesep).writerows(rows)
+        new = set(logs) - set(self._columns) - self._left_out
+        if new:
+            self._left_out |= new
+            warnings.warn(
+                f"CSVLogger: {self.filename!r} has no column for {', '.join(sorted(new))}, which the logs hold.",
+                stacklevel=2,
+            )
+
+
+def _plain(value: Any) -> Any:
+    """A value as text that can be read back: numbers as they are, arrays as a list in brackets."""
+    if isinstance(value, str) or np.ndim(value) == 0:
+        return value if isinstance(value, (str, int, float)) else np.asarray(value).item()
+    return f"[{', '.join(str(v) for v in np.asarray(value).ravel().tolist())}]"
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class LambdaCallback(Callback):
+    """Functions called at the hooks of their names, with the hooks' arguments.
+
+    Args:
+        on_epoch_begin, on_epoch_end: functions of (epoch, logs).
+        on_train_begin, on_train_end: functions of (logs).
+        on_train_batch_begin, on_train_batch_end: functions of (batch, logs).
+        **kwargs: functions for any other hook of `Callback`.
+
+    >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs)).on_epoch_end(0, {"loss": 1.5})
+    0 {'loss': 1.5}
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable | None = None,
+        on_epoch_end: Callable | None = None,
+        on_train_begin: Callable | None = None,
+        on_train_end: Callable | None = None,
+        on_train_batch_begin: Callable | None = None,
+        on_train_batch_end: Callable | None = None,
+        **kwargs: Callable,
+    ):
+        named = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }
+        for name, function in {**named, **kwargs}.items():
+            if name not in HOOKS:
+                raise unknown("hook of LambdaCallback", name, HOOKS)
+            if function is not None:
+                setattr(self, name, function)

@@ -1,0 +1,102 @@
+"""Callbacks that end training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.callbacks.base import Callback
+from autonet.callbacks.monitor import MonitorCallback, is_finite
+
+
+class EarlyStopping(MonitorCallback):
+    """End training when a value has stopped improving.
+
+    Args:
+        monitor: name of the value in the logs.
+        min_delta: a change must exceed this to be an improvement.
+        patience: number of epochs in a row without improvement after which training ends.
+        verbose: 1 to print a line at the end.
+        mode: "min" if smaller is better, "max" if larger is, "auto" to ask the metric.
+        baseline: a value that must be beaten before patience starts anew.
+        restore_best_weights: put the weights of the best epoch back when training ends, for whatever reason.
+        start_from_epoch: number of first epochs that are not watched.
+
+    Attributes:
+        best, best_epoch: the best value, and its epoch counted from 0.
+        stopped_epoch: the epoch after which this callback ended training, 0 if it did not.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ):
+        super().__init__(monitor, mode, min_delta, verbose)
+        self.patience = patience
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.best_weights: list[Any] | None = None
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        self._reset()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        value = self.current(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:  # where nothing improves (NaN), the first is best
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.improves(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.improves(value, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self.stopped_epoch > 0:
+            self.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            self.say(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+
+
+class TerminateOnNaN(Callback):
+    """End training at the first batch after which the loss is NaN or infinite.
+
+    Args:
+        raise_error: raise a RuntimeError instead, so that no later callback saves the ruined weights.
+    """
+
+    def __init__(self, raise_error: bool = False):
+        self.raise_error = raise_error
+
+    def on_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is None or is_finite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(
+                f"NaN or Inf loss encountered at batch {batch}. Loss value: {loss}. Terminating training immediately."
+            )
+        self.say(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True

@@ -1,0 +1,60 @@
+"""What the main job leaves behind: a table, the numbers of each epoch, and their curves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from autonet.errors import DataError
+from autonet.utils.files import atomic_write
+
+
+def table(results: Mapping[str, Mapping[str, float]]) -> str:
+    """Loss and accuracy of each part, one line each.
+
+    >>> print(table({"test": {"loss": 0.25, "accuracy": 0.975}}))
+                    loss   accuracy
+    test          0.2500     97.5 %
+    """
+    lines = [f"{'':<12}{'loss':>8}{'accuracy':>11}"]
+    lines += [f"{name:<12}{r['loss']:>8.4f}{100 * r['accuracy']:>9.1f} %" for name, r in results.items()]
+    return "\n".join(lines)
+
+
+def save_history(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
+    """Write `history.csv`, one row for each epoch; returns the line that says so."""
+    path = folder / "history.csv"
+    try:
+        with atomic_write(path, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["epoch", *history])
+            writer.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values(), strict=True), 1))
+    except OSError as problem:
+        raise DataError(f"{path} cannot be written ({problem.strerror}).") from problem
+    return f"numbers: {path}"
+
+
+def save_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
+    """Draw `curves.png` if matplotlib is there; returns the line that says what was done."""
+    if find_spec("matplotlib") is None:
+        return "curves: not drawn, because matplotlib is not installed (pip install matplotlib)"
+    from matplotlib.figure import Figure
+
+    path = folder / "curves.png"
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        epochs = range(1, len(history[name]) + 1)
+        axes.plot(epochs, history[name], label="training")
+        axes.plot(epochs, history[f"val_{name}"], label="validation")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    try:
+        with atomic_write(path) as file:
+            figure.savefig(file, format="png", dpi=120)
+    except OSError as problem:
+        raise DataError(f"{path} cannot be written ({problem.strerror}).") from problem
+    return f"curves: {path}"

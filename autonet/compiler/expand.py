@@ -1,0 +1,52 @@
+"""A pass that puts a large primitive's composition in its place, where its parts fuse better than its own body runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autonet.compiler.capture import Recorder
+from autonet.compiler.program import CONSTANT, INPUT, Instruction, Program, Value
+from autonet.core.state import no_grad, state
+from autonet.core.tensor import wrap
+
+
+def expand(program: Program) -> Program:
+    """The program with every primitive that has a `composition` replaced by what that is made of."""
+    kept: list[Instruction] = []
+    changed: dict[Value, Value] = {}
+    for i in program.instructions:
+        if i.primitive.composition is None or any(v.dtype == np.float16 for v in i.operands):
+            kept.append(i)
+            continue
+        inner, results = _record(i)
+        names: dict[Value, Value] = dict(zip(inner.inputs, i.operands, strict=True))
+
+        def outer(v: Value, names: dict[Value, Value] = names) -> Value:
+            if v not in names:
+                kind = CONSTANT if v.kind == CONSTANT else v.kind
+                names[v] = program.value(kind, v.shape, v.dtype, v.source)
+            return names[v]
+
+        for part in inner.instructions:
+            operands = tuple([outer(v) for v in part.operands])
+            kept.append(Instruction(part.primitive, operands, part.settings, tuple([outer(r) for r in part.results])))
+        changed.update(zip(i.results, [outer(r) for r in results], strict=True))
+    return program.replaced(kept, changed)
+
+
+def _record(i: Instruction) -> tuple[Program, list[Value]]:
+    """The program of an instruction's composition, recorded on arrays of zeros, and its results."""
+    recorder = Recorder(strict=True)
+    tensors = []
+    for n, v in enumerate(i.operands):
+        array = np.zeros(v.shape, v.dtype)
+        recorder.program.inputs.append(recorder.known(array, INPUT, n))
+        tensors.append(wrap(array))
+    before, state.capture = state.capture, recorder
+    try:
+        with no_grad(), np.errstate(all="ignore"):
+            made = i.primitive.composition(*tensors, **i.settings)
+    finally:
+        state.capture = before
+    made = made if isinstance(made, tuple) else (made,)
+    return recorder.program, [recorder.values[id(t._value)] for t in made]

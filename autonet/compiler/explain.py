@@ -1,0 +1,115 @@
+"""A plan in words: what it computes, what was joined, where memory goes, and the generated code."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+from autonet.compiler.fuse import Loop
+from autonet.compiler.numpy_plan import BUFFER, DYNAMIC, VIEW
+from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
+
+
+class Explanation:
+    """What `f.explain()` returns: it prints as text, and shows as a table with folded code in a notebook."""
+
+    def __init__(self, title: str, captured: Program, plan: Any):
+        self.title = title
+        self.captured = captured
+        self.plan = plan
+        self.rows = [_row(i, plan) for i in plan.program.instructions]
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and value of what can be said of the plan as a whole."""
+        plan, program = self.plan, self.plan.program
+        views = sum(plan.layout.kinds.get(r) == VIEW for i in program.instructions for r in i.results)
+        loops = [i for i in program.instructions if isinstance(i, Loop)]
+        values = program.used()
+        return [
+            ("plan", plan.kind),
+            ("captured operations", str(len(self.captured.instructions))),
+            ("after the passes", str(sum(len(i.body) if isinstance(i, Loop) else 1 for i in program.instructions))),
+            ("loops", f"{len(loops)}, which join {sum(len(i.body) for i in loops)} operations"),
+            ("views, which cost nothing", str(views)),
+            (
+                "run by NumPy inside a native plan" if plan.kind == "native" else "run by NumPy",
+                str(self._stepped_out()),
+            ),
+            ("inputs", _bytes(sum(v.nbytes for v in program.inputs))),
+            ("variables", _bytes(sum(v.nbytes for v in values if v.kind == VARIABLE))),
+            ("constants", _bytes(sum(v.nbytes for v in values if v.kind == CONSTANT))),
+            ("arena for results", _bytes(plan.arena_bytes)),
+            ("bytes moved per run", _bytes(sum(r[3] for r in self.rows))),
+            ("floating-point operations per run", f"{sum(r[2] for r in self.rows):,}"),
+        ]
+
+    def _stepped_out(self) -> int:
+        lines = [line for line in self.plan.write.lines if not line.startswith(("an_part_", "if status"))]
+        return len(lines)
+
+    @property
+    def code(self) -> str:
+        """The generated source."""
+        return getattr(self.plan, "source_c", self.plan.source)
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _ in self.facts)
+        lines = [self.title, *[f"  {name.ljust(width)}  {value}" for name, value in self.facts], ""]
+        lines += ["  step  operation" + " " * 52 + "flops        bytes"]
+        for n, (what, kind, flops, moved) in enumerate(self.rows):
+            shown = what if len(what) <= 54 else what[:51] + "..."
+            lines.append(f"  {n:4}  {shown.ljust(54)} {flops:12,} {moved:12,}{'  ' + kind if kind else ''}")
+        return "\n".join([*lines, "", self.code])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        facts = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in self.facts)
+        rows = "".join(
+            f"<tr><td>{n}</td><td style='text-align:left'><code>{html.escape(what)}</code></td><td>{flops:,}</td>"
+            f"<td>{moved:,}</td><td>{kind}</td></tr>"
+            for n, (what, kind, flops, moved) in enumerate(self.rows)
+        )
+        return (
+            f"<b>{html.escape(self.title)}</b><table>{facts}</table><details><summary>Steps</summary><table><tr><th></th>"
+            f"<th>operation</th><th>flops</th><th>bytes</th><th></th></tr>{rows}</table></details>"
+            f"<details><summary>Generated code</summary><pre>{html.escape(self.code)}</pre></details>"
+        )
+
+
+def _row(i: Instruction, plan: Any) -> tuple[str, str, int, int]:
+    """What an instruction does, where its result lies, floating-point operations, bytes read and written."""
+    kinds = {plan.layout.kinds.get(r) for r in i.results}
+    if kinds == {VIEW}:
+        return f"{i.op} {_shapes(i)}", "view", 0, 0
+    moved = sum(v.nbytes for v in (*i.operands, *i.results) if v.kind != INPUT or v.shape)
+    if isinstance(i, Loop):
+        what = f"loop over {list(i.shape)}: {' '.join(b.op for b in i.body)}"
+        return what, "", math.prod(i.shape) * len(i.body), moved
+    kind = {BUFFER: "", DYNAMIC: "allocates"}[kinds.pop()]
+    return f"{i.op} {_shapes(i)}", kind, _flops(i), moved
+
+
+def _shapes(i: Instruction) -> str:
+    return f"{', '.join(str(list(v.shape)) for v in i.operands)} -> {', '.join(str(list(v.shape)) for v in i.results)}"
+
+
+def _flops(i: Instruction) -> int:
+    if i.op == "matmul":
+        return 2 * i.results[0].size * i.operands[0].shape[-1]
+    if i.op.startswith("convolve"):
+        a, b = i.operands
+        kernel = i.results[0] if i.op == "convolve_kernel" else b
+        out = i.results[0] if i.op == "convolve" else b if i.op == "convolve_kernel" else a
+        return 2 * out.size * kernel.size // kernel.shape[-1]
+    return max(v.size for v in (*i.operands, *i.results))
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if n < 1024:
+            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.2f} GB"

@@ -1,0 +1,154 @@
+"""C expressions for pointwise primitives: what one element of the result is, from one element of each operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.program import Instruction
+
+C_TYPES = {
+    "bool": "uint8_t",
+    "uint8": "uint8_t",
+    "uint16": "uint16_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "float32": "float",
+    "float64": "double",
+}
+
+# A template sees a, b, c: operands; T: the result's C type; F: the float suffix f32 or f64 of the result; s: settings.
+Template = str | Callable[[Instruction], str]
+
+
+def _suffix(dtype: np.dtype) -> str:
+    return "f32" if dtype == np.float32 else "f64"
+
+
+_ANY: dict[str, Template] = {
+    "equal": "(a == b)",
+    "not_equal": "(a != b)",
+    "less": "(a < b)",
+    "less_equal": "(a <= b)",
+    "greater": "(a > b)",
+    "greater_equal": "(a >= b)",
+    "logical_and": "((a != 0) & (b != 0))",
+    "logical_or": "((a != 0) | (b != 0))",
+    "logical_xor": "((a != 0) ^ (b != 0))",
+    "logical_not": "(a == 0)",
+}
+_NUMBERS: dict[str, Template] = {  # floats and integers, not booleans
+    "add": "(a + b)",
+    "subtract": "(a - b)",
+    "multiply": "(a * b)",
+    "negative": "(-a)",
+    "square": "(a * a)",
+}
+_INTEGERS: dict[str, Template] = {
+    "bitwise_and": "(a & b)",
+    "bitwise_or": "(a | b)",
+    "bitwise_xor": "(a ^ b)",
+}
+_FLOATS: dict[str, Template] = {
+    "divide": "(a / b)",
+    "reciprocal": "(1 / a)",
+    "absolute": "an_abs_F(a)",
+    "sign": "an_sign_F(a)",
+    "sqrt": "an_sqrt_F(a)",
+    "rsqrt": "(1 / an_sqrt_F(a))",
+    "exp": "an_exp_F(a)",
+    "expm1": "an_expm1_F(a)",
+    "log": "an_log_F(a)",
+    "log1p": "an_log1p_F(a)",
+    "tanh": "an_tanh_F(a)",
+    "sigmoid": "an_sigmoid_F(a)",
+    "softplus": "an_softplus_F(a)",
+    "erf": "an_erf_F(a)",
+    "power": "an_pow_F(a, b)",
+    "maximum": "an_max_F(a, b)",
+    "minimum": "an_min_F(a, b)",
+    "clip": "an_min_F(an_max_F(a, b), c)",
+    "step": "((T)(a > b) + (T)0.5 * (T)(a == b))",
+    "relu": "an_max_F(a, 0)",
+    "gate": "an_where_F(b > 0, a, 0)",
+    "floor": "an_floor_F(a)",
+    "ceil": "an_ceil_F(a)",
+    "trunc": "an_trunc_F(a)",
+    "sigmoid_crossentropy": "(an_max_F(b, 0) - b * a + an_log1p_F(an_exp_F(-an_abs_F(b))))",
+    "leaky_relu": lambda i: f"an_where_F(a >= 0, a, a * (T){i.settings['negative_slope']!r})",
+    "leak": lambda i: f"an_where_F(b >= 0, a, a * (T){i.settings['negative_slope']!r})",
+    "elu": lambda i: f"(an_expm1_F(an_min_F(a, 0)) * (T){i.settings['alpha']!r} + an_max_F(a, 0))",
+}
+_TESTS: dict[str, Template] = {  # of floats, giving booleans
+    "isnan": "(a != a)",
+    "isinf": "(an_abs_G(a) == (U)INFINITY)",
+    "isfinite": "(an_abs_G(a) < (U)INFINITY)",
+}
+
+
+def template(i: Instruction) -> str | None:
+    """The expression of one element of the instruction's result, None if there is none."""
+    op, operands, result = i.op, i.operands, i.results[0]
+    if any(v.dtype.name not in C_TYPES for v in (*operands, result)):
+        return None
+    found: Template | None = None
+    kinds = {v.dtype.kind for v in operands}
+    if op in _ANY:
+        found = _ANY[op]
+    elif op in _NUMBERS and "b" not in kinds:
+        found = _NUMBERS[op]
+    elif op in _INTEGERS and kinds <= set("bui"):
+        found = _INTEGERS[op]
+    elif op in _FLOATS and result.dtype.kind == "f" and kinds == {"f"}:
+        found = _FLOATS[op]
+    elif op in _TESTS and kinds == {"f"}:
+        found = _TESTS[op]
+    elif op == "cast":
+        found = "(a != 0)" if result.dtype.kind == "b" else "((T)a)"
+    elif op == "_select":
+        found = "an_where_F(a != 0, b, c)" if result.dtype.kind == "f" else "(a != 0 ? b : c)"
+    if callable(found):
+        found = found(i)
+    return found
+
+
+def is_pointwise(i: Instruction) -> bool:
+    """Whether the instruction computes each element of its result from one element of each operand."""
+    return len(i.results) == 1 and i.op in _KNOWN and template(i) is not None
+
+
+_KNOWN = {*_ANY, *_NUMBERS, *_INTEGERS, *_FLOATS, *_TESTS, "cast", "_select"}
+
+
+def expression(i: Instruction, names: list[str]) -> str:
+    """One element of the result, with the C variables `names` holding those of the operands."""
+    text = template(i)
+    assert text is not None
+    words: dict[str, Any] = dict(zip("abc", names))
+    words["T"] = C_TYPES[i.results[0].dtype.name]
+    words["F"] = _suffix(i.results[0].dtype)
+    words["U"] = C_TYPES[i.operands[0].dtype.name]
+    words["G"] = _suffix(i.operands[0].dtype)
+    return _fill(text, words)
+
+
+def _fill(text: str, words: dict[str, str]) -> str:
+    out = []
+    k = 0
+    while k < len(text):
+        c = text[k]
+        before = text[k - 1] if k else " "
+        after = text[k + 1] if k + 1 < len(text) else " "
+        alone = not (before.isalnum() or after.isalnum() or after == "_" or before == ".")
+        if c in words and alone and (before != "_" or c in "FG"):
+            out.append(words[c])
+        else:
+            out.append(c)
+        k += 1
+    return "".join(out)

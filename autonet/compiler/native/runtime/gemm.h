@@ -1,0 +1,225 @@
+/* Matrix products, for one number type (T, of BITS bits).
+ *
+ * c (m, n) (+)= op(a) (m, k) @ op(b) (k, n), row-major. A tile of c, up to AN_ROWS rows and two vectors of columns,
+ * stays in registers over a block of k; the vectors of b come from memory (or, where b is transposed, from a strip
+ * packed into the first cache), the numbers of a through a table of offsets, which costs nothing beside the
+ * multiplications and lets the same kernel walk rows, columns, or the windows of a convolution.
+ * The plan: Goto, van de Geijn, 2008, https://doi.org/10.1145/1356052.1356053
+ */
+#define AN_WORTH 500000 /* multiplications that pay for a second thread */
+#define PACK 96         /* rows of a for which a strip of b is copied, so that its lines stand side by side */
+#define DEEP 384        /* rows of a strip of b: it stays in the first or second cache */
+#define TALL 320        /* rows of a that stay in the second cache, DEEP numbers each */
+#define AN_GLUE_(a, b) a##b
+#define AN_GLUE(a, b) AN_GLUE_(a, b)
+#define F(name) AN_GLUE(name, BITS)
+#define LANES ((i64)(AN_BYTES / sizeof(T)))
+#define VECTOR F(an_vector_)
+#define KERNEL F(an_kernel_)
+
+typedef T VECTOR __attribute__((vector_size(AN_BYTES), aligned(sizeof(T)), may_alias));
+typedef void (*KERNEL)(i64 k, const T *a, i64 row, const i64 *at, const T *b, i64 ldb, T *c, i64 ldc, int add);
+
+/* clang would load all rows before it adds the first, and spill the sums for it. */
+#ifndef AN_IN_ORDER
+#if defined(__clang__) && defined(__x86_64__)
+#define AN_IN_ORDER(value) __asm__ volatile("" : "+v"(value)::"memory")
+#elif defined(__clang__) && defined(__aarch64__)
+#define AN_IN_ORDER(value) __asm__ volatile("" : "+w"(value)::"memory")
+#else
+#define AN_IN_ORDER(value) ((void)0)
+#endif
+#endif
+
+/* c[i][j] (+)= sum over p < k of a[i * row + at[p]] * b[p * ldb + j], for i < ROWS, j < WIDE * LANES */
+AN_INLINE void F(an_tile_)(const int ROWS, const int WIDE, i64 k, const T *restrict a, i64 row,
+                           const i64 *restrict at, const T *restrict b, i64 ldb, T *restrict c, i64 ldc,
+                           int add) {
+    VECTOR sum[AN_ROWS][8]; /* of which ROWS times WIDE are used, and live in registers */
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < WIDE; j++)
+            if (add) sum[i][j] = *(const VECTOR *)(c + i * ldc + j * LANES);
+            else sum[i][j] = (VECTOR){0};
+    for (i64 p = 0; p < k; p++) {
+        const T *from = a + at[p];
+        VECTOR right[8];
+#pragma GCC unroll 8
+        for (int j = 0; j < WIDE; j++) right[j] = *(const VECTOR *)(b + j * LANES);
+        b += ldb;
+#pragma GCC unroll 16
+        for (int i = 0; i < ROWS; i++) {
+            VECTOR left = from[i * row] - (VECTOR){0};
+#pragma GCC unroll 8
+            for (int j = 0; j < WIDE; j++) {
+                sum[i][j] += left * right[j];
+                AN_IN_ORDER(sum[i][j]);
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < WIDE; j++) *(VECTOR *)(c + i * ldc + j * LANES) = sum[i][j];
+}
+
+/* Few rows take more columns, so that enough sums are under way to hide the latency of an addition. */
+#define TILE(rows, wide)                                                                                              \
+    static void AN_GLUE(F(an_tile_), _##rows##_##wide)(i64 k, const T *a, i64 row, const i64 *at, const T *b,         \
+                                                       i64 ldb, T *c, i64 ldc, int add) {                             \
+        F(an_tile_)(rows, wide, k, a, row, at, b, ldb, c, ldc, add);                                                  \
+    }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+#define NAMES(rows) [rows] = {AN_GLUE(F(an_tile_), _##rows##_1), AN_GLUE(F(an_tile_), _##rows##_2)}
+#define NAME(rows, wide) [rows][wide == 4 ? 2 : 3] = AN_GLUE(F(an_tile_), _##rows##_##wide)
+TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
+TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(1, 8)
+#if AN_ROWS > 6
+TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
+TILE(4, 4) TILE(5, 4) TILE(6, 4) TILE(2, 8) TILE(3, 8)
+#endif
+static const KERNEL F(an_kernels_)[AN_ROWS + 1][4] = { /* 1, 2, 4, 8 vectors wide */
+    NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), NAMES(6),
+    NAME(1, 4), NAME(2, 4), NAME(3, 4), NAME(1, 8),
+#if AN_ROWS > 6
+    NAMES(7), NAMES(8), NAMES(9), NAMES(10), NAMES(11), NAMES(12), NAMES(13), NAMES(14),
+    NAME(4, 4), NAME(5, 4), NAME(6, 4), NAME(2, 8), NAME(3, 8),
+#endif
+};
+#undef TILE
+#undef TILES
+#undef NAMES
+#undef NAME
+
+/* to (k, 2 LANES) = the transpose of from (wide, k), for wide <= 2 LANES; what stands beyond `wide` has no meaning. */
+static void F(an_turn_)(i64 k, i64 wide, const T *from, i64 ld, T *to, i64 step) {
+    for (i64 first = 0; first < wide; first += LANES) {
+        if (k < LANES) {
+            for (i64 p = 0; p < k; p++)
+                for (i64 j = first; j < wide; j++) to[p * step + j] = from[j * ld + p];
+            return;
+        }
+        for (i64 p = 0;; p = p + 2 * LANES <= k ? p + LANES : k - LANES) { /* squares; the last overlaps */
+            VECTOR x[AN_BYTES / sizeof(T)], y[AN_BYTES / sizeof(T)];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) {
+                i64 line = first + i < wide ? first + i : wide - 1;
+                x[i] = *(const VECTOR *)(from + line * ld + p);
+            }
+#pragma GCC unroll 4
+            for (int turn = 1; turn < LANES; turn *= 2) {
+#pragma GCC unroll 8
+                for (int i = 0; i < LANES / 2; i++) {
+                    y[2 * i] = AN_GLUE(AN_LOWER_, BITS)(x[i], x[i + LANES / 2]);
+                    y[2 * i + 1] = AN_GLUE(AN_UPPER_, BITS)(x[i], x[i + LANES / 2]);
+                }
+#pragma GCC unroll 16
+                for (int i = 0; i < LANES; i++) x[i] = y[i];
+            }
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++) *(VECTOR *)(to + (p + i) * step + first) = x[i];
+            if (p + LANES >= k) break;
+        }
+    }
+}
+
+/* One strip of columns, all rows, in tiles as equal as they can be. The strip has `wide` columns that count, and room
+ * for 2^size vectors, `full` columns. Of its k rows `direct` stand at b, the others at `rest`, which is packed. */
+static void F(an_strip_)(i64 m, i64 wide, int size, i64 k, i64 direct, const T *a, i64 row,
+                         const i64 *at, const T *b, i64 ldb, const T *rest, T *c, i64 ldc, int add) {
+    T edge[AN_ROWS * 2 * AN_BYTES / sizeof(T) + 8 * AN_BYTES / sizeof(T)];
+    i64 tiles = (m + AN_ROWS - 1) / AN_ROWS, full = LANES << size, ragged = wide < full;
+    for (i64 tile = 0, i = 0; tile < tiles; tile++) {
+        i64 rows = m / tiles + (tile < m % tiles), ld = ragged ? full : ldc;
+        KERNEL kernel = F(an_kernels_)[rows][size];
+        T *to = c + i * ldc, *out = ragged ? edge : to;
+        for (i64 r = 0; ragged && add && r < rows; r++)
+            memcpy(edge + r * full, to + r * ldc, (size_t)wide * sizeof(T));
+        if (direct) kernel(direct, a + i * row, row, at, b, ldb, out, ld, add);
+        if (direct < k) kernel(k - direct, a + i * row, row, at + direct, rest, full, out, ld, add || direct);
+        for (i64 r = 0; ragged && r < rows; r++)
+            memcpy(to + r * ldc, edge + r * full, (size_t)wide * sizeof(T));
+        i += rows;
+    }
+}
+
+/* The product of rows [i0, i1) and columns [j0, j1). Blocks of k are cut by k alone, so that an element of the result
+ * is the same sum in the same order, whatever the rows and columns around it. `last` is where b's memory ends: a strip
+ * that does not fill its vectors reads on into the next row (and throws the result away), but never past that. */
+static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, const T *a,
+                         i64 lda, const T *b, i64 ldb, T *c, i64 ldc, int add, const T *last) {
+    _Alignas(64) T strip[DEEP * 2 * AN_BYTES / sizeof(T)];
+    i64 at[DEEP], row = ta ? 1 : lda, blocks = (k + DEEP - 1) / DEEP;
+    for (i64 p = 0; p < DEEP && p < k; p++) at[p] = ta ? p * lda : p;
+    if (k == 0 && !add)
+        for (i64 i = i0; i < i1; i++) memset(c + i * ldc + j0, 0, (size_t)(j1 - j0) * sizeof(T));
+    for (i64 top = i0; top < i1; top += TALL) {
+        i64 m = i1 - top < TALL ? i1 - top : TALL;
+        int most = 1;
+        if (!tb && m <= AN_ROWS)
+            while (most < 3 && F(an_kernels_)[m][most + 1]) most++;
+        for (i64 block = 0, p = 0; block < blocks; block++) {
+            i64 deep = k / blocks + (block < k % blocks);
+            const T *left = ta ? a + p * lda + top : a + top * lda + p;
+            for (i64 j = j0, wide; j < j1; j += wide) {
+                int size = most;
+                while (size && j1 - j <= LANES << (size - 1)) size--;
+                i64 full = LANES << size, direct = deep;
+                wide = j1 - j < full ? j1 - j : full;
+                const T *right = tb ? b + j * ldb + p : b + p * ldb + j;
+                if (tb) {
+                    F(an_turn_)(deep, wide, right, ldb, strip, full);
+                    direct = 0;
+                } else {
+                    if (m > PACK && wide == 2 * LANES) direct = 0;
+                    while (wide < full && direct && right + (direct - 1) * ldb + full > last) direct--;
+                    for (i64 q = direct; q < deep; q++)
+                        memcpy(strip + (q - direct) * full, right + q * ldb, (size_t)wide * sizeof(T));
+                }
+                F(an_strip_)(m, wide, size, deep, direct, left, row, at, right, ldb, strip, c + top * ldc + j, ldc,
+                             add || block);
+            }
+            p += deep;
+        }
+    }
+}
+
+static void F(an_gemm_one_)(int ta, int tb, i64 m, i64 n, i64 k, const T *a, i64 lda, const T *b,
+                            i64 ldb, T *c, i64 ldc, int add) {
+    const T *last = b + (tb ? (n - 1) * ldb + k : (k - 1) * ldb + n);
+    F(an_block_)(ta, tb, 0, m, 0, n, k, a, lda, b, ldb, c, ldc, add, last);
+}
+
+struct F(an_product_) {
+    int ta, tb, add;
+    i64 m, n, k, lda, ldb, ldc, rows, columns, across;
+    const T *a, *b;
+    T *c;
+    an_tile done;
+    void *context;
+};
+
+static void F(an_piece_)(void *context, i64 begin, i64 end) {
+    const struct F(an_product_) *p = context;
+    for (i64 piece = begin; piece < end; piece++) {
+        i64 i0 = piece / p->across * p->rows, j0 = piece % p->across * p->columns;
+        i64 i1 = i0 + p->rows < p->m ? i0 + p->rows : p->m, j1 = j0 + p->columns < p->n ? j0 + p->columns : p->n;
+        const T *last = p->b + (p->tb ? (p->n - 1) * p->ldb + p->k : (p->k - 1) * p->ldb + p->n);
+        F(an_block_)(p->ta, p->tb, i0, i1, j0, j1, p->k, p->a, p->lda, p->b, p->ldb, p->c, p->ldc, p->add, last);
+        if (p->done) p->done(p->context, i0, i1, j0, j1);
+    }
+}
+
+static void F(an_gemm_)(int ta, int tb, i64 m, i64 n, i64 k, const T *a, i64 lda, const T *b, i64 ldb,
+                        T *c, i64 ldc, int add, an_tile done, void *context) {
+    struct F(an_product_) p = {ta, tb, add, m, n, k, lda, ldb, ldc, m, n, 1, a, b, c, done, context};
+    if (m <= 0 || n <= 0) return;
+    i64 strips = (n + 2 * LANES - 1) / (2 * LANES), tiles = (m + AN_ROWS - 1) / AN_ROWS, wanted = 4 * AN_THREADS;
+    if (AN_THREADS > 1 && m * n * k >= AN_WORTH) {
+        if (strips >= wanted || strips >= tiles) p.columns = (strips + wanted - 1) / wanted * 2 * LANES;
+        else p.rows = (tiles + wanted - 1) / wanted * AN_ROWS;
+    }
+    p.across = (n + p.columns - 1) / p.columns;
+    AN_PARALLEL(F(an_piece_), &p, (m + p.rows - 1) / p.rows * p.across, 1);
+}

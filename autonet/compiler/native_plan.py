@@ -1,0 +1,245 @@
+"""The native plan: the program as one generated C translation unit, stepping out to NumPy where C has no kernel.
+
+Buffers, views and storages are the NumPy plan's; their addresses stand in a table that every generated function receives,
+so the source depends on the program alone and its compiled form can be kept on disk. A step without Python in it can be
+repeated over the rows of a data set in a single call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.emit_kernels import NATIVE
+from autonet.compiler.emit_loops import LoopWriter
+from autonet.compiler.expand import expand
+from autonet.compiler.fold import drop_dead
+from autonet.compiler.fuse import Loop, fuse
+from autonet.compiler.native import library
+from autonet.compiler.numpy_plan import Layout, NumpyPlan
+from autonet.compiler.program import VARIABLE, Instruction, Program, Value
+from autonet.compiler.share import share_equal
+from autonet.core.variable import settle
+
+PRELUDE = """\
+#define an_sqrt_f32(x) __builtin_sqrtf(x)
+#define an_sqrt_f64(x) __builtin_sqrt(x)
+#define an_floor_f32(x) __builtin_floorf(x)
+#define an_floor_f64(x) __builtin_floor(x)
+#define an_ceil_f32(x) __builtin_ceilf(x)
+#define an_ceil_f64(x) __builtin_ceil(x)
+#define an_trunc_f32(x) __builtin_truncf(x)
+#define an_trunc_f64(x) __builtin_trunc(x)
+"""
+
+STATUS, CONTROL = 0, 1  # first slots of the table: what went wrong; where a run over rows stands
+QUICK = 300_000  # multiplications and bytes below which a call keeps Python's lock
+
+
+class Table:
+    """Addresses of arrays by slot number."""
+
+    def __init__(self) -> None:
+        self.arrays: list[np.ndarray] = []
+        self._slots: dict[int, int] = {}
+
+    def slot(self, array: np.ndarray) -> int:
+        """The slot of an array, the same for arrays at one address."""
+        address = array.ctypes.data
+        if address not in self._slots:
+            self._slots[address] = len(self.arrays)
+            self.arrays.append(array)
+        return self._slots[address]
+
+    def addresses(self) -> np.ndarray:
+        """The table itself."""
+        return np.array([a.ctypes.data for a in self.arrays], np.uintp)
+
+
+class NativePlan(NumpyPlan):
+    """A program made ready to run as machine code."""
+
+    kind = "native"
+
+    def __init__(self, program: Program):
+        self.table = Table()
+        self.status = np.zeros(1, np.int64)
+        self.control = np.zeros(4, np.int64)  # first row, steps wanted, steps done, address of the order or 0
+        self.table.slot(self.status)
+        self.table.slot(self.control)
+        self.functions: list[str] = []  # bodies and declarations
+        self.parts: list[list[str]] = []  # statements of each stretch without Python
+        self.demands: dict[int, Instruction] = {}
+        self.flops = 0
+        self._in_native = False
+        self._entries: dict[str, Callable] = {}
+        super().__init__(fuse(drop_dead(share_equal(expand(program)))))
+
+    def _layout(self, program: Program) -> Layout:
+        return Layout(program, all_static=True)
+
+    # What kernels write with
+
+    def slot(self, array: np.ndarray) -> int:
+        """The table's slot of an array."""
+        return self.table.slot(array)
+
+    def space(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """A workspace of the plan's own."""
+        return np.empty(shape, dtype)
+
+    def declare(self, ctype: str, numbers: tuple) -> str:
+        """The name of a constant struct."""
+        name = f"k{len(self.functions)}"
+        self.functions.append(f"static const {ctype} {name} = {{{', '.join(map(str, numbers))}}};")
+        return name
+
+    def run_c(self, statement: str) -> None:
+        """Add a C statement to the current stretch."""
+        if not self._in_native:
+            self.parts.append([])
+            name = f"an_part_{len(self.parts) - 1}"
+            self.write(f"{name}()")
+            self.write(f"if status[0]: fail({len(self.parts) - 1})")
+            self._in_native = True
+        self.parts[-1].append(statement)
+
+    def parallel(self, body: list[str], n: int, grain: int) -> None:
+        """A loop over n in pieces, each done by `body` for begin <= i < end."""
+        number = len(self.functions)
+        lines = [f"static void part_{number}(void *context, int64_t begin, int64_t end) {{", "  void **t = context;"]
+        self.functions.append("\n".join([*lines, *[f"  {line}" for line in body], "}"]))
+        if grain >= n:
+            self.run_c(f"part_{number}(t, 0, {n});")
+        else:
+            self.run_c(f"an->parallel(part_{number}, t, {n}, {grain});")
+
+    def demand(self, i: Instruction, condition: str, count: int) -> None:
+        """Stop the step, and let the primitive's body say why, unless the condition holds for all k < count."""
+        number = len(self.demands) + 1
+        self.demands[number] = i
+        self.run_c(
+            f"for (int64_t k = 0; k < {count}; k++) if (!({condition})) {{ *(int64_t *)t[0] = {number}; return; }}"
+        )
+
+    def _instruct(self, i: Instruction) -> None:
+        if isinstance(i, Loop):
+            function, statement = LoopWriter(len(self.functions), i, self.arrays, self.table).write()
+            self.functions.append(function)
+            self.run_c(statement)
+            return
+        kernel = NATIVE.get(i.op)
+        if kernel is not None and i.results[0] not in self.layout.copied and kernel(_Scribe(self), i):
+            return
+        self._in_native = False
+        super()._instruct(i)
+
+    # The end
+
+    def _finish(self, program: Program, layout: Layout, write: Any, name: Callable[[Value], str]) -> None:
+        pending = [(settle(w), v, w) for w, v in program.writes.items() if v not in layout.homes]
+        simple = all(
+            self.arrays[v].flags.c_contiguous and layout.root(v).kind != VARIABLE and self.arrays[v].dtype == a.dtype
+            for a, v, _ in pending
+        )
+        self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) <= 2
+        if self.whole and pending:
+            for a, v, _ in pending:
+                self.run_c(f"memcpy(t[{self.slot(a)}], t[{self.slot(self.arrays[v])}], {a.nbytes});")
+            program = Program(program.inputs, program.instructions, {}, [], program.next_id)
+            program.writes = {}
+        self.source_c = self._unit(program)
+        self.addresses = self.table.addresses()
+        self.library = library.load(self.source_c)
+        quick = self.flops + sum(i.results[0].nbytes if i.results else 0 for i in program.instructions) < QUICK
+        where = self.addresses.ctypes.data
+        for k in range(len(self.parts)):
+            write.names[f"an_part_{k}"] = self.library.entry(f"an_part_{k}", where, hold_gil=quick)
+        if self.whole and self.parts:
+            self._rows = self.library.entry("an_rows", where)
+        write.names["status"] = self.status
+        write.names["fail"] = self._fail
+        writes = self.program.writes
+        super()._finish(program, layout, write, name)
+        self.written = list(writes)
+        self.variables = self.program.variables()
+
+    def _unit(self, program: Program) -> str:
+        lines = [PRELUDE, *self.functions]
+        for k, part in enumerate(self.parts):
+            lines.append(f"AN_EXPORT void an_part_{k}(void **t) {{")
+            lines += [f"  {statement}" for statement in part]
+            lines.append("}")
+        if self.whole and self.parts:
+            lines.append(self._rows_function(program))
+        return "\n".join(lines) + "\n"
+
+    def _rows_function(self, program: Program) -> str:
+        """Steps over consecutive batches of rows: slot 2 + k of `sources` has the data of input k."""
+        self.sources = np.zeros(max(len(program.inputs), 1), np.int64)
+        place = self.table.slot(self.sources)
+        lines = [
+            "AN_EXPORT void an_rows(void **t) {",
+            f"  int64_t *control = t[{CONTROL}], *sources = t[{place}];",
+            "  const int64_t *order = (const int64_t *)control[3];",
+            "  for (control[2] = 0; control[2] < control[1]; control[2]++) {",
+        ]
+        used = set(program.used())
+        for k, v in enumerate(program.inputs):
+            if v not in used or not v.shape:
+                continue
+            batch = v.shape[0]
+            width = v.nbytes // max(batch, 1)
+            lines += [
+                f"    {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
+                f"      const int64_t first = control[0] + control[2] * {batch};",
+                f"      if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
+                f"      else for (int64_t r = 0; r < {batch}; r++) memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
+            ]
+        lines += ["    an_part_0(t);", "    if (*(int64_t *)t[0]) return;", "  }", "}"]
+        return "\n".join(lines)
+
+    def _fail(self, part: int) -> None:
+        """Raise the error of the instruction that refused its operands."""
+        i = self.demands[int(self.status[0])]
+        self.status[0] = 0
+        i.primitive(*[self.arrays[v] for v in i.operands], **i.settings)
+        raise RuntimeError(f"{i.op} stopped a compiled step, but does not say why.")
+
+    def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
+        """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
+        for w in self.variables:
+            if w._array is not w._storage:
+                settle(w)
+        for w in self.written:
+            w._mirror = None
+        for k, a in enumerate(sources):
+            self.sources[k] = a.ctypes.data
+        self.control[:] = first, steps, 0, 0 if order is None else order.ctypes.data
+        self._rows()
+        if self.status[0]:
+            self._fail(0)
+
+
+class _Scribe:
+    """What a kernel sees of the plan."""
+
+    def __init__(self, plan: NativePlan):
+        self.plan = plan
+        self.arrays = plan.arrays
+        self.slot = plan.slot
+        self.space = plan.space
+        self.declare = plan.declare
+        self.run = plan.run_c
+        self.parallel = plan.parallel
+        self.demand = plan.demand
+
+    @property
+    def flops(self) -> int:
+        return self.plan.flops
+
+    @flops.setter
+    def flops(self, value: int) -> None:
+        self.plan.flops = value

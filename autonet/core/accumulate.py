@@ -1,0 +1,72 @@
+"""The few primitives that the backward walk itself needs: add, sum_to, broadcast_to, cast."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autonet.core.primitive import primitive
+from autonet.core.state import state
+from autonet.core.tensor import Tensor, wrap
+
+
+@primitive
+def add(x1, x2):
+    """Sum x1 + x2, elementwise, with broadcasting."""
+    return np.add(x1, x2)
+
+
+add.vjp(x1=lambda g: g, x2=lambda g: g)
+
+
+@primitive
+def sum_to(x, *, shape):
+    """Sum of `x` over the axes along which an array of `shape` was repeated to make it."""
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple([i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1])
+    return x.sum(axis=axes).reshape(shape) if axes else x.reshape(shape)
+
+
+sum_to.vjp(x=lambda g, x_shape: broadcast_to(g, shape=x_shape))
+
+
+@primitive
+def broadcast_to(x, *, shape):
+    """`x` repeated along new and length-one axes until it has `shape`."""
+    return np.broadcast_to(x, shape)
+
+
+broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+
+
+@primitive
+def cast(x, *, dtype):
+    """`x` with another element type."""
+    if state.rehearsal is not None and x.dtype.kind == "f" and np.dtype(dtype).kind == "f":
+        dtype = np.promote_types(x.dtype, dtype)
+    return x.astype(dtype)
+
+
+cast.vjp(x=lambda g, x_dtype: cast(g, dtype=x_dtype))
+
+
+@primitive
+def alias(x):
+    """`x` itself, as a new place in the record."""
+    return x
+
+
+alias.vjp(x=lambda g: g)
+
+
+@primitive
+def detach(x):
+    """`x`, cut off from the record."""
+    return x
+
+
+detach.vjp(x=None)
+
+
+def zeros_of(shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+    """A constant Tensor of zeros."""
+    return wrap(np.zeros(shape, dtype))

@@ -1,0 +1,181 @@
+"""The reverse walk: from results to leaves, each node once, newest first.
+
+Nodes carry the order in which they were made, so a heap of those that have received a cotangent yields every node after
+all of its uses. There is no recursion: a chain of any length differentiates.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+from autonet.core.accumulate import add, sum_to, zeros_of
+from autonet.core.state import enable_grad, no_grad, state
+from autonet.core.tape import Node, Pick
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.errors import GradientError, ShapeError
+
+
+class NotRecorded(GradientError):
+    """A gradient was asked of something that was not computed from tracked Tensors."""
+
+
+def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
+    """`Tensor.backward`: see there."""
+    node = tensor._node
+    if node is None:
+        raise NotRecorded(
+            "backward() finds no record behind this Tensor. Make a Tensor with requires_grad=True, compute from it, "
+            "and stay outside no_grad()."
+        )
+    cotangent = seed(tensor, gradient)
+    with no_grad():
+        leaves: dict[Any, Tensor] = walk([(node, cotangent)], free=not retain_graph)
+        for leaf, g in leaves.items():
+            leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+
+
+def seed(tensor: Tensor, gradient: Any) -> Tensor:
+    """The cotangent to start with: `gradient` if it fits, else one for a Tensor of one element."""
+    import numpy as np
+
+    if gradient is None:
+        if tensor.size != 1:
+            raise ShapeError(
+                f"backward() without a gradient expects one number; this Tensor has shape {tensor.shape}. "
+                "Reduce it first (mean, sum), or pass the gradient."
+            )
+        return wrap(np.ones(tensor.shape, tensor.dtype))
+    cotangent = convert_to_tensor(gradient, tensor.dtype)
+    if cotangent.shape != tensor.shape:
+        raise ShapeError(f"The gradient must have the Tensor's shape {tensor.shape}; received {cotangent.shape}.")
+    return cotangent
+
+
+def gradients(
+    outputs: list[tuple[Tensor, Tensor]], targets: list[Node], record: bool | None = None
+) -> list[Tensor | None]:
+    """Cotangents of the target nodes, given (result, cotangent) pairs; None where a target was not used.
+
+    With `record` None the walk is recorded when its result may itself be differentiated: when something other than the
+    targets was tracked, here or outside.
+    """
+    roots = [(t._node, g) for t, g in outputs if t._node is not None]
+    wanted, closed = _paths([node for node, _ in roots], targets)
+    roots = [(node, g) for node, g in roots if node in wanted]
+    if record is None:
+        record = not closed or any(g._node is not None for _, g in outputs)
+    with enable_grad() if record and state.recording else no_grad():
+        found = walk(roots, wanted=wanted, stops=set(targets))
+    return [found.get(target) for target in targets]
+
+
+def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
+    """Nodes that lead from the roots to a target, and whether nothing else was tracked on the way."""
+    stops = set(targets)
+    closed = not any(t.parents for t in targets)
+    seen: set[Node] = set()
+    stack = list(roots)
+    oldest = min([t.order for t in targets], default=0)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node in stops:
+            continue
+        if node.order < oldest or not node.parents:
+            closed = False  # older than every target, or another leaf
+            if node.order < oldest:
+                continue
+        stack.extend([p for p in node.parents if p is not None and p not in seen])
+    wanted: set[Node] = set()
+    for node in sorted(seen, key=_order):
+        if node in stops or any(p in wanted for p in node.parents):
+            wanted.add(node)
+    return wanted, closed
+
+
+def _order(node: Node) -> int:
+    return node.order
+
+
+def walk(
+    roots: list[tuple[Node, Tensor]],
+    wanted: set[Node] | None = None,
+    stops: set[Node] | frozenset[Node] = frozenset(),
+    free: bool = False,
+) -> dict[Node, Tensor]:
+    """Carry cotangents from the roots back to the leaves, or to `stops`, within `wanted` if given.
+
+    With `free`, nodes are emptied once passed, so the memory of a record goes as the walk goes.
+    """
+    found: dict[Node, Tensor] = {}
+    cotangents: dict[Node, Any] = {}
+    g: Any
+    heap: list[tuple[int, Node]] = []
+    push, pop = heapq.heappush, heapq.heappop
+
+    for node, g in roots:
+        if node in cotangents:
+            cotangents[node] = add(cotangents[node], g)
+        else:
+            cotangents[node] = g
+            push(heap, (-node.order, node))
+
+    while heap:
+        node = pop(heap)[1]
+        g = cotangents.pop(node)
+        primitive = node.primitive
+        if node in stops or primitive is None:
+            if isinstance(node, Pick) and node not in stops:
+                _hand_over(node, g, cotangents, heap)
+            else:
+                found[node] = g
+            continue
+        operands = node.operands
+        if operands is None:
+            raise GradientError(
+                f"The record behind this Tensor (at {primitive.name}) was freed by an earlier backward(). "
+                "Compute it again, or call that backward with retain_graph=True."
+            )
+        if type(g) is list:
+            g = _complete(g, node.result)
+        for parent, operand, c in primitive.pull(g, node, wanted):
+            if not isinstance(c, Tensor):
+                c = convert_to_tensor(c)
+            shape = operand[0] if type(operand) is tuple else operand._value.shape
+            if c._value.shape != shape:
+                c = sum_to(c, shape=shape)
+            if parent in cotangents:
+                cotangents[parent] = add(cotangents[parent], c)
+            else:
+                cotangents[parent] = c
+                push(heap, (-parent.order, parent))
+        if free:
+            node.operands = node.result = None
+            node.parents = ()
+    return found
+
+
+def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tuple[int, Node]]) -> None:
+    """Collect the cotangent of one of several results at the node that they share."""
+    main = pick.parents[0]
+    index: Any = pick.settings
+    if main not in cotangents:
+        if main.result is None:
+            raise GradientError("The record behind this Tensor was freed by an earlier backward(). Compute it again.")
+        cotangents[main] = [None] * len(main.result)
+        heapq.heappush(heap, (-main.order, main))
+    gs = cotangents[main]
+    gs[index] = g if gs[index] is None else add(gs[index], g)
+
+
+def _complete(gs: list[Tensor | None], results: tuple) -> tuple[Tensor, ...]:
+    """Cotangents of all results, zeros where none came."""
+    return tuple(
+        [
+            g if g is not None else zeros_of(*r) if type(r) is tuple else zeros_of(r.shape, r.dtype)
+            for g, r in zip(gs, results, strict=True)
+        ]
+    )

@@ -1,0 +1,465 @@
+"""Primitive: a function on arrays with its derivative rules, applied to Tensors.
+
+Whatever autonet computes passes through `Primitive.__call__`; there the tape, the compiler's capture and symbolic shapes
+look in. A rule sees Tensors and is itself made of primitives, so derivatives have derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.state import state
+from autonet.core.tape import Node, Pick
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.errors import ArgumentError, AutonetError, GradientError, ShapeError
+
+PRIMITIVES: dict[str, Primitive] = {}  # by name
+
+_VARARGS = 4  # the flag of code objects with *args
+_new = object.__new__
+ndarray = np.ndarray
+
+
+class Primitive:
+    """A differentiable operation.
+
+    Positional parameters of `body` are operands (arrays), keyword-only ones are settings (static, hashable). Called with
+    Tensors, arrays or numbers; extra positional arguments fill the settings in order.
+
+    Args:
+        body: function from arrays to an array, or to a tuple of arrays. It never changes its inputs.
+        floating: integers and booleans are cast to the default float first.
+        keep: names of operands that are left out of dtype promotion.
+    """
+
+    symbolic: Callable | None = None  # how placeholders pass through; the layers' floor sets it
+
+    def __init__(self, body: Callable, floating: bool = False, keep: tuple[str, ...] = ()):
+        code = body.__code__
+        names = code.co_varnames
+        positional = code.co_argcount
+        self.body = body
+        self.name = body.__name__
+        self.__name__ = self.__qualname__ = body.__name__
+        self.__doc__ = body.__doc__
+        self.__module__ = body.__module__
+        self.variadic = bool(code.co_flags & _VARARGS)
+        self.setting_names = names[positional : positional + code.co_kwonlyargcount]
+        self.operand_names: tuple[str, ...]
+        if self.variadic:
+            self.operand_names = (names[positional + code.co_kwonlyargcount],)
+        else:
+            self.operand_names = names[:positional]
+        self.defaults = body.__kwdefaults__ or {}
+        # what the one comparison at the start of a call tests: nothing to bind
+        self.arity = -1 if self.variadic or self.setting_names else positional
+        self.floating = floating
+        self.kept = tuple(name in keep for name in self.operand_names)
+        self.mixed = any(self.kept)
+        self.rules: dict[str, Callable | None] = {}
+        self.joint: Callable | None = None
+        self.composition: Callable | None = None  # the same by small primitives, for compilers that join those
+        self.saves: tuple[bool, ...] = (False,) * len(self.operand_names)
+        self.saves_all = False
+        self.saves_result = False
+        self.flat = False  # every operand has a slope of zero
+        self._adapters: list[Callable | None] | None = None
+        self._joint_adapter: Callable | None = None
+        if self.name in PRIMITIVES:
+            raise ArgumentError(
+                f"There is a primitive named {self.name!r} already, in {PRIMITIVES[self.name].__module__}."
+            )
+        PRIMITIVES[self.name] = self
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect  # late: it takes a tenth of the package's whole import
+
+        return inspect.signature(self.body)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    # Declaring derivatives
+
+    def vjp(self, **rules: Callable | None) -> None:
+        """Give each operand its rule, from the result's cotangent `g` to the operand's; None is a slope of zero.
+
+        A rule's parameter names say what it needs, and so what the tape keeps: `g`; `y`, the result; operands; settings;
+        `<operand>_shape`, `<operand>_dtype`. A variadic primitive has one rule, with the operand's number `i`, the
+        operands under their common name, and `<name>_shapes`.
+        """
+        for name, rule in rules.items():
+            if name not in self.operand_names:
+                raise ArgumentError(f"{self.name} has operands {self.operand_names}; there is no {name!r}.")
+            self.rules[name] = rule
+        self.flat = not any(self.rules.values())
+        self._plan_saving([r for r in self.rules.values() if r is not None])
+
+    def joint_vjp(self, rule: Callable) -> None:
+        """One rule for all operands, which returns a tuple of cotangents (None for zero): for shared work."""
+        self.joint = rule
+        self._plan_saving([rule])
+
+    def _plan_saving(self, rules: list[Callable]) -> None:
+        needed = {name for rule in rules for name in _parameters(rule)}
+        self.saves = tuple(name in needed for name in self.operand_names)
+        self.saves_all = all(self.saves)
+        self.saves_result = "y" in needed
+        self._adapters = None
+
+    @property
+    def adapters(self) -> list[Callable | None]:
+        """For each operand, its rule as a function of (g, node); built when first used."""
+        if self._adapters is None:
+            self._adapters = [self._adapter(i, name) for i, name in enumerate(self.operand_names)]
+        return self._adapters
+
+    def _adapter(self, i: int, name: str) -> Callable | None:
+        if name not in self.rules:
+
+            def missing(g: Any, node: Node) -> Any:
+                raise GradientError(
+                    f"{self.name} has no derivative with respect to its operand {name!r}. "
+                    "Cut it off with ops.stop_gradient if it is to be constant."
+                )
+
+            return missing
+        rule = self.rules[name]
+        return None if rule is None else self._adapt(rule)
+
+    def _adapt(self, rule: Callable) -> Callable:
+        """`rule` as a function of (g, node), and of (g, node, i) when the primitive is variadic."""
+        terms = []
+        for p in _parameters(rule):
+            operand, _, aspect = p.rpartition("_")
+            if p in ("g", "i"):
+                terms.append(p)
+            elif p == "y":
+                terms.append("result(n)")
+            elif self.variadic and p == self.operand_names[0]:
+                terms.append("n.operands")
+            elif self.variadic and p == self.operand_names[0] + "_shapes":
+                terms.append("[shape(o) for o in n.operands]")
+            elif p in self.operand_names:
+                terms.append(f"n.operands[{self.operand_names.index(p)}]")
+            elif p in self.setting_names:
+                terms.append(f"n.settings[{p!r}]")
+            elif operand in self.operand_names and aspect in ("shape", "dtype"):
+                terms.append(f"{aspect}(n.operands[{self.operand_names.index(operand)}])")
+            else:
+                raise ArgumentError(f"A rule of {self.name} asks for {p!r}, which is no operand, setting, g or y.")
+        source = f"lambda g, n{', i' if self.variadic else ''}: rule({', '.join(terms)})"
+        return eval(source, {"rule": rule, "result": _result, "shape": _shape, "dtype": _dtype})
+
+    def pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
+        """Triples of tracked parent, its operand, its cotangent, for those parents that are wanted (None: all)."""
+        parents = node.parents
+        operands = node.operands
+        if self.joint is not None:
+            if self._joint_adapter is None:
+                self._joint_adapter = self._adapt(self.joint)
+            cotangents = self._joint_adapter(g, node)
+            triples = zip(parents, operands, cotangents, strict=True)  # type: ignore[arg-type]
+            return [t for t in triples if t[0] is not None and t[2] is not None and (wanted is None or t[0] in wanted)]
+        pulled = []
+        adapters = self._adapters or self.adapters
+        for i, parent in enumerate(parents):
+            if parent is not None and (wanted is None or parent in wanted):
+                adapter = adapters[0 if self.variadic else i]
+                if adapter is not None:
+                    c = adapter(g, node, i) if self.variadic else adapter(g, node)
+                    if c is not None:
+                        pulled.append((parent, operands[i], c))  # type: ignore[index]
+        return pulled
+
+    # Applying
+
+    def __call__(self, *operands: Any, **settings: Any) -> Any:
+        if len(operands) != self.arity or settings:
+            operands, settings = self._bind(operands, settings)
+        values = []
+        dtype = None
+        for x in operands:
+            if type(x) is not Tensor:
+                break
+            value = x._value
+            if value.dtype is not dtype:
+                if dtype is not None:
+                    break
+                dtype = value.dtype
+            values.append(value)
+        if len(values) != len(operands) or self.mixed or (self.floating and dtype.kind != "f"):  # type: ignore[union-attr]
+            if Primitive.symbolic is not None and any(hasattr(x, "_symbolic") for x in operands):
+                return Primitive.symbolic(self, operands, settings)
+            operands = self._convert(operands)
+            values = [x._value for x in operands]
+        try:
+            result = self.body(*values, **settings) if settings else self.body(*values)
+        except AutonetError:
+            raise
+        except (ValueError, IndexError) as error:
+            raise self._explain(error, values, settings) from error
+        if type(result) is not ndarray:
+            if type(result) is tuple:
+                return self._wrap_many(operands, settings, result)
+            result = np.asarray(result)
+        tensor = _new(Tensor)
+        tensor._value = result
+        tensor._node = None
+        if state.recording and result.dtype.kind == "f":
+            for x in operands:
+                if x._node is not None:
+                    tensor._node = self._record(operands, settings, result)
+                    break
+        if state.capture is not None:
+            state.capture.record(self, operands, settings, (tensor,))
+        return tensor
+
+    def _record(self, operands: tuple, settings: dict, result: Any) -> Node | None:
+        parents = tuple([x._node for x in operands])
+        if self.variadic:
+            saved = operands if self.saves_all else tuple([(x.shape, x.dtype) for x in operands])
+        else:
+            if self.rules and not any(
+                p is not None and self.rules.get(n, n) for p, n in zip(parents, self.operand_names, strict=True)
+            ):
+                return None  # every tracked operand has a slope of zero
+            if self.saves_all:
+                saved = operands
+            else:
+                saved = tuple(
+                    [
+                        x if save else (x._value.shape, x._value.dtype)
+                        for x, save in zip(operands, self.saves, strict=True)
+                    ]
+                )
+        return Node(self, parents, saved, settings, result if self.saves_result else None)
+
+    def _wrap_many(self, operands: tuple, settings: dict, result: tuple) -> tuple[Tensor, ...]:
+        arrays = tuple([np.asarray(r) for r in result])
+        tensors = tuple([wrap(a) for a in arrays])
+        if state.recording and any(x._node is not None for x in operands):
+            node = self._record(operands, settings, arrays)
+            if node is not None:
+                if node.result is None:  # the walk needs their number, shapes and dtypes for missing cotangents
+                    node.result = tuple([(a.shape, a.dtype) for a in arrays])
+                for i, t in enumerate(tensors):
+                    if t._value.dtype.kind == "f":
+                        t._node = Pick(node, i)
+        if state.capture is not None:
+            state.capture.record(self, operands, settings, tensors)
+        return tensors
+
+    def _bind(self, args: tuple, settings: dict) -> tuple[tuple, dict]:
+        """Operands and the full set of settings, from any of the spellings that Python allows."""
+        names = self.operand_names
+        if self.variadic:
+            operands = args
+        else:
+            n = len(names)
+            operands = args[:n]
+            extra = args[n:]
+            if len(operands) < n:
+                try:
+                    operands += tuple([settings.pop(name) for name in names[len(operands) :]])
+                except KeyError as error:
+                    raise TypeError(f"{self.name}() is missing its operand {error}.") from None
+            if extra:
+                if len(extra) > len(self.setting_names):
+                    raise TypeError(f"{self.name}{self.__signature__} received {len(args)} positional arguments.")
+                settings = {**dict(zip(self.setting_names, extra, strict=False)), **settings}
+        full = {**self.defaults, **settings}
+        if len(full) != len(self.setting_names):
+            for name in full:
+                if name not in self.setting_names:
+                    raise TypeError(f"{self.name}{self.__signature__} has no argument {name!r}.")
+            missing = [name for name in self.setting_names if name not in full]
+            raise TypeError(f"{self.name}{self.__signature__} is missing {missing[0]!r}.")
+        for name, value in full.items():
+            if value.__class__ not in _PLAIN:
+                full[name] = _freeze(value, self.name, name)
+        return operands, full
+
+    def _convert(self, operands: tuple) -> tuple:
+        """Operands as Tensors of one dtype, but for those named in `keep`."""
+        default = dtypes.floatx()
+        kept = self.kept * len(operands) if self.variadic else self.kept
+        common = None
+        weak = []
+        tensors: list[Any] = []
+        for x, keep in zip(operands, kept, strict=True):
+            kind = type(x)
+            if not keep and kind in _WEAK:
+                weak.append(kind)
+                tensors.append(x)
+                continue
+            x = convert_to_tensor(x).snapshot()
+            tensors.append(x)
+            if not keep:
+                common = x._value.dtype if common is None else dtypes.promote(common, x._value.dtype, default)
+        if weak and common is None:
+            common = dtypes.as_dtype(dtypes.result_type(*weak))
+            if common.kind == "i" and any(type(x) is int and abs(x) >= 2**31 for x in tensors):
+                common = np.dtype("int64")
+        for kind in weak:
+            common = dtypes.weaken(kind, common)  # type: ignore[arg-type]
+        if common is not None and self.floating and common.kind != "f":
+            common = dtypes.as_dtype(default)
+        for i, x in enumerate(tensors):
+            if kept[i]:
+                continue
+            if not isinstance(x, Tensor):
+                tensors[i] = wrap(np.array(x, common))
+            elif x._value.dtype != common:
+                tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
+        return tuple(tensors)
+
+    def _explain(self, error: Exception, values: list, settings: dict) -> Exception:
+        shapes = ", ".join(str(v.shape) for v in values)
+        told = "".join(f", {k}={v!r}" for k, v in settings.items())
+        return ShapeError(f"{self.name} cannot take operands of shapes {shapes}{told}: {error}.")
+
+
+class _Unary(Primitive):
+    """A primitive of one operand `x` and no settings, with its own shorter way through a call."""
+
+    def __call__(self, x: Any) -> Any:
+        if type(x) is not Tensor:
+            if not isinstance(x, Tensor):
+                return Primitive.__call__(self, x)
+            x = x.snapshot()
+        value = x._value
+        if self.floating and value.dtype.kind != "f":
+            return Primitive.__call__(self, x)
+        result = self.body(value)
+        if type(result) is not ndarray:
+            if type(result) is tuple:
+                return self._wrap_many((x,), {}, result)
+            result = np.asarray(result)
+        tensor = _new(Tensor)
+        tensor._value = result
+        tensor._node = None
+        parent = x._node
+        if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
+            saved = x if self.saves_all else (value.shape, value.dtype)
+            tensor._node = Node(self, (parent,), (saved,), _NONE, result if self.saves_result else None)
+        if state.capture is not None:
+            state.capture.record(self, (x,), _NONE, (tensor,))
+        return tensor
+
+
+class _Binary(Primitive):
+    """A primitive of two operands `x1` and `x2` and no settings, with its own shorter way through a call."""
+
+    def __call__(self, x1: Any, x2: Any) -> Any:
+        if type(x1) is not Tensor or type(x2) is not Tensor:
+            x1, x2 = _pair(x1, x2)
+            if x1 is None:
+                return Primitive.__call__(self, *x2)
+        v1 = x1._value
+        v2 = x2._value
+        dtype = v1.dtype
+        if dtype is not v2.dtype or (self.floating and dtype.kind != "f"):
+            return Primitive.__call__(self, x1, x2)
+        try:
+            result = self.body(v1, v2)
+        except ValueError as error:
+            raise self._explain(error, [v1, v2], _NONE) from error
+        if type(result) is not ndarray:
+            result = np.asarray(result)
+        tensor = _new(Tensor)
+        tensor._value = result
+        tensor._node = None
+        n1 = x1._node
+        n2 = x2._node
+        if (n1 is not None or n2 is not None) and state.recording and not self.flat and result.dtype.kind == "f":
+            if self.saves_all:
+                saved = (x1, x2)
+            else:
+                save1, save2 = self.saves
+                saved = (x1 if save1 else (v1.shape, dtype), x2 if save2 else (v2.shape, dtype))
+            tensor._node = Node(self, (n1, n2), saved, _NONE, result if self.saves_result else None)
+        if state.capture is not None:
+            state.capture.record(self, (x1, x2), _NONE, (tensor,))
+        return tensor
+
+
+def _pair(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Two operands as Tensors, where one is a Variable or a number beside a float; else None and both."""
+    a = x1.snapshot() if isinstance(x1, Tensor) else x1
+    b = x2.snapshot() if isinstance(x2, Tensor) else x2
+    if type(a) is not Tensor:
+        if type(a) not in _NUMBER or type(b) is not Tensor or b._value.dtype.kind != "f":
+            return None, (x1, x2)
+        a = wrap(np.array(a, b._value.dtype))
+    elif type(b) is not Tensor:
+        if type(b) not in _NUMBER or a._value.dtype.kind != "f":
+            return None, (x1, x2)
+        b = wrap(np.array(b, a._value.dtype))
+    return a, b
+
+
+_NONE: dict[str, Any] = {}  # the settings of a primitive that has none
+_NUMBER = (float, int)
+_WEAK = (bool, int, float)
+_PLAIN = frozenset({int, bool, float, str, type(None)})
+
+
+def _freeze(value: Any, primitive: str, name: str) -> Any:
+    """A setting in its static, hashable form."""
+    if isinstance(value, (list, tuple)):
+        return tuple([_freeze(v, primitive, name) for v in value])
+    if value.__class__ in _PLAIN or isinstance(value, (str, slice)) or value is Ellipsis:
+        return value
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, (np.generic, int, float))):
+        return dtypes.standardize_dtype(value)
+    if isinstance(value, (np.generic, ndarray, Tensor)) and np.ndim(value) == 0:
+        return np.asarray(value).item()
+    if isinstance(value, (ndarray, Tensor)) and value.ndim == 1:
+        return tuple(value.tolist())
+    raise TypeError(
+        f"{primitive}: {name} is a setting and must be a plain number, string, or tuple of them; received {value!r}."
+    )
+
+
+def _parameters(f: Callable) -> tuple[str, ...]:
+    code = f.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def _shape(operand: Any) -> tuple[int, ...]:
+    return operand[0] if type(operand) is tuple else operand._value.shape
+
+
+def _dtype(operand: Any) -> str:
+    return (operand[1] if type(operand) is tuple else operand._value.dtype).name
+
+
+def _result(node: Node) -> Any:
+    if type(node.result) is tuple:
+        return tuple([wrap(a, Pick(node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(node.result)])
+    return wrap(node.result, node)
+
+
+def primitive(body: Callable | None = None, *, floating: bool = False, keep: tuple[str, ...] = ()) -> Any:
+    """Decorator that makes a function on arrays a Primitive; see there.
+
+    >>> @primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.vjp(x=lambda g, x: 3 * g * x * x)
+    """
+
+    def make(f: Callable) -> Primitive:
+        code = f.__code__
+        plain = not (code.co_kwonlyargcount or code.co_flags & _VARARGS or keep)
+        operands = code.co_varnames[: code.co_argcount]
+        kind = {("x",): _Unary, ("x1", "x2"): _Binary}.get(operands, Primitive) if plain else Primitive
+        return kind(f, floating, keep)
+
+    return make if body is None else make(body)

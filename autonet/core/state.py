@@ -1,0 +1,71 @@
+"""What the current thread is doing: recording derivatives or not, capturing a step or not."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class State(threading.local):
+    """Switches of one thread."""
+
+    recording: bool = True  # whether primitives leave nodes for the backward walk
+    capture: Any = None  # the compiler's recorder while a step is captured
+    rehearsal: dict | None = None  # while a check rehearses: arrays that assign replaced; floats are not narrowed
+    training: bool | None = None  # what an enclosing layer call was told about training
+    calling: Any = None  # the innermost layer whose call is under way
+    scope: tuple = ()  # layers whose build is under way, outermost first
+
+
+state = State()
+
+
+class Structure:
+    """Counts changes of what a captured step takes as fixed: attributes of layers and optimizers."""
+
+    version: int = 0
+
+
+structure = Structure()
+
+
+class _Recording:
+    """Context manager and decorator that switches recording and puts it back."""
+
+    def __init__(self, recording: bool):
+        self.recording = recording
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(state.recording)
+        state.recording = self.recording
+
+    def __exit__(self, *exc: object) -> None:
+        state.recording = self.before.pop()
+
+    def __call__(self, f: Callable) -> Callable:
+        recording = self.recording
+
+        @functools.wraps(f)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _Recording(recording):
+                return f(*args, **kwargs)
+
+        return wrapper
+
+
+def no_grad() -> _Recording:
+    """Inside `with no_grad():`, or in a function decorated by `@no_grad()`, nothing is recorded for derivatives."""
+    return _Recording(False)
+
+
+def enable_grad() -> _Recording:
+    """The opposite of `no_grad`, for inside one."""
+    return _Recording(True)
+
+
+def is_recording() -> bool:
+    """Whether operations on tracked Tensors are being recorded in this thread."""
+    return state.recording

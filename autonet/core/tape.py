@@ -1,0 +1,51 @@
+"""Nodes of the record that primitives leave behind and that `backward` walks.
+
+References point from results to operands only, and a node knows its result's array but not its Tensor: dropping the last
+result frees the whole record at once, with no cycle for the garbage collector.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+count = itertools.count(1).__next__  # nodes are numbered as they are made, so operands precede results
+
+
+class Node:
+    """One application of a primitive, or a leaf (primitive None) at which cotangents stay.
+
+    parents: the operands' nodes, None where an operand is not tracked.
+    operands: Tensors where a derivative rule needs them, else (shape, dtype).
+    result: array (or tuple of arrays) where a rule needs it.
+    grad: the cotangent that `backward` left at a leaf.
+    """
+
+    __slots__ = ("grad", "operands", "order", "parents", "primitive", "result", "settings")
+
+    def __init__(self, primitive: Any, parents: tuple, operands: tuple | None, settings: dict, result: Any):
+        self.primitive = primitive
+        self.parents = parents
+        self.operands = operands
+        self.settings = settings
+        self.result = result
+        self.order = count()
+
+
+class Leaf(Node):
+    """Where tracking starts: a Tensor that requires a gradient, or a trainable Variable."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None, (), (), {}, None)
+        self.grad: Any = None
+
+
+class Pick(Node):
+    """Result number `settings` of a primitive that returns several."""
+
+    __slots__ = ()
+
+    def __init__(self, node: Node, index: int):
+        super().__init__(None, (node,), (), index, None)  # type: ignore[arg-type]

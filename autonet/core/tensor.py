@@ -1,0 +1,323 @@
+"""Tensor: an array and its place in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.state import state
+from autonet.core.tape import Leaf, Node
+from autonet.errors import DtypeError, GradientError
+
+_new = object.__new__
+ndarray = np.ndarray
+
+
+class Tensor:
+    """An array of numbers that remembers, where asked, how it was computed.
+
+    Args:
+        value: number, array, Tensor, or nested lists of them. The values are copied.
+        dtype: name or NumPy dtype; by default Python floats become `floatx()`, Python integers int32, arrays keep theirs.
+        requires_grad: whether gradients with respect to this Tensor are wanted. It must then have a float dtype.
+
+    Tensors are values: no operation changes one, and `t[0] = 1` is an error (`ops.slice_update` makes a changed copy).
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4.], dtype=float32)
+    """
+
+    # _logits: what softmax or sigmoid was applied to; _mask: which time steps count
+    __slots__ = ("__weakref__", "_logits", "_mask", "_node", "_value")
+
+    __array_priority__ = 1000.0
+
+    if TYPE_CHECKING:  # operators.py gives Tensor these
+        _logits: Any
+        _mask: Any
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __rfloordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __rmod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __rand__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __ror__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __rxor__(self, other: Any) -> Tensor: ...
+        def __lshift__(self, other: Any) -> Tensor: ...
+        def __rshift__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __getitem__(self, key: Any) -> Tensor: ...
+        @property
+        def T(self) -> Tensor: ...
+        def __getattr__(self, name: str) -> Any: ...  # sum, mean, reshape, ...
+
+    _value: np.ndarray
+    _node: Node | None
+
+    def __init__(self, value: Any, dtype: Any = None, requires_grad: bool = False):
+        array = to_array(value, dtype)
+        self._value = array.copy() if array is value or array.base is not None else array
+        self._node = None
+        if isinstance(value, Tensor) and not requires_grad:
+            self._node = convert_to_tensor(value, dtype)._node
+        if requires_grad:
+            self.requires_grad = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self._value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements; compares equal to its name."""
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._value.size
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether this Tensor is tracked: a leaf that wants a gradient, or computed from one."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not wanted:
+            self._node = None
+        elif self._node is None:
+            if self.dtype.kind != "f":
+                raise DtypeError(
+                    f"Only float Tensors have gradients; this one has dtype {self.dtype}. Cast it first: ops.cast(x, 'float32')."
+                )
+            self._node = Leaf()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` calls have summed up for this leaf so far, None before the first."""
+        return getattr(self._node, "grad", None)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if not isinstance(self._node, Leaf):
+            raise GradientError("Only a leaf (requires_grad=True, not computed from others) holds a grad.")
+        self._node.grad = value
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this Tensor to `.grad` of every leaf that it was computed from.
+
+        Args:
+            gradient: cotangent of this Tensor, its shape; may be left out when it has one element.
+            retain_graph: keep the record, so that `backward` can run again. Otherwise it is freed.
+
+        Raises: GradientError if nothing was recorded or the record was freed; ShapeError for a misfit gradient.
+        """
+        from autonet.core.backward import backward
+
+        backward(self, gradient, retain_graph)
+
+    def detach(self) -> Tensor:
+        """The same values, cut off from the record."""
+        from autonet.core.accumulate import detach
+
+        return detach(self)
+
+    def snapshot(self) -> Tensor:
+        """A Tensor of these values that stays: itself, but for a Variable."""
+        return self
+
+    def numpy(self) -> np.ndarray:
+        """The values as an array of the caller's own."""
+        return self._concrete("numpy()").copy()
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        return self._concrete("item()").item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return self._concrete("tolist()").tolist()
+
+    def _concrete(self, asked: str) -> np.ndarray:
+        """The values, for a use that a captured step could not repeat."""
+        if state.capture is not None:
+            state.capture.leaked(self, asked)
+        return self._value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self._concrete("np.asarray()")
+        if copy or (dtype is not None and dtype != array.dtype):
+            return np.array(array, dtype=dtype)
+        view = array.view()
+        view.flags.writeable = False
+        return view
+
+    def __bool__(self) -> bool:
+        return bool(self._concrete("its truth (if, while, and, or, not, assert)"))
+
+    def __float__(self) -> float:
+        return float(self._concrete("float()").item())
+
+    def __int__(self) -> int:
+        return int(self._concrete("int()").item())
+
+    def __index__(self) -> int:
+        return self._concrete("its use as an index").__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self._concrete("format()").item(), spec) if spec else str(self)
+
+    def __len__(self) -> int:
+        if not self._value.ndim:
+            raise TypeError("A Tensor without axes has no len().")
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))  # operators.py gives Tensor its []
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            "Tensors do not change. Use ops.slice_update or ops.scatter_update for a changed copy, or a Variable with assign."
+        )
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        return Tensor(self._value, requires_grad=isinstance(self._node, Leaf))
+
+    def __reduce__(self) -> tuple:
+        return Tensor, (self._value, None, isinstance(self._node, Leaf))
+
+    def __repr__(self) -> str:
+        values = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=200)
+        tracked = "" if self._node is None else ", requires_grad=True"
+        return f"Tensor({values}, dtype={self.dtype}{tracked})"
+
+    def __hash__(self) -> int:  # __eq__ compares elements, so identity hashes
+        return id(self)
+
+
+def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:
+    """A Tensor around `array` itself: no copy, no checks."""
+    tensor = _new(Tensor)
+    tensor._value = array
+    tensor._node = node
+    return tensor
+
+
+def to_array(value: Any, dtype: Any = None) -> np.ndarray:
+    """`value` as an array with autonet's default dtypes; shares memory where it can."""
+    if isinstance(value, Tensor):
+        array = value._value
+    elif isinstance(value, (ndarray, np.generic)):
+        array = np.asarray(value)
+    else:
+        array = _from_python(value, narrow=dtype is None)
+    if array.dtype.kind not in "biuf":
+        raise DtypeError(
+            f"Tensors hold booleans, integers and floats; received {_describe(value)}. Encode it as numbers first."
+        )
+    if dtype is not None:
+        return array.astype(dtypes.as_dtype(dtype), copy=False)
+    return array
+
+
+def _from_python(value: Any, narrow: bool) -> np.ndarray:
+    if value is None or isinstance(value, (str, bytes, dict, set)):
+        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}.")
+    if isinstance(value, (list, tuple)):
+        strong = _has_dtype(value)
+    else:
+        strong = hasattr(value, "__array__") or hasattr(value, "__array_interface__") or hasattr(value, "__dlpack__")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}: {error}.") from None
+    if array.dtype.kind == "O":
+        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}: its elements are not numbers of one shape.")
+    if strong or not narrow:  # a dtype that was asked for gets all digits
+        return array
+    if array.dtype.kind == "f":
+        return array.astype(dtypes.floatx())
+    if array.dtype == np.int64 and (not array.size or (abs(array.max()) < 2**31 and abs(array.min()) < 2**31)):
+        return array.astype(np.int32)
+    return array
+
+
+def _has_dtype(values: list | tuple) -> bool:
+    """Whether nested lists hold arrays or NumPy scalars, whose dtype is then kept, rather than Python numbers."""
+    for v in values:
+        if isinstance(v, (list, tuple)):
+            if _has_dtype(v):
+                return True
+        elif isinstance(v, (ndarray, np.generic, Tensor)):
+            return True
+    return False
+
+
+def _describe(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _holds_tensor(values: Any) -> bool:
+    return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in values)
+
+
+def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
+    """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
+
+    Lists may hold Tensors, which are stacked, with derivatives.
+    """
+    if isinstance(x, Tensor):
+        tensor = x
+    elif isinstance(x, (list, tuple)) and _holds_tensor(x):
+        from autonet.ops.shaping import stack
+
+        tensor = stack([convert_to_tensor(v) for v in x])
+    else:
+        if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
+            dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"
+        array = to_array(x, dtype)
+        if array is x or array.base is not None:
+            array = array.copy()  # the caller may change its array before a record or a Variable is done with it
+        return wrap(array)
+    if dtype is not None and tensor._value.dtype != dtypes.as_dtype(dtype):
+        from autonet.core.accumulate import cast
+
+        return cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+    return tensor

@@ -1,0 +1,217 @@
+"""Variable: state that a step reads and changes."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.state import no_grad, state, structure
+from autonet.core.tape import Leaf
+from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
+from autonet.errors import ArgumentError, DtypeError, ShapeError
+
+_unnamed = itertools.count().__next__
+
+
+class Variable(Tensor):
+    """A named array that `assign` replaces: weights, optimizer slots, moving averages, counters, generator states.
+
+    Args:
+        initializer: values, or a function (shape, dtype) -> values; then `shape` is needed.
+        shape: axis lengths; checked against given values.
+        dtype: name of the element type. Given values keep theirs, a function gets the default float.
+        trainable: whether gradients with respect to it are wanted (float dtypes only).
+        autocast, aggregation, synchronization: accepted for Keras's sake.
+        name: last part of `path`.
+
+    An assignment gives the Variable a new array and leaves the old one alone, so a record made before it stays right.
+    """
+
+    __slots__ = (
+        "__dict__",  # a Variable carries what its owner says of it: constraint, regularizer, ...
+        "_array",  # the current values
+        "_mirror",  # an array that is known to equal the storage
+        "_storage",  # where compiled plans keep the values; None before the first plan
+        "name",
+        "path",
+    )
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: tuple[int, ...] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ):
+        if callable(initializer) and not isinstance(initializer, Tensor):
+            if shape is None:
+                raise ArgumentError("A Variable whose initializer is a function needs a shape.")
+            dtype = dtypes.standardize_dtype(dtype)
+            with no_grad():
+                value = initializer(tuple(shape), dtype=dtype)
+        else:
+            value = initializer
+        array = np.array(to_array(value, dtype), order="C")
+        if shape is not None and array.shape != tuple(shape):
+            raise ShapeError(f"Variable {name or ''} expects shape {tuple(shape)}; its initializer gave {array.shape}.")
+        self._array = array
+        self._storage: np.ndarray | None = None
+        self._mirror: np.ndarray | None = None
+        self._node = None
+        self.name = name if name is not None else f"variable_{_unnamed()}"
+        self.path = self.name
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.constraint: Any = None
+        self.regularizer: Any = None
+        self.overwrite_with_gradient = False
+        self._trainable = False
+        self.trainable = trainable
+
+    # The array, for operations. Whoever reads it may keep it, so it is never the storage, which plans write into.
+    @property
+    def _value(self) -> np.ndarray:
+        if self._array is self._storage:
+            if self._mirror is None:
+                self._mirror = self._storage.copy()
+            self._array = self._mirror
+        return self._array
+
+    @_value.setter
+    def _value(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def snapshot(self) -> Tensor:
+        """The current values as a Tensor in the same place of the record, which later assignments leave alone."""
+        array = self._value
+        if state.capture is not None:
+            state.capture.read(self, array)
+        return wrap(array, self._node)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers move it and gradients reach it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        structure.version += 1
+        self._trainable = value
+        if value and self._array.dtype.kind == "f":
+            self._node = self._node or Leaf()
+        else:
+            self._node = None
+
+    @property
+    def value(self) -> Tensor:
+        """The current values as a Tensor, which later assignments leave alone."""
+        return self.snapshot()
+
+    def numpy(self) -> np.ndarray:
+        return self._concrete("numpy()").copy()
+
+    def _concrete(self, asked: str) -> np.ndarray:
+        if state.capture is not None:
+            state.capture.leaked(self, asked)
+        return self._array
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the values; the shape must stay, the dtype stays.
+
+        Raises: ShapeError for another shape.
+        """
+        tensor = value.snapshot() if isinstance(value, Tensor) else convert_to_tensor(value)
+        if tensor.shape != self._array.shape:
+            raise ShapeError(
+                f"Variable {self.path!r} has shape {self._array.shape}; assign received shape {tensor.shape}. "
+                "A Variable keeps its shape: reshape the value, or make another Variable."
+            )
+        if tensor.dtype != self._array.dtype:
+            if tensor.dtype.kind == "f" and self._array.dtype.kind != "f":
+                raise DtypeError(
+                    f"Variable {self.path!r} holds {self._array.dtype}; assign received {tensor.dtype}. Cast it first."
+                )
+            tensor = convert_to_tensor(tensor, self._array.dtype)
+        if state.rehearsal is not None:
+            state.rehearsal.setdefault(self, self._array)
+        # a Tensor's array never changes, so it can be taken over; it may be a view, or belong to another Variable
+        array = tensor._value
+        self._array = array if array.flags.c_contiguous and array.base is None else np.array(array, order="C")
+        if state.capture is not None:
+            state.capture.assigned(self, array)
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add `value` to the values."""
+        with no_grad():
+            return self.assign(self + convert_to_tensor(value, self.dtype))
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract `value` from the values."""
+        with no_grad():
+            return self.assign(self - convert_to_tensor(value, self.dtype))
+
+    def __deepcopy__(self, memo: dict) -> Variable:
+        import copy
+
+        new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=self.name)
+        memo[id(self)] = new
+        new.path = self.path
+        for key, value in self.__dict__.items():
+            new.__dict__[key] = copy.deepcopy(value, memo)
+        return new
+
+    def __reduce__(self) -> tuple:
+        args = (
+            self._array,
+            None,
+            None,
+            self.trainable,
+            self.autocast,
+            self.aggregation,
+            self.synchronization,
+            self.name,
+        )
+        return Variable, args
+
+    def __repr__(self) -> str:
+        values = np.array2string(self._array, separator=", ", threshold=50)
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={values}>"
+
+
+def settle(variable: Variable) -> np.ndarray:
+    """The Variable's storage, holding its current values: what a plan reads and writes."""
+    storage = variable._storage
+    if variable._array is not storage:
+        if storage is None:
+            storage = variable._storage = np.array(variable._array, order="C")
+        elif variable._array is not variable._mirror:
+            np.copyto(storage, variable._array)
+            variable._mirror = None
+        variable._array = storage
+    return storage

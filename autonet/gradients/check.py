@@ -1,0 +1,363 @@
+"""check_gradients: the derivatives of any function, held against differences of its values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autonet.core import backward as walk
+from autonet.core.state import enable_grad, no_grad, state
+from autonet.core.tape import Leaf
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.trees import flatten, flatten_with_path, pack
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError, GradientError
+
+STEPS = (1e-5, 1e-4, 1e-6, 1e-3, 1e-7)  # the first decides, unless it disagrees: curvature, kinks, rounding
+
+
+def check_gradients(
+    f: Callable,
+    *args: Any,
+    order: int = 2,
+    variables: Any = None,
+    argnums: Sequence[int] | None = None,
+    rtol: float = 1e-5,
+    elements: int = 64,
+    directions: int = 2,
+    seed: int = 0,
+) -> None:
+    """Compare the derivatives of `f` with central differences; return silently if all agree.
+
+    Everything is worked out in float64: float arguments and Variables are given to f as float64, and nothing in between
+    is narrowed. Each call of f starts from the same state (moving averages, generators of dropout masks), and all
+    Variables are afterwards as they were.
+
+    First f is compared along random directions through all operands together, which see every element, then element by
+    element. A result of several numbers counts as their sum with fixed random weights. The second derivative
+    is checked as the derivative of the gradient along a random direction.
+
+    Where f has a kink (relu at 0, max of equals), the two one-sided slopes differ however small the step; then any
+    slope between the two is accepted, and higher derivatives, which do not exist, are not compared. A kink closer than
+    1e-7 to the point counts as lying on it.
+
+    Args:
+        f: a function of arrays, or of trees of them, or a layer or model, whose trainable weights are then checked too.
+        args: its arguments. Floats are differentiated, everything else is passed on as it is.
+        order: 1 for the gradient, 2 for its derivative too, and so on.
+        variables: Variables that f uses and that are to be checked too, or an object with `trainable_weights`.
+        argnums: positions of the arguments to differentiate; by default all.
+        rtol: allowed relative error.
+        elements: at most so many elements of each operand are compared one by one, chosen at random.
+        directions: how many random directions are tried.
+        seed: where the random choices start.
+
+    Raises: GradientError that names the operand, the index and both numbers; ArgumentError if there is nothing to
+        differentiate.
+
+    >>> check_gradients(lambda x: (x**3).sum(), np.array([1.0, 2.0]))
+    """
+    if variables is None and hasattr(f, "trainable_weights"):
+        _build(f, args)
+        variables = f
+    chosen = list(getattr(variables, "trainable_weights", variables) or ())
+    for v in chosen:
+        if not isinstance(v, Variable) or v.dtype.kind != "f":
+            raise ArgumentError(f"check_gradients expects float Variables as `variables`; received {v!r}.")
+    rehearsal = _Rehearsal(f, args, argnums, chosen, np.random.default_rng(seed))
+    if not rehearsal.names:
+        raise ArgumentError(
+            "check_gradients found no floats among the arguments, and no variables: there is nothing to differentiate. "
+            "Pass float arrays, or variables=model.trainable_weights."
+        )
+    if order < 1:
+        raise ArgumentError(f"check_gradients expects an order of at least 1; received {order}.")
+    with rehearsal.as_float64():
+        rehearsal.settle()
+        for k in range(order):
+            _check_order(rehearsal, k, rtol, elements, directions)
+
+
+def _build(f: Any, args: tuple) -> None:
+    """Make the weights of a layer or model that has none yet."""
+    if not getattr(f, "built", True):
+        with no_grad():
+            f(*args)
+
+
+class _Rehearsal:
+    """f as a pure function of a list of float64 arrays: the float leaves of its arguments, then the Variables.
+
+    Function number k, `weighted(k, xs)`, is one number: for k = 0 the weighted sum of f's results, for k > 0 the inner
+    product of the gradient of number k - 1 with a fixed random direction.
+    """
+
+    def __init__(self, f: Callable, args: tuple, argnums: Sequence[int] | None, variables: list[Variable], rng: Any):
+        self.f = f
+        self.args = args
+        self.variables = variables
+        self.rng = rng
+        self.leaves = flatten(list(args))
+        self.places: list[int] = []  # which leaves are differentiated
+        self.names: list[str] = []
+        self.start: list[np.ndarray] = []
+        for i, (path, leaf) in enumerate(flatten_with_path(list(args))):
+            if not _is_float(leaf) or (argnums is not None and path[0] not in [n % len(args) for n in argnums]):
+                continue
+            self.places.append(i)
+            self.names.append(f"argument {path[0]}" + "".join(f"[{key!r}]" for key in path[1:]))
+            self.start.append(np.array(_array(leaf), np.float64))
+        for v in variables:
+            self.names.append(f"variable {v.path!r}")
+            self.start.append(np.array(v._array, np.float64))
+        self.weights: list[np.ndarray] = []
+        self.directions: list[list[np.ndarray]] = []
+        self.heres: dict[int, float] = {}  # values at the start
+
+    @contextmanager
+    def as_float64(self) -> Iterator[None]:
+        """Variables as float64 leaves of their own; everything put back at the end."""
+        before = [(v, v._array, v._node) for v in self.variables]
+        outer = state.rehearsal
+        try:
+            for v, x in zip(self.variables, self.start[len(self.places) :], strict=True):
+                v._array, v._node = x, Leaf()
+            with enable_grad(), np.errstate(all="ignore"):
+                yield
+        finally:
+            state.rehearsal = outer
+            for v, array, node in before:
+                v._array, v._node = array, node
+
+    def run(self, xs: list[np.ndarray], tracked: bool) -> tuple[list[Tensor], list[Any]]:
+        """The float results of f at xs, and the nodes of the operands."""
+        leaves = list(self.leaves)
+        nodes: list[Any] = []
+        for place, x in zip(self.places, xs):  # noqa: B905  # the rest of xs are Variables
+            nodes.append(Leaf() if tracked else None)
+            leaves[place] = wrap(x, nodes[-1])
+        state.rehearsal = {}
+        try:
+            for v, x in zip(self.variables, xs[len(self.places) :], strict=True):
+                v._array = x
+                nodes.append(v._node)
+            with enable_grad() if tracked else no_grad():
+                results = [y for y in flatten(self.f(*pack(list(self.args), leaves))) if _is_float(y)]
+        finally:
+            for v, array in state.rehearsal.items():
+                v._array = array
+            state.rehearsal = None
+        return [convert_to_tensor(y) for y in results], nodes
+
+    def settle(self) -> None:
+        """Choose the weights and directions; refuse functions that cannot be checked."""
+        ys, again = ([y._value for y in self.run(self.start, False)[0]] for _ in range(2))
+        if not ys:
+            raise ArgumentError("check_gradients expects a function with a float result; this one returned none.")
+        for y, z in zip(ys, again, strict=True):
+            if not np.all(np.isfinite(y)):
+                raise GradientError("check_gradients: the function is nan or infinite at these arguments.")
+            if not np.array_equal(y, z):
+                raise GradientError(
+                    "check_gradients: the function gave two results for the same arguments. Take its chance from a "
+                    "SeedGenerator and keep its state in Variables, so that it can be repeated."
+                )
+        self.weights = [np.ones(y.shape) if len(ys) == y.size == 1 else self.rng.standard_normal(y.shape) for y in ys]
+
+    def direction(self) -> list[np.ndarray]:
+        return [self.rng.standard_normal(x.shape) for x in self.start]
+
+    def weighted(self, k: int, xs: list[np.ndarray], tracked: bool = False) -> tuple[Tensor, list[Any]]:
+        """The number described above at xs, and the nodes of the operands."""
+        ys, nodes = self.run(xs, tracked or k > 0)
+        total = _inner(ys, self.weights)
+        for level in range(k):
+            gradient = self._gradient(total, nodes, record=tracked or level < k - 1)
+            total = _inner(gradient, self.directions[level])
+        return total, nodes
+
+    def _gradient(self, total: Tensor, nodes: list[Any], record: bool) -> list[Tensor]:
+        if total._node is None:
+            return [wrap(np.zeros(x.shape)) for x in self.start]
+        one = wrap(np.ones(()))
+        with state_of_rehearsal():
+            found = walk.gradients([(total, one)], nodes, record)
+        return [wrap(np.zeros(x.shape)) if g is None else g for g, x in zip(found, self.start, strict=True)]
+
+    def gradient(self, k: int) -> list[np.ndarray]:
+        """By autonet's rules: the gradient of weighted(k, .) at the start."""
+        total, nodes = self.weighted(k, self.start, tracked=True)
+        return [np.asarray(g._value, np.float64) for g in self._gradient(total, nodes, record=False)]
+
+    def slopes(self, k: int, us: list[np.ndarray], relative: bool) -> Iterator[_Slope]:
+        """By differences along us, with steps of several sizes: in units of max(1, |x|), or of |x| if `relative`."""
+        if k not in self.heres:
+            self.heres[k] = float(self.weighted(k, self.start)[0]._value)
+        here = self.heres[k]
+        longest = max(float(np.max(np.abs(u), initial=0)) for u in us)
+        sizes = np.concatenate([np.abs(x[u != 0]) for x, u in zip(self.start, us, strict=True)])
+        if relative:
+            size = min(float(np.min(sizes[sizes > 0], initial=1.0)), 1.0)
+        else:
+            size = min(max(float(np.max(sizes, initial=1.0)), 1.0), 1e3)
+        for step in STEPS:
+            h = step * size / max(longest, 1e-300)
+            ahead, behind = (
+                float(self.weighted(k, [x + s * u for x, u in zip(self.start, us, strict=True)])[0]._value)
+                for s in (h, -h)
+            )
+            if math.isfinite(ahead) and math.isfinite(behind):
+                rounding = 1e-13 * max(abs(ahead), abs(behind), abs(here), 1e-3) / h
+                yield _Slope((ahead - behind) / (2 * h), (here - behind) / h, (ahead - here) / h, rounding)
+
+
+class _Slope(NamedTuple):
+    """What a pair of differences says: the central slope, the one-sided ones, how far rounding may have moved them."""
+
+    central: float
+    behind: float
+    ahead: float
+    rounding: float
+
+
+class _Verdict(NamedTuple):
+    """Whether the rules agree with the differences; both numbers; whether the differences agree with each other."""
+
+    fine: bool
+    slope: float
+    difference: float
+    smooth: bool
+
+
+def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[np.ndarray], rtol: float) -> _Verdict:
+    """The slope of function number k along us, by the gradient and by differences."""
+    terms = [g * u for g, u in zip(gradient, us, strict=True)]
+    slope = float(sum(np.sum(t) for t in terms))
+    size = math.sqrt(sum(float(np.sum(np.square(t))) for t in terms))
+    first = math.nan
+    for relative in (False, True):
+        tried = []
+        for s in rehearsal.slopes(k, us, relative):
+            tried.append(s)
+            if abs(slope - s.central) <= rtol * max(size, abs(s.central)) + s.rounding:
+                return _Verdict(True, slope, s.central, True)
+        if not tried:
+            continue
+        last = tried[-1]
+        first = tried[0].central if math.isnan(first) else first
+        # on a kink the one-sided slopes differ at the smallest step too, and a gradient jumps
+        allowed = rtol * max(size, abs(last.central)) + last.rounding
+        if min(last.behind, last.ahead) - allowed <= slope <= max(last.behind, last.ahead) + allowed:
+            return _Verdict(True, slope, first, False)
+        if len(tried) == len(STEPS):
+            if k > 0 and abs(last.central) > 5 * abs(tried[2].central) > 25 * abs(tried[0].central):
+                return _Verdict(True, slope, first, False)
+            close = 0.01 * abs(last.central) + last.rounding
+            if abs(last.central - tried[2].central) <= close and abs(last.ahead - last.behind) <= close:
+                return _Verdict(False, slope, first, True)
+    return _Verdict(False, slope, first, False)
+
+
+def _check_order(rehearsal: _Rehearsal, k: int, rtol: float, elements: int, directions: int) -> None:
+    """Gradient of function number k against its differences."""
+    found = rehearsal.gradient(k)
+    for name, g, x in zip(rehearsal.names, found, rehearsal.start, strict=True):
+        if g.shape != x.shape:
+            raise GradientError(f"check_gradients: the gradient of {name} has shape {g.shape}, its operand {x.shape}.")
+
+    def judge(us: list[np.ndarray]) -> _Verdict:
+        return _judge(rehearsal, k, found, us, rtol)
+
+    for _ in range(directions):
+        us = rehearsal.direction()
+        verdict = judge(us)
+        if not verdict.fine:
+            _blame(rehearsal, judge, us, verdict, k)
+    for n, x in enumerate(rehearsal.start):
+        some = np.arange(x.size) if x.size <= elements else rehearsal.rng.choice(x.size, elements, replace=False)
+        for flat in some:
+            verdict = judge(_unit(rehearsal, n, [int(flat)]))
+            if not verdict.fine:
+                raise _disagreement(rehearsal, n, int(flat), verdict, k)
+    rehearsal.directions.append(rehearsal.direction())
+
+
+def _unit(rehearsal: _Rehearsal, n: int, places: Any, values: Any = 1.0) -> list[np.ndarray]:
+    """Zeros but for some places of operand n."""
+    us = [np.zeros(x.shape) for x in rehearsal.start]
+    us[n].reshape(-1)[list(places)] = values
+    return us
+
+
+def _blame(rehearsal: _Rehearsal, judge: Callable, us: list[np.ndarray], verdict: _Verdict, k: int) -> None:
+    """Halve the direction that disagrees until one element is left, and raise for that.
+
+    Where only the whole disagrees and none of its parts, it crosses several kinks at once: that is no error.
+    """
+    parts = [_unit(rehearsal, n, np.flatnonzero(u), u[u != 0]) for n, u in enumerate(us)]
+    while True:
+        wrong = [(part, v) for part in parts if not (v := judge(part)).fine]
+        if not wrong:
+            break
+        part, verdict = wrong[0]
+        n, places = next((n, np.flatnonzero(u)) for n, u in enumerate(part) if np.any(u))
+        if places.size == 1:
+            raise _disagreement(rehearsal, n, int(places[0]), judge(_unit(rehearsal, n, places)), k)
+        values = part[n].reshape(-1)
+        halves = (places[: places.size // 2], places[places.size // 2 :])
+        parts = [_unit(rehearsal, n, half, values[half]) for half in halves]
+    if verdict.smooth:
+        raise GradientError(
+            f"check_gradients: along a random direction the derivative is {verdict.slope!r} by the rules and "
+            f"{verdict.difference!r} by differences ({_derivative(k)}), a little for each of many elements."
+        )
+
+
+def _derivative(k: int) -> str:
+    return "the gradient" if k == 0 else f"derivative number {k + 1}, along random directions"
+
+
+def _disagreement(rehearsal: _Rehearsal, n: int, flat: int, verdict: _Verdict, k: int) -> GradientError:
+    shape = rehearsal.start[n].shape
+    index = tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()
+    where = f"check_gradients: {rehearsal.names[n]}, index {index}"
+    if math.isnan(verdict.difference):
+        return GradientError(f"{where}: the function is nan or infinite next to it, so it has no slope there.")
+    return GradientError(
+        f"{where}: the derivative is {verdict.slope!r} by the rules and {verdict.difference!r} by differences "
+        f"({_derivative(k)}). Look at the rules of the operations that this operand passes through."
+    )
+
+
+@contextmanager
+def state_of_rehearsal() -> Iterator[None]:
+    """Floats stay wide during the backward walk too."""
+    state.rehearsal = {}
+    try:
+        yield
+    finally:
+        state.rehearsal = None
+
+
+def _inner(xs: list[Tensor], weights: list[np.ndarray]) -> Tensor:
+    from autonet.ops.pointwise import multiply
+    from autonet.ops.reduction import sum as total
+
+    result: Any = wrap(np.zeros(()))
+    for x, w in zip(xs, weights, strict=True):
+        result = result + total(multiply(x, wrap(w)))
+    return result
+
+
+def _array(x: Any) -> np.ndarray:
+    return x._value if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _is_float(x: Any) -> bool:
+    if isinstance(x, (Tensor, np.ndarray, np.generic)):
+        return x.dtype.kind == "f"
+    return isinstance(x, float)

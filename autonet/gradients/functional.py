@@ -1,0 +1,311 @@
+"""grad, value_and_grad, vjp, jvp: derivatives of functions, with JAX's signatures.
+
+Arguments and results may be nested dicts, lists and tuples of arrays. Every transform gives its function fresh places in
+the record, so transforms nest in any order without confusing whose derivative is whose.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autonet.core import backward as walk
+from autonet.core.accumulate import alias, detach, zeros_of
+from autonet.core.primitive import _shape
+from autonet.core.state import enable_grad, no_grad, state
+from autonet.core.tape import Leaf, Node
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.trees import assert_same_structure, flatten, flatten_with_path, map_structure, pack
+from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
+
+
+def fresh(x: Any, where: str = "an argument") -> Tensor:
+    """`x` at a new place of the record: derivatives taken there do not mix with those of other uses of `x`."""
+    x = convert_to_tensor(x)
+    if x.dtype.kind != "f":
+        raise DtypeError(f"grad needs floats; {where} has dtype {x.dtype}. Cast it first: ops.cast(x, 'float32').")
+    if x._node is not None and state.recording:
+        return alias(x)
+    return wrap(x._value, Leaf())
+
+
+def fresh_tree(tree: Any, where: str) -> tuple[Any, list[Tensor]]:
+    """A tree of fresh Tensors and the list of them."""
+    leaves = [fresh(x, f"{where}{''.join(f'[{k!r}]' for k in path)}") for path, x in flatten_with_path(tree)]
+    return pack(tree, leaves), leaves
+
+
+def _spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
+    """Positions of the chosen arguments, and whether a single one was chosen."""
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise ArgumentError(f"argnums names argument {n}; the function received {len(args)} positional arguments.")
+    return [n % len(args) for n in numbers], isinstance(argnums, int)
+
+
+def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+    """A function that returns f's value and its gradient with respect to the arguments `argnums`.
+
+    Args:
+        f: function whose result is one number (or a pair of it and anything else, with `has_aux`).
+        argnums: position of the argument, or several; the gradient has its structure, or is a tuple of such.
+        has_aux: f returns (value, auxiliary); the new function then returns ((value, auxiliary), gradient).
+
+    Raises: ShapeError if the value is not one number; DtypeError for arguments that are not floats.
+
+    >>> value_and_grad(lambda x: x["a"] * x["b"])({"a": 2.0, "b": 3.0})
+    (Tensor(6., dtype=float32), {'a': Tensor(3., dtype=float32), 'b': Tensor(2., dtype=float32)})
+    """
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        numbers, single = _spread(argnums, args)
+        new = list(args)
+        targets = []
+        with enable_grad():
+            for n in numbers:
+                new[n], leaves = fresh_tree(args[n], f"argument {n}")
+                targets += leaves
+            result = f(*new, **kwargs)
+        if has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise ArgumentError("grad with has_aux=True expects the function to return a pair (value, auxiliary).")
+            value, aux = result
+        else:
+            value, aux = result, None
+        if not isinstance(value, Tensor):
+            value = convert_to_tensor(value)
+        if value.size != 1 or value.ndim:
+            raise ShapeError(
+                f"grad expects a function of one number as its value; received shape {value.shape}. "
+                "Reduce it (sum, mean), or use jacobian."
+            )
+        if value.dtype.kind != "f":
+            raise DtypeError(f"grad expects a float as the value; received dtype {value.dtype}.")
+        ones = wrap(np.ones((), value.dtype))
+        found = cotangents_of([(value, ones)], targets)
+        trees = []
+        for n in numbers:
+            count = len(flatten(args[n]))
+            trees.append(pack(args[n], found[:count]))
+            found = found[count:]
+        gradient = trees[0] if single else tuple(trees)
+        value, aux = settle(value, targets), map_structure(lambda x: settle(x, targets), aux)
+        return ((value, aux), gradient) if has_aux else (value, gradient)
+
+    return wrapper
+
+
+def cotangents_of(
+    pairs: list[tuple[Tensor, Tensor]], targets: list[Tensor], record: bool | None = None
+) -> list[Tensor]:
+    """Gradients of the targets; zeros where a target was not used."""
+    found = walk.gradients(pairs, [t._node for t in targets], record)  # type: ignore[misc]
+    return [zeros_of(t.shape, t.dtype) if g is None else g for g, t in zip(found, targets, strict=True)]
+
+
+def settle(x: Any, targets: list[Tensor]) -> Any:
+    """`x` without a record if all it was computed from are the transform's own fresh leaves."""
+    if not isinstance(x, Tensor) or x._node is None:
+        return x
+    leaves = {t._node for t in targets}
+    stack: list[Node] = [x._node]
+    seen: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if not node.parents and node not in leaves:
+            return x
+        stack.extend([p for p in node.parents if p is not None])
+    return detach(x)
+
+
+def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+    """A function that returns the gradient of f with respect to the arguments `argnums`; see `value_and_grad`.
+
+    >>> grad(lambda x: x**3)(2.0)
+    Tensor(12., dtype=float32)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    Tensor(12., dtype=float32)
+    """
+    pair = value_and_grad(f, argnums, has_aux)
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = pair(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrapper
+
+
+def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
+    """f(*primals), and the function that carries a cotangent of that result back to the primals.
+
+    Returns: (result, pullback), with has_aux (result, pullback, auxiliary). pullback(cotangent) is a tuple with one
+    cotangent per primal; it may be called repeatedly, and differentiated.
+
+    >>> y, pullback = vjp(lambda x: x * x, 3.0)
+    >>> pullback(1.0)
+    (Tensor(6., dtype=float32),)
+    """
+    targets: list[Tensor] = []
+    new = []
+    with enable_grad():
+        for n, primal in enumerate(primals):
+            tree, leaves = fresh_tree(primal, f"primal {n}")
+            new.append(tree)
+            targets += leaves
+        result = f(*new)
+    aux = None
+    if has_aux:
+        result, aux = result
+    result = map_structure(lambda y: y if isinstance(y, Tensor) else convert_to_tensor(y), result)
+    outputs = flatten(result)
+
+    def pullback(cotangent: Any) -> tuple:
+        assert_same_structure(result, cotangent)
+        pairs = []
+        for y, g in zip(outputs, flatten(cotangent), strict=True):
+            if y.dtype.kind != "f":
+                continue
+            g = convert_to_tensor(g, y.dtype)
+            if g.shape != y.shape:
+                raise ShapeError(f"The cotangent must have the result's shape {y.shape}; received {g.shape}.")
+            pairs.append((y, g))
+        found = cotangents_of(pairs, targets)
+        trees = []
+        for primal in primals:
+            count = len(flatten(primal))
+            trees.append(pack(primal, found[:count]))
+            found = found[count:]
+        return tuple(trees)
+
+    settled = map_structure(lambda y: settle(y, targets), result)
+    if has_aux:
+        return settled, pullback, map_structure(lambda x: settle(x, targets), aux)
+    return settled, pullback
+
+
+def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
+    """f(*primals) and its derivative along `tangents`: (result, tangent of the result).
+
+    By two reverse passes: the pullback is linear in its cotangent, and its own derivative is the forward derivative
+    (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
+
+    >>> jvp(lambda x: x * x, (3.0,), (1.0,))
+    (Tensor(9., dtype=float32), Tensor(6., dtype=float32))
+    """
+    primals, tangents = tuple(primals), tuple(tangents)
+    if len(primals) != len(tangents):
+        raise ArgumentError(f"jvp expects one tangent per primal; received {len(primals)} and {len(tangents)}.")
+    targets: list[Tensor] = []
+    new = []
+    directions = []
+    with enable_grad():
+        for n, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
+            assert_same_structure(primal, tangent)
+            tree, leaves = fresh_tree(primal, f"primal {n}")
+            new.append(tree)
+            targets += leaves
+            directions += flatten(tangent)
+        directions = [convert_to_tensor(u, t.dtype) for u, t in zip(directions, targets, strict=True)]
+        for u, t in zip(directions, targets, strict=True):
+            if u.shape != t.shape:
+                raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
+        result = map_structure(convert_to_tensor, f(*new))
+        outputs = flatten(result)
+        floats = [y for y in outputs if y.dtype.kind == "f"]
+        duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
+        pulled = cotangents_of(list(zip(floats, duals, strict=True)), targets, record=True)
+        slopes = iter(
+            cotangents_of([(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None], duals)
+        )
+    tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
+    own = [*targets, *duals]
+    return (
+        map_structure(lambda y: settle(y, own), result),
+        map_structure(lambda y: settle(y, own), pack(result, tangent)),
+    )
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` as a constant: no derivative passes. Trees are taken leaf by leaf."""
+    return map_structure(lambda leaf: detach(leaf) if not hasattr(leaf, "_symbolic") else leaf, x)
+
+
+class _Custom:
+    """Stands in a node where a primitive would, with the caller's own pullback."""
+
+    joint = None
+    variadic = False
+
+    def __init__(self, name: str, pullback: Callable, many: bool):
+        self.name = name
+        self.pullback = pullback
+        self.many = many
+
+    def pull(self, g: Any, node: Node, wanted: Any) -> list:
+        found = self.pullback(*g) if self.many else self.pullback(g)
+        found = found if isinstance(found, (tuple, list)) else (found,)
+        if len(found) != len(node.parents):
+            raise GradientError(
+                f"The gradient of {self.name} expects one cotangent per argument, {len(node.parents)}; received {len(found)}."
+            )
+        pulled = []
+        for n, (p, o, c) in enumerate(zip(node.parents, node.operands, found, strict=True)):  # type: ignore[arg-type]
+            if p is None or c is None or not (wanted is None or p in wanted):
+                continue
+            c = convert_to_tensor(c)
+            if c.shape != _shape(o):
+                raise ShapeError(
+                    f"The gradient of {self.name} for argument {n} must have shape {_shape(o)}; received {c.shape}."
+                )
+            pulled.append((p, o, c))
+        return pulled
+
+
+def custom_gradient(f: Callable) -> Callable:
+    """Decorator for a function that brings its own derivative.
+
+    `f(*args)` returns (result, pullback); pullback(*cotangents of the result) returns one cotangent per argument, None
+    for zero. It is called when a gradient is taken, and is itself differentiated when that gradient is.
+
+    >>> @custom_gradient
+    ... def clipped(x):
+    ...     return x * 1.0, lambda g: g.clip(-1.0, 1.0)
+    >>> grad(lambda x: 5 * clipped(x))(2.0)
+    Tensor(1., dtype=float32)
+    """
+
+    @functools.wraps(f)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        tensors = [convert_to_tensor(x) for x in args]
+        with no_grad():
+            result, pullback = f(*tensors, **kwargs)
+        many = isinstance(result, tuple)
+        outputs = [convert_to_tensor(y) for y in (result if many else (result,))]
+        outputs = [detach(y) for y in outputs]
+        if state.recording and any(t._node is not None for t in tensors):
+            from autonet.core.tape import Pick
+
+            described = tuple([(y.shape, y.dtype) for y in outputs])
+            operands = tuple([(t.shape, t.dtype) for t in tensors])
+            node = Node(
+                _Custom(getattr(f, "__name__", "custom function"), pullback, many),
+                tuple([t._node for t in tensors]),
+                operands,
+                {},
+                described,
+            )
+            for i, y in enumerate(outputs):
+                if y.dtype.kind == "f":
+                    y._node = Pick(node, i) if many else node
+        return tuple(outputs) if many else outputs[0]
+
+    return wrapper

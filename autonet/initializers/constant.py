@@ -1,0 +1,121 @@
+"""First weights that are known beforehand: zeros, ones, a given value, the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.errors import ShapeError
+from autonet.serialization import deserialize_keras_object
+
+
+class Initializer:
+    """Base of all initializers: `initializer(shape, dtype=None)` gives the first values of a weight.
+
+    A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
+    """
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """Values of `shape`; by default the dtype is the default float."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define __call__(shape, dtype=None), which gives the values."
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Initializer:
+        """The initializer that `get_config` described."""
+        return cls(**config)
+
+    def clone(self) -> Initializer:
+        """A new initializer with the same configuration; one without a seed draws another."""
+        return type(self).from_config(self.get_config())
+
+
+class Zeros(Initializer):
+    """All 0."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """Zeros of `shape`."""
+        return ops.zeros(shape, dtype)
+
+
+class Ones(Initializer):
+    """All 1."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """Ones of `shape`."""
+        return ops.ones(shape, dtype)
+
+
+class Constant(Initializer):
+    """One value everywhere, or an array that broadcasts to the weight.
+
+    Args:
+        value: a number, an array or nested lists.
+
+    >>> Constant([1, 2])((2, 2)).tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+
+    def __init__(self, value: Any = 0.0):
+        self.value = value
+        self.shape: tuple[int, ...] | None = None  # the only shape that it serves; None serves all
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """The value, repeated to `shape`. Raises: ShapeError if it does not broadcast."""
+        shape = _lengths(shape)
+        given = np.shape(self.value)
+        if self.shape not in (None, shape):
+            raise ShapeError(
+                f"The array given as initializer has shape {self.shape}, the weight has shape {shape}. Give an array "
+                "of the weight's shape, or Constant(array) if it is to be repeated."
+            )
+        if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1], strict=False)):
+            raise ShapeError(
+                f"Constant's value of shape {given} does not broadcast to the weight's shape {shape}. Give a number, "
+                "or an array whose last axes have the weight's lengths or 1."
+            )
+        return ops.full(shape, self.value, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Constant:
+        return cls(deserialize_keras_object(config.get("value", 0.0)))  # an array is stored as a configuration
+
+
+class Identity(Initializer):
+    """The identity matrix times `gain`; ones on the diagonal also where the matrix is not square.
+
+    Args:
+        gain: factor.
+    """
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """The matrix. Raises: ShapeError unless `shape` has two axes."""
+        shape = _lengths(shape)
+        if len(shape) != 2:
+            raise ShapeError(
+                f"Identity gives matrices, shapes of two axes; received shape {shape}. "
+                "Use Orthogonal for a kernel of more axes."
+            )
+        return ops.cast(ops.eye(*shape, dtype=dtype) * self.gain, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+def _lengths(shape: Any) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)

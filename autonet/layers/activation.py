@@ -1,0 +1,222 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet import activations, constraints, initializers, ops, regularizers
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.base import InputSpec, Layer
+from autonet.legacy import renamed
+
+
+class Activation(Layer):
+    """A function of each element (or, for softmax and its like, of the last axis): y = activation(x).
+
+    Args:
+        activation: name or function; None for y = x.
+    """
+
+    def __init__(self, activation: Any, **common: Any):
+        super().__init__(**common)
+        self.activation = activations.get(activation)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return self.activation(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class ReLU(Layer):
+    """Rectified linear unit.
+
+        y = max_value                          where x >= max_value
+        y = x                                  where threshold <= x < max_value
+        y = negative_slope (x - threshold)     where x < threshold
+
+    Args:
+        max_value: largest output, at least 0; None for no limit.
+        negative_slope: slope below the threshold, at least 0.
+        threshold: where the line begins, at least 0.
+    """
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **common: Any
+    ):
+        super().__init__(**common)
+        self.max_value = None if max_value is None else not_negative(max_value, "max_value", self.label)
+        self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
+        self.threshold = not_negative(threshold, "threshold", self.label)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return activations.relu(
+            inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
+        return {**super().get_config(), **own}
+
+
+class LeakyReLU(Layer):
+    """Rectified linear unit with a slope below 0: y = x where x >= 0, else negative_slope x.
+
+    Args:
+        negative_slope: at least 0.
+    """
+
+    @renamed(alpha="negative_slope")
+    def __init__(self, negative_slope: float = 0.3, **common: Any):
+        super().__init__(**common)
+        self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+class PReLU(Layer):
+    """Leaky rectified linear unit whose slopes below 0 are learned: y = x where x >= 0, else alpha x.
+
+    Shapes: x (n, ...), alpha (...) with length one on the shared axes.
+
+    Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: of the slopes.
+        shared_axes: axes along which one slope serves all, counted from the batch axis, 0; such as [1, 2] for images.
+
+    Source: He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1502.01852
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        if shared_axes is not None:
+            shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+        self.shared_axes = shared_axes
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shared = [axis % len(input_shape) for axis in self.shared_axes or ()]
+        shape = [1 if axis in shared else n for axis, n in enumerate(input_shape)][1:]
+        self.alpha = self.add_weight(
+            tuple(shape),
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+        fixed = {axis: n for axis, n in enumerate(input_shape) if axis and axis not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes,
+        }
+
+
+class ELU(Layer):
+    """Exponential linear unit: y = x where x > 0, else alpha (exp(x) - 1).
+
+    Args:
+        alpha: the limit far below 0, with its sign changed.
+
+    Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
+    """
+
+    def __init__(self, alpha: float = 1.0, **common: Any):
+        super().__init__(**common)
+        self.alpha = alpha
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return activations.elu(inputs, alpha=self.alpha)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, **super().get_config()}
+
+
+class Softmax(Layer):
+    """Positive numbers with sum 1 along `axis`: y = exp(x) / sum of exp(x).
+
+    Args:
+        axis: a number, or several that count as one.
+
+    Called with a mask, boolean and broadcasting to x, it gives 0 where the mask is False.
+    """
+
+    def __init__(self, axis: Any = -1, **common: Any):
+        super().__init__(**common)
+        self.axis = axis
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            y = ops.softmax(ops.where(mask, inputs, float(np.finfo(inputs.dtype).min / 2)), axis=self._axes)
+            return ops.where(mask, y, 0.0)  # nothing is left of a row without any True
+        return activations.softmax(inputs, axis=self._axes)
+
+    @property
+    def _axes(self) -> Any:
+        return tuple(self.axis) if isinstance(self.axis, (tuple, list)) else self.axis
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+def not_negative(value: Any, name: str, label: str) -> Any:
+    """`value` if it is a number from 0; ArgumentError otherwise."""
+    try:
+        if value >= 0:
+            return value
+    except TypeError:
+        pass
+    raise ArgumentError(f"{label} expects {name} to be a number of at least 0; received {value!r}.")

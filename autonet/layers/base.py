@@ -1,0 +1,598 @@
+"""Layer: a map with weights, built when it first sees a shape."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet import constraints, initializers, regularizers
+from autonet.core import dtypes
+from autonet.core.accumulate import cast
+from autonet.core.state import no_grad, state
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.trees import flatten, map_structure
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
+from autonet.layers.tracking import Tracking
+from autonet.random.seeds import SeedGenerator
+from autonet.serialization.objects import snake_case
+from autonet.utils.naming import unique_name
+
+
+class InputSpec:
+    """What a layer accepts: rank and axis lengths of its input.
+
+    Args:
+        dtype: expected dtype name, unchecked.
+        shape: expected shape, None where any length will do.
+        ndim, min_ndim, max_ndim: exact, least, largest number of axes.
+        axes: {axis: length}.
+    """
+
+    def __init__(
+        self,
+        dtype: str | None = None,
+        shape: tuple | None = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
+    ):
+        self.dtype = dtype
+        self.shape = shape
+        self.ndim = len(shape) if shape is not None else ndim
+        self.min_ndim = min_ndim
+        self.max_ndim = max_ndim
+        self.axes = {int(a): n for a, n in (axes or {}).items()}
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name = name
+        self.optional = optional
+
+    def check(self, shape: tuple, label: str) -> None:
+        """Raise ShapeError, in the name of `label`, if `shape` does not fit."""
+        n = len(shape)
+        if self.ndim is not None and n != self.ndim:
+            raise ShapeError(
+                f"{label} expects an input of {self.ndim} axes; received shape {shape}. Reshape the input."
+            )
+        if self.min_ndim is not None and n < self.min_ndim:
+            raise ShapeError(
+                f"{label} expects an input of at least {self.min_ndim} axes; received shape {shape}. "
+                "Add the missing axes with Reshape or x[:, None]."
+            )
+        if self.max_ndim is not None and n > self.max_ndim:
+            raise ShapeError(f"{label} expects an input of at most {self.max_ndim} axes; received shape {shape}.")
+        wanted = dict(self.axes)
+        if self.shape is not None:
+            wanted.update({i: k for i, k in enumerate(self.shape) if k is not None})
+        for axis, length in wanted.items():
+            if length is not None and -n <= axis < n and shape[axis] not in (None, length):
+                raise ShapeError(
+                    f"{label} expects length {length} on axis {axis}; received shape {shape}. "
+                    "The first input fixed that number: reshape this one, or build a second layer."
+                )
+
+
+def _building(build: Callable) -> Callable:
+    """`build`, marking the layer as built, named below the one that builds or calls it."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        scope = getattr(state, "scope", ())
+        if scope and scope[-1] is self:  # super().build(...)
+            build(self, *args, **kwargs)
+            return
+        parent = scope[-1] if scope else state.calling
+        if parent is not None and parent is not self:
+            self._path = f"{parent._path}/{self.name}"
+        state.scope = (*scope, self)
+        try:
+            build(self, *args, **kwargs)
+        finally:
+            state.scope = scope
+        self.built = True
+
+    return wrapper
+
+
+class Layer(Tracking):
+    """A map from Tensors to Tensors with weights of its own.
+
+    Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
+    take `training` and `mask`. Calling the layer builds it, casts floats to its dtype, carries masks and collects
+    losses.
+
+    Args:
+        activity_regularizer: penalty on the output, added to the loss.
+        trainable: whether its weights are trained.
+        dtype: name of the dtype of weights and computation, by default `floatx()`.
+        autocast: whether float inputs are cast to that dtype.
+        name: unique among the layers of a model.
+        input_shape, batch_input_shape, batch_shape, input_dim: shape of the input, for the first layer of a model.
+    """
+
+    _untracked = frozenset(
+        {"_trainable_variables", "_non_trainable_variables", "_losses", "_input_shape", "input_spec"}
+    )
+    _unfixed = frozenset({"_losses"})
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
+        if not isinstance(self.name, str) or "/" in self.name:
+            raise ArgumentError(f"A layer's name is a string without '/'; received {name!r}.")
+        self._dtype = _policy_name(dtype)
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.input_spec: Any = None
+        self.supports_masking = False
+        self.built = False
+        self._trainable = bool(trainable)
+        self._trainable_variables: list[Variable] = []
+        self._non_trainable_variables: list[Variable] = []
+        self._losses: list[Tensor] = []
+        self._path = self.name
+        self._input_shape = _first_shape(kwargs, type(self).__name__)
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+
+    # Names and dtypes
+
+    @property
+    def label(self) -> str:
+        """The layer in error messages: class and name."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    @property
+    def path(self) -> str:
+        """Names of the enclosing layers and its own, joined by '/'."""
+        return self._path
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the weights."""
+        return self._dtype
+
+    variable_dtype = compute_dtype = dtype
+
+    @property
+    def dtype_policy(self) -> str:
+        return self._dtype
+
+    # Weights
+
+    @_building
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for inputs of `input_shape`. The default has none to create."""
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """A new Variable of this layer.
+
+        Args:
+            shape: axis lengths, () for one number.
+            initializer: name, object or function; by default glorot_uniform for floats, zeros for others.
+            trainable: whether training moves it.
+            regularizer: penalty on it, added to the loss.
+            constraint: projection after each step.
+        """
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(n is None or n < 0 for n in shape):
+            raise ShapeError(
+                f"{self.label} cannot make a weight of shape {shape}: every length must be known. "
+                "Give the input's shape in full, but for the batch axis."
+            )
+        dtype = dtypes.standardize_dtype(dtype or self._dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        variable = Variable(initializers.get(initializer), shape, dtype, trainable, name=name)
+        variable.path = f"{self._path}/{variable.name}"
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._adopt(variable)
+        return variable
+
+    def _adopt(self, variable: Variable) -> None:
+        group = self._trainable_variables if variable.trainable else self._non_trainable_variables
+        if not any(v is variable for v in group):
+            group.append(variable)
+        if not self._trainable:
+            variable.trainable = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Variable) and "_trainable_variables" in self.__dict__:
+            if not any(v is value for v in self._trainable_variables + self._non_trainable_variables):
+                self._adopt(value)
+        super().__setattr__(name, value)
+
+    @property
+    def _sublayers(self) -> list[Layer]:
+        return list(self._own(Layer))
+
+    def _flatten_layers(self, include_self: bool = True) -> list[Layer]:
+        """This layer and all below it, each once, parents first."""
+        found: dict[int, Layer] = {}
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(layer._sublayers))
+        layers = list(found.values())
+        return layers if include_self else layers[1:]
+
+    def _collect(self, own: Callable[[Layer], list]) -> list:
+        found: dict[int, Any] = {}
+        for layer in self._flatten_layers():
+            for x in own(layer):
+                found.setdefault(id(x), x)
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All state: weights, then generator states and metric totals."""
+        own = self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+        seeds = [g.state for g in self._collect(lambda l: list(l._own(SeedGenerator)))]
+        metrics = [v for m in self.metrics for v in m.variables]
+        return own + seeds + metrics
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The Variables that saving keeps: trainable and not, of this layer and those inside."""
+        return self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The Variables that training moves; none when the layer is frozen."""
+        return [v for v in self.weights if v.trainable] if self._trainable else []
+
+    trainable_weights = trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All other Variables."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics assigned to attributes of this layer and those inside."""
+        return self._collect(lambda l: [m for m in l._own(object) if hasattr(m, "update_state")])
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training moves the weights; setting it sets it for all layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        for layer in self._flatten_layers():
+            layer._trainable = value
+            for v in layer._trainable_variables:
+                v.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Assign arrays to the weights, in the order of `weights`. Nothing changes unless all fit.
+
+        Raises: ArgumentError for another number of arrays; ShapeError for another shape.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ArgumentError(
+                f"{self.label} has {len(own)} weights; set_weights received {len(weights)} arrays. "
+                "Take them from get_weights() of a layer built alike."
+            )
+        values = [convert_to_tensor(w) for w in weights]
+        for variable, value in zip(own, values, strict=True):
+            if variable.shape != value.shape:
+                raise ShapeError(f"{variable.path} has shape {variable.shape}; set_weights received {value.shape}.")
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """Number of elements in all weights.
+
+        Raises: NotBuiltError before the weights exist.
+        """
+        if not self.built:
+            raise NotBuiltError(f"{self.label} has no weights yet: build it, or call it on data, first.")
+        return sum(v.size for v in self.weights)
+
+    # Losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a number, or several, to what training lowers; called within `call`."""
+        global _losses_were_added
+        _losses_were_added = True
+        for x in flatten(loss):
+            if not isinstance(x, Tensor):
+                x = convert_to_tensor(x)
+            if x.ndim:
+                raise ShapeError(
+                    f"add_loss expects one number; received shape {x.shape}. Reduce it with ops.sum or ops.mean."
+                )
+            self._losses.append(x)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Losses added by the last call, and the penalties of regularized weights."""
+        collected = [x for layer in self._flatten_layers() for x in layer._losses]
+        return collected + [v.regularizer(v) for v in self.trainable_variables if v.regularizer]
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            if layer._losses:
+                layer._losses = []
+
+    # The call
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The map itself; subclasses state it."""
+        raise NotImplementedError(
+            f"{self.label} has no call(). Define call(self, inputs) in class {type(self).__name__}."
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args and kwargs:
+            first = next(iter(_call_parameters(type(self))), None)  # type: ignore[arg-type]
+            args = (kwargs.pop(first),) if first in kwargs else ()
+        if args and type(args[0]) is Tensor and len(args) == 1:
+            value = args[0]._value
+            if self.autocast and value.dtype.kind == "f" and value.dtype.name != self._dtype:
+                args = (self._receive(args[0]),)
+        else:
+            if args and any(isinstance(x, (int, float, str)) for x in flatten(args[0])):
+                raise DtypeError(
+                    f"{self.label} expects arrays or Tensors; received {type(args[0]).__name__} {args[0]!r}. "
+                    "Make it an array: np.array(...)."
+                )
+            args = tuple([self._receive(x) for x in args])
+            kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
+            if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
+                return self._call_symbolic(args, kwargs)
+        if not self.built:
+            self._build_for(args, kwargs)
+        if self.input_spec is not None:
+            self._check_input(args)
+        if state.capture is not None:
+            state.capture.touch(self)
+        takes = _takes(self.__class__)  # type: ignore[arg-type]
+        before, outer = state.training, state.calling
+        if outer is None and _losses_were_added:
+            self._clear_losses()
+        training = kwargs.get("training")
+        if training is None:
+            training = before
+        if takes.training:
+            if training is not None:
+                kwargs["training"] = training
+        else:
+            kwargs.pop("training", None)
+        if takes.mask and kwargs.get("mask") is None:
+            masks = [getattr(x, "_mask", None) for x in flatten(args[0] if args else [])]
+            if any(m is not None for m in masks):
+                kwargs["mask"] = masks[0] if isinstance(args[0], Tensor) else masks
+        state.training, state.calling = training, self
+        try:
+            y = self.call(*args, **kwargs)
+        finally:
+            state.training, state.calling = before, outer
+        if self.activity_regularizer is not None:
+            for output in flatten(y):
+                self.add_loss(self.activity_regularizer(output) / output.shape[0])
+        if args:
+            self._carry_mask(args[0], y)
+        return y
+
+    def _receive(self, x: Any) -> Any:
+        """Arrays become Tensors, floats the layer's dtype; everything else passes."""
+        if isinstance(x, (list, tuple, dict)):
+            return map_structure(self._receive, x)
+        if isinstance(x, (np.ndarray, np.generic)):
+            x = convert_to_tensor(x)
+        elif isinstance(x, Variable) or not isinstance(x, Tensor):
+            return x
+        if self.autocast and x.dtype.kind == "f" and x.dtype.name != self._dtype:
+            mask = getattr(x, "_mask", None)
+            x = cast(x, dtype=self._dtype)
+            if mask is not None:
+                x._mask = mask
+        return x
+
+    def _call_symbolic(self, args: tuple, kwargs: dict) -> Any:
+        from autonet.layers import symbolic
+
+        return symbolic.apply_layer(self, args, kwargs)
+
+    def _build_for(self, args: tuple, kwargs: dict) -> None:
+        """Build for the shapes of the call's first arguments."""
+        shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
+        names = _build_parameters(type(self))  # type: ignore[arg-type]
+        if len(names) <= 1:
+            self.build(shapes[0] if shapes else None)
+            return
+        named = dict(zip(_call_parameters(type(self)), shapes, strict=False))  # type: ignore[arg-type]
+        for k, x in kwargs.items():
+            if hasattr(x, "shape"):
+                named[k] = tuple(x.shape)
+        self.build(**{n: named.get(n.removesuffix("_shape")) for n in names if named.get(n.removesuffix("_shape"))})
+
+    def _check_input(self, args: tuple) -> None:
+        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
+        inputs = flatten(args[0]) if args else []
+        if len(specs) != len(inputs):
+            raise ArgumentError(f"{self.label} expects {len(specs)} inputs; received {len(inputs)}.")
+        for spec, x in zip(specs, inputs, strict=True):
+            if spec is not None and hasattr(x, "shape"):
+                spec.check(tuple(x.shape), self.label)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output; by default the input's."""
+        return previous_mask
+
+    def _carry_mask(self, inputs: Any, outputs: Any) -> None:
+        if not (self.supports_masking or type(self).compute_mask is not Layer.compute_mask):
+            return
+        masks = map_structure(lambda x: getattr(x, "_mask", None), inputs)
+        if not isinstance(inputs, Tensor) and all(m is None for m in flatten(masks)):
+            masks = None
+        mask = self.compute_mask(inputs, masks)
+        if mask is not None and isinstance(outputs, Tensor) and getattr(outputs, "_mask", None) is None:
+            outputs._mask = mask if isinstance(mask, Tensor) else flatten(mask)[0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for inputs of `input_shape`, None being any length.
+
+        The default runs `call` on zeros, with 2 in place of None, and puts None back on the batch axis.
+        """
+        if not self.built:
+            self.build(input_shape)
+        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
+        zeros = [wrap(np.zeros([2 if n is None else n for n in s], self._dtype)) for s in shapes]
+        with no_grad():
+            y = self.call(zeros[0] if _is_shape(input_shape) else zeros)
+        unknown = shapes[0][0] is None
+        return map_structure(lambda t: (None, *t.shape[1:]) if unknown and t.ndim else t.shape, y)
+
+    # Configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values."""
+        config = {"name": self.name, "trainable": self._trainable, "dtype": _policy_config(self._dtype)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        """A new layer of this configuration, without weights."""
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{cls.__name__} cannot be made from the configuration {config}: {error}. "
+                f"Let {cls.__name__}.get_config() return exactly what its constructor takes."
+            ) from error
+
+    def save_own_variables(self, store: dict) -> None:
+        """Put this layer's own arrays into `store` under "0", "1", ..."""
+        for i, v in enumerate(self._trainable_variables + self._non_trainable_variables):
+            store[str(i)] = v.numpy()
+
+    def load_own_variables(self, store: dict) -> None:
+        """Take this layer's own arrays from `store`."""
+        own = self._trainable_variables + self._non_trainable_variables
+        if len(store) != len(own):
+            raise ArgumentError(f"{self.label} has {len(own)} arrays of its own; {len(store)} were stored.")
+        for i, v in enumerate(own):
+            v.assign(store[str(i)])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+class _Takes:
+    """Which of the arguments that layers pass on a class's `call` has."""
+
+    __slots__ = ("mask", "training")
+
+    def __init__(self, call: Callable):
+        parameters = inspect.signature(call).parameters
+        rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        self.training = "training" in parameters or (rest and len(parameters) == 3)
+        self.mask = "mask" in parameters
+
+
+_FLAGS = ("training",)
+_losses_were_added = False  # by any layer: until then a call need not look for losses of the call before
+
+
+@functools.cache
+def _takes(cls: Any) -> _Takes:
+    return _Takes(cls.call)
+
+
+@functools.cache
+def _call_parameters(cls: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(cls.call).parameters)[1:]
+
+
+@functools.cache
+def _build_parameters(cls: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(cls.build).parameters)[1:]
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in shape)
+
+
+def _first_shape(kwargs: dict[str, Any], cls: str) -> tuple | None:
+    """The batch shape that a first layer was given, None if it was not."""
+    shape = None
+    for name in ("batch_input_shape", "batch_shape"):
+        if kwargs.get(name) is not None:
+            shape = tuple(kwargs[name])
+        kwargs.pop(name, None)
+    if (given := kwargs.pop("input_shape", None)) is not None:
+        shape = (None, *((given,) if isinstance(given, int) else given))
+    if (given := kwargs.pop("input_dim", None)) is not None:
+        shape = (None, given)
+    length = kwargs.pop("input_length", None)
+    if length is not None and shape is None:
+        shape = (None, *((length,) if isinstance(length, int) else length))
+    if kwargs:
+        raise ArgumentError(f"{cls} has no argument {next(iter(kwargs))!r}.")
+    return shape
+
+
+def _policy_name(dtype: Any) -> str:
+    if isinstance(dtype, dict):  # Keras's configuration of a dtype policy
+        dtype = dtype.get("config", {}).get("name", dtype.get("name"))
+    if hasattr(dtype, "compute_dtype"):
+        dtype = dtype.compute_dtype
+    return dtypes.standardize_dtype(dtype)
+
+
+def _policy_config(name: str) -> dict[str, Any]:
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}

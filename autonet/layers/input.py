@@ -1,0 +1,131 @@
+"""Input: what goes into a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.core import dtypes
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.base import Layer
+
+
+class InputLayer(Layer):
+    """The first layer of a model: it says what shape and dtype come in, and passes them on.
+
+    Args:
+        shape: lengths of all axes but the batch's, None where any length will do.
+        batch_size: length of the batch axis, by default any.
+        dtype: of the inputs, by default `floatx()`.
+        sparse, ragged: only False: all Tensors here are dense.
+        batch_shape: lengths of all axes, in place of `shape` and `batch_size`.
+        input_tensor: only None.
+        optional: whether the input may be None.
+
+    Raises: ArgumentError without a shape, or with two.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **common: Any,
+    ):
+        shape = common.pop("input_shape", shape)
+        batch_shape = common.pop("batch_input_shape", batch_shape)
+        super().__init__(name=name, dtype=dtype, **common)
+        self.batch_shape = _whole_shape(shape, batch_size, batch_shape, self.label)
+        for word, value in (("sparse", sparse), ("ragged", ragged), ("input_tensor", input_tensor)):
+            if value is not None and value is not False:
+                raise ArgumentError(f"{self.label}: all inputs are dense arrays here; received {word}={value!r}.")
+        self._input_dtype = dtypes.standardize_dtype(dtype)
+        self.sparse = self.ragged = False
+        self.optional = optional
+        self.supports_masking = True
+        self.built = True
+
+    @property
+    def dtype(self) -> str:
+        """Dtype of the inputs."""
+        return self._input_dtype
+
+    def call(self, inputs: Any = None) -> Tensor:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any = None) -> tuple:
+        return self.batch_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+class Placeholder:
+    """What `Input` returns: the shape and dtype of arrays to come, and the layer that they come through."""
+
+    def __init__(self, layer: InputLayer):
+        self._input_layer = layer
+        self.name = layer.name
+        self.shape = layer.batch_shape
+        self.dtype = layer.dtype
+
+    def __repr__(self) -> str:
+        return f"<Input name={self.name}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> Placeholder:
+    """The entrance of a model, to stand first in a `Sequential`.
+
+    Arguments as for `InputLayer`, `tensor` as its `input_tensor`.
+
+    >>> Input((28, 28)).shape
+    (None, 28, 28)
+    """
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    return Placeholder(layer)
+
+
+def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: str) -> tuple:
+    """The shape, batch axis included."""
+    if (shape is None) == (batch_shape is None):
+        both = "received both" if shape is not None else "received none"
+        raise ArgumentError(f"{label} expects either shape, as in shape=(28, 28), or batch_shape; {both}.")
+    if batch_shape is not None and batch_size is not None:
+        raise ArgumentError(f"{label} expects the batch size in batch_shape alone; received batch_size={batch_size!r}.")
+    given = shape if shape is not None else batch_shape
+    lengths = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    whole = isinstance(given, (tuple, list)) and all(n is None or _is_length(n) for n in lengths)
+    if not whole or not (batch_size is None or _is_length(batch_size)):
+        raise ArgumentError(
+            f"{label} expects a tuple of lengths, None where any will do; received shape {given!r} and batch size "
+            f"{batch_size!r}. One axis of 3 is written (3,)."
+        )
+    lengths = tuple([n if n is None else n.__index__() for n in lengths])
+    return lengths if batch_shape is not None else (batch_size, *lengths)
+
+
+def _is_length(n: Any) -> bool:
+    return hasattr(n, "__index__") and not isinstance(n, bool) and n.__index__() >= 0

@@ -1,0 +1,159 @@
+"""Layers that keep the scale of what passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import constraints, initializers, ops, regularizers
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, ShapeError
+from autonet.layers.base import InputSpec, Layer
+
+
+class BatchNormalization(Layer):
+    """Each feature moved and scaled to mean 0 and variance 1, then to a mean and scale that are learned.
+
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+        moving <- moving * momentum + batch's * (1 - momentum)        for mean and variance, in training
+
+    In training mean and variance (mean squared deviation) are those of the batch, over all axes but `axis`; in
+    inference, and whenever `trainable` is False, the moving ones.
+
+    Shapes: x (..., c, ...) with c at `axis`; gamma, beta and the moving moments (c,).
+
+    Args:
+        axis: the axis of features.
+        momentum: how slowly the moving moments follow.
+        epsilon: added to the variance.
+        center, scale: whether there is a beta, a gamma.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of beta and gamma.
+        renorm, renorm_clipping, renorm_momentum, synchronized: only the defaults.
+
+    Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
+
+    Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        for name, wish in (("renorm", renorm), ("synchronized", synchronized)):
+            if wish:
+                raise ArgumentError(f"{self.label} has no {name} here: leave it False.")
+        if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+            raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
+        self.axis = axis.__index__()
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.renorm_momentum = renorm_momentum
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        if not -len(input_shape) <= self.axis < len(input_shape):
+            raise ShapeError(f"{self.label} has axis={self.axis}; received an input of shape {tuple(input_shape)}.")
+        n = input_shape[self.axis]
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                (n,),
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                (n,),
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+        self.moving_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="moving_mean")
+        self.moving_variance = self.add_weight(
+            (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: n})
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
+        if not (training and self.trainable):
+            moments = self.moving_mean, self.moving_variance
+            return ops.batch_normalization(inputs, *moments, self.axis, self.beta, self.gamma, self.epsilon)
+        if mask is not None:
+            mean, variance = self._masked_moments(inputs, mask)
+            y = ops.batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        else:
+            features, dtype = self.moving_mean.shape, self.moving_mean.dtype
+            gamma = self.gamma if self.gamma is not None else ops.ones(features, dtype)
+            beta = self.beta if self.beta is not None else ops.zeros(features, dtype)
+            y, mean, variance = ops.batch_normalize(inputs, gamma, beta, axis=self.axis, epsilon=self.epsilon)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            batch = ops.stop_gradient(batch)
+            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        return y
+
+    def _masked_moments(self, x: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
+        """Mean and variance over all axes but `axis`, of the places where the mask is True."""
+        shape = x.shape
+        others = tuple([i for i in range(x.ndim) if i != self.axis % x.ndim])
+        mask = ops.cast(mask, x.dtype)
+        mask = ops.broadcast_to(ops.reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim))), shape)
+        count = ops.maximum(ops.sum(mask, axis=others, keepdims=True), 1)
+        mean = ops.sum(x * mask, axis=others, keepdims=True) / count
+        variance = ops.sum(ops.square(x - mean) * mask, axis=others) / ops.reshape(count, (-1,))
+        return ops.reshape(mean, (-1,)), variance
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            "synchronized": False,
+            "renorm": False,
+            "renorm_clipping": None,
+            "renorm_momentum": self.renorm_momentum,
+        }

@@ -1,0 +1,243 @@
+"""Pooling: one number for each window of places, or for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.layers.base import InputSpec, Layer
+from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
+from autonet.ops.windows import per_axis, standardize_data_format
+
+# Windows
+
+
+class Pooling(Layer):
+    """One number for each window of places, for each channel by itself.
+
+    Shapes: x (n, *places, channels), y (n, *counts, channels), channels after n with data_format "channels_first".
+
+    Args:
+        pool_size: places that a window takes, a number or one per axis.
+        strides: places from one window to the next; by default `pool_size`.
+        padding: "valid" (windows inside the input only) or "same" (ceil(places / stride) windows; what lies outside
+            the input does not count).
+        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
+    """
+
+    rank: int  # axes of places
+    pool: Callable[..., Tensor]
+
+    def __init__(
+        self,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(name=name, **common)
+        self.pool_size = per_axis(pool_size, self.rank, f"{self.label}: pool_size")
+        self.strides = self.pool_size if strides is None else per_axis(strides, self.rank, f"{self.label}: strides")
+        self.padding = standardize_padding(padding, ("valid", "same"), self.label)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
+        counts = window_counts(places, self.pool_size, self.strides, self.padding, (1,) * self.rank, self.label)
+        return joined_shape(batch, counts, channels, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "padding": self.padding,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }
+
+
+@documented
+class MaxPooling(Pooling):
+    """The largest number of each window of places."""
+
+    pool = staticmethod(ops.max_pool)
+
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(pool_size, strides, padding, data_format, name, **common)
+
+
+@documented
+class MaxPooling1D(MaxPooling):
+    """The largest number of each window of places in sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class MaxPooling2D(MaxPooling):
+    """The largest number of each window of places in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class MaxPooling3D(MaxPooling):
+    """The largest number of each window of places in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+@documented
+class AveragePooling(Pooling):
+    """The mean of each window of places."""
+
+    pool = staticmethod(ops.average_pool)
+
+
+@documented
+class AveragePooling1D(AveragePooling):
+    """The mean of each window of places in sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class AveragePooling2D(AveragePooling):
+    """The mean of each window of places in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class AveragePooling3D(AveragePooling):
+    """The mean of each window of places in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+# All places at once
+
+
+class GlobalPooling(Layer):
+    """One number for all places, for each channel by itself.
+
+    Shapes: x (n, *places, channels), y (n, channels), channels after n with data_format "channels_first".
+
+    Args:
+        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
+        keepdims: whether y keeps the axes of places, with length one.
+    """
+
+    rank: int
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Any):
+        super().__init__(**common)
+        self.data_format = standardize_data_format(data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    @property
+    def _places(self) -> tuple[int, ...]:
+        first = 2 if self.data_format == "channels_first" else 1
+        return tuple(range(first, first + self.rank))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
+        return joined_shape(batch, (1,) * self.rank if self.keepdims else (), channels, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
+
+
+@documented
+class GlobalMaxPooling(GlobalPooling):
+    """The largest number of all places."""
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.max(inputs, axis=self._places, keepdims=self.keepdims)
+
+
+@documented
+class GlobalMaxPooling1D(GlobalMaxPooling):
+    """The largest number of all places in sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class GlobalMaxPooling2D(GlobalMaxPooling):
+    """The largest number of all places in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class GlobalMaxPooling3D(GlobalMaxPooling):
+    """The largest number of all places in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+@documented
+class GlobalAveragePooling(GlobalPooling):
+    """The mean of all places."""
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.mean(inputs, axis=self._places, keepdims=self.keepdims)
+
+
+@documented
+class GlobalAveragePooling1D(GlobalAveragePooling):
+    """The mean of all places in sequences, (n, places, channels).
+
+    Called with a mask of shape (n, places), it takes the mean over the places where that is True.
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Any):
+        super().__init__(data_format, keepdims, **common)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
+        if mask is None:
+            return super().call(inputs)
+        axis = self._places[0]
+        mask = ops.expand_dims(ops.cast(mask, inputs.dtype), 3 - axis)
+        total = ops.sum(inputs * mask, axis=axis, keepdims=self.keepdims)
+        return total / ops.sum(mask, axis=axis, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """None: no place is left."""
+
+
+@documented
+class GlobalAveragePooling2D(GlobalAveragePooling):
+    """The mean of all places in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class GlobalAveragePooling3D(GlobalAveragePooling):
+    """The mean of all places in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3

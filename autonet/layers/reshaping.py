@@ -1,0 +1,79 @@
+"""Layers that only move elements."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, ShapeError
+from autonet.layers.base import InputSpec, Layer
+from autonet.ops.windows import standardize_data_format
+
+
+class Flatten(Layer):
+    """All axes but the first made one: (n, a, b, ...) to (n, a * b * ...).
+
+    Args:
+        data_format: "channels_last", or "channels_first" for inputs (n, channels, *places), whose channels are moved
+            last before; by default `image_data_format()`.
+    """
+
+    def __init__(self, data_format: str | None = None, **common: Any):
+        super().__init__(**common)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        if self.data_format == "channels_first" and inputs.ndim > 2:
+            inputs = ops.moveaxis(inputs, 1, -1)
+        return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, *lengths = input_shape
+        return (batch, None if None in lengths else math.prod(lengths))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class Reshape(Layer):
+    """The same elements in another shape: (n, ...) to (n, *target_shape).
+
+    Args:
+        target_shape: lengths of all axes but the batch's; one of them may be -1, for what remains.
+
+    Raises: ArgumentError for two lengths of -1; ShapeError for inputs with another number of elements.
+    """
+
+    def __init__(self, target_shape: Any, **common: Any):
+        super().__init__(**common)
+        if not isinstance(target_shape, (tuple, list)) or sum(n == -1 for n in target_shape) > 1:
+            raise ArgumentError(
+                f"{self.label} expects target_shape to be a tuple of lengths with at most one -1; received "
+                f"{target_shape!r}."
+            )
+        self.target_shape = tuple(target_shape)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, *lengths = input_shape
+        if None in lengths:
+            return (batch, *[None if n == -1 else n for n in self.target_shape])
+        size, known = math.prod(lengths), math.prod(n for n in self.target_shape if n != -1)
+        rest = size // known if known else 0
+        shape = tuple([rest if n == -1 else n for n in self.target_shape])
+        if math.prod(shape) != size:
+            raise ShapeError(
+                f"{self.label} cannot make {self.target_shape} of inputs of shape {tuple(input_shape)}: a sample has "
+                f"{size} elements. Give lengths whose product is {size}, the batch's not among them."
+            )
+        return (batch, *shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": self.target_shape}

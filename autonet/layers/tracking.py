@@ -1,0 +1,66 @@
+"""What a layer owns: Variables, layers, metrics and generators, found by assigning them to attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autonet.core.state import structure
+from autonet.core.variable import Variable
+from autonet.random.seeds import SeedGenerator
+
+_CONTAINERS = (list, tuple, dict)
+
+
+class Tracking:
+    """Base that remembers the owned objects among its attributes, in the order in which they came.
+
+    Lists, tuples and dictionaries are looked through when asked, so what is appended later counts too.
+    """
+
+    _owned: list[Any]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("__"):
+            owned = self.__dict__.get("_owned")
+            if owned is None:
+                owned = self.__dict__["_owned"] = []
+            old = self.__dict__.get(name)
+            if old is not value:
+                if old is not None and _trackable(old) and sum(v is old for v in self.__dict__.values()) == 1:
+                    owned[:] = [x for x in owned if x is not old]
+                if _trackable(value) and not any(x is value for x in owned) and name not in self._untracked:
+                    owned.append(value)
+            if old is not value and name not in self._unfixed:
+                structure.version += 1
+        object.__setattr__(self, name, value)
+
+    _untracked: frozenset[str] = frozenset()  # attributes whose values are not owned
+    _unfixed: frozenset[str] = frozenset()  # attributes that change from step to step, which no step reads
+
+    def __delattr__(self, name: str) -> None:
+        old = self.__dict__.get(name)
+        object.__delattr__(self, name)
+        self._owned[:] = [x for x in self._owned if x is not old]
+
+    def _own(self, kind: type | tuple[type, ...]) -> Iterator[Any]:
+        """Owned objects of `kind`, each once, containers looked through."""
+        seen: set[int] = set()
+        for x in _leaves(self.__dict__.get("_owned", ())):
+            if isinstance(x, kind) and id(x) not in seen:
+                seen.add(id(x))
+                yield x
+
+
+def _trackable(x: Any) -> bool:
+    return isinstance(x, (Variable, SeedGenerator, Tracking, *_CONTAINERS)) or hasattr(x, "update_state")
+
+
+def _leaves(values: Any) -> Iterator[Any]:
+    for x in values:
+        if isinstance(x, dict):
+            yield from _leaves(x.values())
+        elif isinstance(x, (list, tuple)):
+            yield from _leaves(x)
+        else:
+            yield x

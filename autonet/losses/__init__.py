@@ -1,0 +1,127 @@
+"""Floor 5: one number to lower. Named, called and configured as in `keras.losses`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autonet.legacy import LegacyWarning
+from autonet.losses.base import Loss as Loss
+from autonet.losses.base import LossFunctionWrapper as LossFunctionWrapper
+from autonet.losses.classification import BinaryCrossentropy as BinaryCrossentropy
+from autonet.losses.classification import BinaryFocalCrossentropy as BinaryFocalCrossentropy
+from autonet.losses.classification import CategoricalCrossentropy as CategoricalCrossentropy
+from autonet.losses.classification import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
+from autonet.losses.classification import CategoricalHinge as CategoricalHinge
+from autonet.losses.classification import Hinge as Hinge
+from autonet.losses.classification import KLDivergence as KLDivergence
+from autonet.losses.classification import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
+from autonet.losses.classification import SquaredHinge as SquaredHinge
+from autonet.losses.classification import binary_crossentropy as binary_crossentropy
+from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
+from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
+from autonet.losses.classification import categorical_focal_crossentropy as categorical_focal_crossentropy
+from autonet.losses.classification import categorical_hinge as categorical_hinge
+from autonet.losses.classification import hinge as hinge
+from autonet.losses.classification import kl_divergence as kl_divergence
+from autonet.losses.classification import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from autonet.losses.classification import squared_hinge as squared_hinge
+from autonet.losses.regression import CosineSimilarity as CosineSimilarity
+from autonet.losses.regression import Huber as Huber
+from autonet.losses.regression import LogCosh as LogCosh
+from autonet.losses.regression import MeanAbsoluteError as MeanAbsoluteError
+from autonet.losses.regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
+from autonet.losses.regression import MeanSquaredError as MeanSquaredError
+from autonet.losses.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from autonet.losses.regression import Poisson as Poisson
+from autonet.losses.regression import cosine_similarity as cosine_similarity
+from autonet.losses.regression import huber as huber
+from autonet.losses.regression import log_cosh as log_cosh
+from autonet.losses.regression import mean_absolute_error as mean_absolute_error
+from autonet.losses.regression import mean_absolute_percentage_error as mean_absolute_percentage_error
+from autonet.losses.regression import mean_squared_error as mean_squared_error
+from autonet.losses.regression import mean_squared_logarithmic_error as mean_squared_logarithmic_error
+from autonet.losses.regression import poisson as poisson
+from autonet.serialization import Family
+
+_MEMBERS = (  # a class first: where its name in snake_case is a function's, the function has it
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
+_SHORT = {
+    "bce": binary_crossentropy,
+    "kld": kl_divergence,
+    "mae": mean_absolute_error,
+    "mape": mean_absolute_percentage_error,
+    "mse": mean_squared_error,
+    "msle": mean_squared_logarithmic_error,
+}
+_FORMER = {  # spellings of earlier Keras versions, beside today's
+    "cosine": "cosine_similarity",
+    "cosine_proximity": "cosine_similarity",
+    "huber_loss": "huber",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+}
+_family = Family(
+    "loss", "keras.losses", Loss, _MEMBERS, aliases={**_SHORT, **{name.upper(): f for name, f in _SHORT.items()}}
+)
+
+
+def get(identifier: Any) -> Any:
+    """The loss that `identifier` means: a function or a `Loss`.
+
+    Args:
+        identifier: a name ("mse" and "mean_squared_error" give the function, "MeanSquaredError" an instance of the
+            class), a configuration, a class, or a loss already; None stays None.
+
+    Raises: ArgumentError, with close matches, for an unknown name.
+    """
+    if isinstance(identifier, str) and identifier in _FORMER:
+        today = _FORMER[identifier]
+        warnings.warn(f"The loss {identifier!r} is called {today!r} today.", LegacyWarning, stacklevel=2)
+        identifier = today
+    return _family.get(identifier)
+
+
+def serialize(loss: Loss | Callable) -> Any:
+    """The configuration of `loss`, a function or a `Loss`."""
+    return _family.serialize(loss)
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss that a configuration or a name describes."""
+    return _family.deserialize(name, custom_objects)

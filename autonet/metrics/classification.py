@@ -1,0 +1,61 @@
+"""Metrics that are means of the classification losses: cross-entropies, divergence, hinges."""
+
+from __future__ import annotations
+
+from autonet import losses
+from autonet.metrics.means import MeanMetricWrapper
+
+
+class BinaryCrossentropy(MeanMetricWrapper):
+    """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `losses.binary_crossentropy`."""
+
+    def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
+        super().__init__(
+            losses.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
+        )
+
+
+class CategoricalCrossentropy(MeanMetricWrapper):
+    """Mean of minus the sum of y_true log(p), for one-hot labels; see `losses.categorical_crossentropy`."""
+
+    def __init__(self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0, axis=-1):
+        more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(losses.categorical_crossentropy, name, dtype, **more)
+
+
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    """Mean of minus log(p[y_true]), for class numbers; see `losses.sparse_categorical_crossentropy`."""
+
+    def __init__(
+        self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1
+    ):
+        more = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(losses.sparse_categorical_crossentropy, name, dtype, **more)
+
+
+class KLDivergence(MeanMetricWrapper):
+    """Mean of the sum of y_true log(y_true / y_pred); see `losses.kl_divergence`."""
+
+    def __init__(self, name="kl_divergence", dtype=None):
+        super().__init__(losses.kl_divergence, name, dtype)
+
+
+class Hinge(MeanMetricWrapper):
+    """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`."""
+
+    def __init__(self, name="hinge", dtype=None):
+        super().__init__(losses.hinge, name, dtype)
+
+
+class SquaredHinge(MeanMetricWrapper):
+    """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`."""
+
+    def __init__(self, name="squared_hinge", dtype=None):
+        super().__init__(losses.squared_hinge, name, dtype)
+
+
+class CategoricalHinge(MeanMetricWrapper):
+    """Mean of how far the true class is from leading all others by 1; see `losses.categorical_hinge`."""
+
+    def __init__(self, name="categorical_hinge", dtype=None):
+        super().__init__(losses.categorical_hinge, name, dtype)

@@ -1,0 +1,452 @@
+"""Metrics made of the four counts of right and wrong answers to yes-or-no questions, at one or many thresholds.
+
+Counts are kept in float64, so that none is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autonet import ops
+from autonet.core import Tensor, convert_to_tensor, no_grad
+from autonet.errors import ArgumentError, ShapeError
+from autonet.losses.base import both, ratio, spread
+from autonet.metrics.accuracy import same_shape
+from autonet.metrics.base import TOTALS, Metric
+
+
+class Counts(NamedTuple):
+    """The four counts, each of shape (thresholds, labels)."""
+
+    true_positives: Tensor
+    false_positives: Tensor
+    true_negatives: Tensor
+    false_negatives: Tensor
+
+
+def confusion(
+    who: str,
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    thresholds: Sequence[float],
+    top_k: int | None = None,
+    class_id: int | None = None,
+    labels: int = 1,
+) -> Counts:
+    """Weighted counts of a batch: a prediction above the threshold says yes.
+
+    Args:
+        who: for messages.
+        y_true: 0 or 1, any shape.
+        y_pred: probabilities, same shape.
+        sample_weight: of the same shape or its first axes, or None; a mask of y_pred counts as weights of 0 and 1.
+        thresholds: one or many.
+        top_k: only the k largest predictions along the last axis can say yes.
+        class_id: only this position of the last axis counts.
+        labels: length of the last axis if its positions are to be counted apart, else 1.
+    """
+    mask = getattr(y_pred, "_mask", None)
+    y_true, y_pred = same_shape(who, y_true, y_pred)
+    weight = None
+    if sample_weight is not None or mask is not None:
+        weight = 1.0 if sample_weight is None else spread(sample_weight, y_pred.shape, f"{who}: sample_weight")
+        mask = both(mask, None, y_pred)
+        weight = ops.broadcast_to(weight if mask is None else ops.where(mask, weight, 0.0), y_pred.shape)
+    if top_k is not None:
+        best = ops.top_k(y_pred, top_k)[1]
+        chosen = ops.any(ops.equal(ops.expand_dims(best, -1), ops.arange(y_pred.shape[-1])), axis=-2)
+        y_pred = ops.where(chosen, y_pred, -np.inf)
+    if class_id is not None:
+        if not 0 <= class_id < y_pred.shape[-1]:
+            raise ArgumentError(
+                f"{who} expects class_id below {y_pred.shape[-1]}, the number of classes; received {class_id}."
+            )
+        y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
+        weight = weight[..., class_id] if isinstance(weight, Tensor) else weight
+    answers = ops.reshape(y_pred, (1, -1, labels))
+    truth = ops.reshape(ops.not_equal(y_true, 0), (-1, labels))
+    weight = ops.reshape(ops.cast(weight, TOTALS), (-1, labels)) if weight is not None else 1.0
+    yes, no = ops.where(truth, weight, 0.0), ops.where(truth, 0.0, weight)
+    limits = convert_to_tensor(np.asarray(thresholds, y_pred.dtype).reshape(-1, 1, 1))
+    above = ops.greater(answers, limits)
+    counts = [ops.where(said, part, 0.0) for said in (above, ops.logical_not(above)) for part in (yes, no)]
+    tp, fp, fn, tn = (ops.sum(ops.cast(c, TOTALS), axis=1) for c in counts)
+    return Counts(tp, fp, tn, fn)
+
+
+def _limits(who: str, thresholds: Any, default: float) -> list[float]:
+    limits = [default] if thresholds is None else [float(t) for t in np.atleast_1d(np.asarray(thresholds, "float64"))]
+    wrong = [t for t in limits if thresholds is not None and not 0 <= t <= 1]
+    if wrong:
+        raise ArgumentError(f"{who} expects thresholds from 0 to 1; received {wrong[0]!r}.")
+    return limits
+
+
+class _Counting(Metric):
+    """Metrics that add up some of the four counts, one Variable for each."""
+
+    parts: tuple[str, ...]  # names from Counts
+    top_k: int | None = None
+    class_id: int | None = None
+
+    def __init__(self, thresholds: Any, default: float, name: str | None, dtype: Any):
+        super().__init__(dtype=dtype, name=name)
+        self.init_thresholds = thresholds
+        self.thresholds = _limits(self.name, thresholds, default)
+        n = len(self.thresholds)
+        self.totals = [self.add_variable((n,), "zeros", TOTALS, name=self._variable_name(part)) for part in self.parts]
+
+    def _variable_name(self, part: str) -> str:
+        return part
+
+    @no_grad()
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, self.top_k, self.class_id)
+        for total, part in zip(self.totals, self.parts, strict=True):
+            total.assign_add(getattr(counts, part)[:, 0])
+
+    def _told(self, values: Tensor) -> Tensor:
+        """One number for one threshold, else one for each."""
+        values = ops.cast(values, self.dtype)
+        return values[0] if len(self.thresholds) == 1 else values
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "thresholds": self.init_thresholds}
+
+
+class _Count(_Counting):
+    """One of the four counts."""
+
+    def __init__(self, thresholds=None, name=None, dtype=None):
+        super().__init__(thresholds, 0.5, name, dtype)
+
+    def _variable_name(self, part: str) -> str:
+        return "accumulator"
+
+    def result(self) -> Tensor:
+        return self._told(self.totals[0].value)
+
+
+class TruePositives(_Count):
+    """Weighted number of ones that were predicted above the threshold (or above each of several).
+
+    >>> float(TruePositives()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
+    2.0
+    """
+
+    parts = ("true_positives",)
+
+
+class TrueNegatives(_Count):
+    """Weighted number of zeros that were not predicted above the threshold (or each of several).
+
+    >>> float(TrueNegatives()([0, 0, 0, 1], [0.9, 0.1, 0.1, 0.1]))
+    2.0
+    """
+
+    parts = ("true_negatives",)
+
+
+class FalsePositives(_Count):
+    """Weighted number of zeros that were predicted above the threshold (or above each of several).
+
+    >>> float(FalsePositives()([0, 0, 0, 1], [0.9, 0.1, 0.1, 0.1]))
+    1.0
+    """
+
+    parts = ("false_positives",)
+
+
+class FalseNegatives(_Count):
+    """Weighted number of ones that were not predicted above the threshold (or each of several).
+
+    >>> float(FalseNegatives()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
+    1.0
+    """
+
+    parts = ("false_negatives",)
+
+
+class _Share(_Counting):
+    """True positives among the sum of both counts; 0 of nothing is 0."""
+
+    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
+        super().__init__(thresholds, 0.5 if top_k is None else -1e10, name, dtype)
+        self.top_k = top_k
+        self.class_id = class_id
+
+    def result(self) -> Tensor:
+        hits, misses = self.totals
+        return self._told(ratio(hits.value, hits + misses))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "top_k": self.top_k, "class_id": self.class_id}
+
+
+class Precision(_Share):
+    """Share of the yes answers that are right: true positives / (true + false positives).
+
+    Args:
+        thresholds: predictions above it say yes; 0.5 by default; a list gives one precision for each.
+        top_k: only the k largest predictions of a sample say yes (without a threshold, then).
+        class_id: only this class counts.
+        name: under which logs show it.
+        dtype: of the result; counts are float64.
+
+    >>> float(Precision()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
+    0.6666666865348816
+    """
+
+    parts = ("true_positives", "false_positives")
+
+
+class Recall(_Share):
+    """Share of the ones that were answered yes: true positives / (true positives + false negatives).
+
+    Arguments are those of `Precision`.
+
+    >>> float(Recall()([0, 1, 1, 1], [0.9, 0.9, 0.1, 0.1]))
+    0.3333333432674408
+    """
+
+    parts = ("true_positives", "false_negatives")
+
+
+class AUC(Metric):
+    """Area under a curve that thresholds trace: how well predictions rank ones above zeros.
+
+    With counts TP, FP, TN, FN at each threshold, the curve is
+
+        ROC     TP / (TP + FN)  against  FP / (FP + TN)
+        PR      TP / (TP + FP)  against  TP / (TP + FN)
+        PRGAIN  1 - c FP / TP   against  1 - c FN / TP (at least 0),  c = (TP + FN) / (FP + TN)
+
+    Args:
+        num_thresholds: evenly spaced over [0, 1].
+        curve: "ROC", "PR" or "PRGAIN".
+        summation_method: between neighbouring points, "interpolation" (straight lines; for PR, TP linear in TP + FP),
+            "minoring" (the lower of both) or "majoring" (the higher).
+        name: under which logs show it.
+        dtype: of the result; counts are float64.
+        thresholds: in place of evenly spaced ones.
+        multi_label: an area for each position of the last axis, then their mean.
+        num_labels: how many positions; needed only to make the state before the first batch.
+        label_weights: weights of that mean.
+        from_logits: put a sigmoid before.
+
+    Sources: Davis, Goadrich, 2006, https://doi.org/10.1145/1143844.1143874; Flach, Kull, 2015 (gains).
+
+    >>> float(AUC(num_thresholds=3)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]))
+    0.75
+    """
+
+    def __init__(
+        self,
+        num_thresholds=200,
+        curve="ROC",
+        summation_method="interpolation",
+        name=None,
+        dtype=None,
+        thresholds=None,
+        multi_label=False,
+        num_labels=None,
+        label_weights=None,
+        from_logits=False,
+    ):
+        super().__init__(dtype=dtype, name=name)
+        if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
+            raise ArgumentError(f"AUC expects curve 'ROC', 'PR' or 'PRGAIN'; received {curve!r}.")
+        if summation_method not in ("interpolation", "minoring", "majoring"):
+            raise ArgumentError(
+                "AUC expects summation_method 'interpolation', 'minoring' or 'majoring'; "
+                f"received {summation_method!r}."
+            )
+        if thresholds is None and not num_thresholds > 1:
+            raise ArgumentError(f"AUC expects num_thresholds above 1; received {num_thresholds!r}.")
+        if num_labels is not None and not multi_label:
+            raise ArgumentError("AUC uses num_labels with multi_label=True only: pass that, or leave num_labels out.")
+        self.init_thresholds = None if thresholds is None else sorted(_limits(self.name, thresholds, 0.5))
+        inner = self.init_thresholds or [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
+        self.thresholds = [-1e-7, *inner, 1 + 1e-7]  # so that the curve has both its ends
+        self.num_thresholds = len(self.thresholds)
+        self.curve = str(curve).upper()
+        self.summation_method = summation_method
+        self.multi_label = multi_label
+        self.num_labels = num_labels
+        self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
+        self.from_logits = from_logits
+        self.totals: list = []
+        if not multi_label or num_labels:
+            self.build(num_labels)
+
+    def build(self, labels: int | None) -> None:
+        """Make the counts; with `multi_label` and no `num_labels` the first batch does it."""
+        shape = (self.num_thresholds, labels or 1) if self.multi_label else (self.num_thresholds,)
+        if self.label_weights is not None and (not self.multi_label or len(self.label_weights) != labels):
+            raise ShapeError(
+                f"AUC expects one label weight for each of its {labels or 1} labels, with multi_label=True; "
+                f"received {len(self.label_weights)}."
+            )
+        self.totals = [self.add_variable(shape, "zeros", TOTALS, name=part) for part in Counts._fields]
+
+    @no_grad()
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_pred = convert_to_tensor(y_pred)
+        if not self.totals:
+            self.build(y_pred.shape[-1])
+        labels = self.totals[0].shape[1] if self.multi_label else 1
+        if self.multi_label and (y_pred.ndim < 2 or y_pred.shape[-1] != labels):
+            raise ShapeError(
+                f"{self.name} expects y_pred of shape (..., {labels}), a label each; received {y_pred.shape}."
+            )
+        if self.from_logits:
+            mask = getattr(y_pred, "_mask", None)
+            y_pred = ops.sigmoid(y_pred)
+            y_pred._mask = mask
+        counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, labels=labels)
+        for total, count in zip(self.totals, counts, strict=True):
+            total.assign_add(count if self.multi_label else count[:, 0])
+
+    def result(self) -> Tensor:
+        if not self.totals:
+            return ops.zeros((), self.dtype)
+        tp, fp, tn, fn = (total.value for total in self.totals)
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            area = _area_under_pr(tp, fp, fn)
+        else:
+            if self.curve == "ROC":
+                x, y = ratio(fp, fp + tn), ratio(tp, tp + fn)
+            elif self.curve == "PR":
+                x, y = ratio(tp, tp + fn), ratio(tp, tp + fp)
+            else:
+                odds = ratio(tp + fn, fp + tn)
+                x, y = ops.maximum(1.0 - odds * ratio(fn, tp), 0.0), 1.0 - odds * ratio(fp, tp)
+                x = ops.where(ops.greater(tp, 0), x, 0.0)
+            a, b = y[:-1], y[1:]
+            height = {"minoring": ops.minimum, "majoring": ops.maximum}.get(self.summation_method)
+            area = ops.sum((x[:-1] - x[1:]) * (height(a, b) if height else 0.5 * (a + b)), axis=0)
+        if self.multi_label:
+            area = ops.average(area, weights=self.label_weights)
+        return ops.cast(area, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        names = (
+            "num_thresholds",
+            "curve",
+            "summation_method",
+            "multi_label",
+            "num_labels",
+            "label_weights",
+            "from_logits",
+        )
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        return config if self.init_thresholds is None else {**config, "thresholds": self.init_thresholds}
+
+
+def _area_under_pr(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+    """Area under precision against recall where TP is linear in P = TP + FP between thresholds.
+
+    With TP = a + s P on a piece, the integral of (TP / P) dTP is s (difference of TP + a log(ratio of P)).
+    """
+    p = tp + fp
+    rise, run = tp[:-1] - tp[1:], p[:-1] - p[1:]
+    s = ratio(rise, run)
+    a = tp[1:] - s * p[1:]
+    known = ops.logical_and(ops.greater(p[:-1], 0), ops.greater(p[1:], 0))
+    log_ratio = ops.log(ops.where(known, p[:-1], 1.0) / ops.where(known, p[1:], 1.0))
+    return ops.sum(ratio(s * (rise + a * log_ratio), tp[1:] + fn[1:]), axis=0)
+
+
+class FBetaScore(Metric):
+    """Weighted harmonic mean of precision and recall, for each class or over all.
+
+        F = (1 + beta^2) TP / ((1 + beta^2) TP + beta^2 FN + FP)
+
+    Args:
+        average: None for one score per class; "micro" counts all classes together; "macro" is the mean over classes,
+            "weighted" the same with each class weighted by its number of ones.
+        beta: above 1 recall counts more, below 1 precision.
+        threshold: predictions above it say yes; None lets the largest of each sample say yes.
+        name: under which logs show it.
+        dtype: of the result; counts are float64.
+
+    Shapes: y_true and y_pred (n, classes), sample_weight (n,) or (n, 1).
+    """
+
+    parts = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
+
+    def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
+        super().__init__(dtype=dtype, name=name)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ArgumentError(
+                f"{self.name} expects average None, 'micro', 'macro' or 'weighted'; received {average!r}."
+            )
+        if not isinstance(beta, float) or beta <= 0:
+            raise ArgumentError(f"{self.name} expects beta, a float above 0; received {beta!r}.")
+        if threshold is not None and not (isinstance(threshold, float) and 0 < threshold <= 1):
+            raise ArgumentError(
+                f"{self.name} expects threshold, a float above 0 and up to 1, or None; received {threshold!r}."
+            )
+        self.average = average
+        self.beta = beta
+        self.threshold = threshold
+        self.totals: list = []
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Make the counts, one of each for every class; the first batch does it."""
+        if len(y_true_shape) != 2 or len(y_pred_shape) != 2:
+            raise ShapeError(
+                f"{self.name} expects y_true and y_pred of shape (n, classes); received {tuple(y_true_shape)} and "
+                f"{tuple(y_pred_shape)}. One-hot encode class numbers with utils.to_categorical."
+            )
+        shape = () if self.average == "micro" else (y_pred_shape[-1],)
+        self.totals = [self.add_variable(shape, "zeros", TOTALS, name=part) for part in self.parts]
+
+    @no_grad()
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_true, y_pred = same_shape(self.name, y_true, y_pred)
+        if not self.totals or y_pred.ndim != 2:
+            self.build(y_true.shape, y_pred.shape)
+        if self.threshold is None:
+            said = ops.greater_equal(y_pred, ops.max(y_pred, axis=-1, keepdims=True))
+            said = ops.logical_and(said, ops.greater(ops.abs(y_pred), 1e-9))
+        else:
+            said = ops.greater(y_pred, self.threshold)
+        w: Any = 1.0
+        if sample_weight is not None:
+            w = ops.cast(spread(sample_weight, (y_pred.shape[0], 1), f"{self.name}: sample_weight"), TOTALS)
+        p, y = ops.cast(said, TOTALS), ops.cast(y_true, TOTALS)
+        axis = None if self.average == "micro" else 0
+        for total, part in zip(self.totals, (p * y, p * (1.0 - y), (1.0 - p) * y, y), strict=True):
+            total.assign_add(ops.sum(w * part, axis=axis))
+
+    def result(self) -> Tensor:
+        if not self.totals:
+            return ops.zeros((), self.dtype)
+        tp, fp, fn, ones = (total.value for total in self.totals)
+        squared = self.beta**2
+        score = ratio((1.0 + squared) * tp, (1.0 + squared) * tp + squared * fn + fp)
+        if self.average == "macro":
+            score = ops.mean(score)
+        elif self.average == "weighted":
+            score = ratio(ops.sum(score * ones), ops.sum(ones))
+        return ops.cast(score, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "average": self.average, "beta": self.beta, "threshold": self.threshold}
+
+
+class F1Score(FBetaScore):
+    """Harmonic mean of precision and recall: `FBetaScore` with beta 1."""
+
+    def __init__(self, average=None, threshold=None, name="f1_score", dtype=None):
+        super().__init__(average, 1.0, threshold, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["beta"]
+        return config

@@ -1,0 +1,192 @@
+"""New arrays: constants, ranges, patterns. The default dtype is `floatx()`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.accumulate import cast as _cast
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+
+__all__ = [
+    "arange",
+    "array",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "empty",
+    "eye",
+    "full",
+    "full_like",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "logspace",
+    "ndim",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "shape",
+    "size",
+    "tri",
+    "zeros",
+    "zeros_like",
+]
+
+
+def _dims(shape: Any) -> tuple[int, ...]:
+    return (int(shape),) if np.ndim(shape) == 0 else tuple([int(n) for n in shape])
+
+
+def array(x, dtype=None) -> Tensor:
+    """`x` as a Tensor."""
+    return convert_to_tensor(x, dtype)
+
+
+def cast(x, dtype) -> Tensor:
+    """`x` with element type `dtype`; between floats the derivative passes."""
+    x = convert_to_tensor(x)
+    name = dtypes.standardize_dtype(dtype)
+    return x if x.dtype == name else _cast(x, dtype=name)
+
+
+def convert_to_numpy(x) -> np.ndarray:
+    """`x` as a NumPy array of the caller's own."""
+    return x.numpy() if isinstance(x, Tensor) else np.array(x)
+
+
+def is_tensor(x) -> bool:
+    """Whether `x` is a Tensor."""
+    return isinstance(x, Tensor)
+
+
+def shape(x) -> tuple[int, ...]:
+    """Lengths of the axes of `x`."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def ndim(x) -> int:
+    """Number of axes of `x`."""
+    return len(shape(x))
+
+
+def size(x) -> int:
+    """Number of elements of `x`."""
+    return math.prod(shape(x))
+
+
+def zeros(shape, dtype=None) -> Tensor:
+    """Zeros of `shape`."""
+    return wrap(np.zeros(_dims(shape), dtypes.as_dtype(dtype)))
+
+
+def ones(shape, dtype=None) -> Tensor:
+    """Ones of `shape`."""
+    return wrap(np.ones(_dims(shape), dtypes.as_dtype(dtype)))
+
+
+def empty(shape, dtype=None) -> Tensor:
+    """An array of `shape` whose values do not matter; they are zeros."""
+    return zeros(shape, dtype)
+
+
+def full(shape, fill_value, dtype=None) -> Tensor:
+    """`fill_value`, a number or an array that broadcasts, repeated to `shape`."""
+    from autonet.core.accumulate import broadcast_to
+
+    value = convert_to_tensor(fill_value, dtype or dtypes.floatx())
+    return broadcast_to(value, shape=_dims(shape))
+
+
+def _like(x, dtype) -> np.dtype:
+    return dtypes.as_dtype(dtype) if dtype is not None else x.dtype
+
+
+def zeros_like(x, dtype=None) -> Tensor:
+    """Zeros of the shape and dtype of `x`."""
+    x = convert_to_tensor(x)
+    return wrap(np.zeros(x.shape, _like(x, dtype)))
+
+
+def ones_like(x, dtype=None) -> Tensor:
+    """Ones of the shape and dtype of `x`."""
+    x = convert_to_tensor(x)
+    return wrap(np.ones(x.shape, _like(x, dtype)))
+
+
+def full_like(x, fill_value, dtype=None) -> Tensor:
+    """`fill_value` repeated to the shape of `x`."""
+    x = convert_to_tensor(x)
+    return full(x.shape, fill_value, _like(x, dtype))
+
+
+def arange(start, stop=None, step=None, dtype=None) -> Tensor:
+    """start, start + step, ... below stop; with one argument 0, 1, ... below it. Integers unless a float is given."""
+    given = [v for v in (start, stop, step) if v is not None]
+    if dtype is None:
+        dtype = dtypes.result_type(*[getattr(v, "dtype", type(v)) for v in given])
+    values = [v.item() if isinstance(v, Tensor) else v for v in given]
+    return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
+
+
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """`num` evenly spaced numbers from start to stop, whose derivatives reach both ends."""
+    from autonet.ops.shaping import moveaxis
+
+    start, stop = convert_to_tensor(start), convert_to_tensor(stop)
+    dtype = dtype or dtypes.result_type(start.dtype, stop.dtype, float)
+    steps = max(num - 1 if endpoint else num, 1)
+    ndim = max(start.ndim, stop.ndim)
+    t = wrap((np.arange(num) / steps).astype(dtypes.as_dtype(dtype)).reshape((num,) + (1,) * ndim))
+    start, stop = cast(start, dtype), cast(stop, dtype)
+    values = start * (1 - t) + stop * t
+    if axis not in (0, -ndim - 1):
+        values = moveaxis(values, 0, axis)
+    return (values, (stop - start) / steps) if retstep else values
+
+
+def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0) -> Tensor:
+    """`base` to the powers `linspace(start, stop, num)`."""
+    from autonet.ops.pointwise import exp
+
+    return exp(linspace(start, stop, num, endpoint, dtype=dtype, axis=axis) * math.log(base))
+
+
+def eye(N, M=None, k=0, dtype=None) -> Tensor:
+    """N x M matrix with ones on diagonal `k`."""
+    return wrap(np.eye(N, M, k, dtypes.as_dtype(dtype)))
+
+
+def identity(n, dtype=None) -> Tensor:
+    """n x n identity matrix."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N, M=None, k=0, dtype=None) -> Tensor:
+    """N x M matrix with ones on and below diagonal `k`."""
+    return wrap(np.tri(N, M, k, dtypes.as_dtype(dtype)))
+
+
+@primitive
+def _one_hot(x, *, num_classes, axis, dtype):
+    """Indicator rows of integer classes; a class out of range gives a row of zeros."""
+    axis = axis % (x.ndim + 1)
+    classes = np.arange(num_classes, dtype=x.dtype).reshape((num_classes,) + (1,) * (x.ndim - axis))
+    return np.equal(np.expand_dims(x, axis), classes).astype(dtype)
+
+
+_one_hot.vjp(x=None)
+
+
+def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False) -> Tensor:
+    """1 at each class number of `x`, 0 elsewhere, along a new `axis` of length `num_classes`.
+
+    Class numbers outside 0 ... num_classes - 1 give zeros only.
+    """
+    if sparse:
+        raise ValueError("autonet has no sparse arrays: one_hot(..., sparse=True) is not available.")
+    return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=dtypes.standardize_dtype(dtype))

@@ -1,0 +1,281 @@
+"""Parts of arrays: slices, gathers by index, and their reverse, which adds where places repeat."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.errors import ArgumentError, ShapeError
+
+_Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides below
+
+# A static key is a tuple of whole numbers, None, Ellipsis, and ("slice", start, stop, step): hashable, unlike slices.
+
+
+def _thaw(key: tuple) -> tuple:
+    return tuple([_Slice(*k[1:]) if isinstance(k, tuple) else k for k in key])
+
+
+@primitive
+def _getitem(x, *, key):
+    """x[key] for slices and whole numbers."""
+    return x[_thaw(key)]
+
+
+_getitem.vjp(x=lambda g, key, x_shape: _putitem(g, key=key, shape=x_shape))
+
+
+@primitive
+def _putitem(x, *, key, shape):
+    """Zeros of `shape` with `x` at [key]."""
+    whole = np.zeros(shape, x.dtype)
+    whole[_thaw(key)] = x
+    return whole
+
+
+_putitem.vjp(x=lambda g, key: _getitem(g, key=key))
+
+# With index arrays, the key has ("array", n) at their places and xs holds the array to index, then the index arrays.
+
+
+def _filled(key: tuple, indices: tuple) -> tuple:
+    return tuple([(indices[k[1]] if k[0] == "array" else _Slice(*k[1:])) if isinstance(k, tuple) else k for k in key])
+
+
+@primitive(keep=("xs",))
+def _gather(*xs, key):
+    """x[key] with index arrays in the key."""
+    return xs[0][_filled(key, xs[1:])]
+
+
+_gather.vjp(xs=lambda g, i, xs, key: _scatter(g, *xs[1:], key=key, shape=xs[0].shape))
+
+
+@primitive(keep=("xs",))
+def _scatter(*xs, key, shape):
+    """Zeros of `shape` with `x` added at [key]; repeated places add up."""
+    whole = np.zeros(shape, xs[0].dtype)
+    np.add.at(whole, _filled(key, xs[1:]), xs[0])
+    return whole
+
+
+_scatter.vjp(xs=lambda g, i, xs, key: _gather(g, *xs[1:], key=key))
+
+
+def getitem(x, key: Any) -> Tensor:
+    """x[key], with NumPy's slices, None, Ellipsis, index arrays and boolean masks.
+
+    Raises: ShapeError for an index outside its axis.
+    """
+    x = convert_to_tensor(x)
+    static: list[Any] = []
+    arrays: list[Any] = []
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, _Slice):
+            static.append(("slice", _whole(k.start), _whole(k.stop), _whole(k.step)))
+        elif k is None or k is Ellipsis or type(k) is int:
+            static.append(k)
+        elif isinstance(k, (bool, np.bool_)) or (getattr(k, "ndim", True) and _is_mask(k)):
+            for positions in np.nonzero(np.asarray(k)):
+                static.append(("array", len(arrays)))
+                arrays.append(wrap(positions))
+        elif isinstance(k, (np.integer, int)):
+            static.append(int(k))
+        else:
+            index = convert_to_tensor(k)
+            if index.dtype.kind not in "iu" and index.size:
+                raise ArgumentError(f"Indices are whole numbers, slices or masks; received dtype {index.dtype}.")
+            static.append(("array", len(arrays)))
+            arrays.append(index if index.size else convert_to_tensor(index, "int32"))
+    if arrays:
+        return _gather(x, *arrays, key=tuple(static))
+    return _getitem(x, key=tuple(static))
+
+
+def _whole(i: Any) -> int | None:
+    return None if i is None else i.__index__()
+
+
+def _is_mask(k: Any) -> bool:
+    return (k.dtype if hasattr(k, "dtype") else np.asarray(k).dtype).kind == "b"
+
+
+@primitive(keep=("indices",))
+def _take(x, indices, *, axis):
+    """Places `indices` of one axis."""
+    return np.take(x, indices, axis)
+
+
+_take.vjp(
+    x=lambda g, indices, axis, x_shape: _take_back(g, indices, axis=axis, shape=x_shape),
+    indices=None,
+)
+
+
+@primitive(keep=("indices",))
+def _take_back(x, indices, *, axis, shape):
+    """Zeros of `shape` with the slices of `x` added at the places `indices` of one axis."""
+    axis %= len(shape)
+    n = shape[axis]
+    k = indices.ndim
+    rows = np.moveaxis(x, range(axis, axis + k), range(k)).reshape(
+        indices.size, math.prod(x.shape[:axis] + x.shape[axis + k :])
+    )
+    at = indices.reshape(-1) % n if n else indices.reshape(-1)
+    order = np.argsort(at, kind="stable")  # equal places side by side: each sum is then one pass over memory
+    sorted_at = at[order]
+    starts = np.flatnonzero(np.concatenate([[True], sorted_at[1:] != sorted_at[:-1]])) if at.size else at
+    whole = np.zeros((n, rows.shape[1]), x.dtype)
+    if at.size:
+        whole[sorted_at[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    rest = shape[:axis] + shape[axis + 1 :]
+    return np.moveaxis(whole.reshape((n, *rest)), 0, axis)
+
+
+_take_back.vjp(x=lambda g, indices, axis: _take(g, indices, axis=axis), indices=None)
+
+
+def take(x, indices, axis=None) -> Tensor:
+    """The places `indices` of `axis`, or of the flattened `x`; negative ones count from the end.
+
+    Shapes: x (..., n, ...), indices (...k); result (..., *k, ...).
+    Raises: ShapeError for an index outside the axis.
+    """
+    x, indices = convert_to_tensor(x), convert_to_tensor(indices)
+    if indices.dtype.kind == "f":
+        raise ArgumentError(f"take expects whole numbers as indices; received dtype {indices.dtype}.")
+    if axis is None:
+        from autonet.ops.shaping import ravel
+
+        x, axis = ravel(x), 0
+    return _take(x, indices, axis=axis)
+
+
+@primitive(keep=("indices",))
+def _take_along(x, indices, *, axis):
+    """For each position, the place along `axis` that `indices` names there."""
+    return np.take_along_axis(x, indices, axis)
+
+
+_take_along.vjp(
+    x=lambda g, indices, axis, x_shape: _take_along_back(g, indices, axis=axis, shape=x_shape),
+    indices=None,
+)
+
+
+@primitive(keep=("indices",))
+def _take_along_back(x, indices, *, axis, shape):
+    """Zeros of `shape` with `x` added at the places along `axis` that `indices` names."""
+    axis %= len(shape)
+    grid = list(np.ogrid[tuple([_Slice(n) for n in x.shape])])
+    grid[axis] = np.broadcast_to(indices, x.shape)
+    # an axis of length one in shape was broadcast: all its positions add up at 0
+    at = tuple([np.zeros_like(g) if shape[i] == 1 and i != axis else g for i, g in enumerate(grid)])
+    whole = np.zeros(shape, x.dtype)
+    np.add.at(whole, at, x)
+    return whole
+
+
+_take_along_back.vjp(x=lambda g, indices, axis: _take_along(g, indices, axis=axis), indices=None)
+
+
+def take_along_axis(x, indices, axis=None) -> Tensor:
+    """x[..., indices[..., k, ...], ...] along `axis`, as `np.take_along_axis`."""
+    x, indices = convert_to_tensor(x), convert_to_tensor(indices)
+    if axis is None:
+        from autonet.ops.shaping import ravel
+
+        x, indices, axis = ravel(x), ravel(indices), 0
+    return _take_along(x, indices, axis=axis)
+
+
+def nonzero(x) -> tuple[Tensor, ...]:
+    """The index arrays of the elements that are not zero, one per axis. Their length depends on the values."""
+    return tuple([wrap(i) for i in np.nonzero(np.asarray(convert_to_tensor(x)))])
+
+
+def scatter(indices, values, shape) -> Tensor:
+    """Zeros of `shape` with `values` added at `indices`.
+
+    Shapes: indices (..., d), values (..., *shape[d:]).
+    """
+    indices = convert_to_tensor(indices)
+    parts = [indices[..., i] for i in range(indices.shape[-1])]
+    key = tuple([("array", i) for i in range(len(parts))])
+    return _scatter(values, *parts, key=key, shape=tuple(shape))
+
+
+def scatter_update(inputs, indices, updates) -> Tensor:
+    """`inputs` with the values at `indices` replaced by `updates`; where places repeat, the last one counts.
+
+    Shapes: indices (..., d), updates (..., *inputs.shape[d:]).
+    """
+    return _replace(inputs, updates, convert_to_tensor(indices))
+
+
+@primitive(keep=("indices",))
+def _replace(inputs, updates, indices):
+    """`inputs` with `updates` at the places `indices`."""
+    result = inputs.copy()
+    result[tuple(np.moveaxis(indices, -1, 0))] = updates
+    return result
+
+
+@primitive(keep=("indices",))
+def _winners(x, indices, *, shape):
+    """1 for the updates that a replacement keeps, 0 for those that a later one at the same place overwrote."""
+    flat = np.ravel_multi_index(tuple(np.moveaxis(indices, -1, 0)), shape[: indices.shape[-1]], mode="wrap").reshape(-1)
+    kept = np.zeros(flat.size, x.dtype)
+    kept[flat.size - 1 - np.unique(flat[::-1], return_index=True)[1]] = 1
+    lead = indices.shape[:-1]
+    return np.broadcast_to(kept.reshape(lead + (1,) * (x.ndim - len(lead))), x.shape)
+
+
+_winners.vjp(x=None, indices=None)
+
+
+def _updates_rule(g, updates, indices, inputs_shape):
+    parts = [indices[..., i] for i in range(indices.shape[-1])]
+    taken = _gather(g, *parts, key=tuple([("array", i) for i in range(len(parts))]))
+    return taken * _winners(taken, indices, shape=inputs_shape)
+
+
+_replace.vjp(
+    inputs=lambda g, indices, updates_shape: _replace(g, np.zeros(updates_shape, g.dtype), indices),
+    updates=_updates_rule,
+    indices=None,
+)
+
+
+def slice(inputs, start_indices, shape) -> Tensor:
+    """The block of `shape` at `start_indices`."""
+    from autonet.ops.shaping import _crop
+
+    starts = tuple([int(i) for i in start_indices])
+    inputs = convert_to_tensor(inputs)
+    for start, n, whole in zip(starts, shape, inputs.shape, strict=True):
+        if start < 0 or start + n > whole:
+            raise ShapeError(f"slice of shape {tuple(shape)} at {starts} leaves the array of shape {inputs.shape}.")
+    return _crop(inputs, starts=starts, lengths=tuple(shape))
+
+
+def slice_update(inputs, start_indices, updates) -> Tensor:
+    """`inputs` with the block at `start_indices` replaced by `updates`."""
+    from autonet.ops.pointwise import where
+    from autonet.ops.shaping import _pad
+
+    inputs, updates = convert_to_tensor(inputs), convert_to_tensor(updates)
+    starts = [int(i) for i in start_indices]
+    widths = []
+    for start, n, whole in zip(starts, updates.shape, inputs.shape, strict=True):
+        if start < 0 or start + n > whole:
+            raise ShapeError(
+                f"slice_update of shape {updates.shape} at {starts} leaves the array of shape {inputs.shape}."
+            )
+        widths.append((start, whole - n - start))
+    inside = np.pad(np.ones(updates.shape, bool), widths)
+    return where(inside, _pad(updates, widths=tuple(widths)), inputs)

@@ -1,0 +1,302 @@
+"""Linear algebra: norms, determinants, inverses, equations and factorisations; the names of `keras.ops.linalg`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ArgumentError, GradientError
+from autonet.ops.comparison import equal, greater, logical_and, not_equal
+from autonet.ops.creation import cast
+from autonet.ops.pointwise import absolute, sqrt, square, where
+from autonet.ops.products import matmul, matrix_transpose
+from autonet.ops.reduction import max as largest
+from autonet.ops.reduction import min as smallest
+from autonet.ops.reduction import sum as total
+from autonet.ops.shaping import _on_diagonal, concatenate, expand_dims, squeeze, transpose
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Norm of vectors (one axis) or matrices (two axes).
+
+        None     root of the sum of squares, over any number of axes
+        vectors  ord p: (sum |x|^p)^(1/p), with inf, -inf and 0 (how many are not zero) as limits
+        matrices 1, -1, inf, -inf: sums of columns or rows; 2, -2, "nuc": singular values; "fro": as None
+
+    Its slope where it is zero is taken as zero.
+
+    >>> norm([3.0, 4.0]).item()
+    5.0
+    """
+    x = convert_to_tensor(x)
+    if x.dtype.kind != "f":
+        x = cast(x, "float32")
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
+        return _root(total(square(x), axis=axes, keepdims=keepdims))
+    if isinstance(ord, str) and ord not in ("fro", "nuc"):
+        raise ArgumentError(f"norm knows ord None, a number, 'fro' or 'nuc'; received {ord!r}.")
+    if len(axes) == 1 and not isinstance(ord, str):
+        return _vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) == 2 and ord in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        return _matrix_norm(x, ord, [a % x.ndim for a in axes], keepdims)
+    raise ArgumentError(f"norm has no ord {ord!r} over {len(axes)} axes; vectors take one axis, matrices two.")
+
+
+def _root(x: Tensor) -> Tensor:
+    """Square root with a slope of zero at zero."""
+    positive = greater(x, 0)
+    return where(positive, sqrt(where(positive, x, 1)), x)
+
+
+def _vector_norm(x: Tensor, ord: float, axis: Any, keepdims: bool) -> Tensor:
+    if ord == math.inf:
+        return largest(absolute(x), axis=axis, keepdims=keepdims)
+    if ord == -math.inf:
+        return smallest(absolute(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return total(cast(not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return total(absolute(x), axis=axis, keepdims=keepdims)
+    sums = total(absolute(x) ** float(ord), axis=axis, keepdims=keepdims)
+    positive = greater(sums, 0)
+    return where(positive, where(positive, sums, 1) ** (1.0 / ord), sums)
+
+
+def _matrix_norm(x: Tensor, ord: Any, axes: list, keepdims: bool) -> Tensor:
+    rows, columns = axes
+    x = transpose(x, (*[a for a in range(x.ndim) if a not in axes], rows, columns))
+    if ord in (2, -2, "nuc"):
+        s = singular_values(x)
+        y = total(s, axis=-1) if ord == "nuc" else largest(s, axis=-1) if ord == 2 else smallest(s, axis=-1)
+    else:
+        sums = total(absolute(x), axis=-2 if abs(ord) == 1 else -1)
+        y = largest(sums, axis=-1) if ord > 0 else smallest(sums, axis=-1)
+    return expand_dims(y, tuple(sorted(axes))) if keepdims else y
+
+
+# Determinants, inverses, equations. Rules: Giles, 2008, "Collected matrix derivative results for forward and reverse
+# mode algorithmic differentiation".
+
+
+@primitive(floating=True)
+def det(x):
+    """Determinant of each matrix. Its slope is that of a matrix with an inverse."""
+    return np.linalg.det(x)
+
+
+@primitive(floating=True)
+def slogdet(x):
+    """Sign, and logarithm of the absolute value, of the determinant of each matrix."""
+    sign, log = np.linalg.slogdet(x)
+    return np.asarray(sign), np.asarray(log)
+
+
+def logdet(x: Any) -> Tensor:
+    """Logarithm of the determinant of each symmetric positive definite matrix."""
+    return slogdet(x)[1]
+
+
+@primitive(floating=True)
+def inv(x):
+    """Inverse of each matrix."""
+    return np.linalg.inv(x)
+
+
+@primitive(floating=True)
+def solve(a, b):
+    """The x with a @ x = b, for each matrix `a`; `b` holds columns (..., n, k), or is one vector (n,)."""
+    return np.linalg.solve(a, b)
+
+
+@primitive(floating=True)
+def solve_triangular(a, b, *, lower=False):
+    """`solve` that reads only the upper (or `lower`) triangle of `a`."""
+    return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
+
+
+def _outwards(x):
+    return expand_dims(x, (-2, -1))
+
+
+def _transposed_solution(solution, g, b_shape):
+    """Cotangent of b, which solves the transposed equations."""
+    return squeeze(solution(expand_dims(g, -1)), -1) if len(b_shape) == 1 else solution(g)
+
+
+def _coefficients(w, y, b_shape):
+    """Cotangent of a, from that of b."""
+    return -(expand_dims(w, -1) * expand_dims(y, -2)) if len(b_shape) == 1 else -matmul(w, matrix_transpose(y))
+
+
+def _solve_rule(g, a, b, y):
+    w = _transposed_solution(lambda c: solve(matrix_transpose(a), c), g, b.shape)
+    return _coefficients(w, y, b.shape), w
+
+
+def _solve_triangular_rule(g, a, b, y, lower):
+    w = _transposed_solution(lambda c: solve_triangular(matrix_transpose(a), c, lower=not lower), g, b.shape)
+    return _coefficients(w, y, b.shape) * _triangle(a.shape[-1], a.dtype, lower), w
+
+
+def _triangle(n: int, dtype: Any, lower: bool = True, diagonal: float = 1.0) -> np.ndarray:
+    """Ones in a triangle, another number on the diagonal, zeros beyond."""
+    mask = np.tri(n, dtype=dtype)
+    np.fill_diagonal(mask, diagonal)
+    return mask if lower else mask.T
+
+
+det.vjp(x=lambda g, x, y: _outwards(g * y) * matrix_transpose(inv(x)))
+slogdet.vjp(x=lambda g, x: _outwards(g[1]) * matrix_transpose(inv(x)))
+inv.vjp(x=lambda g, y: -matmul(matmul(matrix_transpose(y), g), matrix_transpose(y)))
+solve.joint_vjp(_solve_rule)
+solve_triangular.joint_vjp(_solve_triangular_rule)
+
+# Factorisations. Rules: Giles; for qr Walter, Lehmann, 2012, https://arxiv.org/abs/1001.1654, and for cholesky Murray,
+# 2016, https://arxiv.org/abs/1602.07527. Where singular values or eigenvalues coincide, their vectors have no slope:
+# a gradient that asks for it is infinite.
+
+
+@primitive(floating=True)
+def cholesky(x, *, upper=False):
+    """Lower triangular L with L @ L.T = (x + x.T) / 2 for each positive definite matrix; L.T if `upper`."""
+    y = np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
+    return np.swapaxes(y, -1, -2) if upper else y
+
+
+def _cholesky_rule(g, y, upper):
+    if upper:
+        g, y = matrix_transpose(g), matrix_transpose(y)
+    half = matmul(matrix_transpose(y), g) * _triangle(y.shape[-1], y.dtype, diagonal=0.5)
+    half = solve_triangular(matrix_transpose(y), half, lower=False)
+    half = solve_triangular(matrix_transpose(y), matrix_transpose(half), lower=False)
+    return (half + matrix_transpose(half)) / 2
+
+
+cholesky.vjp(x=_cholesky_rule)
+
+
+@primitive(floating=True)
+def eigh(x):
+    """Eigenvalues, ascending, and eigenvectors, in columns, of each symmetric matrix; of (x + x.T) / 2 in fact."""
+    values, vectors = np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)
+    return values, vectors
+
+
+def _over(x, d):
+    """x / d; where d is zero, zero if x is, else infinite: the slope that was asked for does not exist."""
+    zero = equal(d, 0)
+    lost = logical_and(zero, not_equal(x, 0))
+    return where(lost, math.inf, where(zero, 0, x / where(zero, 1, d)))
+
+
+def _gaps(x):
+    """x_j - x_i at (i, j)."""
+    return expand_dims(x, -2) - expand_dims(x, -1)
+
+
+def _eigh_rule(g, y):
+    values, vectors = y
+    turned = matmul(matrix_transpose(vectors), g[1]) * _off_diagonal(values)
+    inside = _over(turned, _gaps(values)) + _diagonal_matrix(g[0])
+    inside = matmul(matmul(vectors, inside), matrix_transpose(vectors))
+    return (inside + matrix_transpose(inside)) / 2
+
+
+def _off_diagonal(x):
+    """Ones, with zeros on the diagonal, in the dtype of x."""
+    return 1 - np.eye(x.shape[-1], dtype=x.dtype)
+
+
+def _diagonal_matrix(x):
+    return _on_diagonal(x, offset=0, axis1=-2, axis2=-1, shape=(*x.shape, x.shape[-1]))
+
+
+eigh.vjp(x=_eigh_rule)
+
+
+@primitive(floating=True)
+def qr(x, *, mode="reduced"):
+    """Q with orthonormal columns and upper triangular R, with Q @ R = x; `mode` "reduced" or "complete"."""
+    if mode not in ("reduced", "complete"):
+        raise ArgumentError(f"qr knows the modes 'reduced' and 'complete'; received {mode!r}.")
+    q, r = np.linalg.qr(x, mode)
+    return q, r
+
+
+def _qr_rule(g, x, y, mode):
+    (gq, gr), (q, r) = g, y
+    m, n = x.shape[-2:]
+    if m <= n:
+        gr = gr * _triangle(n, r.dtype, lower=False)[:m]
+        if m < n:  # the first m columns make q; the others only meet it
+            rest = gr[..., m:]
+            gq = gq + matmul(x[..., m:], matrix_transpose(rest))
+            square = _qr_square(gq, gr[..., :m], q, r[..., :m])
+            return concatenate([square, matmul(q, rest)], axis=-1)
+    elif mode == "complete":
+        raise GradientError("qr has no derivative in mode 'complete' for tall matrices. Take mode='reduced'.")
+    else:
+        gr = gr * _triangle(n, r.dtype, lower=False)
+    return _qr_square(gq, gr, q, r)
+
+
+def _qr_square(gq, gr, q, r):
+    inside = matmul(r, matrix_transpose(gr)) - matmul(matrix_transpose(gq), q)
+    lower = inside * _triangle(inside.shape[-1], inside.dtype, diagonal=0.5)
+    outer = gq + matmul(q, lower + matrix_transpose(lower))
+    return matrix_transpose(solve_triangular(r, matrix_transpose(outer), lower=False))
+
+
+qr.vjp(x=_qr_rule)
+
+
+@primitive(floating=True)
+def singular_values(x):
+    """Singular values of each matrix, descending."""
+    return np.linalg.svd(x, compute_uv=False)
+
+
+@primitive(floating=True)
+def singular_vectors(x, *, full_matrices=False):
+    """Matrices U, vectors s and matrices V.T with U @ diag(s) @ V.T = x."""
+    return tuple(np.linalg.svd(x, full_matrices=full_matrices))
+
+
+def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Singular value decomposition of each matrix: (U, s, V.T), or s alone without `compute_uv`.
+
+    Has a derivative for square matrices, with `full_matrices=False`, and without `compute_uv`.
+    """
+    return singular_vectors(x, full_matrices=full_matrices) if compute_uv else singular_values(x)
+
+
+def _svd_rule(g, x, y, full_matrices):
+    if full_matrices and x.shape[-1] != x.shape[-2]:
+        raise GradientError("svd has no derivative for full_matrices=True unless the matrices are square.")
+    (gu, gs, gv), (u, s, vt) = g, y
+    gv, v = matrix_transpose(gv), matrix_transpose(vt)
+    gaps = _gaps(s * s)
+    row, column = expand_dims(s, -2), expand_dims(s, -1)
+    left, right = matmul(matrix_transpose(u), gu), matmul(matrix_transpose(v), gv)
+    turned_left, turned_right = (_over(m - matrix_transpose(m), gaps) for m in (left, right))
+    inside = turned_left * row + column * turned_right + _diagonal_matrix(gs)
+    result = matmul(matmul(u, inside), vt)
+    if x.shape[-2] > x.shape[-1]:  # what of gu lies outside the columns of u
+        result = result + matmul(_over(gu - matmul(u, left), row), vt)
+    elif x.shape[-2] < x.shape[-1]:
+        result = result + matmul(u, matrix_transpose(_over(gv - matmul(v, right), row)))
+    return result
+
+
+def _singular_values_rule(g, x):
+    u, _, vt = singular_vectors(x)
+    return matmul(u * expand_dims(g, -2), vt)
+
+
+singular_vectors.vjp(x=_svd_rule)
+singular_values.vjp(x=_singular_values_rule)

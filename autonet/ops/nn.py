@@ -1,0 +1,349 @@
+"""Activations: relu, sigmoid, softmax and their relatives, in stable forms.
+
+Those that have a derivative of their own are primitives; the others are composed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.comparison import greater
+from autonet.ops.creation import cast, one_hot
+from autonet.ops.masks import masked
+from autonet.ops.pointwise import absolute, clip, exp, maximum, sqrt, square, tanh, where
+from autonet.ops.reduction import max, sum
+from autonet.ops.shaping import split
+from autonet.ops.special import erf
+
+# Rectifiers
+
+
+@primitive
+def relu(x):
+    """max(x, 0), elementwise; slope 0 at 0.
+
+    >>> relu([-1.0, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 2.0]
+    """
+    if x.size > 4096 and x.dtype.kind == "f":  # NumPy vectorises the comparison with a number in clip, not in maximum
+        return np.clip(x, 0, np.inf)
+    return np.maximum(x, 0)
+
+
+@primitive
+def gate(x, switch):
+    """`x` where `switch` is above 0, zero elsewhere."""
+    return masked(np.greater(switch, 0), x)
+
+
+relu.vjp(x=lambda g, y: gate(g, y))
+gate.vjp(x=lambda g, switch: gate(g, switch), switch=None)
+
+
+@primitive(floating=True)
+def leaky_relu(x, *, negative_slope=0.2):
+    """x from 0 on, negative_slope * x below, elementwise; slope 1 at 0."""
+    steep = np.maximum if negative_slope <= 1 else np.minimum
+    return steep(x, x * negative_slope)
+
+
+@primitive
+def leak(x, switch, *, negative_slope):
+    """`x` where `switch` is not below 0, negative_slope * x elsewhere."""
+    below = np.less(switch, 0)
+    return np.add(masked(np.logical_not(below), x), masked(below, x * negative_slope))
+
+
+leaky_relu.vjp(x=lambda g, x, negative_slope: leak(g, x, negative_slope=negative_slope))
+leak.vjp(x=lambda g, switch, negative_slope: leak(g, switch, negative_slope=negative_slope), switch=None)
+
+
+@primitive(floating=True)
+def elu(x, *, alpha=1.0):
+    """x above 0, alpha (e^x - 1) below, elementwise.
+
+    Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
+    """
+    return np.add(np.expm1(np.minimum(x, 0)) * alpha, np.maximum(x, 0))
+
+
+elu.vjp(x=lambda g, x, y, alpha: where(greater(x, 0), g, g * (y + alpha)))
+
+# the fixed point of mean 0 and variance 1, from equation 14 of the source
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def selu(x: Any) -> Tensor:
+    """scale * elu(x, alpha), whose constants keep mean 0 and variance 1 from layer to layer.
+
+    Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
+    """
+    return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
+
+
+def celu(x: Any, alpha: float = 1.0) -> Tensor:
+    """x above 0, alpha (e^(x / alpha) - 1) below: an elu whose slope is continuous for every alpha.
+
+    Source: Barron, 2017, https://arxiv.org/abs/1704.07483
+    """
+    x = convert_to_tensor(x)
+    return elu(x / alpha) * alpha
+
+
+def relu6(x: Any) -> Tensor:
+    """x moved into [0, 6], elementwise."""
+    return clip(x, 0.0, 6.0)
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
+    """x where it is above the threshold, `default_value` elsewhere."""
+    x = convert_to_tensor(x)
+    return where(x > threshold, x, default_value)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """x moved towards 0 by the threshold, and no further than to 0."""
+    x = convert_to_tensor(x)
+    return x - clip(x, -threshold, threshold)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """x where |x| is above the threshold, 0 elsewhere."""
+    x = convert_to_tensor(x)
+    return where(absolute(x) > threshold, x, 0.0)
+
+
+# Sigmoids
+
+
+@primitive(floating=True)
+def sigmoid(x):
+    """1 / (1 + e^-x), elementwise, with full relative accuracy on both sides.
+
+    >>> sigmoid([0.0, -1000.0, 1000.0]).tolist()
+    [0.5, 0.0, 1.0]
+    """
+    y = np.empty_like(x)
+    np.negative(x, out=y)
+    with np.errstate(over="ignore"):  # e^-x may be inf; then y is 0, as it should be
+        np.exp(y, out=y)
+    np.add(y, 1, out=y)
+    return np.reciprocal(y, out=y)
+
+
+sigmoid.vjp(x=lambda g, y: g * (y - y * y))
+
+
+@primitive(floating=True)
+def softplus(x):
+    """log(1 + e^x), elementwise, without overflow."""
+    y = np.empty_like(x)
+    np.absolute(x, out=y)
+    np.negative(y, out=y)
+    np.log1p(np.exp(y, out=y), out=y)
+    return np.add(y, np.maximum(x, 0), out=y)
+
+
+softplus.vjp(x=lambda g, x: g * sigmoid(x))
+
+
+def log_sigmoid(x: Any) -> Tensor:
+    """log(sigmoid(x)), elementwise, finite where sigmoid is too small to represent."""
+    x = convert_to_tensor(x)
+    return -softplus(-x)
+
+
+def hard_sigmoid(x: Any) -> Tensor:
+    """x / 6 + 1/2 moved into [0, 1], elementwise."""
+    x = convert_to_tensor(x)
+    return clip(x + 3.0, 0.0, 6.0) / 6.0
+
+
+def sparse_sigmoid(x: Any) -> Tensor:
+    """(x + 1) / 2 moved into [0, 1], elementwise."""
+    return (clip(x, -1.0, 1.0) + 1.0) * 0.5
+
+
+def hard_tanh(x: Any) -> Tensor:
+    """x moved into [-1, 1], elementwise."""
+    return clip(x, -1, 1)
+
+
+def tanh_shrink(x: Any) -> Tensor:
+    """x - tanh(x), elementwise."""
+    x = convert_to_tensor(x)
+    return x - tanh(x)
+
+
+def softsign(x: Any) -> Tensor:
+    """x / (1 + |x|), elementwise."""
+    x = convert_to_tensor(x)
+    return x / (absolute(x) + 1)
+
+
+# Smooth rectifiers
+
+
+def silu(x: Any) -> Tensor:
+    """x * sigmoid(x), elementwise; also called swish.
+
+    Source: Elfwing, Uchibe, Doya, 2017, https://arxiv.org/abs/1702.03118
+    """
+    x = convert_to_tensor(x)
+    return x * sigmoid(x)
+
+
+swish = silu
+
+
+def hard_silu(x: Any) -> Tensor:
+    """x * hard_sigmoid(x), elementwise; also called hard swish.
+
+    Source: Howard et al., 2019, https://arxiv.org/abs/1905.02244
+    """
+    x = convert_to_tensor(x)
+    return x * hard_sigmoid(x)
+
+
+hard_swish = hard_silu
+
+
+def gelu(x: Any, approximate: bool = True) -> Tensor:
+    """x times the probability that a standard normal number is below x, elementwise.
+
+    With `approximate` by tanh, 3e-4 off at most; else by erf.
+
+    Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415
+    """
+    x = convert_to_tensor(x)
+    if approximate:
+        inner = x * (x * x * 0.044715 + 1.0) * math.sqrt(2 / math.pi)
+        return x * (tanh(inner) + 1.0) * 0.5
+    return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
+
+
+@primitive(floating=True)
+def squareplus(x, *, b=4):
+    """(x + sqrt(x^2 + b)) / 2, elementwise, without cancellation for x below 0; b above 0.
+
+    Source: Barron, 2021, https://arxiv.org/abs/2112.11687
+    """
+    if not b > 0:
+        raise ArgumentError(f"squareplus expects b above 0; received {b!r}. For b = 0 it is relu.")
+    root = np.sqrt(np.square(x) + b)
+    return np.maximum(x, 0) + b / (2 * (root + np.absolute(x)))
+
+
+squareplus.vjp(x=lambda g, x, y, b: g * y / sqrt(square(x) + b))
+
+
+def sparse_plus(x: Any) -> Tensor:
+    """x from 1 on, (x + 1)^2 / 4 between -1 and 1, 0 below: a softplus that is exact in its tails."""
+    x = convert_to_tensor(x)
+    return where(x >= 1, x, square(clip(x, -1.0, 1.0) + 1.0) * 0.25)
+
+
+def glu(x: Any, axis: int = -1) -> Tensor:
+    """The first half of `x` along `axis`, times the sigmoid of the second half.
+
+    Raises: ShapeError if the axis has an odd length.
+    Source: Dauphin, Fan, Auli, Grangier, 2016, https://arxiv.org/abs/1612.08083
+    """
+    x = convert_to_tensor(x)
+    if x.shape[axis] % 2:
+        raise ShapeError(
+            f"glu expects an even length along axis {axis}, to halve it; received shape {x.shape}. "
+            "Choose another axis, or compute twice as many features before it."
+        )
+    value, switch = split(x, 2, axis)
+    return value * sigmoid(switch)
+
+
+# Along an axis
+
+
+@primitive(floating=True)
+def softmax(x, *, axis=-1):
+    """e^x over the sum of e^x along `axis` (a number, several, or None for all), without overflow.
+
+    >>> softmax([1000.0, 1000.0]).tolist()
+    [0.5, 0.5]
+    """
+    if not x.size:
+        return x
+    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
+    y = np.exp(y, out=y)
+    return np.divide(y, np.add.reduce(y, axis=axis, keepdims=True), out=y)
+
+
+softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+
+
+@primitive(floating=True)
+def log_softmax(x, *, axis=-1):
+    """log(softmax(x)) along `axis`, finite where softmax is too small to represent."""
+    if not x.size:
+        return x
+    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
+    return np.subtract(y, np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True)), out=y)
+
+
+log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+
+
+@primitive(floating=True)
+def sparsemax(x, *, axis=-1):
+    """The nearest point to `x` among the probabilities along `axis`: like softmax, but with exact zeros.
+
+    Source: Martins, Astudillo, 2016, https://arxiv.org/abs/1602.02068
+    """
+    z = np.moveaxis(x, axis, -1)
+    if not z.size:
+        return x
+    falling = -np.sort(-z, axis=-1)
+    rank = np.arange(1, z.shape[-1] + 1, dtype=x.dtype)
+    excess = np.cumsum(falling, axis=-1, dtype=x.dtype) - 1
+    support = np.sum(rank * falling > excess, axis=-1, keepdims=True)
+    floor = np.take_along_axis(excess, support - 1, axis=-1) / support.astype(x.dtype)
+    return np.moveaxis(np.maximum(z - floor, 0), -1, axis)
+
+
+def _sparsemax_rule(g, y, axis):
+    # within the support, g less its mean there; nothing outside
+    support = cast(greater(y, 0), y.dtype)
+    kept = g * support
+    places = maximum(sum(support, axis=axis, keepdims=True), 1)
+    return kept - support * (sum(kept, axis=axis, keepdims=True) / places)
+
+
+sparsemax.vjp(x=_sparsemax_rule)
+
+
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Tensor:
+    """1 at every class number that occurs in a sample, 0 elsewhere.
+
+    Args:
+        inputs: class numbers, shape (n, k, ...), or (k,) for one sample; those out of range give nothing.
+        num_classes: how many classes there are.
+        axis: where the classes go.
+        dtype: by default `floatx()`.
+
+    Returns: shape (n, ..., num_classes), or (num_classes,).
+
+    >>> multi_hot([1, 2, 2], 4).tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    if num_classes is None:
+        raise ArgumentError("multi_hot expects num_classes: how many classes there are. Received None.")
+    inputs = convert_to_tensor(inputs)
+    hot = one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse)
+    return max(hot, axis=1 if inputs.ndim > 1 else 0, initial=0) if inputs.ndim else hot

@@ -1,0 +1,303 @@
+"""Normalisation: over the batch, over features, to unit length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autonet.core.dtypes import epsilon as default_epsilon
+from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.creation import cast
+from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square
+from autonet.ops.reduction import mean, reduced_count, sum
+from autonet.ops.shaping import reshape, squeeze
+from autonet.ops.windows import blocks
+
+# Over the batch, while training
+
+
+@primitive(floating=True)
+def batch_normalize(x, scale, offset, *, axis=-1, epsilon=1e-3):
+    """Batch normalisation by the batch's own moments, along all axes but `axis`.
+
+        y = (x - mean) / sqrt(variance + epsilon) * scale + offset
+
+    Shapes: x (..., c, ...) with c at `axis`; scale and offset (c,).
+    Returns: y, shape of x; mean and variance (mean squared deviation), shape (c,).
+    Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167
+    """
+    rows, restored = _as_rows(x, axis)
+    n = max(len(rows), 1)
+    mean = np.matmul(np.ones(len(rows), rows.dtype), rows) / n  # a product sums columns at the speed of memory
+    total = np.zeros_like(mean)
+    y = np.empty_like(rows)
+    for some in _row_blocks(rows):
+        apart = np.subtract(rows[some], mean, out=y[some])
+        total += np.einsum("nc,nc->c", apart, apart)
+    variance = total / n
+    factor = scale / np.sqrt(variance + epsilon)
+    for some in _row_blocks(rows):
+        np.multiply(y[some], factor, out=y[some])
+        np.add(y[some], offset, out=y[some])
+    return restored(y), mean.astype(x.dtype, copy=False), variance.astype(x.dtype, copy=False)
+
+
+@primitive(floating=True)
+def batch_normalize_slopes(gy, gmean, gvariance, x, scale, mean, variance, *, axis, epsilon):
+    """What `_composed_slopes` computes, in one pass over cache-sized blocks after another."""
+    rows, restored = _as_rows(x, axis)
+    g, _ = _as_rows(gy, axis)
+    n = max(len(rows), 1)
+    total = np.matmul(np.ones(len(g), g.dtype), g)
+    joint = np.zeros_like(total)
+    gx = np.empty_like(rows)
+    for some in _row_blocks(rows):
+        apart = np.subtract(rows[some], mean, out=gx[some])
+        joint += np.einsum("nc,nc->c", g[some], apart)
+    inverse = np.reciprocal(np.sqrt(variance + epsilon))
+    a = scale * inverse
+    b = (gvariance * 2 - a * inverse * inverse * joint) / n
+    c = (gmean - a * total) / n
+    for some in _row_blocks(rows):
+        part = gx[some]
+        np.multiply(part, b, out=part)
+        np.add(part, c, out=part)
+        np.add(part, g[some] * a, out=part)
+    gscale = joint * inverse
+    return restored(gx), gscale.astype(x.dtype, copy=False), total.astype(x.dtype, copy=False)
+
+
+def _as_rows(x: np.ndarray, axis: int) -> tuple[np.ndarray, Callable]:
+    """`x` as a matrix with a column for each place of `axis`, and the way back."""
+    moved = np.moveaxis(x, axis, -1)
+    rows = np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
+    if x.dtype == np.float16:  # sums of many halves would overflow
+        rows = rows.astype(np.float32)
+    return rows, lambda y: np.moveaxis(y.reshape(moved.shape), -1, axis).astype(x.dtype, copy=False)
+
+
+def _row_blocks(rows: np.ndarray) -> Iterator[slice]:
+    return blocks(len(rows), 8 * rows.itemsize * rows.shape[1])
+
+
+def _composed_slopes(gy, gmean, gvariance, x, scale, mean, variance, axis, epsilon):
+    shape = _along(x.shape, (axis,))
+    others = tuple([i for i in range(x.ndim) if i != axis % x.ndim])
+    n = max(reduced_count(x.shape, others), 1)
+    inverse = rsqrt(variance + epsilon)
+    apart = x - reshape(mean, shape)
+    total = sum(gy, axis=others)
+    joint = sum(gy * apart, axis=others)
+    a = scale * inverse
+    b = (gvariance * 2 - a * inverse * inverse * joint) / n
+    c = (gmean - a * total) / n
+    gx = gy * reshape(a, shape) + (apart * reshape(b, shape) + reshape(c, shape))
+    return gx, joint * inverse, total
+
+
+batch_normalize_slopes.composition = _composed_slopes
+
+
+def _batch_rule(g, x, scale, y, axis, epsilon):
+    gy, gmean, gvariance = g
+    _, mean, variance = y
+    # small ops where the slopes will be differentiated themselves
+    slopes: Callable = _composed_slopes if is_recording() else batch_normalize_slopes
+    return slopes(gy, gmean, gvariance, x, scale, mean, variance, axis=axis, epsilon=epsilon)
+
+
+batch_normalize.joint_vjp(_batch_rule)
+
+
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    axis: int,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
+    """Batch normalisation by given moments, as at inference.
+
+        y = (x - mean) / sqrt(variance + epsilon) * scale + offset
+
+    Args:
+        x: shape (..., c, ...) with c at `axis`.
+        mean, variance, offset, scale: shape (c,); without offset 0, without scale 1.
+
+    Returns: shape of x.
+    Raises: ShapeError for moments of another shape.
+    """
+    x = convert_to_tensor(x)
+    parts: list[Any] = [None if p is None else convert_to_tensor(p) for p in (mean, variance, offset, scale)]
+    features = (x.shape[axis],)
+    for name, part in zip(("mean", "variance", "offset", "scale"), parts, strict=True):
+        if part is not None and part.shape != features:
+            raise ShapeError(
+                f"batch_normalization expects {name} of shape {features}, the length of axis {axis} of "
+                f"shape {x.shape}; received {part.shape}. Check axis."
+            )
+    average, spread, shift, factor = parts
+    inverse = rsqrt(spread + epsilon)
+    factor = inverse if factor is None else inverse * factor
+    shift = -average * factor if shift is None else shift - average * factor
+    shape = _along(x.shape, (axis,))
+    return x * reshape(factor, shape) + reshape(shift, shape)
+
+
+# Over features
+
+
+@primitive(floating=True)
+def standardize(x, *, axis=-1, epsilon=1e-3):
+    """`x` moved and scaled to mean 0 and variance 1 along `axis` (a number, or several).
+
+        y = (x - mean) r,  r = 1 / sqrt(variance + epsilon)
+
+    Returns: y, shape of x, and r, with length one along `axis`.
+    """
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    n = max(reduced_count(x.shape, axis), 1)
+    y = np.subtract(wide, np.add.reduce(wide, axis=axis, keepdims=True) / n)
+    r = np.reciprocal(np.sqrt(np.add.reduce(np.square(y), axis=axis, keepdims=True) / n + epsilon))
+    np.multiply(y, r, out=y)
+    return y.astype(x.dtype, copy=False), r.astype(x.dtype, copy=False)
+
+
+def _standardize_rule(g, y, axis):
+    gy, gr = g
+    y, r = y
+    slope = mean(gy * y, axis=axis, keepdims=True) + gr * r * (1 / max(reduced_count(y.shape, axis), 1))
+    return (r * (gy - mean(gy, axis=axis, keepdims=True) - y * slope),)
+
+
+standardize.joint_vjp(_standardize_rule)
+
+
+def layer_normalization(
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: int | tuple[int, ...] = -1,
+    epsilon: float | None = None,
+) -> Tensor:
+    """Each sample moved and scaled to mean 0 and variance 1 along `axis`.
+
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+
+    Args:
+        x: any shape.
+        gamma, beta: lengths of `axis` in its order; without gamma 1, without beta 0.
+        axis: the axes of features.
+        epsilon: by default `epsilon()` of the configuration.
+
+    Returns: shape of x.
+    Raises: ShapeError if gamma or beta do not fit the axes.
+    Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
+    """
+    x = convert_to_tensor(x)
+    axis = _axes(axis)
+    y, _ = standardize(x, axis=axis, epsilon=default_epsilon() if epsilon is None else epsilon)
+    if gamma is not None:
+        y = y * _fitted(gamma, y, axis, "layer_normalization", "gamma")
+    if beta is not None:
+        y = y + _fitted(beta, y, axis, "layer_normalization", "beta")
+    return y
+
+
+def rms_normalization(
+    x: Any, scale: Any = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
+) -> Tensor:
+    """Each sample scaled to mean square 1 along `axis`: y = x / sqrt(mean of x^2 + epsilon) * scale.
+
+    Arguments as for `layer_normalization`, `scale` as its gamma.
+
+    Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
+    """
+    x = convert_to_tensor(x)
+    x = x if x.dtype.kind == "f" else cast(x, None)
+    axis = _axes(axis)
+    wide = cast(x, "float32") if x.dtype == "float16" else x
+    r = rsqrt(mean(square(wide), axis=axis, keepdims=True) + (default_epsilon() if epsilon is None else epsilon))
+    y: Any = cast(wide * r, x.dtype)
+    return y if scale is None else y * _fitted(scale, y, axis, "rms_normalization", "scale")
+
+
+# Moments and lengths
+
+
+def moments(
+    x: Any, axes: int | tuple[int, ...], keepdims: bool = False, synchronized: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance (mean squared deviation) of `x` along `axes`.
+
+    >>> [float(m) for m in moments([1.0, 3.0], axes=0)]
+    [2.0, 1.0]
+    """
+    if synchronized:
+        raise ArgumentError("moments(synchronized=True) needs several devices; autonet has one. Leave it False.")
+    x = convert_to_tensor(x)
+    half = x.dtype == "float16"
+    wide = cast(x, "float32") if half else x
+    axes = _axes(axes)
+    center = mean(wide, axis=axes, keepdims=True)
+    spread = mean(square(wide - center), axis=axes, keepdims=keepdims)
+    center = center if keepdims else squeeze(center, axis=axes)
+    return (cast(center, x.dtype), cast(spread, x.dtype)) if half else (center, spread)
+
+
+def normalize(x: Any, axis: int | tuple[int, ...] | None = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+    """`x` over its norm of whole `order` along `axis` (None: along all), or over `epsilon` where that is larger.
+
+    Several axes count as one: the norm is that of the vector of all their numbers.
+
+    >>> [round(v, 4) for v in normalize([3.0, 4.0]).tolist()]
+    [0.6, 0.8]
+    """
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise ArgumentError(f"normalize expects a whole number from 1 as order; received {order!r}.")
+    x = convert_to_tensor(x)
+    x = x if x.dtype.kind == "f" else cast(x, None)
+    axis = tuple(range(x.ndim)) if axis is None else _axes(axis)
+    least = default_epsilon() if epsilon is None else float(epsilon)
+    floor = max(least**order, float(np.finfo(x.dtype).tiny))
+    # the floor stands inside the root, so that the slope at 0 is finite
+    if order == 1:
+        return x / maximum(sum(absolute(x), axis=axis, keepdims=True), floor)
+    if order == 2:
+        return x * rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), floor))
+    total = sum(power(absolute(x), order), axis=axis, keepdims=True)
+    return x * power(maximum(total, floor), -1.0 / order)
+
+
+# Shapes
+
+
+def _axes(axis: Any) -> tuple[int, ...]:
+    return tuple([int(a) for a in axis]) if isinstance(axis, (tuple, list)) else (int(axis),)
+
+
+def _along(shape: tuple, axes: tuple) -> tuple:
+    """`shape` with length one on all but `axes`."""
+    kept = {a % len(shape) for a in axes}
+    return tuple([n if i in kept else 1 for i, n in enumerate(shape)])
+
+
+def _fitted(part: Any, y: Tensor, axes: tuple, who: str, name: str) -> Tensor:
+    """`part`, one number for each place of `axes`, in the dtype of `y` and a shape that broadcasts against it."""
+    part = cast(part, y.dtype)
+    shape = y.shape
+    wanted = _along(shape, axes)
+    if math.prod(part.shape) != math.prod(wanted):
+        raise ShapeError(
+            f"{who} expects {name} with the lengths of axis {axes} of shape {shape}; received shape {part.shape}. "
+            "Check axis, or give one number per feature."
+        )
+    return reshape(part, wanted)

@@ -1,0 +1,169 @@
+"""Gives Tensor its operators, its few methods, and NumPy's protocols."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.core.accumulate import cast
+from autonet.core.dtypes import standardize_dtype
+from autonet.core.tensor import Tensor
+from autonet.ops import comparison as c
+from autonet.ops import pointwise as p
+from autonet.ops import reduction as r
+from autonet.ops import shaping as s
+from autonet.ops.indexing import getitem
+from autonet.ops.products import matmul
+
+
+def _power(x: Any, n: Any) -> Tensor:
+    if type(n) in (int, float):  # the powers that need no logarithm
+        if n == 2:
+            return p.square(x)
+        if n == 1:
+            return p.multiply(x, 1)
+    return p.power(x, n)
+
+
+OPERATORS = {
+    "__add__": lambda a, b: p.add(a, b),
+    "__radd__": lambda a, b: p.add(b, a),
+    "__sub__": lambda a, b: p.subtract(a, b),
+    "__rsub__": lambda a, b: p.subtract(b, a),
+    "__mul__": lambda a, b: p.multiply(a, b),
+    "__rmul__": lambda a, b: p.multiply(b, a),
+    "__truediv__": lambda a, b: p.divide(a, b),
+    "__rtruediv__": lambda a, b: p.divide(b, a),
+    "__floordiv__": lambda a, b: c.floor_divide(a, b),
+    "__rfloordiv__": lambda a, b: c.floor_divide(b, a),
+    "__mod__": lambda a, b: p.mod(a, b),
+    "__rmod__": lambda a, b: p.mod(b, a),
+    "__pow__": _power,
+    "__rpow__": lambda a, b: p.power(b, a),
+    "__matmul__": lambda a, b: matmul(a, b),
+    "__rmatmul__": lambda a, b: matmul(b, a),
+    "__neg__": lambda a: p.negative(a),
+    "__pos__": lambda a: a,
+    "__abs__": lambda a: p.absolute(a),
+    "__eq__": lambda a, b: c.equal(a, b),
+    "__ne__": lambda a, b: c.not_equal(a, b),
+    "__lt__": lambda a, b: c.less(a, b),
+    "__le__": lambda a, b: c.less_equal(a, b),
+    "__gt__": lambda a, b: c.greater(a, b),
+    "__ge__": lambda a, b: c.greater_equal(a, b),
+    "__and__": lambda a, b: c.bitwise_and(a, b),
+    "__rand__": lambda a, b: c.bitwise_and(b, a),
+    "__or__": lambda a, b: c.bitwise_or(a, b),
+    "__ror__": lambda a, b: c.bitwise_or(b, a),
+    "__xor__": lambda a, b: c.bitwise_xor(a, b),
+    "__rxor__": lambda a, b: c.bitwise_xor(b, a),
+    "__lshift__": lambda a, b: c.left_shift(a, b),
+    "__rshift__": lambda a, b: c.right_shift(a, b),
+    "__invert__": lambda a: c.bitwise_invert(a),
+    "__round__": lambda a, n=0: c.round(a, decimals=n),
+    "__getitem__": getitem,
+}
+
+METHODS = {
+    "sum": r.sum,
+    "mean": r.mean,
+    "max": r.max,
+    "min": r.min,
+    "prod": r.prod,
+    "var": r.var,
+    "std": r.std,
+    "argmax": r.argmax,
+    "argmin": r.argmin,
+    "cumsum": r.cumsum,
+    "all": r.all,
+    "any": r.any,
+    "squeeze": s.squeeze,
+    "swapaxes": s.swapaxes,
+    "ravel": s.ravel,
+    "flatten": s.ravel,
+    "round": c.round,
+    "clip": p.clip,
+}
+
+
+def _method(op: Any) -> Any:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return op(self, *args, **kwargs)
+
+    method.__name__ = op.__name__
+    method.__doc__ = op.__doc__
+    return method
+
+
+def _reshape(self: Tensor, *newshape: Any) -> Tensor:
+    """The same elements in another shape, given as numbers or as one tuple."""
+    return s.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)
+
+
+def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    """The axes in another order, by default reversed."""
+    return s.transpose(self, axes=axes[0] if len(axes) == 1 else axes or None)
+
+
+def _astype(self: Tensor, dtype: Any) -> Tensor:
+    """The values with another element type."""
+    return cast(self, dtype=standardize_dtype(dtype))
+
+
+# NumPy's protocols: np.exp(t), np.sum(t), arr * t, np.concatenate([t, t]) give Tensors
+
+_UFUNC_NAMES = {
+    "matmul": "matmul",
+    "invert": "bitwise_invert",
+    "remainder": "mod",
+    "conjugate": None,
+    "fabs": "absolute",
+}
+
+
+def _op_named(name: str) -> Any:
+    from autonet import ops
+
+    known = _UFUNC_NAMES.get(name, name)
+    return getattr(ops, known, None) if known else None
+
+
+def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    op = _op_named(ufunc.__name__)
+    if "out" in kwargs:
+        raise TypeError(
+            f"np.{ufunc.__name__} cannot write into an array from Tensors: leave `out` away, or use .numpy() for plain arrays."
+        )
+    if method == "reduce" and ufunc.__name__ in ("add", "multiply", "maximum", "minimum"):
+        named = {"add": r.sum, "multiply": r.prod, "maximum": r.max, "minimum": r.min}[ufunc.__name__]
+        return named(inputs[0], axis=kwargs.get("axis", 0), keepdims=kwargs.get("keepdims", False))
+    if op is None or method != "__call__" or kwargs:
+        return NotImplemented
+    return op(*inputs)
+
+
+def _array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    from autonet import ops
+
+    name = {"round_": "round", "around": "round", "amax": "max", "amin": "min"}.get(func.__name__, func.__name__)
+    op = getattr(ops, name, None)
+    if op is None or not callable(op):
+        raise TypeError(
+            f"np.{func.__name__} has no counterpart in autonet.ops. Use it on t.numpy(), without derivatives."
+        )
+    if kwargs.pop("out", None) is not None:
+        raise TypeError(f"np.{func.__name__} cannot write into an array from Tensors: leave `out` away.")
+    return op(*args, **kwargs)
+
+
+for _name, _f in OPERATORS.items():
+    setattr(Tensor, _name, _f)
+for _name, _f in METHODS.items():
+    setattr(Tensor, _name, _method(_f))
+Tensor.reshape = _reshape  # type: ignore[attr-defined]
+Tensor.transpose = _transpose  # type: ignore[attr-defined]
+Tensor.astype = _astype  # type: ignore[attr-defined]
+Tensor.T = property(lambda self: s.transpose(self), doc="The Tensor with its axes reversed.")  # type: ignore
+Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]

@@ -1,0 +1,430 @@
+"""Elementwise mathematics with broadcasting: arithmetic, powers, exponentials, trigonometry, selection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autonet.core.accumulate import add as add
+from autonet.core.primitive import primitive
+from autonet.ops.comparison import floor_divide, sign, step
+
+# Arithmetic
+
+
+@primitive
+def subtract(x1, x2):
+    """Difference x1 - x2, elementwise, with broadcasting."""
+    return np.subtract(x1, x2)
+
+
+subtract.vjp(x1=lambda g: g, x2=lambda g: -g)
+
+
+@primitive
+def multiply(x1, x2):
+    """Product x1 * x2, elementwise, with broadcasting."""
+    return np.multiply(x1, x2)
+
+
+multiply.vjp(x1=lambda g, x2: multiply(g, x2), x2=lambda g, x1: multiply(g, x1))
+
+
+@primitive(floating=True)
+def divide(x1, x2):
+    """Quotient x1 / x2, elementwise, with broadcasting; integers give floats."""
+    return np.divide(x1, x2)
+
+
+divide.vjp(
+    x1=lambda g, x2: g / x2,
+    x2=lambda g, x2, y: -g * y / x2,  # d(x1/x2)/dx2 = -y/x2
+)
+true_divide = divide
+
+
+@primitive
+def mod(x1, x2):
+    """Remainder of x1 / x2 with the sign of x2, elementwise."""
+    return np.remainder(x1, x2)
+
+
+mod.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * floor_divide(x1, x2))
+
+
+@primitive
+def negative(x):
+    """-x, elementwise."""
+    return np.negative(x)
+
+
+negative.vjp(x=lambda g: negative(g))
+
+
+@primitive
+def absolute(x):
+    """|x|, elementwise; slope 0 at 0."""
+    return np.absolute(x)
+
+
+absolute.vjp(x=lambda g, x: g * sign(x))
+abs = absolute
+
+
+@primitive(floating=True)
+def reciprocal(x):
+    """1 / x, elementwise."""
+    return np.reciprocal(x)
+
+
+reciprocal.vjp(x=lambda g, y: -g * y * y)
+
+# Powers
+
+
+@primitive
+def square(x):
+    """x * x, elementwise."""
+    return np.square(x)
+
+
+square.vjp(x=lambda g, x: g * (x + x))
+
+
+@primitive(floating=True)
+def sqrt(x):
+    """Square root, elementwise."""
+    return np.sqrt(x)
+
+
+sqrt.vjp(x=lambda g, y: g * 0.5 / y)
+
+
+@primitive(floating=True)
+def rsqrt(x):
+    """1 / sqrt(x), elementwise."""
+    return np.reciprocal(np.sqrt(x))
+
+
+rsqrt.vjp(x=lambda g, y: g * -0.5 * y * y * y)
+
+
+@primitive(floating=True)
+def cbrt(x):
+    """Cube root, elementwise."""
+    return np.cbrt(x)
+
+
+cbrt.vjp(x=lambda g, y: g / (3.0 * y * y))
+
+
+@primitive
+def power(x1, x2):
+    """x1 to the power x2, elementwise.
+
+    The slope along x1 is 0 where x2 is 0; the slope along x2 is 0 where x1 is not positive.
+    """
+    return np.power(x1, x2)
+
+
+def _power_base(g, x1, x2):
+    nonzero = x2 != 0
+    return where(nonzero, g * x2 * power(x1, where(nonzero, x2 - 1, 1)), 0)
+
+
+def _power_exponent(g, x1, x2, y):
+    positive = x1 > 0
+    return where(positive, g * y * log(where(positive, x1, 1)), 0)
+
+
+power.vjp(x1=_power_base, x2=_power_exponent)
+
+
+@primitive(floating=True)
+def hypot(x1, x2):
+    """sqrt(x1^2 + x2^2), elementwise, without overflow; slope 0 at the origin."""
+    return np.hypot(x1, x2)
+
+
+hypot.vjp(
+    x1=lambda g, x1, y: g * x1 / where(y == 0, 1, y),
+    x2=lambda g, x2, y: g * x2 / where(y == 0, 1, y),
+)
+
+# Exponentials and logarithms
+
+
+@primitive(floating=True)
+def exp(x):
+    """e to the power x, elementwise."""
+    return np.exp(x)
+
+
+exp.vjp(x=lambda g, y: g * y)
+
+
+@primitive(floating=True)
+def exp2(x):
+    """2 to the power x, elementwise."""
+    return np.exp2(x)
+
+
+exp2.vjp(x=lambda g, y: g * y * float(np.log(2)))
+
+
+@primitive(floating=True)
+def expm1(x):
+    """exp(x) - 1, elementwise, exact near 0."""
+    return np.expm1(x)
+
+
+expm1.vjp(x=lambda g, y: g * (y + 1))
+
+
+@primitive(floating=True)
+def log(x):
+    """Natural logarithm, elementwise."""
+    return np.log(x)
+
+
+log.vjp(x=lambda g, x: g / x)
+
+
+@primitive(floating=True)
+def log2(x):
+    """Logarithm to base 2, elementwise."""
+    return np.log2(x)
+
+
+log2.vjp(x=lambda g, x: g / (x * float(np.log(2))))
+
+
+@primitive(floating=True)
+def log10(x):
+    """Logarithm to base 10, elementwise."""
+    return np.log10(x)
+
+
+log10.vjp(x=lambda g, x: g / (x * float(np.log(10))))
+
+
+@primitive(floating=True)
+def log1p(x):
+    """log(1 + x), elementwise, exact near 0."""
+    return np.log1p(x)
+
+
+log1p.vjp(x=lambda g, x: g / (1 + x))
+
+
+@primitive(floating=True)
+def logaddexp(x1, x2):
+    """log(exp(x1) + exp(x2)), elementwise, without overflow."""
+    return np.logaddexp(x1, x2)
+
+
+logaddexp.vjp(x1=lambda g, x1, y: g * exp(x1 - y), x2=lambda g, x2, y: g * exp(x2 - y))
+
+# Trigonometry, in radians
+
+
+@primitive(floating=True)
+def sin(x):
+    """Sine, elementwise."""
+    return np.sin(x)
+
+
+sin.vjp(x=lambda g, x: g * cos(x))
+
+
+@primitive(floating=True)
+def cos(x):
+    """Cosine, elementwise."""
+    return np.cos(x)
+
+
+cos.vjp(x=lambda g, x: -g * sin(x))
+
+
+@primitive(floating=True)
+def tan(x):
+    """Tangent, elementwise."""
+    return np.tan(x)
+
+
+tan.vjp(x=lambda g, y: g * (1 + y * y))
+
+
+@primitive(floating=True)
+def arcsin(x):
+    """Inverse sine, elementwise, for x in [-1, 1]."""
+    return np.arcsin(x)
+
+
+arcsin.vjp(x=lambda g, x: g * rsqrt(1 - x * x))
+
+
+@primitive(floating=True)
+def arccos(x):
+    """Inverse cosine, elementwise, for x in [-1, 1]."""
+    return np.arccos(x)
+
+
+arccos.vjp(x=lambda g, x: -g * rsqrt(1 - x * x))
+
+
+@primitive(floating=True)
+def arctan(x):
+    """Inverse tangent, elementwise."""
+    return np.arctan(x)
+
+
+arctan.vjp(x=lambda g, x: g / (1 + x * x))
+
+
+@primitive(floating=True)
+def arctan2(x1, x2):
+    """Angle of the point (x2, x1), elementwise."""
+    return np.arctan2(x1, x2)
+
+
+arctan2.vjp(
+    x1=lambda g, x1, x2: g * x2 / (x1 * x1 + x2 * x2),
+    x2=lambda g, x1, x2: -g * x1 / (x1 * x1 + x2 * x2),
+)
+
+
+@primitive(floating=True)
+def sinh(x):
+    """Hyperbolic sine, elementwise."""
+    return np.sinh(x)
+
+
+sinh.vjp(x=lambda g, x: g * cosh(x))
+
+
+@primitive(floating=True)
+def cosh(x):
+    """Hyperbolic cosine, elementwise."""
+    return np.cosh(x)
+
+
+cosh.vjp(x=lambda g, x: g * sinh(x))
+
+
+@primitive(floating=True)
+def tanh(x):
+    """Hyperbolic tangent, elementwise."""
+    return np.tanh(x)
+
+
+tanh.vjp(x=lambda g, y: g * (1 - y * y))
+
+
+@primitive(floating=True)
+def arcsinh(x):
+    """Inverse hyperbolic sine, elementwise."""
+    return np.arcsinh(x)
+
+
+arcsinh.vjp(x=lambda g, x: g * rsqrt(x * x + 1))
+
+
+@primitive(floating=True)
+def arccosh(x):
+    """Inverse hyperbolic cosine, elementwise, for x >= 1."""
+    return np.arccosh(x)
+
+
+arccosh.vjp(x=lambda g, x: g * rsqrt((x - 1) * (x + 1)))
+
+
+@primitive(floating=True)
+def arctanh(x):
+    """Inverse hyperbolic tangent, elementwise, for |x| < 1."""
+    return np.arctanh(x)
+
+
+arctanh.vjp(x=lambda g, x: g / ((1 - x) * (1 + x)))
+
+
+def deg2rad(x):
+    """Degrees to radians."""
+    return multiply(x, float(np.pi / 180))
+
+
+def rad2deg(x):
+    """Radians to degrees."""
+    return multiply(x, float(180 / np.pi))
+
+
+# Selection
+
+
+@primitive(keep=("condition",))
+def _select(condition, x1, x2):
+    """x1 where condition holds, x2 elsewhere."""
+    return np.where(condition, x1, x2)
+
+
+_select.vjp(
+    condition=None,
+    x1=lambda g, condition: _select(condition, g, 0),
+    x2=lambda g, condition: _select(condition, 0, g),
+)
+
+
+def where(condition, x1=None, x2=None):
+    """x1 where condition holds, x2 elsewhere, with broadcasting; with the condition alone, `nonzero(condition)`.
+
+    No derivative flows into the side that was not taken, not even a NaN.
+    """
+    if x1 is None and x2 is None:
+        from autonet.ops.indexing import nonzero
+
+        return nonzero(condition)
+    return _select(condition, x1, x2)
+
+
+@primitive
+def maximum(x1, x2):
+    """The larger of x1 and x2, elementwise, NaN if either is; equal operands share the derivative."""
+    return np.maximum(x1, x2)
+
+
+maximum.vjp(x1=lambda g, x1, x2: g * step(x1, x2), x2=lambda g, x1, x2: g * step(x2, x1))
+
+
+@primitive
+def minimum(x1, x2):
+    """The smaller of x1 and x2, elementwise, NaN if either is; equal operands share the derivative."""
+    return np.minimum(x1, x2)
+
+
+minimum.vjp(x1=lambda g, x1, x2: g * step(x2, x1), x2=lambda g, x1, x2: g * step(x1, x2))
+
+
+@primitive
+def clip(x, x_min, x_max):
+    """x moved into [x_min, x_max], elementwise; slope 1 within and at the bounds, 0 outside."""
+    return np.minimum(np.maximum(x, x_min), x_max)
+
+
+clip.vjp(
+    x=lambda g, x, x_min, x_max: _select((x >= x_min) & (x <= x_max), g, 0),
+    x_min=lambda g, x, x_min, x_max: _select((x < x_min) & (x_min <= x_max), g, 0),
+    x_max=lambda g, x, x_min, x_max: _select((x > x_max) | (x_min > x_max), g, 0),
+)
+
+
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    """x with NaN and infinities replaced by numbers (infinities by the largest finite ones unless given)."""
+    from autonet.core.tensor import convert_to_tensor
+    from autonet.ops.comparison import isnan
+
+    x = convert_to_tensor(x)
+    if x.dtype.kind != "f":
+        return x
+    info = np.finfo(x.dtype)
+    x = _select(isnan(x), nan, x)
+    x = _select(x == np.inf, float(info.max) if posinf is None else posinf, x)
+    return _select(x == -np.inf, float(info.min) if neginf is None else neginf, x)

@@ -1,0 +1,313 @@
+"""Many numbers to fewer: sums, means, extremes, running totals, orders."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from autonet.core.accumulate import broadcast_to as _broadcast_to
+from autonet.core.primitive import primitive
+from autonet.core.tensor import convert_to_tensor
+from autonet.ops.comparison import equal, logical_not
+from autonet.ops.pointwise import divide, exp, multiply, sqrt, square, subtract, where
+from autonet.ops.shaping import expand_dims, flip, ravel, reshape
+
+
+def kept_shape(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """`shape` with length one along `axis` (None: along all)."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)} if shape else set()
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
+
+
+def reduced_count(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> int:
+    """How many elements of an array of `shape` each reduction along `axis` takes in."""
+    kept = kept_shape(shape, axis)
+    return math.prod([n for n, k in zip(shape, kept, strict=True) if k == 1])
+
+
+def _spread(g, x_shape, axis):
+    """A reduction's cotangent, with its lost axes back at length one."""
+    kept = kept_shape(x_shape, axis)
+    return g if g.shape == kept else reshape(g, newshape=kept)
+
+
+def _total_dtype(x: np.ndarray) -> np.dtype | None:
+    """Sums of small integers are taken in 32 bits, and no wider."""
+    if x.dtype.kind in "bi":
+        return np.dtype("int32") if x.dtype.itemsize < 4 else x.dtype
+    if x.dtype.kind == "u":
+        return np.dtype("uint32") if x.dtype.itemsize < 4 else x.dtype
+    return None
+
+
+@primitive
+def sum(x, *, axis=None, keepdims=False):
+    """Sum along `axis`, by default of everything."""
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x))
+
+
+sum.vjp(x=lambda g, x_shape, axis: _broadcast_to(_spread(g, x_shape, axis), shape=x_shape))
+
+
+@primitive(floating=True)
+def mean(x, *, axis=None, keepdims=False):
+    """Mean along `axis`, by default of everything."""
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _mean_rule(g, x_shape, axis):
+    share = _spread(g, x_shape, axis) * (1.0 / (reduced_count(x_shape, axis) or 1))
+    return _broadcast_to(share, shape=x_shape)
+
+
+mean.vjp(x=_mean_rule)
+
+
+@primitive
+def prod(x, *, axis=None, keepdims=False):
+    """Product along `axis`, by default of everything."""
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x))
+
+
+def _prod_rule(g, x, axis):
+    # the product of all others, by running products from both sides: right where elements are zero
+    axes = (
+        tuple(range(x.ndim))
+        if axis is None
+        else tuple([a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)])
+    )
+    if not axes:
+        return g
+    from autonet.ops.shaping import moveaxis
+
+    kept = kept_shape(x.shape, axis)
+    lead = [n for i, n in enumerate(x.shape) if i not in axes]
+    moved = moveaxis(x, axes, range(-len(axes), 0))
+    flat = reshape(moved, newshape=(*lead, reduced_count(x.shape, axis)))
+    others = _cumulated(flat, False) * flip(_cumulated(flip(flat, axis=-1), False), axis=-1)
+    back = moveaxis(reshape(others, newshape=moved.shape), range(-len(axes), 0), axes)
+    return reshape(g, newshape=kept) * back
+
+
+def _cumulated(x, inclusive):
+    """Running products along the last axis, without the element itself unless inclusive."""
+    from autonet.ops.shaping import concatenate
+
+    total = cumprod(x, axis=-1)
+    if inclusive or not x.shape[-1]:
+        return total
+    return concatenate([np.ones((*x.shape[:-1], 1), x.dtype), total[..., :-1]], axis=-1)
+
+
+prod.vjp(x=_prod_rule)
+
+
+def _extreme_rule(g, x, y, x_shape, axis):
+    top = equal(x, _spread(y, x_shape, axis))
+    share = divide(top, sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True))
+    return multiply(_spread(g, x_shape, axis), convert_to_tensor(share, g.dtype))
+
+
+@primitive
+def max(x, *, axis=None, keepdims=False, initial=None):
+    """Largest element along `axis`; equal ones share the derivative."""
+    return (
+        np.max(x, axis=axis, keepdims=keepdims)
+        if initial is None
+        else np.max(x, axis=axis, keepdims=keepdims, initial=initial)
+    )
+
+
+max.vjp(x=_extreme_rule)
+amax = max
+
+
+@primitive
+def min(x, *, axis=None, keepdims=False, initial=None):
+    """Smallest element along `axis`; equal ones share the derivative."""
+    return (
+        np.min(x, axis=axis, keepdims=keepdims)
+        if initial is None
+        else np.min(x, axis=axis, keepdims=keepdims, initial=initial)
+    )
+
+
+min.vjp(x=_extreme_rule)
+amin = min
+
+
+@primitive
+def argmax(x, *, axis=None, keepdims=False):
+    """Place of the first largest element along `axis`, int32."""
+    return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+argmax.vjp(x=None)
+
+
+@primitive
+def argmin(x, *, axis=None, keepdims=False):
+    """Place of the first smallest element along `axis`, int32."""
+    return np.argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+argmin.vjp(x=None)
+
+
+@primitive
+def any(x, *, axis=None, keepdims=False):
+    """Whether any element along `axis` is true."""
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+any.vjp(x=None)
+
+
+@primitive
+def all(x, *, axis=None, keepdims=False):
+    """Whether all elements along `axis` are true."""
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+all.vjp(x=None)
+
+
+@primitive(floating=True)
+def logsumexp(x, *, axis=None, keepdims=False):
+    """Log of the sum of exponentials along `axis`, without overflow."""
+    peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    peak = np.where(np.isfinite(peak), peak, 0).astype(x.dtype)  # all -inf, or an inf: exp does right by itself
+    with np.errstate(divide="ignore"):
+        y = np.log(np.sum(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+    return y if keepdims else np.squeeze(y, axis)
+
+
+def _logsumexp_rule(g, x, y, axis, x_shape):
+    # g times the softmax of x
+    return _spread(g, x_shape, axis) * exp(subtract(x, _spread(y, x_shape, axis)))
+
+
+logsumexp.vjp(x=_logsumexp_rule)
+
+
+@primitive
+def cumsum(x, *, axis=None, dtype=None):
+    """Running sum along `axis`, by default of the flattened array."""
+    return np.cumsum(x, axis=axis, dtype=dtype or _total_dtype(x))
+
+
+def _cumsum_rule(g, axis, x_shape):
+    if axis is None:
+        return reshape(flip(cumsum(flip(g, axis=0), axis=0), axis=0), newshape=x_shape)
+    return flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)
+
+
+cumsum.vjp(x=_cumsum_rule)
+
+
+@primitive
+def _cumprod(x, *, axis):
+    """Running product along `axis`."""
+    return np.cumprod(x, axis=axis, dtype=_total_dtype(x))
+
+
+def _cumprod_rule(g, x, axis):
+    # dy_j/dx_i = product of x_k, k <= j, k != i: a triangle of products, exact where elements are zero
+    from autonet.ops.shaping import moveaxis
+
+    n = x.shape[axis]
+    x, g = moveaxis(x, axis, -1), moveaxis(g, axis, -1)
+    # table[..., i, k]: x with its i-th element replaced by one, from place i on
+    table = where(np.eye(n, dtype=bool), 1, expand_dims(x, axis=-2))
+    running = where(np.tri(n, dtype=bool).T, _cumprod(table, axis=-1), 0)
+    return moveaxis(sum(running * expand_dims(g, axis=-2), axis=-1), -1, axis)
+
+
+_cumprod.vjp(x=_cumprod_rule)
+
+
+def cumprod(x, axis=None, dtype=None):
+    """Running product along `axis`, by default of the flattened array."""
+    x = convert_to_tensor(x, dtype)
+    return _cumprod(ravel(x), axis=0) if axis is None else _cumprod(x, axis=axis)
+
+
+def var(x, axis=None, keepdims=False):
+    """Variance along `axis`: mean squared distance from the mean."""
+    x = convert_to_tensor(x)
+    return mean(square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
+
+
+def std(x, axis=None, keepdims=False):
+    """Standard deviation along `axis`."""
+    return sqrt(var(x, axis, keepdims))
+
+
+def average(x, axis=None, weights=None):
+    """Mean along `axis`, weighted if weights are given."""
+    if weights is None:
+        return mean(x, axis=axis)
+    x, weights = convert_to_tensor(x), convert_to_tensor(weights)
+    if weights.shape != x.shape and weights.ndim == 1 and isinstance(axis, int):
+        dims = [1] * x.ndim
+        dims[axis] = -1
+        weights = reshape(weights, newshape=tuple(dims))
+    weights = convert_to_tensor(weights, x.dtype if x.dtype.kind == "f" else None)
+    return divide(
+        sum(multiply(x, weights), axis=axis), sum(multiply(weights, np.ones(x.shape, weights.dtype)), axis=axis)
+    )
+
+
+def count_nonzero(x, axis=None):
+    """How many elements along `axis` are not zero, int32."""
+    return sum(logical_not(equal(x, 0)), axis=axis)
+
+
+def median(x, axis=None, keepdims=False):
+    """Median along `axis`."""
+    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
+def quantile(x, q, axis=None, method="linear", keepdims=False):
+    """The values below which the shares `q` (in [0, 1]) of the elements along `axis` lie.
+
+    Args:
+        method: "linear", "lower", "higher", "nearest" or "midpoint", between neighbouring elements.
+    """
+    from autonet.ops.indexing import take
+    from autonet.ops.shaping import moveaxis
+    from autonet.ops.sorting import sort
+
+    x = convert_to_tensor(x)
+    x = x if x.dtype.kind == "f" else multiply(x, 1.0)
+    shares = np.asarray(q, dtype=np.float64)
+    axes = (
+        tuple(range(x.ndim))
+        if axis is None
+        else tuple([a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)])
+    )
+    lead = [n for i, n in enumerate(x.shape) if i not in axes]
+    flat = sort(
+        reshape(moveaxis(x, axes, range(-len(axes), 0)), newshape=(*lead, reduced_count(x.shape, axes))), axis=-1
+    )
+    place = shares * (flat.shape[-1] - 1)
+    low, high = np.floor(place).astype(np.int32), np.ceil(place).astype(np.int32)
+    if method == "nearest":
+        low = high = np.round(place).astype(np.int32)
+    elif method in ("lower", "higher"):
+        low = high = low if method == "lower" else high
+    elif method not in ("linear", "midpoint"):
+        raise ValueError(f"quantile knows 'linear', 'lower', 'higher', 'nearest' and 'midpoint'; received {method!r}.")
+    share = np.where(low == high, 0, 0.5 if method == "midpoint" else place - low).astype(x.dtype)
+    result = take(flat, low, -1) * (1 - share) + take(flat, high, -1) * share
+    if shares.ndim:
+        result = moveaxis(result, -1, 0)
+    return reshape(result, newshape=(*shares.shape, *kept_shape(x.shape, axes))) if keepdims else result
+
+
+def ptp(x, axis=None, keepdims=False):
+    """Largest minus smallest element along `axis`."""
+    return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))

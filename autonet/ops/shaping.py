@@ -1,0 +1,338 @@
+"""The same numbers arranged otherwise: reshape, transpose, join, split, repeat, pad."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from autonet.core.accumulate import broadcast_to as _broadcast_to
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ShapeError
+
+
+@primitive
+def reshape(x, *, newshape):
+    """`x` in another shape of as many elements; one length may be -1."""
+    return np.reshape(x, newshape)
+
+
+reshape.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
+
+
+def broadcast_to(x, shape):
+    """`x` repeated along new and length-one axes until it has `shape`."""
+    return _broadcast_to(x, shape=tuple(shape))
+
+
+def ravel(x):
+    """`x` with one axis."""
+    return reshape(x, newshape=(-1,))
+
+
+@primitive
+def transpose(x, *, axes=None):
+    """`x` with its axes in the order `axes`, by default reversed."""
+    return np.transpose(x, axes)
+
+
+def _untranspose(g, axes):
+    return transpose(g, axes=None if axes is None else tuple([int(i) for i in np.argsort(axes)]))
+
+
+transpose.vjp(x=_untranspose)
+
+
+def swapaxes(x, axis1, axis2):
+    """`x` with two axes exchanged."""
+    x = convert_to_tensor(x)
+    axes = list(range(x.ndim))
+    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    return transpose(x, axes=tuple(axes))
+
+
+def moveaxis(x, source, destination):
+    """`x` with the axes `source` moved to the places `destination`."""
+    x = convert_to_tensor(x)
+    source = [a % x.ndim for a in ([source] if isinstance(source, int) else source)]
+    destination = [a % x.ndim for a in ([destination] if isinstance(destination, int) else destination)]
+    order = [a for a in range(x.ndim) if a not in source]
+    for d, s in sorted(zip(destination, source, strict=True)):
+        order.insert(d, s)
+    return transpose(x, axes=tuple(order))
+
+
+@primitive
+def expand_dims(x, *, axis):
+    """`x` with new axes of length one at `axis`."""
+    return np.expand_dims(x, axis)
+
+
+expand_dims.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
+
+
+@primitive
+def squeeze(x, *, axis=None):
+    """`x` without the axes `axis` of length one, by default without all of them."""
+    return np.squeeze(x, axis)
+
+
+squeeze.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
+
+
+@primitive
+def _join(*xs, axis):
+    """Arrays one after the other along an existing axis."""
+    return np.concatenate(xs, axis)
+
+
+def _join_part(g, i, xs_shapes, axis):
+    start = sum([s[axis] for s in xs_shapes[:i]])
+    return _part(g, start=start, stop=start + xs_shapes[i][axis], axis=axis)
+
+
+_join.vjp(xs=_join_part)
+
+
+@primitive
+def _part(x, *, start, stop, axis):
+    """Places start ... stop - 1 of one axis."""
+    axis %= x.ndim
+    return x[(slice(None),) * axis + (slice(start, stop),)]
+
+
+_part.vjp(x=lambda g, x_shape, start, stop, axis: _within(g, start=start, length=x_shape[axis], axis=axis))
+
+
+@primitive
+def _within(x, *, start, length, axis):
+    """Zeros of `length` along one axis, with `x` from place `start` on."""
+    axis %= x.ndim
+    whole = np.zeros((*x.shape[:axis], length, *x.shape[axis + 1 :]), x.dtype)
+    whole[(slice(None),) * axis + (slice(start, start + x.shape[axis]),)] = x
+    return whole
+
+
+_within.vjp(x=lambda g, x_shape, start, axis: _part(g, start=start, stop=start + x_shape[axis], axis=axis))
+
+
+def concatenate(xs, axis=0):
+    """The arrays `xs` one after the other along an existing axis.
+
+    Raises: ShapeError if they differ along another axis.
+    """
+    xs = list(xs) if not isinstance(xs, (list, tuple)) else xs
+    if not xs:
+        raise ShapeError("concatenate expects at least one array; received none.")
+    return _join(*xs, axis=axis)
+
+
+def stack(x, axis=0):
+    """The arrays `x`, of one shape, along a new axis."""
+    return _join(*[expand_dims(v, axis=axis) for v in x], axis=axis)
+
+
+def hstack(xs):
+    """Concatenate along axis 1, or along axis 0 for arrays of one axis."""
+    xs = [convert_to_tensor(x) for x in xs]
+    xs = [reshape(x, newshape=(1,)) if not x.ndim else x for x in xs]
+    return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def vstack(xs):
+    """Concatenate along axis 0, arrays of one axis as rows."""
+    xs = [convert_to_tensor(x) for x in xs]
+    return concatenate([x if x.ndim > 1 else reshape(x, newshape=(1, -1)) for x in xs], 0)
+
+
+@primitive
+def _split(x, *, bounds, axis):
+    """Parts of `x` between neighbouring `bounds` of one axis."""
+    return tuple(np.split(x, bounds, axis))
+
+
+_split.vjp(x=lambda g, axis: _join(*g, axis=axis))
+
+
+def split(x, indices_or_sections, axis=0):
+    """`x` cut along `axis` into so many equal parts, or at the places given.
+
+    Raises: ShapeError if equal parts do not come out.
+    """
+    x = convert_to_tensor(x)
+    n = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        sections = indices_or_sections
+        if n % sections:
+            raise ShapeError(f"split cannot cut {n} places along axis {axis} into {sections} equal parts.")
+        bounds = tuple(range(n // sections, n, n // sections)) if n else (0,) * (sections - 1)
+    else:
+        bounds = tuple([int(i) for i in indices_or_sections])
+    return list(_split(x, bounds=bounds, axis=axis))
+
+
+def unstack(x, num=None, axis=0):
+    """The slices of `x` along `axis`, as a list."""
+    x = convert_to_tensor(x)
+    if num not in (None, x.shape[axis]):
+        raise ShapeError(f"unstack expects {num} slices along axis {axis} of shape {x.shape}.")
+    return [squeeze(part, axis=axis) for part in split(x, x.shape[axis], axis)] if x.shape[axis] else []
+
+
+@primitive
+def flip(x, *, axis=None):
+    """`x` with the order along `axis` reversed, by default along every axis."""
+    return np.flip(x, axis)
+
+
+flip.vjp(x=lambda g, axis: flip(g, axis=axis))
+
+
+@primitive
+def roll(x, *, shift, axis=None):
+    """`x` with places moved on by `shift`; those pushed out come in at the other end."""
+    return np.roll(x, shift, axis)
+
+
+def _unroll(g, shift, axis):
+    back = tuple([-s for s in shift]) if isinstance(shift, tuple) else -shift
+    return roll(g, shift=back, axis=axis)
+
+
+roll.vjp(x=_unroll)
+
+
+def tile(x, repeats):
+    """`x` as a block, repeated `repeats` times along each axis."""
+    x = convert_to_tensor(x)
+    repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    ndim = max(x.ndim, len(repeats))
+    repeats = (1,) * (ndim - len(repeats)) + repeats
+    dims = (1,) * (ndim - x.ndim) + x.shape
+    paired = tuple([n for d in dims for n in (1, d)])
+    spread = tuple([n for r, d in zip(repeats, dims, strict=True) for n in (r, d)])
+    whole = broadcast_to(reshape(x, newshape=paired), spread)
+    return reshape(whole, newshape=tuple([r * d for r, d in zip(repeats, dims, strict=True)]))
+
+
+def repeat(x, repeats, axis=None):
+    """Each place along `axis` `repeats` times in a row; without an axis, `x` is flattened first."""
+    x = convert_to_tensor(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis %= x.ndim
+    if np.ndim(repeats):
+        from autonet.ops.indexing import take
+
+        counts = np.broadcast_to(np.asarray(repeats), (x.shape[axis],))
+        return take(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
+    shape = x.shape
+    grown = (*shape[: axis + 1], int(repeats), *shape[axis + 1 :])
+    whole = broadcast_to(expand_dims(x, axis=axis + 1), grown)
+    return reshape(whole, newshape=(*shape[:axis], shape[axis] * int(repeats), *shape[axis + 1 :]))
+
+
+@primitive
+def _pad(x, *, widths):
+    """`x` in a frame of zeros, (before, after) wide along each axis."""
+    return np.pad(x, widths)
+
+
+_pad.vjp(x=lambda g, widths, x_shape: _crop(g, starts=tuple([w[0] for w in widths]), lengths=x_shape))
+
+
+@primitive
+def _crop(x, *, starts, lengths):
+    """The block of `lengths` at `starts`."""
+    return x[tuple([slice(s, s + n) for s, n in zip(starts, lengths, strict=True)])]
+
+
+def _uncrop(g, starts, x_shape, lengths):
+    widths = tuple([(s, n - s - k) for s, n, k in zip(starts, x_shape, lengths, strict=True)])
+    return _pad(g, widths=widths)
+
+
+_crop.vjp(x=_uncrop)
+
+
+def pad(x, pad_width, mode="constant", constant_values=None):
+    """`x` in a frame of constants (default 0), or of its own values (modes of `np.pad` that repeat places).
+
+    Args:
+        pad_width: one number, one (before, after), or one such pair per axis.
+    """
+    x = convert_to_tensor(x)
+    widths = tuple([(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2))])
+    if mode != "constant":
+        if constant_values is not None:
+            raise ValueError(f"pad takes constant_values only in mode 'constant'; received mode {mode!r}.")
+        from autonet.ops.indexing import take
+
+        for axis, width in enumerate(widths):
+            if any(width):
+                x = take(x, np.pad(np.arange(x.shape[axis]), width, mode), axis)
+        return x
+    padded = _pad(x, widths=widths)
+    if constant_values in (None, 0):
+        return padded
+    frame = np.pad(np.zeros(x.shape, bool), widths, constant_values=True)
+    return padded + convert_to_tensor(constant_values, x.dtype) * convert_to_tensor(frame, x.dtype)
+
+
+@primitive
+def diagonal(x, *, offset=0, axis1=0, axis2=1):
+    """The diagonal of two axes, moved to the end."""
+    return np.diagonal(x, offset, axis1, axis2)
+
+
+@primitive
+def _on_diagonal(x, *, offset, axis1, axis2, shape):
+    """Zeros of `shape` with the last axis of `x` on a diagonal."""
+    whole = np.zeros(shape, x.dtype)
+    view = np.moveaxis(whole, (axis1, axis2), (-2, -1))
+    k = np.arange(x.shape[-1])
+    view[..., k + max(-offset, 0), k + max(offset, 0)] = x
+    return whole
+
+
+diagonal.vjp(
+    x=lambda g, offset, axis1, axis2, x_shape: _on_diagonal(g, offset=offset, axis1=axis1, axis2=axis2, shape=x_shape)
+)
+_on_diagonal.vjp(x=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
+
+
+def diag(x, k=0):
+    """The diagonal `k` of a matrix; for a vector, the matrix with it on diagonal `k`."""
+    x = convert_to_tensor(x)
+    if x.ndim == 2:
+        return diagonal(x, offset=k)
+    if x.ndim != 1:
+        raise ShapeError(f"diag expects a vector or a matrix; received shape {x.shape}.")
+    n = x.shape[0] + abs(k)
+    return _on_diagonal(x, offset=k, axis1=0, axis2=1, shape=(n, n))
+
+
+def tril(x, k=0):
+    """`x` with zeros above diagonal `k` of its last two axes."""
+    return _triangle(x, lambda shape: np.tri(shape[0], shape[1], k, bool))
+
+
+def triu(x, k=0):
+    """`x` with zeros below diagonal `k` of its last two axes."""
+    return _triangle(x, lambda shape: ~np.tri(shape[0], shape[1], k - 1, bool))
+
+
+def _triangle(x, kept) -> Tensor:
+    from autonet.ops.pointwise import where
+
+    x = convert_to_tensor(x)
+    if x.ndim < 2:
+        raise ShapeError(f"tril and triu expect at least two axes; received shape {x.shape}.")
+    return where(kept(x.shape[-2:]), x, 0)
+
+
+def flatten_from(x, start: int):
+    """`x` with the axes from `start` on joined to one."""
+    x = convert_to_tensor(x)
+    return reshape(x, newshape=(*x.shape[:start], math.prod(x.shape[start:])))

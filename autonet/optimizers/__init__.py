@@ -1,0 +1,44 @@
+"""Floor 5: how weights move, given their gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.optimizers import schedules as schedules
+from autonet.optimizers.adam import Adam as Adam
+from autonet.optimizers.adam import Adamax as Adamax
+from autonet.optimizers.adam import AdamW as AdamW
+from autonet.optimizers.adam import Nadam as Nadam
+from autonet.optimizers.adaptive import Adadelta as Adadelta
+from autonet.optimizers.adaptive import Adagrad as Adagrad
+from autonet.optimizers.adaptive import Lion as Lion
+from autonet.optimizers.adaptive import RMSprop as RMSprop
+from autonet.optimizers.base import Optimizer as Optimizer
+from autonet.optimizers.sgd import SGD as SGD
+from autonet.serialization.objects import Family
+
+_family = Family(
+    "optimizer",
+    "keras.optimizers",
+    base=Optimizer,
+    members=(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion),
+)
+
+
+def get(identifier: Any) -> Optimizer | None:
+    """The optimizer that `identifier` means: a name such as "adam", a configuration, a class, or an optimizer.
+
+    >>> get({"class_name": "SGD", "config": {"learning_rate": 0.5, "name": "plain"}})
+    <SGD 'plain', learning_rate=0.5, iterations=0>
+    """
+    return _family.get(identifier)
+
+
+def serialize(optimizer: Optimizer) -> dict:
+    """The dictionary from which `deserialize` rebuilds the optimizer, without its state."""
+    return _family.serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: dict | None = None) -> Optimizer:
+    """The optimizer that a configuration or a name describes."""
+    return _family.deserialize(config, custom_objects)

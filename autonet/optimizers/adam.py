@@ -1,0 +1,160 @@
+"""Adam and its relatives: running means of the gradient and of its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from autonet import ops
+from autonet.core import Variable
+from autonet.errors import ArgumentError
+from autonet.optimizers.base import Optimizer
+
+
+class Adam(Optimizer):
+    """Steps scaled by running means of the gradient and of its square.
+
+        m <- m + (1 - beta_1) (g - m)
+        v <- v + (1 - beta_2) (g g - v)
+        a  = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)        t = 1, 2, ...
+        w <- w - a m / (sqrt(v) + epsilon)
+
+    With `amsgrad`, the largest v so far takes the place of v in the last line.
+
+    Source: Kingma, Ba, 2015, end of section 2, https://arxiv.org/abs/1412.6980; amsgrad: Reddi, Kale, Kumar, 2018,
+    https://openreview.net/forum?id=ryQu7f-RZ
+    """
+
+    slots = ("momentum", "velocity")  # m, v
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **common: Any,
+    ):
+        super().__init__(learning_rate, **common)
+        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+        self.optional_slots = ("velocity_hat",) if amsgrad else ()
+
+    def update(self, w, g, m, v, *, lr, t, velocity_hat=None):
+        m.assign_add((1 - self.beta_1) * (g - m))
+        v.assign_add((1 - self.beta_2) * (g * g - v))
+        if velocity_hat is not None:
+            velocity_hat.assign(ops.maximum(velocity_hat, v))
+            v = velocity_hat
+        a = lr * ops.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        w.assign_sub(a * m / (ops.sqrt(v) + self.epsilon))
+
+    def get_config(self) -> dict:
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
+        return {**super().get_config(), **own}
+
+
+class AdamW(Adam):
+    """Adam whose weights also shrink at each step, apart from the gradient.
+
+        w <- w - lr weight_decay w
+        w <- w - (Adam's step)
+
+    Source: Loshchilov, Hutter, 2019, https://arxiv.org/abs/1711.05101
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **common: Any,
+    ):
+        if weight_decay is None:
+            raise ArgumentError("AdamW expects weight_decay to be a number; received None. Use Adam for none.")
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
+
+
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in the place of the root mean square.
+
+        m <- m + (1 - beta_1) (g - m)
+        u <- max(beta_2 u, |g|)
+        w <- w - lr / (1 - beta_1^t) m / (u + epsilon)     t = 1, 2, ...
+
+    Source: Kingma, Ba, 2015, section 7.1, https://arxiv.org/abs/1412.6980
+    """
+
+    slots = ("momentum", "norm")  # m, u
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **common: Any,
+    ):
+        super().__init__(learning_rate, **common)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def update(self, w, g, m, u, *, lr, t):
+        m.assign_add((1 - self.beta_1) * (g - m))
+        u.assign(ops.maximum(self.beta_2 * u, ops.abs(g)))
+        w.assign_sub(lr / (1 - self.beta_1**t) * m / (u + self.epsilon))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's look ahead.
+
+        b(t) = beta_1 (1 - 0.96^t / 2)                     t = 1, 2, ...
+        p <- p b(t)                                        1 at first; one number for all weights
+        m <- m + (1 - beta_1) (g - m)
+        v <- v + (1 - beta_2) (g g - v)
+        n  = b(t+1) m / (1 - p b(t+1)) + (1 - b(t)) g / (1 - p)
+        w <- w - lr n / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    Source: Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+    """
+
+    slots = ("momentum", "velocity")  # m, v
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **common: Any,
+    ):
+        super().__init__(learning_rate, **common)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        first = not self.built
+        super().build(variables)
+        if first:
+            self.product = self.add_variable((), 1.0, name="momentum_product")
+
+    def begin_update(self, t):
+        self.product.assign(self.product * self._rolling(ops.cast(t, self.product.dtype)))
+
+    def _rolling(self, t):
+        return self.beta_1 * (1 - 0.5 * 0.96**t)
+
+    def update(self, w, g, m, v, *, lr, t):
+        b, b_next = self._rolling(t), self._rolling(t + 1)
+        p = ops.cast(self.product, w.dtype)
+        m.assign_add((1 - self.beta_1) * (g - m))
+        v.assign_add((1 - self.beta_2) * (g * g - v))
+        n = b_next / (1 - p * b_next) * m + (1 - b) / (1 - p) * g
+        w.assign_sub(lr * n / (ops.sqrt(v / (1 - self.beta_2**t)) + self.epsilon))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

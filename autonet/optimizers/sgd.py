@@ -1,0 +1,39 @@
+"""Gradient descent: steps against the gradient, with or without momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.errors import ArgumentError
+from autonet.optimizers.base import Optimizer
+
+
+class SGD(Optimizer):
+    """Steps against the gradient; with momentum, past steps keep rolling.
+
+        w <- w - lr g                     without momentum
+
+        m <- momentum m - lr g            with momentum
+        w <- w + m                        plain
+        w <- w + momentum m - lr g        Nesterov: the slope is taken ahead of the roll
+
+    Source: Sutskever, Martens, Dahl, Hinton, 2013, https://proceedings.mlr.press/v28/sutskever13.html
+    """
+
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **common: Any):
+        super().__init__(learning_rate, **common)
+        if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
+            raise ArgumentError(f"SGD expects momentum in [0, 1]; received {momentum!r}.")
+        self.momentum, self.nesterov = momentum, nesterov
+        self.optional_slots = ("momentum",) if momentum else ()
+
+    def update(self, w, g, *, lr, t, momentum=None):
+        if momentum is None:
+            w.assign_sub(lr * g)
+            return
+        m = momentum
+        m.assign(self.momentum * m - lr * g)
+        w.assign_add(self.momentum * m - lr * g if self.nesterov else m)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

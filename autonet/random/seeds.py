@@ -1,0 +1,112 @@
+"""Where chance comes from: SeedGenerator, and the global one for draws that name none.
+
+A generator's state is two words, (seed, draws made). A draw is a function of the state alone, so a run repeats when its
+seeds do, in any order in which independent generators are asked.
+"""
+
+from __future__ import annotations
+
+import itertools
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError
+
+_LIMIT = 2**32
+_ONE_DRAW = np.array([0, 1], np.uint32)
+_names = itertools.count()
+
+
+class SeedGenerator:
+    """A source of random draws that go on from one call to the next, and repeat from the same seed.
+
+    Args:
+        seed: integer from 0 to 2**32 - 1; None takes one from the stream that `utils.set_random_seed` starts.
+        name: prefix of the state's path.
+
+    Raises: ArgumentError for another seed.
+
+    >>> g = SeedGenerator(seed=7)
+    >>> g.next(), g.next()
+    (Tensor([7, 0], dtype=uint32), Tensor([7, 1], dtype=uint32))
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
+        if kwargs:
+            raise ArgumentError(f"SeedGenerator has no argument {next(iter(kwargs))!r}: it takes seed and name.")
+        if name is None:
+            number = next(_names)
+            name = f"seed_generator_{number}" if number else "seed_generator"
+        self.name = name
+        self.seed = seed  # as given: a copy made from the configuration of an unseeded generator is unseeded
+        start = fresh_seed() if seed is None else checked_seed(seed)
+        self.state = Variable(np.array([start, 0], np.uint32), trainable=False, name="seed_generator_state")
+        self.state.path = f"{name}/seed_generator_state"
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The state for one draw; the generator moves on to the next. (`ordered` is accepted for Keras's sake.)"""
+        now = self.state.value
+        self.state.assign_add(_ONE_DRAW)
+        return now
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<SeedGenerator name={self.name}, seed={self.seed}>"
+
+
+def checked_seed(seed: Any) -> int:
+    """`seed` if it is an integer that a generator can start from; ArgumentError otherwise."""
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and 0 <= seed < _LIMIT:
+        return int(seed)
+    raise ArgumentError(
+        f"A seed is an integer from 0 to 2**32 - 1, or a SeedGenerator; received {seed!r} of type {type(seed).__name__}."
+    )
+
+
+_fresh = Random()  # gives seeds to whoever was given none
+_global: SeedGenerator | None = None
+
+
+def fresh_seed() -> int:
+    """The next seed for whatever was made without one; repeatable after `set_global_seed`."""
+    return _fresh.randrange(_LIMIT)
+
+
+def global_generator() -> SeedGenerator:
+    """The generator behind draws with `seed=None`."""
+    global _global
+    if _global is None:
+        _global = SeedGenerator(name="global_seed_generator")
+    return _global
+
+
+def set_global_seed(seed: int) -> None:
+    """Restart the global generator, and the stream of seeds for whatever is made without one."""
+    seed = checked_seed(seed)
+    generator = global_generator()  # made before the stream restarts: its own first seed comes from there
+    _fresh.seed(seed)
+    generator.state.assign(np.array([seed, 0], np.uint32))
+
+
+def draw_state(seed: int | SeedGenerator | None = None) -> Tensor:
+    """The state for one draw from `seed`.
+
+    A SeedGenerator moves on, an integer gives the same state every time, None asks the global generator.
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return global_generator().next()
+    if isinstance(seed, Tensor):  # a state that was drawn before
+        return convert_to_tensor(seed, "uint32")
+    return wrap(np.array([checked_seed(seed), 0], np.uint32))

@@ -1,0 +1,257 @@
+"""Configurations there and back, in Keras 3's form.
+
+An object becomes {"module", "class_name", "config", "registered_name"}, a function its registered name; lists,
+dictionaries and plain values stay what they are. `Family` gives each kind of object (initializers, losses, ...) its `get`,
+`serialize` and `deserialize`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, DtypeError, unknown
+from autonet.serialization import registry
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def snake_case(name: str) -> str:
+    """The name in lower case with underscores, as Keras forms it.
+
+    >>> snake_case("GlorotUniform"), snake_case("LeakyReLU"), snake_case("Conv2D")
+    ('glorot_uniform', 'leaky_re_lu', 'conv2d')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """The configuration of `obj`: plain values, lists and dictionaries that JSON can hold.
+
+    Args:
+        obj: an object with `get_config`, a named function, an array or Tensor, a plain value, or a nest of these.
+
+    Raises: ArgumentError for a lambda; DtypeError for what has no configuration.
+    """
+    if isinstance(obj, _PLAIN):
+        return obj
+    if isinstance(obj, (list, tuple)):
+        return (
+            type(obj)(map(serialize_keras_object, obj))
+            if type(obj) in (list, tuple)
+            else list(map(serialize_keras_object, obj))
+        )
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.dtype):
+        return obj.name
+    if isinstance(obj, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, Tensor):
+        return {"class_name": "__tensor__", "config": {"value": obj.numpy().tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if isinstance(obj, slice):
+        ends = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        return {"class_name": "__slice__", "config": serialize_keras_object(ends)}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if not isinstance(obj, type) and hasattr(obj, "get_config"):
+        return _serialize_instance(obj)
+    if callable(obj) and hasattr(obj, "__name__") and not isinstance(obj, type):
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": _function_name(obj),
+            "registered_name": "function",
+        }
+    raise DtypeError(
+        f"Cannot serialize {obj!r} of type {type(obj).__name__}: it is no plain value and has no get_config(). "
+        "Give its class a get_config() that returns the constructor's arguments."
+    )
+
+
+def _serialize_instance(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    module = registry.module_of(cls)
+    stored = {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": serialize_keras_object(obj.get_config()),
+        "registered_name": None if module else registry.get_registered_name(cls),
+    }
+    for part in ("build", "compile"):
+        config = getattr(obj, f"get_{part}_config", lambda: None)()
+        if config is not None:
+            stored[f"{part}_config"] = serialize_keras_object(config)
+    return stored
+
+
+def _function_name(f: Callable) -> str:
+    name = registry.get_registered_name(f)
+    if name == "<lambda>":
+        raise ArgumentError(
+            "A lambda cannot be serialized: a stored configuration holds names, never code. "
+            "Define it with `def`, and decorate it with @register_keras_serializable()."
+        )
+    return name
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
+    """The object that `config` describes: the reverse of `serialize_keras_object`.
+
+    Args:
+        config: what `serialize_keras_object` returned, or the same after a trip through JSON.
+        custom_objects: names to classes and functions that the configuration may use besides the registered ones.
+        safe_mode: accepted for Keras's sake; code inside a configuration is refused either way.
+
+    Raises: ArgumentError for names that nothing answers to, and for stored code.
+    """
+    if kwargs:
+        raise unknown("argument of deserialize_keras_object", next(iter(kwargs)), ["custom_objects", "safe_mode"])
+    if custom_objects:
+        with registry.CustomObjectScope(custom_objects):
+            return deserialize_keras_object(config)
+    if isinstance(config, (list, tuple)):
+        return type(config)([deserialize_keras_object(c) for c in config])
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize_keras_object(value) for key, value in config.items()}
+    name, inner = config["class_name"], config["config"]
+    if name in _SPECIAL:
+        return _SPECIAL[name](inner)
+    if name == "function":
+        return registry.find_function(inner)
+    cls = registry.find_class(name, config.get("module"), config.get("registered_name"))
+    return _build(cls, config)
+
+
+def _build(cls: Any, config: dict[str, Any]) -> Any:
+    if not hasattr(cls, "from_config"):
+        if isinstance(cls, type):
+            raise ArgumentError(
+                f"Class {cls.__name__} has no from_config(), so it cannot be built from a configuration. "
+                "Derive it from autonet's base class of its kind, or add the class method."
+            )
+        return cls  # a function that was stored under its own name
+    try:
+        obj = cls.from_config(config["config"])
+    except TypeError as error:
+        error.add_note(
+            f"While building {cls.__name__} from its configuration {config['config']!r}: its get_config() should return "
+            "exactly what its constructor takes."
+        )
+        raise
+    for part in ("build", "compile"):
+        if config.get(f"{part}_config"):
+            method = getattr(obj, f"{part}_from_config", None)
+            if method is not None:
+                method(config[f"{part}_config"])
+    return obj
+
+
+def _refuse_code(config: Any) -> Any:
+    raise ArgumentError(
+        "The configuration holds the code of a lambda, which is never run. Define the function with `def`, register it "
+        "with @register_keras_serializable(), and store the object again."
+    )
+
+
+_SPECIAL: dict[str, Callable] = {
+    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
+    "__tensor__": lambda c: Tensor(np.array(c["value"], dtype=c["dtype"])),
+    "__bytes__": lambda c: c["value"].encode("utf-8"),
+    "__slice__": lambda c: slice(*(deserialize_keras_object(c[end]) for end in ("start", "stop", "step"))),
+    "__ellipsis__": lambda c: Ellipsis,
+    "__tuple__": lambda c: tuple(deserialize_keras_object(v) for v in (c["value"] if isinstance(c, dict) else c)),
+    "__lambda__": _refuse_code,
+}
+
+
+class Family:
+    """One kind of object, found by every name under which Keras users call it.
+
+    A class answers to its own name, to that in snake_case and to that in lower case; a function to its name.
+
+    Args:
+        kind: what a member is called in messages, such as "initializer".
+        module: Keras module of the kind, such as "keras.initializers".
+        base: class of the instances; None where any callable will do.
+        members: the classes and functions.
+        aliases: further names.
+        default: what None means.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        module: str,
+        base: type | None = None,
+        members: Iterable[Any] = (),
+        aliases: Mapping[str, Any] | None = None,
+        default: Any = None,
+    ):
+        self.kind, self.module, self.base, self.default = kind, module, base, default
+        self.names: dict[str, Any] = {}
+        for member in members:
+            name = member.__name__
+            spellings = (name, snake_case(name), name.lower()) if isinstance(member, type) else (name,)
+            self.names.update(dict.fromkeys(spellings, member))
+        self.names.update(aliases or {})
+
+    def find(self, name: str) -> Any:
+        """The class or function called `name`: the user's own first; ArgumentError with close matches if there is none."""
+        found = registry.get_registered_object(name, module_objects=self.names)
+        if found is None:
+            raise unknown(self.kind, name, self.names)
+        return found
+
+    def get(self, identifier: Any) -> Any:
+        """The object that `identifier` means: a name, a configuration, a class, or already such an object."""
+        if identifier is None:
+            return self.default
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+            if not isinstance(identifier, type):
+                return identifier
+        if isinstance(identifier, type):
+            identifier = identifier()
+        if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
+            return identifier
+        raise ArgumentError(
+            f"Could not interpret {identifier!r} as {self.kind}. Pass a name such as {next(iter(self.names), None)!r}, "
+            f"a configuration, a class, or an instance."
+        )
+
+    def serialize(self, obj: Any) -> Any:
+        """The configuration of `obj`."""
+        return serialize_keras_object(obj)
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The object that a configuration or a name describes."""
+        with registry.CustomObjectScope(custom_objects):
+            if not isinstance(config, dict):
+                return self.get(config)
+            if config.get("module") is None and config.get("class_name") in self.names:  # an older, shorter form
+                obj = _build(self.find(config["class_name"]), config)
+            else:
+                obj = deserialize_keras_object(config)
+        if callable(obj) or (self.base is not None and isinstance(obj, self.base)):
+            return obj
+        raise ArgumentError(
+            f"The configuration {config!r} describes {obj!r}, which is no {self.kind}. "
+            f"Pass what {self.module}.serialize returned."
+        )

@@ -1,0 +1,205 @@
+"""What compile() received: losses and metrics, matched with the model's outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import losses as losses_module
+from autonet import metrics as metrics_module
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.core.trees import flatten
+from autonet.errors import ArgumentError, unknown
+from autonet.losses import Loss
+from autonet.metrics import Mean, Metric
+
+
+def by_output(tree: Any, names: list[str], what: str) -> list[Any]:
+    """The leaves that belong to the outputs `names`, from a dictionary by name, a list in order, or a single one."""
+    if isinstance(tree, dict):
+        for key in tree:
+            if key not in names:
+                raise unknown(f"output in {what}", key, names)
+        return [tree.get(name) for name in names]
+    if isinstance(tree, (list, tuple)):
+        if len(tree) != len(names):
+            raise ArgumentError(
+                f"{what} expects one entry for each of the {len(names)} outputs {names}; received {len(tree)}."
+            )
+        return list(tree)
+    return [tree] * len(names) if tree is None else _single(tree, names, what)
+
+
+def _single(x: Any, names: list[str], what: str) -> list[Any]:
+    if len(names) == 1:
+        return [x]
+    raise ArgumentError(
+        f"{what} expects a list or dictionary for the {len(names)} outputs {names}; received one {x!r}."
+    )
+
+
+def outputs_of(model: Any, y_pred: Any) -> tuple[list[str], list[Tensor]]:
+    """Names and Tensors of the model's outputs."""
+    if isinstance(y_pred, dict):
+        names = sorted(y_pred)
+        return names, [y_pred[n] for n in names]
+    tensors = flatten(y_pred)
+    names = getattr(model, "output_names", None) or []
+    if len(names) != len(tensors):
+        names = [f"output_{i + 1}" for i in range(len(tensors))]
+    return list(names), tensors
+
+
+def targets_for(y: Any, names: list[str], what: str) -> list[Any]:
+    """Targets in the order of the outputs."""
+    if y is None:
+        return [None] * len(names)
+    if isinstance(y, (dict, list, tuple)):
+        return by_output(y, names, what)
+    return _single(y, names, what)
+
+
+def weights_for(weight: Any, names: list[str]) -> list[Any]:
+    """Sample weights in the order of the outputs; a single array serves all."""
+    if isinstance(weight, (dict, list, tuple)):
+        return by_output(weight, names, "sample_weight")
+    return [weight] * len(names)
+
+
+class CompileLoss:
+    """The loss of all outputs: a weighted sum of one per output.
+
+    With several outputs, a Mean for each is among `metrics`.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any = None):
+        self.loss = loss
+        self.loss_weights = loss_weights
+        self.losses: list[Loss | None] = []
+        self.weights: list[Any] = []
+        self.metrics: list[Mean] = []
+        self.names: list[str] | None = None
+
+    def build(self, names: list[str]) -> None:
+        """Match the losses with the outputs."""
+        loss = self.loss
+        if not isinstance(loss, (dict, list, tuple)):
+            loss = [loss] * len(names)
+        self.losses = [self._get(entry) for entry in by_output(loss, names, "loss")]
+        weights = self.loss_weights
+        if weights is not None and not isinstance(weights, (dict, list, tuple)):
+            weights = [weights] * len(names)
+        self.weights = by_output(weights, names, "loss_weights")
+        self.metrics = [Mean(name=f"{n}_loss") for n in names] if len(names) > 1 else []
+        self.names = names
+
+    @staticmethod
+    def _get(entry: Any) -> Loss | None:
+        if entry is None:
+            return None
+        loss = losses_module.get(entry)
+        return loss if isinstance(loss, Loss) else losses_module.LossFunctionWrapper(loss)
+
+    def __call__(self, model: Any, y: Any, y_pred: Any, sample_weight: Any, batch: int) -> Tensor | None:
+        """The loss of a batch, None if no output has one."""
+        names, outputs = outputs_of(model, y_pred)
+        if self.names != names:
+            self.build(names)
+        targets, weights = targets_for(y, names, "y"), weights_for(sample_weight, names)
+        total = None
+        for i, (loss, target, output, weight) in enumerate(zip(self.losses, targets, outputs, weights, strict=True)):
+            if loss is None:
+                continue
+            if target is None:
+                raise ArgumentError(
+                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
+                    "or compile without a loss and use add_loss."
+                )
+            value = loss(target, output, weight)
+            if value.ndim:
+                value = ops.mean(value)
+            if self.metrics:
+                self.metrics[i].update_state(ops.stop_gradient(value), sample_weight=batch)
+            if self.weights[i] is not None:
+                value = value * self.weights[i]
+            total = value if total is None else total + value
+        return total
+
+
+class CompileMetrics:
+    """The metrics of all outputs, made when the first batch shows which they are."""
+
+    def __init__(self, metrics: Any = None, weighted_metrics: Any = None):
+        self.given = (metrics, weighted_metrics)
+        self.pairs: list[tuple[int, Metric, bool]] = []  # output, metric, whether weighted
+        self.names: list[str] | None = None
+        self.results: dict[str, Metric] = {}  # by the name under which logs show it
+
+    @property
+    def metrics(self) -> list[Metric]:
+        return [m for _, m, _ in self.pairs]
+
+    def build(self, names: list[str], targets: list[Any], outputs: list[Tensor]) -> None:
+        """Make the metrics for these outputs."""
+        self.names = names
+        self.pairs, self.results = [], {}
+        for given, weighted in zip(self.given, (False, True), strict=True):
+            for i, entries in enumerate(self._per_output(given, names, "weighted_metrics" if weighted else "metrics")):
+                for entry in entries:
+                    metric = self._get(entry, targets[i], outputs[i])
+                    self.pairs.append((i, metric, weighted))
+                    name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
+                    if name in self.results:
+                        name = (
+                            f"weighted_{name}"
+                            if weighted
+                            else f"{name}_{sum(n.startswith(name) for n in self.results)}"
+                        )
+                    self.results[name] = metric
+
+    @staticmethod
+    def _per_output(given: Any, names: list[str], what: str) -> list[list[Any]]:
+        if given is None:
+            return [[] for _ in names]
+        if isinstance(given, dict):
+            entries = by_output(given, names, what)
+        elif not isinstance(given, (list, tuple)):
+            entries = [[given]] * len(names) if len(names) == 1 else _single(given, names, what)
+        elif len(names) == 1:
+            entries = [given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given]
+        elif len(given) == len(names) and all(e is None or isinstance(e, (list, tuple)) for e in given):
+            entries = list(given)
+        elif len(given) == len(names):
+            entries = [[e] for e in given]
+        else:
+            raise ArgumentError(
+                f"{what} expects a list for each of the {len(names)} outputs {names}; received {given!r}."
+            )
+        return [[] if e is None else list(e) if isinstance(e, (list, tuple)) else [e] for e in entries]
+
+    @staticmethod
+    def _get(entry: Any, target: Any, output: Tensor) -> Metric:
+        if isinstance(entry, Metric):
+            return entry
+        if isinstance(entry, str) and entry.lower() in ("accuracy", "acc", "crossentropy", "ce") and target is not None:
+            found = metrics_module.resolve(entry, target, output)
+        else:
+            found = metrics_module.get(entry)
+        if found is None:
+            raise ArgumentError("A metric cannot be None: leave it out.")
+        if isinstance(found, Metric):
+            return found
+        name = entry if isinstance(entry, str) else getattr(found, "__name__", "metric")
+        return metrics_module.MeanMetricWrapper(found, name=name)
+
+    def update(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        """Take in a batch."""
+        names, outputs = outputs_of(model, y_pred)
+        targets = targets_for(y, names, "y")
+        if self.names != names:
+            self.build(names, targets, outputs)
+        weights = weights_for(sample_weight, names)
+        for i, metric, weighted in self.pairs:
+            if targets[i] is None:
+                continue
+            metric.update_state(targets[i], outputs[i], sample_weight=weights[i] if weighted else None)

@@ -1,0 +1,24 @@
+"""Floor 4: small tools around training: files, progress bars, sequences, labels, data sets."""
+
+from autonet.core.dtypes import standardize_dtype as standardize_dtype
+from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
+from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
+from autonet.serialization.registry import CustomObjectScope as CustomObjectScope
+from autonet.serialization.registry import custom_object_scope as custom_object_scope
+from autonet.serialization.registry import get_custom_objects as get_custom_objects
+from autonet.serialization.registry import get_registered_name as get_registered_name
+from autonet.serialization.registry import get_registered_object as get_registered_object
+from autonet.serialization.registry import register_keras_serializable as register_keras_serializable
+from autonet.utils.arrays import normalize as normalize
+from autonet.utils.arrays import pack_x_y_sample_weight as pack_x_y_sample_weight
+from autonet.utils.arrays import to_categorical as to_categorical
+from autonet.utils.arrays import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+from autonet.utils.datasets import PyDataset as PyDataset
+from autonet.utils.datasets import Sequence as Sequence
+from autonet.utils.datasets import split_dataset as split_dataset
+from autonet.utils.files import get_file as get_file
+from autonet.utils.naming import clear_session as clear_session
+from autonet.utils.progress import Progbar as Progbar
+from autonet.utils.seeds import set_random_seed as set_random_seed
+from autonet.utils.sequences import pad_sequences as pad_sequences
+from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array

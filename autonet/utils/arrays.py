@@ -1,0 +1,110 @@
+"""Small tools for arrays and pairs of arrays, in plain NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import Tensor
+from autonet.errors import DataError, DtypeError, ShapeError
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+    """One row of zeros with a single 1 for each integer label.
+
+    Args:
+        x: labels 0 to num_classes - 1, shape (...,); a last axis of length 1 is dropped.
+        num_classes: default: the largest label plus 1.
+
+    Returns: float64 array of shape (..., num_classes) (a Tensor of the float policy's dtype if `x` is one).
+    Raises: DtypeError for labels that are no integers; DataError for a label outside the range.
+
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    if isinstance(x, Tensor):
+        from autonet import ops
+
+        return ops.convert_to_tensor(to_categorical(x.numpy(), num_classes), dtype=_floatx())
+    labels = np.asarray(x)
+    if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):  # whole numbers from a text file
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind not in "iub":
+        raise DtypeError(f"to_categorical expects integer labels; received dtype {labels.dtype}.")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    labels = labels.astype(np.int64)
+    if num_classes is None:
+        if labels.size == 0:
+            raise DataError("to_categorical cannot tell the number of classes from no labels: pass num_classes.")
+        num_classes = int(labels.max()) + 1
+    if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
+        wrong = labels[(labels < 0) | (labels >= num_classes)].ravel()[0]
+        raise DataError(
+            f"to_categorical expects labels from 0 to {num_classes - 1}; received {wrong}. "
+            "Renumber the labels, or pass a larger num_classes."
+        )
+    return (labels[..., None] == np.arange(num_classes)).astype(np.float64)
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+    """Vectors along `axis` scaled to norm 1; a zero vector stays zero.
+
+        y = x / (sum of |x|^order)^(1 / order)
+
+    Args:
+        x: array or Tensor, shape (..., d) for the default axis; a single number or vector counts as one row.
+        axis: the axis of the vectors.
+        order: of the norm, 1 or more, or np.inf for the largest absolute value.
+
+    Returns: the same kind and shape, at least 2-d, in floating point.
+
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    if isinstance(x, Tensor):
+        from autonet import ops
+
+        powers = ops.sum(ops.abs(x) ** order, axis=axis, keepdims=True)
+        return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)
+    rows = np.atleast_2d(x)
+    if rows.dtype.kind not in "fc":
+        rows = rows.astype(np.float64)
+    norms = np.linalg.norm(rows, ord=order, axis=axis, keepdims=True)
+    return rows / np.where(norms == 0, np.ones_like(norms), norms)
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """`x` alone, `(x, y)` or `(x, y, sample_weight)`: what one batch of a data set looks like.
+
+    >>> pack_x_y_sample_weight(1, 2)
+    (1, 2)
+    """
+    if y is None:
+        return x if not isinstance(x, (tuple, list)) else (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """The three parts of one batch, with None for what it does not have.
+
+    >>> unpack_x_y_sample_weight((1, 2))
+    (1, 2, None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ShapeError(f"A batch is x, (x, y) or (x, y, sample_weight); received a tuple of {len(data)}.")
+    x, y, weight = (*data, None, None)[:3]
+    return x, y, weight
+
+
+def _floatx() -> str:
+    from autonet.core.dtypes import floatx
+
+    return floatx()

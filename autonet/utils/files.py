@@ -1,0 +1,279 @@
+"""Files that arrive whole or not at all: atomic writing, checksums, downloads.
+
+A name never points at half a file: the bytes go to a temporary neighbour, are flushed to the disk, checked, and only
+then take the name in one step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from autonet.errors import ArgumentError, DataError, unknown
+
+if TYPE_CHECKING:
+    import tarfile
+
+CHUNK = 1 << 20
+TIMEOUT = 30.0  # seconds without a byte before a download is given up
+_LENGTHS = {32: "md5", 64: "sha256"}  # hexadecimal digits of a digest
+_CREDENTIALS = re.compile(r"//[^/@]*@")
+
+
+def home() -> Path:
+    """The folder of autonet's own files: AUTONET_HOME, else `.autonet` in the user's home folder."""
+    named = os.environ.get("AUTONET_HOME", "").strip()
+    return Path(named).expanduser() if named else Path.home() / ".autonet"
+
+
+def checksum(path: str | os.PathLike, algorithm: str = "sha256") -> str:
+    """Hexadecimal digest of a file's bytes.
+
+    >>> import tempfile, pathlib
+    >>> empty = pathlib.Path(tempfile.mkdtemp()) / "empty"
+    >>> empty.touch()
+    >>> checksum(empty)[:12]
+    'e3b0c44298fc'
+    """
+    digest = _new_digest(algorithm)
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
+    """A file object whose content becomes `path` when the block ends well; after an error `path` is as it was.
+
+    The bytes are on the disk (fsync) before the name changes hands. Missing folders are made. An existing file keeps
+    its permissions, a symbolic link stays a link.
+
+    Args:
+        path: where the content shall stand.
+        mode: "wb" or "w".
+        options: further arguments of `open`, for example `encoding`.
+    """
+    if mode not in ("wb", "w"):
+        raise ArgumentError(f"atomic_write writes a whole file: mode 'wb' or 'w'; received {mode!r}.")
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(handle, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def download(url: str, path: str | os.PathLike, file_hash: str | None = None, hash_algorithm: str = "auto") -> Path:
+    """Fetch `url` into `path`: whole, checked, or not at all.
+
+    Args:
+        url: an http, https, ftp or file address.
+        path: where the file shall stand.
+        file_hash: expected digest in hexadecimal digits; without it only the announced length is checked.
+        hash_algorithm: "sha256", "md5", or "auto": told from the length of `file_hash`.
+
+    Returns: `path`.
+    Raises: DataError if the transfer fails, ends early, or brings something else.
+    """
+    from http.client import HTTPException
+    from urllib import request
+
+    path = Path(path)
+    algorithm = _algorithm(file_hash, hash_algorithm)
+    digest = _new_digest(algorithm)
+    name = _CREDENTIALS.sub("//", url)
+    received = 0
+    try:
+        with request.urlopen(url, timeout=TIMEOUT) as answer, atomic_write(path) as file:
+            announced = answer.headers.get("Content-Length")
+            bar = _download_bar(path.name, announced)
+            while piece := answer.read(CHUNK):
+                received += len(piece)
+                digest.update(piece)
+                file.write(piece)
+                bar.update(received)
+            bar.close()
+            if announced is not None and announced.isdigit() and received < int(announced):
+                raise DataError(
+                    f"The download of {name} ended after {received:,} of {int(announced):,} bytes. Try again."
+                )
+            if file_hash is not None and digest.hexdigest() != file_hash.lower():
+                raise DataError(
+                    f"{name} is not the file that was expected: {algorithm} {digest.hexdigest()}, expected "
+                    f"{file_hash.lower()}. Nothing was saved."
+                )
+    except DataError:
+        raise
+    except (OSError, ValueError, HTTPException) as problem:
+        reason = getattr(problem, "reason", None) or problem
+        raise DataError(
+            f"{name} cannot be downloaded into {path.parent}: {reason}. "
+            "Check the address, the connection and the folder."
+        ) from problem
+    return path
+
+
+def get_file(
+    fname: str | os.PathLike | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: str | list[str] | tuple[str, ...] | None = "auto",
+    cache_dir: str | os.PathLike | None = None,
+    force_download: bool = False,
+) -> str:
+    """Path of a file that is downloaded once and then kept.
+
+    Args:
+        fname: local name; default: the last part of `origin`.
+        origin: the address.
+        untar: older word for `extract`.
+        md5_hash: older word for `file_hash`.
+        file_hash: expected digest; a kept file with another digest is fetched again.
+        cache_subdir: folder below `cache_dir`, or an absolute folder.
+        hash_algorithm: "sha256", "md5" or "auto".
+        extract: unpack a tar or zip archive and return the folder that holds its content.
+        archive_format: "auto", "tar", "zip", or None for no unpacking.
+        cache_dir: default: AUTONET_HOME, else `~/.autonet`.
+        force_download: fetch although the file is there.
+
+    Returns: the path of the file, or of the folder with the archive's content.
+    Raises: DataError if the file cannot be had.
+    """
+    if origin is None:
+        raise ArgumentError('get_file needs the address of the file: get_file(origin="https://...").')
+    name = os.fspath(fname) if fname is not None else os.path.basename(origin.split("?")[0].rstrip("/"))
+    if not name or os.path.basename(name) != name or name in (".", ".."):
+        raise ArgumentError(f"get_file expects a plain file name, without folders; received fname={name!r}.")
+    expected = file_hash if file_hash is not None else md5_hash
+    algorithm = "md5" if file_hash is None and md5_hash is not None else hash_algorithm
+    unpack = bool((extract or untar) and archive_format)
+    folder = (Path(cache_dir).expanduser() if cache_dir is not None else home()) / cache_subdir
+    path = content = folder / name
+    if unpack and (fname is None or "." not in name):  # the name is the content's, the archive stands beside it
+        path = folder / f"{name}_archive"
+    elif unpack:
+        content = folder / f"{name.split('.')[0]}_extracted"
+    if force_download or not path.is_file() or not _is_expected(path, expected, algorithm):
+        download(origin, path, expected, algorithm)
+    if unpack:
+        _unpack(path, content, archive_format or ())
+    return str(content)
+
+
+def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[str, ...]) -> None:
+    """Unpack the archive into `folder`, all of it or nothing, unless that was done since the archive arrived."""
+    import tarfile
+    import zipfile
+
+    formats = [archive_format] if isinstance(archive_format, str) else list(archive_format)
+    for word in formats:
+        if word not in ("auto", "tar", "zip"):
+            raise unknown("archive format", word, ("auto", "tar", "zip"))
+    if "auto" in formats:
+        formats = ["tar", "zip"]
+    if folder.is_dir() and folder.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+        return
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+    try:
+        if "tar" in formats and tarfile.is_tarfile(path):
+            with tarfile.open(path) as archive:
+                _extract_tar(archive, temporary)
+        elif "zip" in formats and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(temporary)  # zipfile itself keeps members inside the folder
+        else:
+            raise DataError(
+                f"{path} is no {' or '.join(formats)} archive. Delete it and try again, or pass extract=False."
+            )
+        os.utime(temporary)
+        os.chmod(temporary, 0o755)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    except BaseException as problem:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(problem, (tarfile.TarError, zipfile.BadZipFile, EOFError)):
+            raise DataError(f"{path} cannot be unpacked ({problem}). Delete it and try again.") from problem
+        raise
+
+
+def _extract_tar(archive: tarfile.TarFile, folder: Path) -> None:
+    import tarfile
+
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+        return
+    root = folder.resolve()  # Python 3.11.0 to 3.11.3 have no filter: plain files and folders inside the folder only
+    for member in archive.getmembers():
+        target = (root / member.name).resolve()
+        if not (member.isfile() or member.isdir()) or not target.is_relative_to(root):
+            raise DataError(f"The archive holds {member.name!r}, which is no plain file inside the archive's folder.")
+    archive.extractall(folder)
+
+
+def _algorithm(file_hash: str | None, hash_algorithm: str) -> str:
+    if hash_algorithm != "auto":
+        if hash_algorithm not in _LENGTHS.values():
+            raise unknown("hash algorithm", hash_algorithm, ("auto", *_LENGTHS.values()))
+        return hash_algorithm
+    if file_hash is None:
+        return "sha256"
+    if len(file_hash) not in _LENGTHS:
+        raise ArgumentError(
+            f"A file hash has 64 hexadecimal digits (sha256) or 32 (md5); received {len(file_hash)}: {file_hash!r}."
+        )
+    return _LENGTHS[len(file_hash)]
+
+
+def _new_digest(algorithm: str) -> Any:
+    if algorithm == "md5":
+        return hashlib.md5(usedforsecurity=False)
+    if algorithm == "sha256":
+        return hashlib.sha256()
+    raise unknown("hash algorithm", algorithm, tuple(_LENGTHS.values()))
+
+
+def _is_expected(path: Path, file_hash: str | None, hash_algorithm: str) -> bool:
+    return file_hash is None or checksum(path, _algorithm(file_hash, hash_algorithm)) == file_hash.lower()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself durable, where folders can be synced (not on Windows)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _download_bar(title: str, announced: str | None) -> Any:
+    from autonet.utils.progress import Progbar, can_redraw
+
+    size = int(announced) if announced is not None and announced.isdigit() else None
+    return Progbar(size, verbose=1 if can_redraw() else 0, unit_name="B", title=title)

@@ -1,0 +1,36 @@
+"""Automatic names: dense, dense_1, dense_2, ..."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+_counts: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+def unique_name(prefix: str) -> str:
+    """`prefix` the first time, then with _1, _2, ..."""
+    with _lock:
+        n = _counts[prefix]
+        _counts[prefix] += 1
+    return f"{prefix}_{n}" if n else prefix
+
+
+def reset_names() -> None:
+    """Start the numbers of automatic names again."""
+    with _lock:
+        _counts.clear()
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Start automatic names again, as in a fresh process.
+
+    Args:
+        free_memory: also collect garbage now.
+    """
+    import gc
+
+    reset_names()
+    if free_memory:
+        gc.collect()

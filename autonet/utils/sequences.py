@@ -1,0 +1,174 @@
+"""Sequences of different lengths, and windows over a series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autonet.errors import ArgumentError, DataError, ShapeError, unknown
+from autonet.utils.datasets import PyDataset
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """One array from sequences of different lengths.
+
+    Args:
+        sequences: n sequences; their entries are numbers, or arrays of one common shape.
+        maxlen: length of the result; default: that of the longest sequence.
+        dtype: of the result; `object` for text.
+        padding: "pre" or "post": where short sequences are filled.
+        truncating: "pre" or "post": where long sequences are cut.
+        value: what fills.
+
+    Returns: array of shape (n, maxlen, ...).
+
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]])
+    array([[0, 0, 1],
+           [0, 2, 3],
+           [4, 5, 6]], dtype=int32)
+    """
+    for name, word in (("padding", padding), ("truncating", truncating)):
+        if word not in ("pre", "post"):
+            raise unknown(name, word, ("pre", "post"))
+    if not hasattr(sequences, "__len__"):
+        raise DataError(f"pad_sequences expects a list of sequences; received {type(sequences).__name__}.")
+    if maxlen is not None and maxlen < 0:
+        raise ArgumentError(f"pad_sequences expects maxlen of at least 0; received {maxlen}.")
+    for i, sequence in enumerate(sequences):
+        if not hasattr(sequence, "__len__"):
+            raise DataError(f"pad_sequences expects a list of sequences; entry {i} is {sequence!r}.")
+    longest = max((len(s) for s in sequences), default=0)
+    length = longest if maxlen is None else maxlen
+    inner = next((np.shape(s)[1:] for s in sequences if len(s)), ())
+    dtype = np.dtype(dtype)
+    if isinstance(value, str) and dtype.kind not in "OUS":
+        raise ArgumentError(f"pad_sequences cannot fill dtype {dtype} with the text {value!r}: pass dtype=object.")
+    result = np.full((len(sequences), length, *inner), value, dtype=dtype)
+    for i, sequence in enumerate(sequences):
+        if not len(sequence) or not length:
+            continue
+        kept = np.asarray(sequence[-length:] if truncating == "pre" else sequence[:length], dtype=dtype)
+        if kept.shape[1:] != inner:
+            raise ShapeError(
+                f"pad_sequences expects entries of one shape; sequence {i} has entries of shape {kept.shape[1:]}, "
+                f"earlier ones {inner}."
+            )
+        if padding == "pre":
+            result[i, -len(kept) :] = kept
+        else:
+            result[i, : len(kept)] = kept
+    return result
+
+
+class TimeseriesBatches(PyDataset):
+    """Batches of windows over a series; what `timeseries_dataset_from_array` returns. Windows are cut when asked."""
+
+    def __init__(
+        self,
+        data: np.ndarray,
+        targets: np.ndarray | None,
+        starts: np.ndarray,
+        offsets: np.ndarray,
+        batch_size: int | None,
+        shuffle: bool,
+        seed: int | None,
+    ):
+        super().__init__()
+        self.data, self.targets = data, targets
+        self.starts, self.offsets = starts, offsets
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self._chance = np.random.default_rng(seed)
+        if shuffle:
+            self.starts = self._chance.permutation(starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) if self.batch_size is None else -(-len(self.starts) // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        index = range(len(self))[index]  # negative numbers count from the end, others raise IndexError
+        if self.batch_size is None:
+            start = self.starts[index]
+            window = self.data[start + self.offsets]
+        else:
+            start = self.starts[index * self.batch_size : (index + 1) * self.batch_size]
+            window = self.data[start[:, None] + self.offsets]
+        return window if self.targets is None else (window, self.targets[start])
+
+    def on_epoch_end(self) -> None:
+        """A new order for the next epoch, if shuffling was asked for."""
+        if self.shuffle:
+            self.starts = self._chance.permutation(self.starts)
+
+
+def timeseries_dataset_from_array(
+    data: Any,
+    targets: Any,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    batch_size: int | None = 128,
+    shuffle: bool = False,
+    seed: int | None = None,
+    start_index: int | None = None,
+    end_index: int | None = None,
+) -> TimeseriesBatches:
+    """Sliding windows over a series.
+
+        window i holds data[start + k * sampling_rate], k = 0 .. sequence_length - 1,
+        start = start_index + i * sequence_stride, and its target is targets[start]
+
+    Args:
+        data: the series, shape (steps, ...).
+        targets: what belongs to the window that starts at each step, or None.
+        sequence_length: steps in a window.
+        sequence_stride: steps between two windows.
+        sampling_rate: steps between two entries of a window.
+        batch_size: windows in a batch; None for single windows.
+        shuffle: whether windows come in a random order, a new one for each epoch.
+        seed: of that order.
+        start_index: first step that is used.
+        end_index: step before which the windows end.
+
+    Returns: a PyDataset of batches, or of pairs with targets.
+
+    >>> [batch.tolist() for batch in timeseries_dataset_from_array(range(5), None, 3, batch_size=2)]
+    [[[0, 1, 2], [1, 2, 3]], [[2, 3, 4]]]
+    """
+    data = np.asarray(data)
+    targets = None if targets is None else np.asarray(targets)
+    steps = len(data)
+    for name, number in (
+        ("sequence_length", sequence_length),
+        ("sequence_stride", sequence_stride),
+        ("sampling_rate", sampling_rate),
+        ("batch_size", 1 if batch_size is None else batch_size),
+    ):
+        if number < 1:
+            raise ArgumentError(f"timeseries_dataset_from_array expects {name} of at least 1; received {number}.")
+    first = 0 if start_index is None else start_index
+    end = steps if end_index is None else end_index
+    if not 0 <= first < end <= steps:
+        raise ArgumentError(
+            f"timeseries_dataset_from_array expects 0 <= start_index < end_index <= {steps}; received {first}, {end}."
+        )
+    offsets = np.arange(sequence_length) * sampling_rate
+    last = end - int(offsets[-1])  # a window that starts at `last` would need the step at `end`
+    if targets is not None:
+        last = min(last, len(targets))
+    starts = np.arange(first, max(last, first), sequence_stride)
+    if not len(starts):
+        raise DataError(
+            f"A window spans {offsets[-1] + 1} steps, the series has {end - first}: not one window fits. "
+            "Take a smaller sequence_length or sampling_rate."
+        )
+    return TimeseriesBatches(data, targets, starts, offsets, batch_size, shuffle, seed)

@@ -1,0 +1,90 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from autonet.cli import main
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "autonet", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_help_lists_the_options(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    out = capsys.readouterr().out
+    for word in ("DATA", "--layers", "--epochs", "--batch-size", "--optimizer", "--learning-rate", "--decay", "--seed"):
+        assert word in out
+    for word in ("digits", "mnist", ".npz", ".csv", "--output"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "0"], "argument --epochs: expected a whole number from 1, received '0'"),
+        (["--epochs", "two"], "argument --epochs: expected a whole number from 1, received 'two'"),
+        (["--layers", "64,-1"], "argument --layers: expected sizes such as 128,64, or none, received '-1'"),
+        (["--layers", "64,"], "argument --layers: expected sizes"),
+        (["--learning-rate", "nan"], "argument --learning-rate: expected a number above 0"),
+        (["--decay", "-1"], "argument --decay: expected a number from 0"),
+        (["--dropout", "1"], "argument --dropout: expected a share from 0 to 0.99"),
+        (["--test", "0"], "argument --test: expected a share above 0"),
+        (["--seed", "-3"], "argument --seed: expected a whole number"),
+        (["--epoch", "3"], "unrecognized arguments: --epoch"),
+        (["--nope"], "unrecognized arguments: --nope"),
+        (["a.csv", "b.csv"], "unrecognized arguments: b.csv"),
+    ],
+)
+def test_a_bad_option_is_one_line_and_exit_code_2(capsys, arguments, message):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    err = capsys.readouterr().err
+    assert left.value.code == 2
+    assert err.count("\n") == 1
+    assert err.startswith(f"python -m autonet: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digit"], "Unknown data set: 'digit'. Did you mean 'digits'?"),
+        (["nowhere.csv"], "nowhere.csv: there is no such file."),
+        (["notes.txt"], "notes.txt: expected an .npz or .csv file."),
+        (["--optimizer", "adm"], "adm"),
+        (["--activation", "rleu"], "rleu"),
+        (["--target", "x"], "--target chooses a column of a .csv file; digits has its own labels."),
+        (["bad.csv"], "bad.csv, line 2, column a: 'x' is not a finite number."),
+        (["few.csv"], "2 rows are too few to set 0.2 of them aside for test."),
+        (["--output", "notes.txt/run"], "--output: the folder notes.txt/run cannot be made"),
+    ],
+)
+def test_bad_data_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "bad.csv").write_text("a,b\nx,1\n")
+    (tmp_path / "few.csv").write_text("a,b\n1,0\n2,1\n")
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert "Traceback" not in captured.err + captured.out
+
+
+def test_as_a_program(tmp_path):
+    answer = run("--version", cwd=tmp_path)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("autonet 0.")
+    answer = run("nowhere.npz", cwd=tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "python -m autonet: nowhere.npz: there is no such file.\n"

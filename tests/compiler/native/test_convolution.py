@@ -1,0 +1,87 @@
+"""Convolutions of the runtime and their derivatives, against plain sums in float64."""
+
+import numpy as np
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from .support import at, needs_compiler, services
+
+pytestmark = needs_compiler
+
+
+class Case:
+    """A convolution: its table for the runtime, and what it is."""
+
+    def __init__(self, n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups):
+        self.strides, self.dilations, self.before, self.groups = strides, dilations, before, groups
+        self.x_shape, self.w_shape = (n, h, w, cg * groups), (kh, kw, cg, og * groups)
+        spans = [(k - 1) * d + 1 for k, d in zip((kh, kw), dilations, strict=True)]
+        room = [s + b + a - span for s, b, a, span in zip((h, w), before, after, spans, strict=True)]
+        assume(min(room) >= 0)
+        self.places = [r // s + 1 for r, s in zip(room, strides, strict=True)]
+        self.y_shape = (n, *self.places, og * groups)
+        self.cg, self.og = cg, og
+        numbers = [*self.x_shape, kh, kw, og * groups, *self.places, *strides, *dilations, *before, groups]
+        self.table = np.array(numbers, np.int64)
+
+    def windows(self, x):
+        """Each tap of the kernel with the pixels that it sees, in a frame with its borders."""
+        framed = np.zeros(
+            (x.shape[0], *(s + b + 40 for s, b in zip(x.shape[1:3], self.before, strict=True)), x.shape[3])
+        )
+        top, left = self.before
+        framed[:, top : top + x.shape[1], left : left + x.shape[2]] = x
+        for i, j in np.ndindex(self.w_shape[:2]):
+            first = i * self.dilations[0], j * self.dilations[1]
+            place = [slice(f, f + (p - 1) * s + 1, s) for f, p, s in zip(first, self.places, self.strides, strict=True)]
+            yield (i, j), (slice(None), *place), framed
+
+    def forward(self, x, w):
+        y = np.zeros(self.y_shape)
+        for tap, place, framed in self.windows(x):
+            for g in range(self.groups):
+                ins, outs = slice(g * self.cg, (g + 1) * self.cg), slice(g * self.og, (g + 1) * self.og)
+                y[..., outs] += framed[place][..., ins] @ w[tap][:, outs]
+        return y
+
+    def backward(self, x, w, dy):
+        dw, frame = np.zeros(self.w_shape), None
+        for tap, place, framed in self.windows(x):
+            frame = np.zeros_like(framed) if frame is None else frame
+            for g in range(self.groups):
+                ins, outs = slice(g * self.cg, (g + 1) * self.cg), slice(g * self.og, (g + 1) * self.og)
+                frame[place][..., ins] += dy[..., outs] @ w[tap][:, outs].T
+                dw[tap][:, outs] = np.tensordot(framed[place][..., ins], dy[..., outs], ((0, 1, 2), (0, 1, 2)))
+        top, left = self.before
+        return frame[:, top : top + x.shape[1], left : left + x.shape[2]], dw
+
+
+few, pair = st.integers(1, 4), lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))
+channels = st.sampled_from([1, 2, 3, 5, 8, 16, 17, 32, 40])
+
+
+@given(st.integers(1, 3), st.integers(1, 13), st.integers(1, 13), st.integers(1, 6), few, few, channels, pair(1, 3),
+       pair(1, 2), pair(0, 4), pair(0, 4), st.sampled_from([1, 1, 1, 2, 3]), st.integers(0, 99))  # fmt: skip
+@example(2, 13, 13, 32, 3, 3, 64, (1, 1), (1, 1), (0, 0), (0, 0), 1, 0)
+@example(9, 28, 28, 1, 3, 3, 32, (1, 1), (1, 1), (1, 1), (1, 1), 1, 0)
+@example(1, 7, 7, 150, 3, 3, 33, (2, 2), (1, 1), (1, 1), (1, 1), 1, 0)
+def test_forward_and_both_derivatives(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups, seed):
+    case = Case(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups)
+    rng = np.random.default_rng(seed)
+    x, k, dy = (rng.standard_normal(s).astype(np.float32) for s in (case.x_shape, case.w_shape, case.y_shape))
+    y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.ones_like(k)
+    turned = np.full((*case.w_shape[:2], og, case.x_shape[3]), np.nan, np.float32)
+    c, table = services(), at(case.table)
+    cut = n // 2  # in two pieces, as threads would
+    for first, last in ((0, cut), (cut, n)):
+        c.conv_forward(table, at(x), at(k), at(y), first, last)
+    c.conv_turn(table, at(k), at(turned))
+    for first, last in ((0, cut), (cut, n)):
+        c.conv_input(table, at(dy), at(turned), at(dx), first, last)
+        c.conv_kernel(table, at(x), at(dy), at(dw), first, last, 0, og // 2)
+        c.conv_kernel(table, at(x), at(dy), at(dw), first, last, og // 2, og)
+    want_dx, want_dw = case.backward(x, k, dy)
+    close = {"rtol": 0, "atol": 2e-6 * (1 + k[..., 0].size) + 2e-6 * dy[..., 0].size + 1e-5 * og}
+    np.testing.assert_allclose(y, case.forward(x, k), **close)
+    np.testing.assert_allclose(dx, want_dx, **close)
+    np.testing.assert_allclose(dw, want_dw + 1, **close)  # it adds to what is there

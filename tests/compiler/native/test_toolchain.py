@@ -1,0 +1,123 @@
+"""Finding a compiler, and doing without."""
+
+import subprocess
+import sys
+
+import pytest
+
+from autonet.compiler import native
+from autonet.compiler.native import library, sources, toolchain
+
+from .support import needs_compiler
+
+REFUSING = "#!/bin/sh\nexit 1\n"
+PICKY = """#!/bin/sh
+for word in "$@"; do case $word in -fno-tree-pre|-march=native|-ffp-contract=*) exit 1;; esac; done
+exec "{compiler}" "$@"
+"""
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="uses shell scripts")
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """No compiler on the PATH, none named, no wheel, an empty cache."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("AUTONET_CC", raising=False)
+    monkeypatch.delenv("AUTONET_NATIVE", raising=False)
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    toolchain._found.cache_clear()
+    yield tmp_path
+    toolchain._found.cache_clear()
+
+
+def script(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_without_a_compiler_there_is_one_line(nowhere):
+    assert toolchain.find() is None
+    assert "pip install autonet[native]" in toolchain.why_none()
+    assert "\n" not in toolchain.why_none()
+    assert not native.available()
+    with pytest.raises(native.CompilationError, match="No C compiler was found"):
+        library.build("int x;")
+
+
+def test_switched_off_says_nothing(nowhere, monkeypatch):
+    monkeypatch.setenv("AUTONET_NATIVE", "0")
+    assert toolchain.find() is None
+    assert toolchain.why_none() is None
+    with pytest.raises(native.CompilationError, match="AUTONET_NATIVE=0"):
+        library.build("int x;")
+
+
+@posix
+def test_a_named_compiler_that_does_not_work_is_named(nowhere, monkeypatch):
+    monkeypatch.setenv("AUTONET_CC", script(nowhere / "broken", REFUSING))
+    assert toolchain.find() is None
+    assert "AUTONET_CC=" in toolchain.why_none()
+    assert "broken" in toolchain.why_none()
+
+
+@needs_compiler
+@posix
+def test_unknown_flags_are_left_out(monkeypatch, tmp_path):
+    real = toolchain.find().command[0]
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUTONET_CC", script(tmp_path / "picky", PICKY.format(compiler=real)))
+    found = toolchain.find()
+    assert "-O3" in found.flags
+    assert not {"-fno-tree-pre", "-march=native", "-ffp-contract=off"} & set(found.arguments())
+    assert len(found.compile("int x = 1;")) > 1000
+
+
+@needs_compiler
+def test_a_second_process_asks_the_compiler_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path))
+    toolchain._found.cache_clear()
+    first = toolchain.find()
+    toolchain._found.cache_clear()
+    monkeypatch.setattr(toolchain, "_probe", None)  # would fail if it were called
+    assert toolchain.find() == first
+    toolchain._found.cache_clear()
+
+
+@needs_compiler
+def test_errors_are_the_compilers_own():
+    with pytest.raises(native.CompilationError, match="nonsense"):
+        native.load("nonsense;")
+
+
+@needs_compiler
+def test_keys_depend_on_source_flags_and_kind(monkeypatch):
+    compiler = toolchain.find()
+    keys = {library.key_of(text, compiler, kind) for text in ("int a;", "int b;") for kind in ("plan", "runtime")}
+    other = toolchain.Compiler(compiler.command, compiler.version + " ", compiler.flags, compiler.contract)
+    keys.add(library.key_of("int a;", other, "plan"))
+    monkeypatch.setattr(toolchain, "processor", lambda: "another")
+    keys.add(library.key_of("int a;", compiler, "plan"))
+    assert len(keys) == 6
+
+
+def test_sources_stand_alone():
+    for text in (sources.header(), sources.library(), sources.double()):
+        assert '#include "' not in text
+    assert "an_exp_f32" in sources.header()
+    assert "an_bind" not in sources.library()
+
+
+@needs_compiler
+def test_a_fresh_process_with_a_warm_cache_is_quick(tmp_path):
+    """Loading alone: no compiler runs (here: there is none to be found)."""
+    code = (
+        "import os, time; from autonet.compiler import native\n"
+        "native.toolchain.find(); os.environ['PATH'] = ''; start = time.perf_counter()\n"
+        "native.load('AN_EXPORT void nothing(void *p) {}').entry('nothing', 0)()\n"
+        "print(time.perf_counter() - start)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(4)]
+    assert min(float(run.stdout) for run in runs[1:]) < 0.25

@@ -1,0 +1,74 @@
+"""What every test stands on: sealed global state, modest hypothesis, real data only where it is.
+
+Warnings are errors (pyproject.toml). Whatever a test does to the default float, epsilon, NumPy's error state or
+anyone's generator is undone after it.
+"""
+
+import os
+import pathlib
+import random as python_random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from autonet.core import dtypes
+from autonet.core.state import state
+
+settings.register_profile(
+    "modest",
+    max_examples=int(os.environ.get("AUTONET_TEST_EXAMPLES", "15")),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+settings.load_profile("modest")
+
+NEEDED = ("mnist.npz",)
+
+
+def _data_folder() -> pathlib.Path:
+    return pathlib.Path(os.environ.get("AUTONET_HOME", pathlib.Path.home() / ".autonet")) / "datasets"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Skip tests of real data where a file that they name is absent: @pytest.mark.real_data("mnist.npz")."""
+    for item in items:
+        marker = item.get_closest_marker("real_data")
+        if marker is None:
+            continue
+        for name in marker.args or NEEDED:
+            if not (_data_folder() / name).exists():
+                item.add_marker(pytest.mark.skip(reason=f"{name} is not in {_data_folder()}; set AUTONET_HOME"))
+
+
+@pytest.fixture(autouse=True)
+def sealed():
+    """Each test starts from the defaults and leaves them behind."""
+    from autonet.utils import set_random_seed
+
+    floats, epsilon = dtypes.floatx(), dtypes.epsilon()
+    numpy_state, python_state = np.random.get_state(), python_random.getstate()
+    set_random_seed(1)
+    with np.errstate():
+        yield
+    problems = []
+    if not state.recording:
+        state.recording = True
+        problems.append("left recording switched off")
+    if state.capture is not None:
+        state.capture = None
+        problems.append("left a capture open")
+    dtypes.set_floatx(floats)
+    dtypes.set_epsilon(epsilon)
+    np.random.set_state(numpy_state)
+    python_random.setstate(python_state)
+    assert not problems, f"the test {' and '.join(problems)}"
+
+
+@pytest.fixture
+def rng():
+    """A generator of numbers that repeats."""
+    return np.random.default_rng(20240229)

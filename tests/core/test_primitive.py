@@ -1,0 +1,222 @@
+"""Primitive: how operands, settings and rules are bound, and what goes wrong clearly."""
+
+import numpy as np
+import pytest
+
+from autonet import Tensor, gradients, ops
+from autonet.core import PRIMITIVES, primitive
+from autonet.errors import ArgumentError, GradientError, ShapeError
+
+
+@pytest.fixture
+def define():
+    """Makes primitives that are forgotten after the test."""
+    made = []
+
+    def make(body=None, **options):
+        result = primitive(body, **options) if body is not None else None
+        if result is None:
+            return lambda f: remember(primitive(**options)(f))
+        return remember(result)
+
+    def remember(p):
+        made.append(p.name)
+        return p
+
+    yield make
+    for name in made:
+        del PRIMITIVES[name]
+
+
+def test_a_rule_receives_what_its_parameters_name(define):
+    seen = {}
+
+    @define
+    def scaled(a, b, *, factor=2.0, axis=None):
+        return a * b * factor
+
+    def rule(g, y, a, b, a_shape, b_dtype, factor, axis):
+        seen.update(g=g, y=y, a=a, b=b, a_shape=a_shape, b_dtype=b_dtype, factor=factor, axis=axis)
+        return g * b * factor
+
+    scaled.vjp(a=rule, b=None)
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    scaled(x, np.array([3.0, 4.0]), factor=10.0).backward([1.0, 1.0])
+    assert x.grad.tolist() == [30.0, 40.0]
+    assert (seen["a_shape"], seen["b_dtype"], seen["factor"], seen["axis"]) == ((2,), "float64", 10.0, None)
+    assert seen["y"].tolist() == [30.0, 80.0] and seen["a"].tolist() == [1.0, 2.0]
+
+
+def test_only_what_rules_name_is_kept(define):
+    import weakref
+
+    @define
+    def shape_only(x):
+        return x + 1
+
+    shape_only.vjp(x=lambda g, x_shape: g)
+    x = ops.exp(Tensor([1.0], requires_grad=True))
+    array = weakref.ref(x)
+    y = shape_only(x)
+    del x
+    assert array() is None
+    assert y.requires_grad
+
+
+def test_settings_by_name_and_by_position(define):
+    @define
+    def setting(x, *, axis, keep=False, names=()):
+        return x * 1.0 if (axis, keep, names) == (1, True, (1, (2, 3))) else x * 0.0
+
+    setting.vjp(x=lambda g: g)
+    assert setting(1.0, axis=1, keep=True, names=[1, [2, 3]]).item() == 1.0
+    assert setting(1.0, 1, True, [1, (2, 3)]).item() == 1.0
+    assert setting(x=1.0, axis=np.int64(1), keep=True, names=(1, (2, 3))).item() == 1.0
+    with pytest.raises(TypeError, match="axis"):
+        setting(1.0)
+    with pytest.raises(TypeError, match="no argument 'axes'"):
+        setting(1.0, axis=1, axes=2)
+    with pytest.raises(TypeError, match="missing"):
+        setting(axis=1)
+    with pytest.raises(TypeError):
+        setting(1.0, 1, True, (), 5)
+    with pytest.raises(TypeError, match="setting"):
+        setting(1.0, axis=object())
+
+
+def test_operands_meet_in_one_dtype_unless_kept(define):
+    @define(keep=("index",))
+    def promoted(a, b, index):
+        assert a.dtype == b.dtype == np.float32 and index.dtype == np.int64
+        return a + b
+
+    promoted(np.ones(1, np.int32), np.ones(1, np.float32), np.ones(1, np.int64))
+
+    @define(floating=True)
+    def floats(a):
+        assert a.dtype.kind == "f"
+        return a
+
+    assert floats([1, 2]).dtype == "float32"
+    assert floats(np.ones(1, np.int64)).dtype == "float32"
+    assert floats(np.ones(1, np.float16)).dtype == "float16"
+
+
+def test_results_that_are_numbers_become_tensors(define):
+    @define
+    def number(x):
+        return float(x.sum())
+
+    assert isinstance(number([1.0, 2.0]), Tensor)
+
+
+def test_many_results(define):
+    @define
+    def pair(x):
+        return x * 2, (x * 10).astype(np.int64), x * x
+
+    pair.vjp(x=lambda g, x, y: g[0] * 2 + g[2] * 2 * x + y[0] * 0)
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    double, whole, square = pair(x)
+    assert not whole.requires_grad
+    square.sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [2.0, 4.0]
+    (double.sum() + square.sum()).backward()
+    assert x.grad.tolist() == [6.0, 10.0]
+
+
+def test_joint_rules(define):
+    @define
+    def product(a, b):
+        return a * b
+
+    calls = []
+
+    def rule(g, a, b):
+        calls.append(1)
+        return g * b, g * a
+
+    product.joint_vjp(rule)
+    a, b = gradients.grad(lambda a, b: product(a, b) * 1.0, (0, 1))(2.0, 3.0)
+    assert (a.item(), b.item(), len(calls)) == (3.0, 2.0, 1)
+    assert gradients.grad(product)(2.0, 3.0).item() == 3.0
+
+
+def test_joint_rules_may_leave_operands_out(define):
+    @define
+    def only_first(a, b):
+        return a * b
+
+    only_first.joint_vjp(lambda g, b: (g * b, None))
+    assert [g.item() for g in gradients.grad(only_first, (0, 1))(2.0, 3.0)] == [3.0, 0.0]
+
+
+def test_variadic_rules(define):
+    @define
+    def summed(*xs, weight):
+        return sum(x * (k + weight) for k, x in enumerate(xs))
+
+    summed.vjp(xs=lambda g, i, xs_shapes, weight: g * (i + weight) * len(xs_shapes))
+    assert [g.item() for g in gradients.grad(lambda *xs: summed(*xs, weight=1), (0, 2))(1.0, 1.0, 1.0)] == [3.0, 9.0]
+
+
+def test_a_rule_may_return_what_broadcasts(define):
+    @define
+    def total(x):
+        return np.sum(x)
+
+    total.vjp(x=lambda g: g)  # of shape (), for an operand of any shape: not the engine's business to widen
+    with pytest.raises((ShapeError, GradientError)):
+        gradients.grad(lambda x: total(x))(np.ones(3))
+
+    @define
+    def widened(x):
+        return np.broadcast_to(x, (4, 3)).copy()
+
+    widened.vjp(x=lambda g: g)
+    assert gradients.grad(lambda x: widened(x).sum())(np.ones(3)).tolist() == [4.0, 4.0, 4.0]
+
+
+def test_a_missing_rule_says_so_when_it_is_needed(define):
+    @define
+    def opaque(x, y):
+        return x + y
+
+    opaque.vjp(x=lambda g: g)
+    assert gradients.grad(opaque)(1.0, 2.0).item() == 1.0
+    with pytest.raises(GradientError, match=r"opaque.*'y'.*stop_gradient"):
+        gradients.grad(opaque, 1)(1.0, 2.0)
+
+
+def test_wrong_declarations_are_refused_where_they_are_made(define):
+    @define
+    def declared(x):
+        return x
+
+    with pytest.raises(ArgumentError, match="there is no 'z'"):
+        declared.vjp(z=None)
+    with pytest.raises(ArgumentError, match="already"):
+        primitive(declared.body)
+    declared.vjp(x=lambda g, nothing: g)
+    with pytest.raises(ArgumentError, match="nothing"):
+        gradients.grad(lambda x: declared(x))(1.0)
+
+
+def test_errors_name_the_operation_and_its_shapes():
+    with pytest.raises(ShapeError, match=r"add.*\(2,\), \(3,\)"):
+        ops.add(np.ones(2), np.ones(3))
+    with pytest.raises(ShapeError, match=r"sum.*axis=3"):
+        ops.sum(np.ones(2), axis=3)
+
+
+def test_every_primitive_has_a_docstring_and_declared_slopes():
+    without = [p.name for p in PRIMITIVES.values() if p.__module__.startswith("autonet.") and not p.__doc__]
+    assert without == []
+
+
+def test_it_shows_its_signature():
+    import inspect
+
+    assert str(inspect.signature(ops.sum)) == "(x, *, axis=None, keepdims=False)"
+    assert ops.sum.__name__ == "sum"
+    assert "Sum" in ops.sum.__doc__

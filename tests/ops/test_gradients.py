@@ -1,0 +1,123 @@
+"""One table over every primitive: its slopes against differences, and the manners that all of them share.
+
+The rows stand beside the other tests of each room, in dictionaries CASES; see `cases.py`.
+"""
+
+import importlib
+import pathlib
+import pkgutil
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autonet
+from autonet import gradients
+from autonet.core import PRIMITIVES, Tensor, trees
+from tests.ops.cases import Case, check_vjp, merged, smooth_results
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+
+
+def _tables():
+    """Every CASES of a test module."""
+    for path in sorted(TESTS.glob("**/test_*.py")):
+        if re.search(r"^CASES\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+            name = ".".join(["tests", *path.relative_to(TESTS).with_suffix("").parts])
+            table = importlib.import_module(name).CASES
+            if isinstance(table, dict) and all(isinstance(row, (Case, list)) for row in table.values()):
+                yield table
+
+
+def _known():
+    """Names of the primitives of the package, all of whose modules are imported first."""
+    for module in pkgutil.walk_packages(autonet.__path__, "autonet."):
+        if not module.name.endswith("__main__") and ".annexes" not in module.name:
+            importlib.import_module(module.name)
+    return {name for name, primitive in PRIMITIVES.items() if primitive.__module__.startswith("autonet.")}
+
+
+ROWS = merged(*_tables())
+SMOOTH = {name: case for name, case in ROWS.items() if not case.zero}
+every_row = pytest.mark.parametrize("case", ROWS.values(), ids=list(ROWS))
+
+
+def test_every_primitive_has_a_row():
+    rows = {case.name for case in ROWS.values()}
+    assert sorted(_known() - rows) == [], "primitives without a row in any CASES"
+
+
+@pytest.mark.parametrize("case", SMOOTH.values(), ids=list(SMOOTH))
+@given(data=st.data())
+def test_gradient_is_the_slope(case, data):
+    call = data.draw(case.calls())
+    if not call.smooth:
+        return
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    f = only(call)
+    check_vjp(f, [call.xs[i] for i in call.smooth], rng, case.order, rtol=case.rtol)
+
+
+@every_row
+@given(data=st.data())
+def test_values(case, data):
+    """Inputs are not changed (they are read-only), memory order does not matter, NumPy agrees."""
+    call = data.draw(case.calls())
+    copies = [x.copy(order="C") for x in call.xs]
+    results = [np.asarray(y) for y in trees.flatten(call.f(*call.xs))]
+    for x, copy in zip(call.xs, copies, strict=True):
+        np.testing.assert_array_equal(x, copy)
+    for y, z in zip(results, trees.flatten(call.f(*copies)), strict=True):
+        np.testing.assert_allclose(y, np.asarray(z), rtol=case.value_rtol, atol=case.value_rtol)
+    if case.numpy is not None:
+        expected = trees.flatten(case.numpy(*copies, **call.settings))
+        for y, z in zip(results, expected, strict=True):
+            assert y.shape == np.shape(z)
+            np.testing.assert_allclose(y, z, rtol=case.value_rtol, atol=case.value_rtol)
+
+
+@every_row
+@given(data=st.data())
+def test_float32_stays_float32(case, data):
+    if not case.half:
+        return
+    call = data.draw(case.calls())
+    xs = [x.astype(np.float32) if x.dtype == np.float64 else x for x in call.xs]
+    call = call._replace(xs=xs)
+    for y in trees.flatten(call.f(*xs)):
+        assert y.dtype != np.float64, f"float32 operands gave {y.dtype}"
+    if call.smooth and not case.zero:
+        outputs, pullback = gradients.vjp(only(call), *[xs[i] for i in call.smooth])
+        for g in pullback(outputs):
+            assert g.dtype == np.float32, f"float32 operands have a gradient of {g.dtype}"
+
+
+FLAT = {name: case for name, case in ROWS.items() if case.zero}
+
+
+@pytest.mark.parametrize("case", FLAT.values(), ids=list(FLAT))
+@given(data=st.data())
+def test_zero_slope(case, data):
+    """What is declared flat carries no record, or a gradient of zeros."""
+    call = data.draw(case.calls())
+    xs = [Tensor(x, requires_grad=i in call.smooth) for i, x in enumerate(call.xs)]
+    for y in trees.flatten(call.f(*xs)):
+        if y.requires_grad:
+            y.backward(np.ones(y.shape))
+    for x in xs:
+        assert x.grad is None or not np.any(np.asarray(x.grad))
+
+
+def only(call):
+    """The drawn call as a function of its smooth operands, giving its float results."""
+    f = smooth_results(call.f)
+
+    def of_smooth(*smooth):
+        xs = list(call.xs)
+        for i, x in zip(call.smooth, smooth, strict=True):
+            xs[i] = x
+        return f(*xs)
+
+    return of_smooth

@@ -1,0 +1,222 @@
+"""Norms, determinants, equations, factorisations: rows of the gradient table, definitions, edges."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autonet import check_gradients, gradients, ops
+from autonet.core import Tensor
+from autonet.errors import ArgumentError, GradientError
+from autonet.ops import linalg
+from tests.ops.cases import Case, made, reals
+
+SQUARES = [((3, 3),), ((1, 1),), ((2, 3, 3),), ((0, 2, 2),)]
+BATCH = {"op": None}
+
+
+def regular(shape, rng):
+    """Far from singular: diagonally dominant, with signs."""
+    signs = rng.choice([-1.0, 1.0], shape[-1])
+    return rng.uniform(-0.5, 0.5, shape) + np.eye(shape[-1]) * (shape[-1] * 0.7 + 0.5) * signs
+
+
+def definite(shape, rng):
+    a = rng.uniform(-1, 1, shape)
+    return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
+
+
+def spread(shape, rng):
+    """Eigenvalues and singular values well apart."""
+    m, n = shape[-2:]
+    k = min(m, n)
+    u, v = (np.linalg.qr(rng.standard_normal((*shape[:-2], length, k)))[0] for length in (m, n))
+    return u * np.arange(1.0, k + 1) @ np.swapaxes(v, -1, -2)
+
+
+def apart_symmetric(shape, rng):
+    v = np.linalg.qr(rng.standard_normal(shape))[0]
+    return v * np.arange(1.0, shape[-1] + 1) @ np.swapaxes(v, -1, -2)
+
+
+def fixed_signs(*factors):
+    """What of a factorisation does not depend on the signs that its library chose."""
+    return tuple(f * f for f in factors)
+
+
+CASES = {
+    "det": Case(made(regular), shapes=SQUARES, numpy=np.linalg.det),
+    "slogdet": Case(made(regular), shapes=SQUARES, numpy=lambda x: tuple(np.linalg.slogdet(x))),
+    "inv": Case(made(regular), shapes=SQUARES, numpy=np.linalg.inv, value_rtol=1e-10),
+    "solve": Case(
+        made(regular),
+        reals(),
+        shapes=[
+            ((3, 3), (3,)),
+            ((3, 3), (3, 2)),
+            ((2, 3, 3), (3, 2)),
+            ((2, 3, 3), (3,)),
+            ((3, 3), (2, 3, 1)),
+            ((2, 2), (2, 0)),
+        ],
+        numpy=np.linalg.solve,
+        value_rtol=1e-10,
+    ),
+    "solve_triangular": Case(
+        made(regular),
+        reals(),
+        shapes=[((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1))],
+        settings=[{"lower": True}, {"lower": False}],
+        numpy=lambda a, b, lower: np.linalg.solve(np.tril(a) if lower else np.triu(a), b),
+        value_rtol=1e-10,
+    ),
+    "cholesky": Case(made(definite), shapes=SQUARES, settings=[{}, {"upper": True}], value_rtol=1e-10),
+    "eigh": Case(
+        made(apart_symmetric),
+        op=lambda x: (linalg.eigh(x)[0], linalg.eigh(x)[1] ** 2),
+        shapes=SQUARES,
+        numpy=lambda x: (np.linalg.eigh(x)[0], np.linalg.eigh(x)[1] ** 2),
+        value_rtol=1e-8,
+    ),
+    "qr": Case(
+        made(regular),
+        op=lambda x: fixed_signs(*linalg.qr(x)),
+        shapes=[((3, 3),), ((2, 2, 2),)],
+        numpy=lambda x: fixed_signs(*np.linalg.qr(x)),
+        value_rtol=1e-8,
+    ),
+    "qr of tall and wide": Case(
+        made(spread),
+        op=lambda x: fixed_signs(*linalg.qr(x)),
+        shapes=[((4, 2),), ((2, 4),), ((2, 3, 1),)],
+        value_rtol=1e-8,
+    ),
+    "singular_values": Case(
+        made(spread),
+        shapes=[((3, 3),), ((4, 2),), ((2, 4),), ((2, 3, 2),)],
+        numpy=lambda x: np.linalg.svd(x, compute_uv=False),
+        value_rtol=1e-8,
+    ),
+    "singular_vectors": Case(
+        made(spread),
+        op=lambda x: fixed_signs(*linalg.singular_vectors(x)),
+        shapes=[((3, 3),), ((4, 2),), ((2, 4),), ((2, 3, 2),)],
+        value_rtol=1e-8,
+    ),
+    "norm": [
+        Case(
+            reals(0.2, 3, apart=True),
+            op=ops.norm,
+            shapes=[((2, 3),)],
+            settings=[
+                {"ord": o, "axis": a, "keepdims": k}
+                for k in (True, False)
+                for a, orders in {
+                    None: (None, "fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf),
+                    (1, 0): (None, "fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf),
+                    -1: (None, 1, 2, 3, -1, -2, 0.5, math.inf, -math.inf),
+                }.items()
+                for o in orders
+            ],
+            numpy=np.linalg.norm,
+        ),
+        Case(reals(0.2, 3), op=ops.norm, shapes=[((2, 3, 2),), ((0,),), ((3,),)], numpy=np.linalg.norm),
+        Case(
+            reals(0.2, 3, apart=True),
+            op=ops.norm,
+            shapes=[((2, 3, 4),)],
+            settings=[
+                {"axis": (0, 2), "ord": o, "keepdims": k} for o in (None, 1, 2, -math.inf) for k in (True, False)
+            ],
+            numpy=np.linalg.norm,
+        ),
+        Case(reals(-3, 3, away=(0,)), op=ops.norm, settings={"ord": 0, "axis": 0}, shapes=[((4,),)], zero=True),
+    ],
+}
+
+
+@pytest.mark.parametrize("ord", [None, 2, 3, 1, 1.5])
+def test_the_slope_of_a_norm_at_zero_is_zero(ord):
+    g = gradients.grad(lambda x: ops.sum(ops.norm(x, ord=ord, axis=-1)))(np.array([[0.0, 0.0], [3.0, 4.0]]))
+    assert g[0].tolist() == [0.0, 0.0]
+    assert np.all(np.asarray(g[1]) > 0)
+
+
+def test_second_derivative_of_a_norm_at_zero_is_finite():
+    h = gradients.hessian(lambda x: ops.norm(x))(np.zeros(2))
+    assert np.all(np.isfinite(np.asarray(h)))
+
+
+def test_norm_of_integers_is_float32():
+    y = ops.norm([3, 4])
+    assert (y.dtype, y.item()) == ("float32", 5.0)
+
+
+@pytest.mark.parametrize("ord, axis", [("abc", None), (3, (0, 1)), ("fro", 0), ("nuc", 0), (2, (0, 1, 2)), (0, None)])
+def test_norms_that_do_not_exist_are_refused(ord, axis):
+    with pytest.raises(ArgumentError, match="norm"):
+        ops.norm(np.ones((2, 2) if axis != (0, 1, 2) else (2, 2, 2)), ord=ord, axis=axis)
+
+
+def test_factors_multiply_to_the_matrix(rng):
+    for shape in ((3, 3), (4, 2), (2, 4), (2, 3, 2)):
+        x = rng.standard_normal(shape)
+        q, r = ops.qr(x)
+        np.testing.assert_allclose(q @ r, x, atol=1e-12)
+        u, s, vt = ops.svd(x, full_matrices=False)
+        np.testing.assert_allclose((u * s[..., None, :]) @ vt, x, atol=1e-12)
+        assert [f.shape for f in ops.svd(x)] == [f.shape for f in np.linalg.svd(x)]
+        np.testing.assert_allclose(ops.svd(x, compute_uv=False), s)
+    x = definite((2, 3, 3), rng)
+    low, up = ops.cholesky(x), ops.cholesky(x, upper=True)
+    np.testing.assert_allclose(low @ up, x, atol=1e-12)
+    w, v = ops.eigh(x)
+    np.testing.assert_allclose(x @ v, v * w[..., None, :], atol=1e-12)
+    np.testing.assert_allclose(ops.logdet(x), np.log(np.linalg.det(x)))
+
+
+def test_gradients_through_factors_that_depend_on_their_signs(rng):
+    x = spread((3, 3), rng)
+    for f in (ops.qr, lambda x: ops.svd(x), lambda x: ops.eigh(x), lambda x: ops.qr(x, mode="complete")):
+        check_gradients(f, x if f is not ops.eigh else apart_symmetric((3, 3), rng), order=1)
+
+
+def test_eigenvalues_that_coincide_have_a_gradient_when_the_question_does_not_tell_them_apart():
+    g = gradients.grad(lambda x: ops.sum(ops.eigh(x)[0] ** 2))(np.eye(3) * 2)
+    np.testing.assert_allclose(g, 4 * np.eye(3), atol=1e-12)
+    g = gradients.grad(lambda x: ops.sum(ops.svd(x)[1] ** 2))(np.eye(3) * 2)
+    np.testing.assert_allclose(g, 4 * np.eye(3), atol=1e-12)
+    weights = np.arange(9.0).reshape(3, 3)
+    for f in (ops.eigh, ops.svd):  # but their vectors have no slope, and that is not hidden
+        with np.errstate(invalid="ignore"):
+            g = gradients.grad(lambda x, f=f: ops.sum(f(x)[-1] * weights))(np.eye(3) * 2)
+        assert not np.any(np.isfinite(np.asarray(g)))
+
+
+def test_what_has_no_derivative_says_so(rng):
+    x = Tensor(rng.standard_normal((4, 2)), requires_grad=True)
+    with pytest.raises(GradientError, match="full_matrices"):
+        ops.sum(ops.svd(x)[0]).backward()
+    with pytest.raises(GradientError, match="complete"):
+        ops.sum(ops.qr(x, mode="complete")[0]).backward()
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda: ops.inv(np.zeros((2, 2))), "inv.*Singular"),
+        (lambda: ops.inv(np.ones((2, 3))), "inv.*square"),
+        (lambda: ops.det(np.ones(3)), "det"),
+        (lambda: ops.solve(np.eye(2), np.ones(3)), "solve"),
+        (lambda: ops.cholesky(-np.eye(2)), "cholesky.*positive definite"),
+        (lambda: ops.qr(np.eye(2), mode="full"), "reduced"),
+    ],
+)
+def test_matrices_that_do_not_fit_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=f"(?s){words}"):
+        wrong()
+
+
+def test_integers_become_floats():
+    assert ops.det([[2, 0], [0, 3]]).dtype == "float32"
+    assert ops.det([[2, 0], [0, 3]]).item() == pytest.approx(6)

@@ -1,0 +1,42 @@
+"""What the README shows comes true."""
+
+import pathlib
+import re
+
+import pytest
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+SCRIPTS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.split("\n", 1)[0])
+def test_a_script_runs(script, capsys):
+    names: dict = {}
+    exec(script, names)
+    if "accuracy" in names:
+        assert names["accuracy"] > 0.9
+
+
+def test_files_that_it_names_exist():
+    for path in re.findall(r"(?:benchmarks|notebooks|\.ci)/[\w.]+", TEXT):
+        assert (README.parent / path).exists(), path
+
+
+def test_its_ten_line_examples_are_about_ten_lines():
+    assert len(SCRIPTS) == 2
+    assert all(len(script.splitlines()) <= 12 for script in SCRIPTS)
+
+
+def test_names_that_its_table_lists_exist():
+    import autonet
+
+    table = TEXT.split("## What exists")[1].split("##")[0]
+    for packages, content in re.findall(r"^\| (`.*?`) \| (.*) \|$", table, re.MULTILINE):
+        homes = [autonet if p == "autonet" else getattr(autonet, p) for p in re.findall(r"`(\w+)`", packages)]
+        for name in re.findall(r"`(\w+)`", content):
+            assert any(hasattr(home, name) for home in homes), name
+
+
+def test_nothing_was_left_to_be_filled_in():
+    assert not re.search(r"^(FIGURES|MAIN-JOB-OUTPUT|TODO|TBD)$", TEXT, re.MULTILINE)

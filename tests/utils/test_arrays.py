@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autonet.core.tensor import Tensor
+from autonet.errors import DataError, DtypeError, ShapeError
+from autonet.utils import normalize, pack_x_y_sample_weight, to_categorical, unpack_x_y_sample_weight
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=20))
+def test_to_categorical_is_undone_by_argmax(labels):
+    rows = to_categorical(labels, num_classes=7)
+    assert rows.shape == (len(labels), 7)
+    assert rows.dtype == np.float64
+    assert rows.sum(axis=-1).tolist() == [1] * len(labels)
+    assert rows.argmax(axis=-1).tolist() == labels
+
+
+def test_to_categorical_takes_the_number_of_classes_from_the_labels():
+    assert to_categorical([0, 2]).shape == (2, 3)
+
+
+def test_to_categorical_drops_a_last_axis_of_one_and_keeps_others():
+    assert to_categorical(np.array([[0], [2]])).shape == (2, 3)
+    assert to_categorical(np.array([[0, 1], [2, 1]])).shape == (2, 2, 3)
+    assert to_categorical(np.array([[1]]), 3).shape == (1, 3)
+
+
+def test_to_categorical_gives_a_tensor_for_a_tensor():
+    rows = to_categorical(Tensor(np.array([1, 0], np.int32)), 2)
+    assert isinstance(rows, Tensor)
+    assert rows.dtype == np.float32
+    assert rows.numpy().tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("labels", [[0, 3], [-1, 0]])
+def test_to_categorical_refuses_labels_out_of_range(labels):
+    with pytest.raises(DataError, match="labels from 0 to 2; received"):
+        to_categorical(labels, 3)
+
+
+def test_to_categorical_refuses_fractions_and_nothing():
+    with pytest.raises(DtypeError, match="integer labels"):
+        to_categorical([0.5, 1.0])
+    with pytest.raises(DataError, match="pass num_classes"):
+        to_categorical([])
+    assert to_categorical([], 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, np.inf])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_normalize_gives_norm_one(axis, order):
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    y = normalize(x, axis=axis, order=order)
+    assert np.allclose(np.linalg.norm(y, ord=order, axis=axis), 1)
+
+
+def test_normalize_leaves_zeros_and_dtypes_alone():
+    assert normalize(np.zeros((2, 3))).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert normalize(np.array([3, 4], "float32")).dtype == np.float32
+    assert normalize([3, 4]).tolist() == [[0.6, 0.8]]
+
+
+def test_normalize_of_a_tensor_is_differentiable():
+    x = Tensor(np.array([[3.0, 4.0]]), requires_grad=True)
+    y = normalize(x)
+    assert np.allclose(y.numpy(), [[0.6, 0.8]])
+    y[0, 0].backward()
+    assert np.allclose(x.grad.numpy(), [[16 / 125, -12 / 125]])
+
+
+def test_packing_and_unpacking():
+    assert pack_x_y_sample_weight(1) == 1
+    assert pack_x_y_sample_weight([1, 2]) == ([1, 2],)
+    assert pack_x_y_sample_weight(1, 2, 3) == (1, 2, 3)
+    assert unpack_x_y_sample_weight(1) == (1, None, None)
+    assert unpack_x_y_sample_weight((1,)) == (1, None, None)
+    assert unpack_x_y_sample_weight([1, 2, 3]) == (1, 2, 3)
+    with pytest.raises(ShapeError, match="tuple of 4"):
+        unpack_x_y_sample_weight((1, 2, 3, 4))
