@@ -9,6 +9,8 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
+import numpy as np
+
 from autonet.core.accumulate import add, sum_to, zeros_of
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Node, Pick
@@ -37,8 +39,6 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
 
 def seed(tensor: Tensor, gradient: Any) -> Tensor:
     """The cotangent to start with: `gradient` if it fits, else one for a Tensor of one element."""
-    import numpy as np
-
     if gradient is None:
         if tensor.size != 1:
             raise ShapeError(

@@ -28,6 +28,7 @@ NAMES = (
     "float64",
 )
 _DTYPES = {name: np.dtype(name) for name in NAMES}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _PYTHON = {bool: "bool", int: "int32", float: None, "bool": "bool", "int": "int32", "float": None, "half": "float16"}
 
 _floatx = "float32"
@@ -70,6 +71,8 @@ def standardize_dtype(dtype: Any) -> str:
         return _floatx
     if isinstance(dtype, str) and dtype in _DTYPES:
         return dtype
+    if isinstance(dtype, np.dtype) and dtype in _NAMES:
+        return _NAMES[dtype]
     if isinstance(dtype, (str, type)) and dtype in _PYTHON:
         return _PYTHON[dtype] or _floatx
     try:

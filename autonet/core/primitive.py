@@ -258,22 +258,19 @@ class Primitive:
     def _bind(self, args: tuple, settings: dict) -> tuple[tuple, dict]:
         """Operands and the full set of settings, from any of the spellings that Python allows."""
         names = self.operand_names
-        if self.variadic:
-            operands = args
-        else:
+        operands = args
+        if not self.variadic and len(args) != len(names):
             n = len(names)
-            operands = args[:n]
-            extra = args[n:]
+            operands, extra = args[:n], args[n:]
             if len(operands) < n:
                 try:
                     operands += tuple([settings.pop(name) for name in names[len(operands) :]])
                 except KeyError as error:
                     raise TypeError(f"{self.name}() is missing its operand {error}.") from None
-            if extra:
-                if len(extra) > len(self.setting_names):
-                    raise TypeError(f"{self.name}{self.__signature__} received {len(args)} positional arguments.")
-                settings = {**dict(zip(self.setting_names, extra, strict=False)), **settings}
-        full = {**self.defaults, **settings}
+            if len(extra) > len(self.setting_names):
+                raise TypeError(f"{self.name}{self.__signature__} received {len(args)} positional arguments.")
+            settings = {**dict(zip(self.setting_names, extra, strict=False)), **settings}
+        full = {**self.defaults, **settings} if self.defaults else settings
         if len(full) != len(self.setting_names):
             for name in full:
                 if name not in self.setting_names:
@@ -412,6 +409,12 @@ _PLAIN = frozenset({int, bool, float, str, type(None)})
 
 def _freeze(value: Any, primitive: str, name: str) -> Any:
     """A setting in its static, hashable form."""
+    if value.__class__ is tuple:
+        for v in value:
+            if v.__class__ not in _PLAIN:
+                break
+        else:
+            return value
     if isinstance(value, (list, tuple)):
         return tuple([_freeze(v, primitive, name) for v in value])
     if value.__class__ in _PLAIN or isinstance(value, (str, slice)) or value is Ellipsis:

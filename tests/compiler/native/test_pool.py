@@ -142,12 +142,12 @@ def test_a_forked_child_has_a_pool_of_its_own():
     for generation in range(2):
         child = os.fork()
         if not child:
-            arrays, job = fresh(0, 20)
+            _arrays, job = fresh(0, 20)
             good = call("steps", job, ctypes.c_float) == want
             if good and not generation:
                 grandchild = os.fork()
                 if not grandchild:
-                    arrays, job = fresh(0, 20)
+                    _arrays, job = fresh(0, 20)
                     os._exit(0 if call("steps", job, ctypes.c_float) == want else 1)
                 good = os.waitpid(grandchild, 0)[1] == 0
             os._exit(0 if good else 1)
