@@ -7,11 +7,12 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import dtypes
+from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.serialization import Family
 
 
-class Constraint:
+class Constraint(Watched):
     """Base of all constraints: `constraint(w)` is the value that a weight takes instead of w.
 
     A subclass defines `__call__`, and `get_config` if its constructor takes arguments.

@@ -1,6 +1,7 @@
 """Training steps per second, through `fit`, beside the other libraries that are installed (extra `bench`).
 
-    python benchmarks/training.py [sigmoid] [mlp] [convnet] [--peer-python PYTHON] [--only autonet,torch] [--rounds 7]
+    python benchmarks/training.py [sigmoid] [mlp] [convnet] [lstm] [transformer] [--rounds 7]
+        [--peer-python PYTHON] [--only autonet,torch]
 
 Every library works in a process of its own, one at a time, in blocks of about half a second that alternate; the first
 block is warm-up. Printed: the median with its quartiles, the ratio to the fastest peer, the time of the first step

@@ -1,4 +1,4 @@
-"""The three networks of `training.py`, written for each library as its users would: one function `make_<library>` each.
+"""The networks of `training.py`, written for each library as its users would: one function `make_<library>` each.
 
 A `make` returns `(first, epoch)`: `first()` runs the very first step, `epoch()` walks all rows once, in a new order.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import transformer
 from harness import Unsuitable
 
 Steps = tuple[Callable[[], Any], Callable[[], Any]]
@@ -30,16 +31,30 @@ class Workload:
         return rng.random((self.rows, 784), dtype="float32"), rng.integers(0, 10, self.rows)
 
 
+@dataclass(frozen=True)
+class Sentences(Workload):
+    """Rows are so many words out of 20,000 (noise), labels 0 or 1."""
+
+    words: int = 80
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        """Word numbers (rows, words) and labels (rows,)."""
+        rng = np.random.default_rng(0)
+        return rng.integers(0, 20_000, (self.rows, self.words)), rng.integers(0, 2, self.rows)
+
+
 WORKLOADS = {
     "sigmoid": Workload("MLP 784-30-10, sigmoid, batch 10, SGD", 10, 10_000),
     "mlp": Workload("MLP 784-512-512-10, batch norm., dropout, batch 128, Adam", 128, 12_800),
     "convnet": Workload("convnet 32-64 3x3 on 28x28, batch 128, Adam", 128, 1_280),
+    "lstm": Sentences("LSTM 64 on 80 words, embedding 20000x128, batch 32, Adam", 32, 1_280),
+    "transformer": Sentences("transformer block, 200 words of width 32, batch 32, Adam", 32, 640, 200),
 }
 
 
-def one_hot(y: np.ndarray) -> np.ndarray:
+def one_hot(y: np.ndarray, classes: int = 10) -> np.ndarray:
     """Rows of zeros with a single 1."""
-    return np.eye(10, dtype="float32")[y]
+    return np.eye(classes, dtype="float32")[y]
 
 
 def keras_like(keras: Any, task: str, **compiling: Any) -> Steps:
@@ -61,6 +76,20 @@ def keras_like(keras: Any, task: str, **compiling: Any) -> Steps:
             model.add(layers.Activation("relu"))
             model.add(layers.Dropout(0.2))
         model.add(layers.Dense(10, activation="softmax"))
+        model.compile("adam", "sparse_categorical_crossentropy", **compiling)
+    elif task == "lstm":
+        model = keras.Sequential(
+            [
+                keras.Input((80,), dtype="int32"),
+                layers.Embedding(20_000, 128),
+                layers.LSTM(64),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+        model.compile("adam", "binary_crossentropy", **compiling)
+        y = y.reshape(-1, 1)
+    elif task == "transformer":
+        model = transformer.keras_like(keras)
         model.compile("adam", "sparse_categorical_crossentropy", **compiling)
     else:
         model = keras.Sequential(
@@ -124,6 +153,22 @@ def make_torch(task: str, compiled: bool = False) -> Steps:
             *(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Dropout(0.2)),
             nn.Linear(512, 10),
         )
+    elif task == "lstm":
+
+        class Reader(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.words, self.lstm = nn.Embedding(20_000, 128), nn.LSTM(128, 64, batch_first=True)
+                self.verdict = nn.Linear(64, 1)
+
+            def forward(self, x):
+                return self.verdict(self.lstm(self.words(x))[0][:, -1])[:, 0]
+
+        model = Reader()
+        loss = nn.BCEWithLogitsLoss()
+        y = y.float()
+    elif task == "transformer":
+        model = transformer.torch_module()
     else:
         model = nn.Sequential(
             *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
@@ -159,7 +204,7 @@ def make_jax(task: str) -> Steps:
 
     work = WORKLOADS[task]
     x, y = work.data()
-    y = one_hot(y)
+    y = y.astype("float32") if task == "lstm" else one_hot(y, 2 if task == "transformer" else 10)
     rng = np.random.default_rng(1)
 
     def dense(n: int, m: int) -> dict:
@@ -194,6 +239,26 @@ def make_jax(task: str) -> Steps:
                 z = (z - mean) * (jax.lax.rsqrt(var + 1e-3) * layer["g"]) + layer["s"]
                 x = drop(k, jax.nn.relu(z), 0.2)
             return cross_entropy(affine(p[2], x), y), moving
+
+    elif task == "lstm":
+        words = rng.uniform(-0.05, 0.05, (20_000, 128)).astype("float32")
+        params = [words, {**dense(128, 256), "u": dense(64, 256)["w"]}, dense(64, 1)]
+
+        def loss(p, aux, x, y, key):
+            def advance(state, z):
+                h, c = state
+                i, f, g, o = jnp.split(z + h @ p[1]["u"], 4, axis=-1)
+                c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+                return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+            start = jnp.zeros((2, len(x), 64))
+            steps = affine(p[1], jnp.take(p[0], x, axis=0)).swapaxes(0, 1)
+            (h, _), _ = jax.lax.scan(advance, (start[0], start[1]), steps)
+            z = affine(p[2], h)[:, 0]
+            return (jax.nn.softplus(z) - y * z).mean(), aux
+
+    elif task == "transformer":
+        params, loss = transformer.jax_loss(rng, dense, affine, drop, cross_entropy)
 
     else:
         x = x.reshape(-1, 28, 28, 1)
@@ -244,12 +309,12 @@ def make_jax(task: str) -> Steps:
 
 
 def make_sklearn(task: str) -> Steps:
-    """scikit-learn's MLPClassifier (no convolution, no batch normalisation, no dropout; softmax at the end)."""
+    """scikit-learn's MLPClassifier (no convolution, recurrence, batch normalisation or dropout; softmax at the end)."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    if task == "convnet":
-        raise Unsuitable("scikit-learn has no convolution")
+    if task in ("convnet", "lstm", "transformer"):
+        raise Unsuitable("scikit-learn has no such layers")
     warnings.simplefilter("ignore", ConvergenceWarning)
     work = WORKLOADS[task]
     x, y = work.data()
@@ -265,7 +330,7 @@ def make_products(task: str) -> Steps:
     """No training at all: NumPy's matrix products of one step, forward and backward, into buffers that are there."""
     work = WORKLOADS[task]
     rng = np.random.default_rng(0)
-    if task == "convnet":
+    if task in ("convnet", "lstm", "transformer"):
         raise Unsuitable("counted for the dense networks only")
     widths = (784, 30, 10) if task == "sigmoid" else (784, 512, 512, 10)
     jobs = []

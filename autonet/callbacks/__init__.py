@@ -2,6 +2,9 @@
 
 from autonet.callbacks.base import Callback as Callback
 from autonet.callbacks.base import CallbackList as CallbackList
+from autonet.callbacks.checkpoint import BackupAndRestore as BackupAndRestore
+from autonet.callbacks.checkpoint import ModelCheckpoint as ModelCheckpoint
+from autonet.callbacks.checkpoint import SwapEMAWeights as SwapEMAWeights
 from autonet.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from autonet.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
 from autonet.callbacks.monitor import MonitorCallback as MonitorCallback

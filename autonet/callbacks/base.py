@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
+from autonet.callbacks.state import remembered, remind
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError
 from autonet.utils import progress
@@ -25,7 +27,8 @@ class Callback:
             that looks only now and then raises it, and the loop may run the steps before it in a row.
     """
 
-    model: Any = None
+    _model: Any = None
+    unkept: frozenset[str] = frozenset({"_model", "params", "due"})  # attributes that a backup leaves out
     params: dict[str, Any] | None = None
     due: int = 0
 
@@ -33,9 +36,26 @@ class Callback:
         """Called before training with what `params` shall be."""
         self.params = params
 
+    @property
+    def model(self) -> Any:
+        """The model in training. Held weakly: a model holds its History, and the two must not keep each other alive."""
+        return None if self._model is None else self._model()
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model = None if model is None else weakref.ref(model)
+
     def set_model(self, model: Any) -> None:
         """Called before training with the model."""
         self.model = model
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Plain values and arrays from which `set_state` goes on in another process: by default the plain attributes."""
+        return remembered(self)
+
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned."""
+        remind(self, plain, arrays)
 
     def say(self, message: str) -> None:
         """Print a line, above the progress bar if there is one.
@@ -97,6 +117,13 @@ class Callback:
 
     def on_predict_end(self, logs: dict | None = None) -> None:
         """Called at the end of prediction."""
+
+
+_BATCH_HOOKS = {
+    (mode, moment): (f"on_{mode}_batch_{moment}", *([f"on_batch_{moment}"] if mode == "train" else []))
+    for mode in ("train", "test", "predict")
+    for moment in ("begin", "end")
+}
 
 
 class CallbackList:
@@ -173,7 +200,7 @@ class CallbackList:
         self._wait()
 
     def _overriders(self, mode: str, moment: str) -> list[tuple[Callback, Callable]]:
-        hooks = [f"on_{mode}_batch_{moment}"] + [f"on_batch_{moment}"] * (mode == "train")
+        hooks = _BATCH_HOOKS[mode, moment]
         return [
             (callback, getattr(callback, hooks[0]))
             for callback in self.callbacks

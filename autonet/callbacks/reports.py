@@ -47,6 +47,7 @@ class ProgbarLogger(Callback):
 
     def __init__(self) -> None:
         self._bar: Progbar | None = None
+        self._rate = 0.0  # steps per second of the last bar
         self._fitting = False
         self._batches = 0
 
@@ -57,7 +58,7 @@ class ProgbarLogger(Callback):
 
     def _open(self, title: str = "") -> None:
         target = (self.params or {}).get("steps")
-        self._bar = Progbar(target, verbose=self._verbose, stateless_metrics=(), title=title)
+        self._bar = Progbar(target, verbose=self._verbose, stateless_metrics=(), title=title, rate=self._rate)
         self._batches = 0
         self._wait()
 
@@ -81,7 +82,11 @@ class ProgbarLogger(Callback):
         if self._bar is not None:
             done = self._batches if self._bar.target is None else self._bar.target
             self._bar.update(done, logs, finalize=True)
+            self._rate = self._bar.rate
             self._bar = None
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, {}  # a picture is drawn anew
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._fitting = True
@@ -165,6 +170,15 @@ class CSVLogger(Callback):
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("", encoding="utf-8")
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        text = Path(self.filename).read_text(encoding="utf-8") if Path(self.filename).exists() else ""
+        return {"columns": self._columns, "text": text}, {}
+
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """The file as it was: lines that came after the backup are written again."""
+        self._columns = plain["columns"]
+        Path(self.filename).write_text(str(plain["text"]), encoding="utf-8", newline="")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}

@@ -152,6 +152,11 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        from autonet.cli import script
+
+        return script.run(words[1:])
     options_parser = parser()
     options = options_parser.parse_args(arguments)
     from autonet.cli.job import run

@@ -1,7 +1,8 @@
 """Capture: run a function once, eagerly, and keep the program of every primitive that it applied.
 
 Values are recognised by their arrays: operations never change one, so an array is the same value wherever it turns up.
-What the function finds outside (weights through Variables apart) is a constant of the program.
+An input, and a Variable's value at the start, get array objects of their own, since two of them may share one. What
+else the function finds outside is a constant of the program.
 """
 
 from __future__ import annotations
@@ -13,10 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.guards import numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError
+
+WAYS_OUT = (
+    "Two ways out: let the data decide inside the computation (ops.where, ops.cond, a Variable), "
+    "or run step by step (run_eagerly=True; for jit, leave this part outside)."
+)
 
 
 class CaptureError(AutonetError, TypeError):
@@ -36,37 +43,49 @@ class Recorder:
         self.program = Program()
         self.values: dict[int, Value] = {}  # by the identity of arrays, which `kept` keeps alive
         self.kept: list[Any] = []
-        self.touched: dict[int, Any] = {}  # layers and optimizers whose attributes the step may have read
+        self.current: dict[int, np.ndarray] = {}  # for each Variable, by identity, the array of its present value
+        self.touched: dict[int, tuple[Any, dict[str, Any]]] = {}  # what the step takes fixed numbers from; as it was
+        self.leaves: list[Any] = []  # that received gradients from backward()
 
     def known(self, array: np.ndarray, kind: str, source: Any = None) -> Value:
         """The value behind `array`, a new one if it was not met before."""
         value = self.values.get(id(array))
         if value is None:
-            value = self.program.value(kind, array.shape, array.dtype, source)
+            value = self.program.value(kind, array.shape, array.dtype, source, order_of(array))
             self.values[id(array)] = value
             self.kept.append(array)
         return value
 
-    def read(self, variable: Any, array: np.ndarray) -> None:
-        """A Variable is about to be used, with this array as its value."""
-        if id(array) not in self.values:
+    def input(self, array: np.ndarray) -> np.ndarray:
+        """The array to compute with in the place of an input."""
+        own = np.asarray(array, order="C").view()
+        self.program.inputs.append(self.known(own, INPUT, len(self.program.inputs)))
+        return own
+
+    def read(self, variable: Any) -> np.ndarray:
+        """The array to compute with in the place of a Variable."""
+        array = self.current.get(id(variable))
+        if array is None:
+            array = self.current[id(variable)] = variable._value.view()
             self.known(array, VARIABLE, variable)
+        return array
 
     def assigned(self, variable: Any, array: np.ndarray) -> None:
-        """A Variable was given a new array, by a copy of which it may stand for."""
-        source = self.values.get(id(array))
-        if source is None:
-            source = self.known(array, CONSTANT, array)
-        self.known(variable._array, RESULT)
-        self.values[id(variable._array)] = source
-        self.program.writes[variable] = source
+        """A Variable was given an array."""
+        self.program.writes[variable] = self.known(array, CONSTANT, array)
+        self.current[id(variable)] = array
+
+    def former(self, variable: Any, current: dict[int, np.ndarray]) -> np.ndarray:
+        """The array of a Variable at the time when `current` was copied."""
+        array = current.get(id(variable))
+        if array is not None:
+            return array
+        values = [(a, self.values[id(a)]) for a in self.kept]
+        return next(a for a, v in values if v.kind == VARIABLE and v.source is variable)
 
     def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
         """A primitive was applied."""
-        given = []
-        for x in operands:
-            array = x._value
-            given.append(self.values.get(id(array)) or self.known(array, CONSTANT, array))
+        given = tuple([self.known(x._value, CONSTANT, x._value) for x in operands])
         if len(results) == 1:
             array = results[0]._value
             for x, value in zip(operands, given, strict=True):
@@ -74,24 +93,53 @@ class Recorder:
                     self.values[id(array)] = value
                     return
         made = tuple([self.known(t._value, RESULT) for t in results])
-        self.program.instructions.append(Instruction(primitive, tuple(given), settings, made))
+        self.program.instructions.append(Instruction(primitive, given, settings, made))
 
     def leaked(self, tensor: Tensor, asked: str) -> None:
         """Python looks at a value: a later replay would not look again."""
-        array = tensor._array if hasattr(tensor, "_array") else tensor._value
-        value = self.values.get(id(array))
-        if value is None or self._fixed(value):
-            if not hasattr(tensor, "_array"):
-                return
-        where = _caller()
-        message = (
-            f"{where}: this line looks at the value of a Tensor ({asked}), which a captured step cannot repeat. "
-            "Two ways out: let the data decide inside the computation (ops.where, ops.cond, a Variable), "
-            "or run step by step (run_eagerly=True; for jit, leave this part outside)."
-        )
+        if hasattr(tensor, "_array"):
+            array = self.current.get(id(tensor))
+            value = None if array is None else self.values[id(array)]
+            fixed = value is not None and self._fixed(value)
+        else:
+            value = self.values.get(id(tensor._value))
+            fixed = value is None or self._fixed(value)
+        if not fixed:
+            self.refuse(f"this line looks at the value of a Tensor ({asked}), which a captured step cannot repeat.")
+
+    def refuse(self, reason: str) -> None:
+        """Something happens that replays would not repeat."""
+        message = f"{_caller()}: {reason} {WAYS_OUT}"
         if self.strict:
             raise CaptureError(message)
         self.obstacle = self.obstacle or message
+
+    def accumulates(self, leaf: Any) -> None:
+        """backward() is about to add to the gradient of a leaf."""
+        if leaf.grad is not None and id(leaf.grad._value) not in self.values:
+            self.refuse("backward() adds to a gradient that was there before this step, and that is kept outside it.")
+        self.leaves.append(leaf)
+
+    def finish(self) -> None:
+        """The function has ended: what did it leave behind?"""
+        for thing, before in self.touched.values():
+            for name, value in numbers(thing).items():
+                if name in before and value != before[name] and value == value:
+                    label = getattr(thing, "label", type(thing).__name__)
+                    self.refuse(f"{label} changes its attribute {name!r} as it runs, which only the first run would do.")
+        nodes = {id(v.source._node) for v in self.values.values() if v.kind == VARIABLE}
+        if any(leaf.grad is not None and id(leaf) in nodes for leaf in self.leaves):
+            self.refuse(
+                "backward() leaves gradients in .grad of Variables, which only the first run would do. "
+                "Use autonet.grad inside, or set .grad to None before the end."
+            )
+
+    def take_back(self) -> None:
+        """Give every Variable that was assigned the value that it had at the start."""
+        for array in self.kept:
+            value = self.values[id(array)]
+            if value.kind == VARIABLE and value.source in self.program.writes:
+                value.source._array = array.copy()
 
     def _fixed(self, value: Value) -> bool:
         """Whether a value depends on constants only."""
@@ -111,7 +159,19 @@ class Recorder:
 
     def touch(self, thing: Any) -> None:
         """A layer or optimizer takes part: its attributes are fixed into the program."""
-        self.touched[id(thing)] = thing
+        if id(thing) not in self.touched:
+            self.touched[id(thing)] = thing, numbers(thing)
+
+
+def order_of(array: np.ndarray) -> Any:
+    """In which order an array's axes follow each other in memory: None for C order, False if it has gaps or repeats.
+
+    Buffers of a plan have their values' order, since sums are rounded according to it.
+    """
+    if array.flags.c_contiguous:
+        return None
+    axes = tuple(sorted(range(array.ndim), key=lambda a: (-array.strides[a], a)))
+    return axes if array.transpose(axes).flags.c_contiguous else False
 
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -125,24 +185,14 @@ def _caller() -> str:
     return "autonet"
 
 
-def capture(f: Callable, inputs: list[np.ndarray], call: Callable, strict: bool) -> tuple[Any, Recorder]:
-    """Run `call(tensors)`, which applies `f` to Tensors around `inputs`, and record it.
-
-    Returns: what `call` returned, and the Recorder with the program. Its outputs are left to the caller.
-    """
-    from autonet.core.tensor import wrap
-
-    recorder = Recorder(strict)
-    tensors = []
-    for i, array in enumerate(inputs):
-        own = array.view() if id(array) in recorder.values else array  # one array given twice is two inputs
-        recorder.program.inputs.append(recorder.known(own, INPUT, i))
-        tensors.append(wrap(own))
-    before = state.capture
-    if before is not None:
+def capture(recorder: Recorder, call: Callable[[], Any]) -> Any:
+    """Run `call()` and let the recorder see what it does. The program's outputs are left to the caller."""
+    if state.capture is not None:
         raise CaptureError("A capture is under way already: nested jit functions run inside the outer one's capture.")
     state.capture = recorder
     try:
-        return call(tensors), recorder
+        result = call()
+        recorder.finish()
+        return result
     finally:
-        state.capture = before
+        state.capture = None

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.emit_loops import PIECE, literal
-from autonet.compiler.expressions import C_TYPES
+from autonet.compiler.emit_loops import PIECE
+from autonet.compiler.expressions import C_TYPES, literal
 from autonet.compiler.program import Instruction
 
 NATIVE: dict[str, Callable[[Any, Instruction], bool]] = {}
@@ -233,7 +233,7 @@ def _philox(write: Any, state: np.ndarray) -> str:
 @native("random_uniform")
 def _random_uniform(write: Any, i: Instruction) -> bool:
     state, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
-    if y.dtype not in (np.float32, np.float64) or not _contiguous(y):
+    if y.dtype not in (np.float32, np.float64) or not _contiguous(state, y):
         return False
     kind = "f32" if y.dtype == np.float32 else "f64"
     ctype = C_TYPES[y.dtype.name]
@@ -248,7 +248,7 @@ def _random_uniform(write: Any, i: Instruction) -> bool:
 @native("dropout_mask")
 def _dropout_mask(write: Any, i: Instruction) -> bool:
     state, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
-    if not _floats(y):
+    if not _floats(y) or not _contiguous(state, y):
         return False
     rate = i.settings["rate"]
     scale = literal(np.float32(1 / (1 - rate)) if rate < 1 else np.float32(0), "float")
@@ -468,7 +468,7 @@ def _take_back(write: Any, i: Instruction) -> bool:
     body = [  # each piece owns its columns, so equal places add up in order
         f"const float *g = t[{write.slot(g)}]; const {ctype} *at = t[{write.slot(at)}]; float *y = t[{write.slot(y)}];",
         f"for (int64_t r = 0; r < {n}; r++) memset(y + r * {width} + begin, 0, (size_t)(end - begin) * sizeof *y);",
-        f"for (int64_t k = 0; k < {at.size}; k++) {{ int64_t r = at[k]; r += r < 0 ? {n} : 0;",
+        f"for (int64_t k = 0; k < {at.size}; k++) {{ int64_t r = (int64_t)at[k] % {n}; r += r < 0 ? {n} : 0;",
         f"  float *to = y + r * {width}; const float *from = g + k * {width};",
         "  #pragma GCC ivdep",
         "  for (int64_t j = begin; j < end; j++) to[j] += from[j]; }",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.expressions import C_TYPES, expression
+from autonet.compiler.expressions import C_TYPES, expression, literal
 from autonet.compiler.fuse import Loop, reduction_operand
 from autonet.compiler.program import CONSTANT, Instruction, Value
 
@@ -38,18 +38,6 @@ def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[li
     if not dims:
         return [1], [[0] for _ in strides]
     return dims, steps
-
-
-def literal(value: Any, ctype: str) -> str:
-    """A number as C source, exact to the last bit."""
-    if ctype in ("float", "double"):
-        x = float(value)
-        if math.isnan(x):
-            return f"(({ctype})NAN)"
-        if math.isinf(x):
-            return f"(({ctype}){'-' if x < 0 else ''}INFINITY)"
-        return f"(({ctype}){x.hex()})"
-    return f"(({ctype}){int(value)}{'LL' if abs(int(value)) >= 2**31 else ''})"
 
 
 class LoopWriter:

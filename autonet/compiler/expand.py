@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autonet.compiler.capture import Recorder
-from autonet.compiler.program import CONSTANT, INPUT, Instruction, Program, Value
+from autonet.compiler.program import Instruction, Program, Value
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import wrap
 
@@ -23,8 +23,7 @@ def expand(program: Program) -> Program:
 
         def outer(v: Value, names: dict[Value, Value] = names) -> Value:
             if v not in names:
-                kind = CONSTANT if v.kind == CONSTANT else v.kind
-                names[v] = program.value(kind, v.shape, v.dtype, v.source)
+                names[v] = program.value(v.kind, v.shape, v.dtype, v.source)
             return names[v]
 
         for part in inner.instructions:
@@ -38,10 +37,9 @@ def _record(i: Instruction) -> tuple[Program, list[Value]]:
     """The program of an instruction's composition, recorded on arrays of zeros, and its results."""
     recorder = Recorder(strict=True)
     tensors = []
-    for n, v in enumerate(i.operands):
+    for v in i.operands:
         array = np.zeros(v.shape, v.dtype)
-        recorder.program.inputs.append(recorder.known(array, INPUT, n))
-        tensors.append(wrap(array))
+        tensors.append(wrap(recorder.input(array)))
     before, state.capture = state.capture, recorder
     try:
         with no_grad(), np.errstate(all="ignore"):

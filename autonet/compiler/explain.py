@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from autonet.compiler.fuse import Loop
-from autonet.compiler.numpy_plan import BUFFER, DYNAMIC, VIEW
+from autonet.compiler.layout import BUFFER, DYNAMIC, VIEW
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
 
 

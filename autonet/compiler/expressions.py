@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,12 +24,31 @@ C_TYPES = {
     "float64": "double",
 }
 
+def literal(value: Any, ctype: str) -> str:
+    """A number as C source, exact to the last bit."""
+    if ctype in ("float", "double"):
+        x = float(value)
+        if math.isnan(x):
+            return f"(({ctype})NAN)"
+        if math.isinf(x):
+            return f"(({ctype}){'-' if x < 0 else ''}INFINITY)"
+        return f"(({ctype}){x.hex()})"
+    n = int(value)
+    if n == -(2**63):
+        return "(-9223372036854775807LL - 1)"
+    return f"(({ctype}){n}{'ULL' if n >= 2**63 else 'LL' if abs(n) >= 2**31 else ''})"
+
+
 # A template sees a, b, c: operands; T: the result's C type; F: the float suffix f32 or f64 of the result; s: settings.
 Template = str | Callable[[Instruction], str]
 
 
 def _suffix(dtype: np.dtype) -> str:
     return "f32" if dtype == np.float32 else "f64"
+
+
+def _setting(i: Instruction, name: str) -> str:
+    return literal(i.results[0].dtype.type(i.settings[name]), C_TYPES[i.results[0].dtype.name])
 
 
 _ANY: dict[str, Template] = {
@@ -81,9 +101,9 @@ _FLOATS: dict[str, Template] = {
     "ceil": "an_ceil_F(a)",
     "trunc": "an_trunc_F(a)",
     "sigmoid_crossentropy": "(an_max_F(b, 0) - b * a + an_log1p_F(an_exp_F(-an_abs_F(b))))",
-    "leaky_relu": lambda i: f"an_where_F(a >= 0, a, a * (T){i.settings['negative_slope']!r})",
-    "leak": lambda i: f"an_where_F(b >= 0, a, a * (T){i.settings['negative_slope']!r})",
-    "elu": lambda i: f"(an_expm1_F(an_min_F(a, 0)) * (T){i.settings['alpha']!r} + an_max_F(a, 0))",
+    "leaky_relu": lambda i: f"an_where_F(a >= 0, a, a * {_setting(i, 'negative_slope')})",
+    "leak": lambda i: f"an_where_F(b < 0, a * {_setting(i, 'negative_slope')}, a)",
+    "elu": lambda i: f"(an_expm1_F(an_min_F(a, 0)) * {_setting(i, 'alpha')} + an_max_F(a, 0))",
 }
 _TESTS: dict[str, Template] = {  # of floats, giving booleans
     "isnan": "(a != a)",
@@ -109,6 +129,8 @@ def template(i: Instruction) -> str | None:
         found = _FLOATS[op]
     elif op in _TESTS and kinds == {"f"}:
         found = _TESTS[op]
+    elif op == "contiguous":
+        found = "a"
     elif op == "cast":
         found = "(a != 0)" if result.dtype.kind == "b" else "((T)a)"
     elif op == "_select":
@@ -123,7 +145,7 @@ def is_pointwise(i: Instruction) -> bool:
     return len(i.results) == 1 and i.op in _KNOWN and template(i) is not None
 
 
-_KNOWN = {*_ANY, *_NUMBERS, *_INTEGERS, *_FLOATS, *_TESTS, "cast", "_select"}
+_KNOWN = {*_ANY, *_NUMBERS, *_INTEGERS, *_FLOATS, *_TESTS, "cast", "contiguous", "_select"}
 
 
 def expression(i: Instruction, names: list[str]) -> str:

@@ -13,6 +13,7 @@ from autonet.compiler.expressions import is_pointwise
 from autonet.compiler.program import Instruction, Program, Value
 
 REDUCTIONS = frozenset({"sum", "mean", "max", "min", "sum_to"})
+REALS = ("float32", "float64")
 
 
 class _Loop:
@@ -38,7 +39,7 @@ class Loop(Instruction):
 
 def reduction_operand(i: Instruction) -> Value | None:
     """What an instruction reduces, None if it is no reduction that a loop can end with."""
-    if i.op not in REDUCTIONS or i.operands[0].dtype.kind != "f" or i.settings.get("initial") is not None:
+    if i.op not in REDUCTIONS or i.operands[0].dtype.name not in REALS or i.settings.get("initial") is not None:
         return None
     if i.results[0].dtype != i.operands[0].dtype or not i.operands[0].size:
         return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 import threading
 import warnings
 from collections import OrderedDict
@@ -15,54 +17,97 @@ from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
-from autonet.compiler.program import Program, Value
+from autonet.compiler.program import CONSTANT, Program, Value
 from autonet.core.state import state
-from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
-from autonet.core.trees import flatten, map_structure, pack
+from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
+from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
+from autonet.errors import ArgumentError
 
 PLANS = 16  # signatures of one function whose plans are kept; the one used longest ago goes first
+ATTACHED = ("_mask", "_logits")  # what a Tensor may carry beside its values
+
+
+class _Output:
+    """Stands in a result's structure for the Tensor that output `number` becomes, with what that carries."""
+
+    __slots__ = ("attached", "number")
+
+    def __init__(self, number: int, attached: dict[str, Any]):
+        self.number = number
+        self.attached = attached
+
+    def fill(self, arrays: list[np.ndarray]) -> Tensor:
+        tensor = wrap(arrays[self.number])
+        for name, tree in self.attached.items():
+            setattr(tensor, name, _filled(tree, arrays))
+        return tensor
+
+
+def _filled(template: Any, arrays: list[np.ndarray]) -> Any:
+    if type(template) is _Output:
+        return template.fill(arrays)
+    return map_structure(lambda x: x.fill(arrays) if type(x) is _Output else x, template)
 
 
 class Entry:
     """What is known of a function for one signature: its program, and, from the second call on, its plan."""
 
-    def __init__(self, recorder: Recorder, result: Any):
+    def __init__(self, recorder: Recorder, result: Any, held: list[Any], differentiable: bool):
         self.obstacle = recorder.obstacle
-        self.tracked = any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
-        self.leaves = []  # of the result: (True, number of the output) or (False, value)
+        self.held = held  # arguments that the key knows by identity
+        self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
+        self.guards = Guards([thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values)
         outputs: list[Value] = []
-        for leaf in flatten(result):
-            if isinstance(leaf, Tensor) and not isinstance(leaf, Variable):
-                value = recorder.values.get(id(leaf._value)) or recorder.known(leaf._value, "constant", leaf._value)
-                self.leaves.append((True, len(outputs)))
-                outputs.append(value)
-            else:
-                self.leaves.append((False, leaf))
-        self.tree = map_structure(lambda leaf: None, result)
+
+        def template(x: Any) -> Any:
+            if not isinstance(x, Tensor) or isinstance(x, Variable):
+                return x
+            outputs.append(recorder.known(x._value, CONSTANT, x._value))
+            number = len(outputs) - 1
+            attached = {name: getattr(x, name, None) for name in ATTACHED}
+            return _Output(number, {k: map_structure(template, v) for k, v in attached.items() if v is not None})
+
+        self.template = map_structure(template, result)
         recorder.program.outputs = outputs
-        self.captured = recorder.program
-        self.guards = Guards(list(recorder.touched.values()), recorder.program.variables())
+        self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None
         self.plan: Any = None
         self.lock = threading.Lock()
 
-    def result(self, arrays: list[np.ndarray]) -> Any:
-        """The function's result, with these arrays as its Tensors."""
-        return pack(self.tree, [wrap(arrays[x]) if is_tensor else x for is_tensor, x in self.leaves])
+    def run(self, inputs: list[np.ndarray], native: Any) -> Any:
+        """The function's result for these inputs."""
+        with self.lock:
+            if self.plan is None:
+                self.build(native)
+            arrays = self.plan.run(inputs)
+        return None if self.template is None else _filled(self.template, arrays)
+
+    def build(self, native: Any) -> None:
+        """Make the plan."""
+        self.program = optimize(self.captured)
+        self.plan = make_plan(self.program, native)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(f"autonet: {line}", file=sys.stderr)
 
 
 def make_plan(program: Program, native: Any = "auto") -> Any:
     """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's."""
     from autonet.compiler.native import library, toolchain
 
-    if native in ("auto", True) and library.available():
-        from autonet.compiler.native_plan import NativePlan
+    if native is not False:
+        if library.available():
+            from autonet.compiler.native_plan import NativePlan
 
-        try:
-            return NativePlan(program)
-        except toolchain.CompilationError as error:
-            warnings.warn(f"Native code could not be made, so the step runs with NumPy: {error}", stacklevel=2)
+            try:
+                return NativePlan(program)
+            except toolchain.CompilationError as error:
+                warnings.warn(f"Native code could not be made, so the step runs with NumPy: {error}", stacklevel=2)
+        elif (why := toolchain.why_none()) is not None:
+            _say_once(why)
     return NumpyPlan(program)
 
 
@@ -74,85 +119,99 @@ class Compiled:
         static: positions and names of arguments whose value, rather than shape, belongs to the signature.
         strict: whether Python that looks at a value is an error; otherwise the function runs eagerly and says so once.
         native: True, False or "auto": whether plans may be machine code.
+        differentiable: whether a caller may want the gradient of the result; such calls run eagerly.
+        at_once: let the plan do the captured call itself, after putting Variables back, rather than the next one: then
+            every call gives a plan's bits, and a run that is interrupted and resumed ends in the same ones.
     """
 
-    def __init__(self, f: Callable, static: tuple = (), strict: bool = True, native: Any = "auto"):
+    def __init__(
+        self,
+        f: Callable,
+        static: tuple = (),
+        strict: bool = True,
+        native: Any = "auto",
+        differentiable: bool = True,
+        at_once: bool = False,
+    ):
         self.f = f
-        self.static = frozenset(static)
+        self.at_once = at_once
+        self.static = _places(f, static)
         self.strict = strict
         self.native = native
+        self.differentiable = differentiable
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
         self.last: Entry | None = None
         self._lock = threading.RLock()
-        functools.update_wrapper(self, f)
+        self._warned = False
+        functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.capture is not None:
             return self.f(*args, **kwargs)  # part of an outer capture
-        key, inputs, tracked = self._signature(args, kwargs)
-        if tracked and state.recording:
-            return self.f(*args, **kwargs)  # its result is to be differentiated: only the eager run is recorded
-        entry = self.entries.get(key)
-        if entry is None or not entry.guards.hold():
-            return self._capture(key, inputs, args, kwargs)
-        if entry.obstacle is not None or (state.recording and entry.tracked):
-            return self.f(*args, **kwargs)
+        reader = _Reader(self.static)
+        for place, argument in (*enumerate(args), *sorted(kwargs.items())):
+            reader.read(place, argument)
+        if reader.foreign or (reader.tracked and state.recording):
+            return self._eagerly(args, kwargs)  # a result to be differentiated: only the eager run is recorded
+        key = (state.training, state.recording, *reader.key)
+        entry = self._find(key)
+        if entry is None:
+            with self._lock:
+                entry = self._find(key)  # another thread may have been faster
+                if entry is None:
+                    return self._capture(key, reader, args, kwargs)
+        if entry.obstacle is not None or (entry.tracked and state.recording):
+            return self._eagerly(args, kwargs)
         self.last = entry
-        with entry.lock:
-            if entry.plan is None:
-                self._build(entry)
-            return entry.result(entry.plan.run(inputs))
+        return entry.run(reader.inputs, self.native)
 
-    def _signature(self, args: tuple, kwargs: dict) -> tuple[Any, list[np.ndarray], bool]:
-        """The key of a call, the arrays that it passes, and whether one of them is tracked."""
-        key: list[Any] = [_structure(args), _structure(kwargs), state.training]
-        inputs = []
-        tracked = False
-        named = [(i, a) for i, a in enumerate(args)] + sorted(kwargs.items())
-        for place, argument in named:
-            for leaf in flatten(argument):
-                if place in self.static or _is_static(leaf):
-                    key.append((type(leaf), leaf if _hashable(leaf) else id(leaf)))
-                    continue
-                if isinstance(leaf, Tensor):
-                    array = leaf._value
-                    tracked = tracked or leaf._node is not None
-                else:
-                    array = to_array(leaf) if isinstance(leaf, np.ndarray) else convert_to_tensor(leaf)._value
-                inputs.append(array)
-                key.append((array.shape, array.dtype.num))
-        return tuple(key), inputs, tracked
-
-    def _capture(self, key: Any, inputs: list[np.ndarray], args: tuple, kwargs: dict) -> Any:
-        def call(tensors: list[Tensor]) -> Any:
-            rest = iter(tensors)
-
-            def exchange(place: Any, argument: Any) -> Any:
-                return map_structure(
-                    lambda leaf: leaf if place in self.static or _is_static(leaf) else next(rest), argument
-                )
-
-            new = [exchange(i, a) for i, a in enumerate(args)]
-            named = {k: exchange(k, kwargs[k]) for k in sorted(kwargs)}
-            return self.f(*new, **named)
-
+    def _find(self, key: Any) -> Entry | None:
         with self._lock:
-            result, recorder = capture(self.f, inputs, call, self.strict)
-            if recorder.obstacle is not None:
-                warnings.warn(
-                    f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}",
-                    stacklevel=3,
-                )
-            entry = Entry(recorder, result)
-            self.entries[key] = entry
-            self.last = entry
-            while len(self.entries) > PLANS:
-                self.entries.popitem(last=False)
-        return result
+            entry = self.entries.get(key)
+            if entry is None or not entry.guards.hold():
+                return None
+            self.entries.move_to_end(key)
+            return entry
 
-    def _build(self, entry: Entry) -> None:
-        entry.program = optimize(entry.captured)
-        entry.plan = make_plan(entry.program, self.native)
+    def _eagerly(self, args: tuple, kwargs: dict) -> Any:
+        """The function itself, on Tensors wherever a captured run gets them."""
+
+        def exchange(place: Any, argument: Any) -> Any:
+            if place in self.static:
+                return argument
+            return map_structure(lambda x: convert_to_tensor(x) if _is_array(x) and _is_numeric(x) else x, argument)
+
+        named = {k: exchange(k, v) for k, v in kwargs.items()}
+        return self.f(*[exchange(i, a) for i, a in enumerate(args)], **named)
+
+    def _capture(self, key: Any, reader: _Reader, args: tuple, kwargs: dict) -> Any:
+        recorder = Recorder(self.strict)
+
+        def call() -> Any:
+            arrays = [recorder.input(array) for array in reader.inputs]
+            rest = iter([arrays[k] for k in reader.places])
+            new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
+            named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
+            result = self.f(*new, **{k: named[k] for k in kwargs})
+            return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
+
+        result = capture(recorder, call)
+        if recorder.obstacle is not None and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}",
+                stacklevel=4,
+            )
+        entry = Entry(recorder, result, reader.held, self.differentiable)
+        self.entries[key] = entry
+        self.entries.move_to_end(key)
+        self.last = entry
+        while len(self.entries) > PLANS:
+            self.entries.popitem(last=False)
+        if self.at_once and entry.obstacle is None:
+            recorder.take_back()
+            return entry.run(reader.inputs, self.native)
+        return result
 
     def explain(self) -> Any:
         """The plan used last: operations, memory, what was joined, the generated code. Prints, and shows in a notebook.
@@ -169,21 +228,30 @@ class Compiled:
             raise NotBuiltError(f"There is no plan, since the function cannot be captured. {entry.obstacle}")
         with entry.lock:
             if entry.plan is None:
-                self._build(entry)
+                entry.build(self.native)
         return Explanation(getattr(self.f, "__name__", "function"), entry.captured, entry.plan)
 
-    def repeatable(self, data: tuple, batch: int) -> Any:
-        """The plan for batches of so many rows of `data` if it can run many of them in one call, else None."""
+    def repeatable(self, data: tuple, batch: int) -> Callable[[Any, int, int], None] | None:
+        """A function of (order of the rows or None, first row, steps) that runs steps on consecutive batches of `data`.
+
+        None where the plan used last is not for such batches, gives something back, or has Python in it.
+        """
         leaves = [a for a in flatten(data) if a is not None]
         entry = self.last
-        if entry is None or entry.plan is None or not getattr(entry.plan, "whole", False) or not entry.guards.hold():
+        if entry is None or entry.plan is None or not getattr(entry.plan, "whole", False) or entry.template is not None:
             return None
         wanted = [(v.shape, v.dtype) for v in entry.program.inputs]  # type: ignore[union-attr]
-        if [((batch, *a.shape[1:]), a.dtype) for a in leaves] != wanted or not all(
-            a.flags.c_contiguous for a in leaves
-        ):
+        if [((batch, *a.shape[1:]), a.dtype) for a in leaves] != wanted or not entry.guards.hold():
             return None
-        return entry.plan
+        if not all(a.flags.c_contiguous for a in leaves):
+            return None
+
+        def run(order: np.ndarray | None, first: int, steps: int) -> None:
+            order = None if order is None else np.ascontiguousarray(order, np.int64)
+            with entry.lock:
+                entry.plan.run_rows(leaves, order, first, steps)
+
+        return run
 
     def clear(self) -> None:
         """Forget all plans; the next call captures anew."""
@@ -192,31 +260,145 @@ class Compiled:
             self.last = None
 
 
-def _structure(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return dict, tuple([(k, _structure(v)) for k, v in tree.items()])
-    if isinstance(tree, (list, tuple)):
-        return type(tree), tuple([_structure(v) for v in tree])
-    return None
+class _Reader:
+    """Takes the arguments of a call apart: what belongs to the signature, and the arrays to compute with."""
+
+    def __init__(self, static: frozenset):
+        self.static = static
+        self.key: list[Any] = []
+        self.inputs: list[np.ndarray] = []  # each once
+        self.places: list[int] = []  # in `inputs`, of each array among the arguments
+        self.held: list[Any] = []  # what the key knows by identity, to be kept alive
+        self.tracked = False  # whether one of the arrays has a derivative
+        self.foreign = False  # whether there are arrays that no plan can take, such as texts
+
+    def read(self, place: Any, argument: Any) -> None:
+        """Take in the argument at a position or of a name."""
+        self.key.append(place)
+        if place in self.static:
+            self._structure(argument, self._fix)
+        else:
+            self._structure(argument, self._leaf)
+
+    def _structure(self, tree: Any, leaf: Callable[[Any], None]) -> None:
+        if isinstance(tree, dict):
+            self.key.append((type(tree), tuple(tree)))
+            for branch in flatten_once(tree):
+                self._structure(branch, leaf)
+        elif isinstance(tree, (list, tuple)):
+            self.key.append((type(tree), len(tree)))
+            for branch in tree:
+                self._structure(branch, leaf)
+        else:
+            leaf(tree)
+
+    def _leaf(self, x: Any) -> None:
+        kind = type(x)
+        if kind is Tensor or (isinstance(x, Tensor) and not isinstance(x, Variable)):
+            self.tracked = self.tracked or x._node is not None
+            self._array(x._value)
+            for name in ATTACHED:
+                if (value := getattr(x, name, None)) is not None:
+                    self.key.append(name)
+                    self._structure(value, self._leaf)
+        elif _is_array(x):
+            self.foreign = self.foreign or not _is_numeric(x)
+            self._array(np.asarray(x))
+        elif kind is int or kind is float:
+            self.places.append(len(self.inputs))
+            self.inputs.append(Number(x)._value)
+            self.key.append((kind, kind is int and abs(x) >= 2**31))
+        else:
+            self._fix(x)
+
+    def _array(self, array: np.ndarray) -> None:
+        for k, other in enumerate(self.inputs):
+            if other is array:  # given twice
+                self.places.append(k)
+                self.key.append(k)
+                return
+        self.places.append(len(self.inputs))
+        self.inputs.append(array)
+        self.key.append((array.shape, array.dtype.num))
+
+    def _fix(self, x: Any) -> None:
+        if isinstance(x, (bool, int, str, bytes, type(None))):
+            self.key.append((type(x), x))
+        elif isinstance(x, (float, np.generic)):
+            self.key.append((type(x), repr(x)))
+        elif isinstance(x, np.ndarray):
+            self.key.append((x.shape, x.dtype.str, x.tobytes()))
+        else:
+            self.key.append((type(x), id(x)))
+            self.held.append(x)
+
+    def exchange(self, place: Any, argument: Any, rest: Any) -> Any:
+        """The argument with Tensors around the arrays `rest` in the place of its own."""
+        if place in self.static:
+            return argument
+
+        def leaf(x: Any) -> Any:
+            if isinstance(x, Tensor) and not isinstance(x, Variable):
+                new = wrap(next(rest))
+                for name in ATTACHED:
+                    if (value := getattr(x, name, None)) is not None:
+                        setattr(new, name, map_structure(leaf, value))
+                return new
+            if _is_array(x):
+                return wrap(next(rest))
+            if type(x) is int or type(x) is float:
+                return Number.around(next(rest), type(x))
+            return x
+
+        return map_structure(leaf, argument)
 
 
-def _is_static(leaf: Any) -> bool:
-    """Whether a leaf belongs to the signature by its value: anything but arrays and numbers, and Variables themselves."""
-    if isinstance(leaf, Variable) or isinstance(leaf, (bool, str, type(None))):
-        return True
-    return not isinstance(leaf, (Tensor, np.ndarray, np.generic, int, float))
+def flatten_once(tree: dict) -> list[Any]:
+    """The branches of a dictionary in the order in which `flatten` takes them."""
+    from autonet.core.trees import _ordered
+
+    return [tree[k] for k in _ordered(tree)]
 
 
-def _hashable(x: Any) -> bool:
-    return isinstance(x, (bool, int, float, str, type(None), bytes, frozenset))
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, np.generic))
+
+
+def _is_numeric(x: Any) -> bool:
+    return x.dtype.kind in "biuf"
+
+
+def _places(f: Callable, static: tuple) -> frozenset:
+    """Positions and names of the static arguments, each in both forms where the function's signature tells."""
+    if not static:
+        return frozenset()
+    places = set(static)
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return frozenset(places)
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    open_ended = any(p.kind is p.VAR_POSITIONAL for p in parameters), any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for place in static:
+        if isinstance(place, int):
+            n = place + len(positional) if place < 0 else place
+            if not 0 <= n < len(positional) and not (open_ended[0] and n >= 0):
+                raise ArgumentError(f"jit: static_argnums names argument {place}, but f takes {len(positional)}.")
+            places.update([n, positional[n]] if n < len(positional) else [n])
+        elif place in positional:
+            places.add(positional.index(place))
+        elif not open_ended[1] and place not in [p.name for p in parameters]:
+            raise ArgumentError(f"jit: static_argnames names {place!r}, but f has no such argument.")
+    return frozenset(places)
 
 
 def jit(f: Callable | None = None, *, static_argnums: Any = (), static_argnames: Any = (), native: Any = "auto") -> Any:
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not
-    numbers or arrays. Variables may be read and assigned. What else `f` finds outside itself (arrays, numbers) is fixed
-    by the first call, and what else it does besides computing (printing, appending to lists) happens in that call only.
+    numbers or arrays. Plans for the 16 signatures used last are kept; `.clear()` forgets them, `.explain()` shows the
+    last one. Variables may be read and assigned. What else `f` finds outside itself (arrays, numbers) is fixed by the
+    first call, and what else it does besides computing (printing, appending to lists) happens in that call only.
 
     A result that is to be differentiated later is computed eagerly, since a replay leaves no record: put `grad` inside.
 
@@ -233,6 +415,6 @@ def jit(f: Callable | None = None, *, static_argnums: Any = (), static_argnames:
     """
     if f is None:
         return functools.partial(jit, static_argnums=static_argnums, static_argnames=static_argnames, native=native)
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    places = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
-    return Compiled(f, numbers + names, True, native)
+    return Compiled(f, places + names, True, native)

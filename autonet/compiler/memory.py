@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """A stretch of the arena that is wanted from step `first` to step `last`, both included.
 
@@ -31,11 +34,11 @@ def place(slots: list[Slot]) -> int:
     end = 0
     live: list[Slot] = []
     for slot in sorted(slots, key=lambda s: s.first):
-        size = -(-max(slot.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        size = _rounded(slot)
         ended = [s for s in live if s.last < slot.first]
         for s in ended:
             live.remove(s)
-            _release(free, s.offset, -(-max(s.nbytes, 1) // ALIGNMENT) * ALIGNMENT)
+            _release(free, s.offset, _rounded(s))
         heir = next((d for d in slot.donors if d in live and d.last == slot.first and _rounded(d) == size), None)
         if heir is not None:
             live.remove(heir)
@@ -70,3 +73,17 @@ def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
         else:
             joined.append((at, n))
     free[:] = joined
+
+
+def shaped(flat: np.ndarray, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    """The elements of a flat array in `shape`, its axes following each other in memory in this order (None: C order)."""
+    if not order:
+        return flat.reshape(shape)
+    return flat.reshape([shape[a] for a in order]).transpose(np.argsort(order))
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Bytes from the start of a cache line on."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + nbytes]

@@ -7,18 +7,23 @@ repeated over the rows of a data set in a single call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from autonet.compiler import emit_attention as _attention  # noqa: F401  # registers its kernels
+from autonet.compiler import emit_copies, emit_recurrent  # noqa: F401  # which add to NATIVE
 from autonet.compiler.emit_kernels import NATIVE
 from autonet.compiler.emit_loops import LoopWriter
 from autonet.compiler.expand import expand
 from autonet.compiler.fold import drop_dead
 from autonet.compiler.fuse import Loop, fuse
 from autonet.compiler.native import library
-from autonet.compiler.numpy_plan import Layout, NumpyPlan
+from autonet.compiler.layout import Layout
+from autonet.compiler.numpy_kernels import refusal
+from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
 from autonet.compiler.share import share_equal
 from autonet.core.variable import settle
@@ -126,6 +131,8 @@ class NativePlan(NumpyPlan):
 
     def _instruct(self, i: Instruction) -> None:
         if isinstance(i, Loop):
+            if not math.prod(i.shape):
+                return
             function, statement = LoopWriter(len(self.functions), i, self.arrays, self.table).write()
             self.functions.append(function)
             self.run_c(statement)
@@ -138,33 +145,29 @@ class NativePlan(NumpyPlan):
 
     # The end
 
-    def _finish(self, program: Program, layout: Layout, write: Any, name: Callable[[Value], str]) -> None:
-        pending = [(settle(w), v, w) for w, v in program.writes.items() if v not in layout.homes]
+    def _finish(self, writes: dict[Any, Value]) -> None:
+        program, write = self.program, self.write
         simple = all(
-            self.arrays[v].flags.c_contiguous and layout.root(v).kind != VARIABLE and self.arrays[v].dtype == a.dtype
-            for a, v, _ in pending
+            self.arrays[v].flags.c_contiguous and self.layout.root(v).kind != VARIABLE for v in writes.values()
         )
-        self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) <= 2
-        if self.whole and pending:
-            for a, v, _ in pending:
-                self.run_c(f"memcpy(t[{self.slot(a)}], t[{self.slot(self.arrays[v])}], {a.nbytes});")
-            program = Program(program.inputs, program.instructions, {}, [], program.next_id)
-            program.writes = {}
+        self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) == 2 * len(self.parts)
+        if self.whole:
+            for w, v in writes.items():
+                self.run_c(f"memcpy(t[{self.slot(settle(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
+            writes = {}
+        self.whole = self.whole and bool(self.parts)
         self.source_c = self._unit(program)
         self.addresses = self.table.addresses()
-        self.library = library.load(self.source_c)
+        self.library = library.load(self.source_c, double="an->dgemm" in self.source_c)
         quick = self.flops + sum(i.results[0].nbytes if i.results else 0 for i in program.instructions) < QUICK
         where = self.addresses.ctypes.data
         for k in range(len(self.parts)):
             write.names[f"an_part_{k}"] = self.library.entry(f"an_part_{k}", where, hold_gil=quick)
-        if self.whole and self.parts:
+        if self.whole:
             self._rows = self.library.entry("an_rows", where)
         write.names["status"] = self.status
-        write.names["fail"] = self._fail
-        writes = self.program.writes
-        super()._finish(program, layout, write, name)
-        self.written = list(writes)
-        self.variables = self.program.variables()
+        self._refuse = write.names["fail"] = _Failure(self.status, self.demands, self.arrays)
+        super()._finish(writes)
 
     def _unit(self, program: Program) -> str:
         lines = [PRELUDE, *self.functions]
@@ -172,7 +175,7 @@ class NativePlan(NumpyPlan):
             lines.append(f"AN_EXPORT void an_part_{k}(void **t) {{")
             lines += [f"  {statement}" for statement in part]
             lines.append("}")
-        if self.whole and self.parts:
+        if self.whole:
             lines.append(self._rows_function(program))
         return "\n".join(lines) + "\n"
 
@@ -201,26 +204,30 @@ class NativePlan(NumpyPlan):
         lines += ["    an_part_0(t);", "    if (*(int64_t *)t[0]) return;", "  }", "}"]
         return "\n".join(lines)
 
-    def _fail(self, part: int) -> None:
-        """Raise the error of the instruction that refused its operands."""
-        i = self.demands[int(self.status[0])]
-        self.status[0] = 0
-        i.primitive(*[self.arrays[v] for v in i.operands], **i.settings)
-        raise RuntimeError(f"{i.op} stopped a compiled step, but does not say why.")
-
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
-        for w in self.variables:
-            if w._array is not w._storage:
-                settle(w)
-        for w in self.written:
-            w._mirror = None
         for k, a in enumerate(sources):
             self.sources[k] = a.ctypes.data
         self.control[:] = first, steps, 0, 0 if order is None else order.ctypes.data
-        self._rows()
-        if self.status[0]:
-            self._fail(0)
+        self.prepare()
+        try:
+            self._rows()
+            if self.status[0]:
+                self._refuse(0)
+        finally:
+            self.publish()
+
+
+class _Failure:
+    """Raises the error of the instruction that refused its operands."""
+
+    def __init__(self, status: np.ndarray, demands: dict[int, Instruction], arrays: dict[Value, np.ndarray]):
+        self.status, self.demands, self.arrays = status, demands, arrays
+
+    def __call__(self, part: int) -> None:
+        i = self.demands[int(self.status[0])]
+        self.status[0] = 0
+        refusal(i)(*[self.arrays[v] for v in i.operands])
 
 
 class _Scribe:

@@ -1,8 +1,8 @@
 """How the NumPy plan runs each primitive into a buffer: lines of Python per primitive.
 
 A kernel receives the plan's writer, the instruction, the names of its operands and of its results' buffers, and writes
-lines. It makes the very NumPy calls that the primitive's body makes, so results are equal to the last bit. A primitive
-without a kernel is run by its body; its result is then a new array in each run.
+lines. It makes the very NumPy calls that the primitive's body makes, on arrays of the same layout, so results are equal
+to the last bit. A primitive without a kernel is run by its body; its result is then a new array in each run.
 """
 
 from __future__ import annotations
@@ -12,79 +12,34 @@ from typing import Any
 
 import numpy as np
 
+from autonet.ops.masks import _BITS
+
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
 
 KERNELS: dict[str, Kernel] = {}
 
-# Primitives whose body is one ufunc: result k may lie in the operand's own buffer
+# Primitives whose body is one ufunc: the result may lie in an operand's own buffer
 UFUNCS: dict[str, np.ufunc] = {
-    "add": np.add,
-    "subtract": np.subtract,
-    "multiply": np.multiply,
-    "divide": np.divide,
     "mod": np.remainder,
-    "negative": np.negative,
-    "absolute": np.absolute,
-    "reciprocal": np.reciprocal,
-    "square": np.square,
-    "sqrt": np.sqrt,
-    "cbrt": np.cbrt,
-    "power": np.power,
-    "hypot": np.hypot,
-    "exp": np.exp,
-    "exp2": np.exp2,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log2": np.log2,
-    "log10": np.log10,
-    "log1p": np.log1p,
-    "logaddexp": np.logaddexp,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "arcsin": np.arcsin,
-    "arccos": np.arccos,
-    "arctan": np.arctan,
-    "arctan2": np.arctan2,
-    "sinh": np.sinh,
-    "cosh": np.cosh,
-    "tanh": np.tanh,
-    "arcsinh": np.arcsinh,
-    "arccosh": np.arccosh,
-    "arctanh": np.arctanh,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "sign": np.sign,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "trunc": np.trunc,
-    "floor_divide": np.floor_divide,
-    "equal": np.equal,
-    "not_equal": np.not_equal,
-    "less": np.less,
-    "less_equal": np.less_equal,
-    "greater": np.greater,
-    "greater_equal": np.greater_equal,
-    "logical_and": np.logical_and,
-    "logical_or": np.logical_or,
-    "logical_xor": np.logical_xor,
-    "logical_not": np.logical_not,
-    "bitwise_and": np.bitwise_and,
-    "bitwise_or": np.bitwise_or,
-    "bitwise_xor": np.bitwise_xor,
     "bitwise_invert": np.invert,
-    "left_shift": np.left_shift,
-    "right_shift": np.right_shift,
-    "isnan": np.isnan,
-    "isinf": np.isinf,
-    "isfinite": np.isfinite,
-    "matmul": np.matmul,
+    **{
+        name: getattr(np, name)
+        for name in (
+            *("add", "subtract", "multiply", "divide", "negative", "absolute", "reciprocal", "square", "sqrt", "cbrt"),
+            *("power", "hypot", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sin", "cos"),
+            *("tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+            *("maximum", "minimum", "sign", "signbit", "floor", "ceil", "trunc", "floor_divide", "equal", "not_equal"),
+            *("less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor"),
+            *("logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift"),
+            *("isnan", "isinf", "isfinite"),
+        )
+    },
 }
-IN_PLACE = frozenset(UFUNCS) - {"matmul"}
+IN_PLACE = frozenset(UFUNCS)
 
 # Primitives whose body gives a view of its operand wherever strides allow
 VIEWS = frozenset(
-    "reshape transpose expand_dims squeeze broadcast_to _getitem _part _crop flip diagonal _split alias detach".split()
+    "reshape transpose expand_dims squeeze broadcast_to _getitem _part _crop flip diagonal _split".split()
 )
 
 
@@ -98,9 +53,41 @@ def kernel(name: str) -> Callable[[Kernel], Kernel]:
     return register
 
 
+def by_body(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    """Run the primitive's own body, and copy what it returns."""
+    call = f"{write.constant(i.primitive.body)}({write.arguments(i, given)})"
+    if len(out) == 1:
+        write(f"{write.constant(np.copyto)}({out[0]}, {call})")
+        return
+    write(f"{', '.join(f't{k}' for k in range(len(out)))} = {call}")
+    for k, name in enumerate(out):
+        write.call(np.copyto, name, f"t{k}")
+
+
+def refusal(i: Any) -> Callable[..., None]:
+    """A function of an instruction's operands that raises the error which the primitive has for them."""
+
+    def refuse(*operands: Any) -> None:
+        i.primitive(*operands, **i.settings)
+        raise RuntimeError(f"{i.op} refused its operands in a compiled step, but does not say why.")
+
+    return refuse
+
+
+def as_bits(write: Any, name: str, dtype: np.dtype) -> str:
+    """A float array seen as integers."""
+    bits = _BITS[dtype.itemsize]
+    return write.view(name, lambda a: a.view(bits)) if write.is_static(name) else f"{name}.view({write.constant(bits)})"
+
+
+# Elementwise
+
+
 def _ufunc(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    word = "out=" if i.op in ("maximum", "minimum") else ""  # which NumPy wants for these two
-    write(f"{write.constant(UFUNCS[i.op])}({', '.join(given)}, {word}{out[0]})")
+    if i.op in ("maximum", "minimum"):  # NumPy warns of a third argument without a name
+        write.call(UFUNCS[i.op], *given, out=out[0])
+    else:
+        write.call(UFUNCS[i.op], *given, out[0])
 
 
 for _name in UFUNCS:
@@ -109,78 +96,194 @@ for _name in UFUNCS:
 
 @kernel("rsqrt")
 def _rsqrt(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    write(f"{write.constant(np.sqrt)}({given[0]}, {out[0]})")
-    write(f"{write.constant(np.reciprocal)}({out[0]}, {out[0]})")
+    write.call(np.sqrt, given[0], out[0])
+    write.call(np.reciprocal, out[0], out[0])
 
 
 @kernel("relu")
 def _relu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    write(f"{write.constant(np.maximum)}({given[0]}, 0, out={out[0]})")
+    x = i.operands[0]
+    if x.size > 4096 and x.dtype.kind == "f":
+        write.call(np.clip, given[0], 0, np.inf, out[0])
+    else:
+        write.call(np.maximum, given[0], 0, out=out[0])
 
 
 @kernel("_select")
 def _select(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    copy = write.constant(np.copyto)
     condition = given[0]
     if i.operands[0].dtype != bool:
-        condition = write.workspace(i.operands[0].shape, np.dtype(bool))
-        write(f"{write.constant(np.not_equal)}({given[0]}, 0, {condition})")
-    write(f"{copy}({out[0]}, {given[2]})")
-    write(f"{copy}({out[0]}, {given[1]}, where={condition})")
+        condition = write.workspace(i.operands[0].shape, bool)
+        write.call(np.not_equal, given[0], 0, condition)
+    write.call(np.copyto, out[0], given[2])
+    write.call(np.copyto, out[0], given[1], where=condition)
 
 
 @kernel("clip")
 def _clip(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    write(f"{write.constant(np.maximum)}({given[0]}, {given[1]}, out={out[0]})")
-    write(f"{write.constant(np.minimum)}({out[0]}, {given[2]}, out={out[0]})")
+    shape = np.broadcast_shapes(i.operands[0].shape, i.operands[1].shape)
+    part = out[0] if shape == i.results[0].shape else write.workspace(shape, i.results[0].dtype)
+    write.call(np.maximum, given[0], given[1], out=part)
+    write.call(np.minimum, part, given[2], out=out[0])
 
 
 @kernel("step")
 def _step(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    flags = write.workspace(i.results[0].shape, np.dtype(bool))
+    flags = write.workspace(i.results[0].shape, bool)
     halves = write.workspace(i.results[0].shape, i.results[0].dtype)
-    half = write.constant(i.results[0].dtype.type(0.5))
-    write(f"{write.constant(np.equal)}({given[0]}, {given[1]}, {flags})")
-    write(f"{write.constant(np.multiply)}({flags}, {half}, {halves})")
-    write(f"{write.constant(np.greater)}({given[0]}, {given[1]}, {flags})")
-    write(f"{write.constant(np.add)}({flags}, {halves}, {out[0]})")
+    write.call(np.equal, *given, flags)
+    write.call(np.multiply, flags, i.results[0].dtype.type(0.5), halves)
+    write.call(np.greater, *given, flags)
+    write.call(np.add, flags, halves, out[0])
+
+
+def _mask(write: Any, x: str, flags: str, out: str, dtype: np.dtype) -> None:
+    """out = x where the flags hold, zero elsewhere."""
+    write.call(np.multiply, as_bits(write, x, dtype), flags, as_bits(write, out, dtype))
 
 
 @kernel("gate")
 def _gate(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    flags = write.workspace(i.operands[1].shape, np.dtype(bool))
-    bits = np.dtype(f"i{i.results[0].dtype.itemsize}")
-    write(f"{write.constant(np.greater)}({given[1]}, 0, {flags})")
-    target = write.view(out[0], lambda a: a.view(bits))
-    write(f"{write.constant(np.multiply)}({given[0]}.view({write.constant(bits)}), {flags}, {target})")
+    if i.results[0].dtype.kind != "f":
+        by_body(write, i, given, out)
+        return
+    flags = write.workspace(i.operands[1].shape, bool)
+    write.call(np.greater, given[1], 0, flags)
+    _mask(write, given[0], flags, out[0], i.results[0].dtype)
+
+
+@kernel("leak")
+def _leak(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    x, switch, r = *i.operands, i.results[0]
+    if r.dtype.kind != "f" or x.shape != r.shape:
+        by_body(write, i, given, out)
+        return
+    flags, part = write.workspace(switch.shape, bool), write.workspace(r.shape, r.dtype)
+    write.call(np.less, given[1], 0, flags)
+    write.call(np.multiply, given[0], i.settings["negative_slope"], part)
+    _mask(write, part, flags, part, r.dtype)
+    write.call(np.logical_not, flags, flags)
+    _mask(write, given[0], flags, out[0], r.dtype)
+    write.call(np.add, out[0], part, out[0])
+
+
+@kernel("leaky_relu")
+def _leaky_relu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    slope = i.settings["negative_slope"]
+    write.call(np.multiply, given[0], slope, out[0])
+    write.call(np.maximum if slope <= 1 else np.minimum, given[0], out[0], out=out[0])
+
+
+@kernel("elu")
+def _elu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    above = write.workspace(i.results[0].shape, i.results[0].dtype)
+    write.call(np.minimum, given[0], 0, out=out[0])
+    write.call(np.expm1, out[0], out[0])
+    write.call(np.multiply, out[0], i.settings["alpha"], out[0])
+    write.call(np.maximum, given[0], 0, out=above)
+    write.call(np.add, out[0], above, out[0])
 
 
 @kernel("sigmoid")
 def _sigmoid(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     y = out[0]
-    write(f"{write.constant(np.negative)}({given[0]}, {y})")
-    write(f"{write.constant(np.exp)}({y}, {y})")
-    write(f"{write.constant(np.add)}({y}, 1, {y})")
-    write(f"{write.constant(np.reciprocal)}({y}, {y})")
+    write.call(np.negative, given[0], y)
+    write.call(np.exp, y, y)
+    write.call(np.add, y, 1, y)
+    write.call(np.reciprocal, y, y)
+
+
+@kernel("softplus")
+def _softplus(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    above = write.workspace(i.results[0].shape, i.results[0].dtype)
+    _log1p_exp(write, given[0], out[0])
+    write.call(np.maximum, given[0], 0, out=above)
+    write.call(np.add, out[0], above, out[0])
+
+
+def _log1p_exp(write: Any, x: str, y: str) -> None:
+    """y = log(1 + exp(-|x|))."""
+    write.call(np.absolute, x, y)
+    write.call(np.negative, y, y)
+    write.call(np.exp, y, y)
+    write.call(np.log1p, y, y)
+
+
+@kernel("sigmoid_crossentropy")
+def _sigmoid_crossentropy(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    target, x = i.operands
+    above = write.workspace(x.shape, x.dtype)
+    product = write.workspace(i.results[0].shape, x.dtype)
+    _log1p_exp(write, given[1], out[0])
+    write.call(np.maximum, given[1], 0, out=above)
+    write.call(np.add, out[0], above, out[0])
+    write.call(np.multiply, given[1], given[0], product)
+    write.call(np.subtract, out[0], product, out[0])
+
+
+@kernel("squareplus")
+def _squareplus(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    b, y = i.settings["b"], out[0]
+    size = write.workspace(i.results[0].shape, i.results[0].dtype)
+    write.call(np.square, given[0], y)
+    write.call(np.add, y, b, y)
+    write.call(np.sqrt, y, y)
+    write.call(np.absolute, given[0], size)
+    write.call(np.add, y, size, y)
+    write.call(np.multiply, 2, y, y)
+    write.call(np.divide, b, y, y)
+    write.call(np.maximum, given[0], 0, out=size)
+    write.call(np.add, size, y, y)
+
+
+@kernel("round")
+def _round(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    write.call(np.round, given[0], i.settings["decimals"], out[0])
+
+
+@kernel("contiguous")
+def _contiguous(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    write.call(np.copyto, out[0], given[0])
 
 
 @kernel("cast")
 def _cast(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    write(f"{write.constant(np.copyto)}({out[0]}, {given[0]}, casting='unsafe')")
+    write.call(np.copyto, out[0], given[0], casting="'unsafe'")
+
+
+# Products
+
+
+@kernel("matmul")
+def _matmul(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    x1, x2 = i.operands
+    if x1.dtype.itemsize == 1 and x1.dtype.kind in "iu":
+        by_body(write, i, given, out)
+        return
+    if len(x2.shape) == 2 < len(x1.shape):
+        whole = write.held(x1, given[0])
+        columns = x2.shape[1]
+        if whole.flags.c_contiguous:
+            rows = whole.size // max(whole.shape[-1], 1) if whole.shape[-1] else int(np.prod(whole.shape[:-1]))
+            target = write.view(out[0], lambda a: a.reshape(rows, columns))
+            write.call(np.matmul, whole.reshape(rows, whole.shape[-1]), given[1], target)
+            return
+    write.call(np.matmul, *given, out[0])
 
 
 # Reductions
 
 
-def _axes(axis: Any, ndim: int) -> Any:
-    return tuple(range(ndim)) if axis is None else axis
-
-
 @kernel("sum")
 def _sum(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     axis, keep = i.settings["axis"], i.settings["keepdims"]
-    dtype = write.constant(i.results[0].dtype)
-    write(f"{write.constant(np.add.reduce)}({given[0]}, {axis!r}, {dtype}, {out[0]}, {keep!r})")
+    write.call(np.add.reduce, given[0], axis, i.results[0].dtype, out[0], keep)
+
+
+@kernel("prod")
+def _prod(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    axis, keep = i.settings["axis"], i.settings["keepdims"]
+    write.call(np.multiply.reduce, given[0], axis, i.results[0].dtype, out[0], keep)
 
 
 @kernel("sum_to")
@@ -189,11 +292,10 @@ def _sum_to(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     lead = len(x.shape) - len(shape)
     axes = tuple(range(lead)) + tuple([k + lead for k, n in enumerate(shape) if n == 1 and x.shape[k + lead] != 1])
     if not axes:
-        write(f"{write.constant(np.copyto)}({out[0]}, {given[0]}.reshape({shape!r}))")
+        write.call(np.copyto, out[0], write.held(x, given[0]).reshape(shape))
         return
     kept = tuple([n for k, n in enumerate(x.shape) if k not in axes])
-    target = write.view(out[0], lambda a: a.reshape(kept))
-    write(f"{write.constant(np.add.reduce)}({given[0]}, {axes!r}, None, {target})")
+    write.call(np.add.reduce, given[0], axes, None, write.view(out[0], lambda a: a.reshape(kept)))
 
 
 @kernel("mean")
@@ -204,16 +306,15 @@ def _mean(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     if x.dtype == np.float16 or not count:
         by_body(write, i, given, out)
         return
-    write(f"{write.constant(np.add.reduce)}({given[0]}, {axis!r}, None, {out[0]}, {keep!r})")
-    divisor = write.constant(np.intp(count))
-    write(f"{write.constant(np.true_divide)}({out[0]}, {divisor}, {out[0]}, casting='unsafe')")
+    write.call(np.add.reduce, given[0], axis, None, out[0], keep)
+    write.call(np.true_divide, out[0], np.intp(count), out[0], casting="'unsafe'")
 
 
 def _extreme(ufunc: np.ufunc) -> Kernel:
     def write_it(write: Any, i: Any, given: list[str], out: list[str]) -> None:
         axis, keep, initial = i.settings["axis"], i.settings["keepdims"], i.settings["initial"]
-        rest = "" if initial is None else f", {initial!r}"
-        write(f"{write.constant(ufunc.reduce)}({given[0]}, {axis!r}, None, {out[0]}, {keep!r}{rest})")
+        rest = () if initial is None else (initial,)
+        write.call(ufunc.reduce, given[0], axis, None, out[0], keep, *rest)
 
     return write_it
 
@@ -222,11 +323,22 @@ KERNELS["max"] = _extreme(np.maximum)
 KERNELS["min"] = _extreme(np.minimum)
 
 
+def _truth(ufunc: np.ufunc) -> Kernel:
+    def write_it(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+        write.call(ufunc.reduce, given[0], i.settings["axis"], bool, out[0], i.settings["keepdims"])
+
+    return write_it
+
+
+KERNELS["any"] = _truth(np.logical_or)
+KERNELS["all"] = _truth(np.logical_and)
+
+
 def _place(f: Callable) -> Kernel:
     def write_it(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-        places = write.workspace(i.results[0].shape, np.dtype(np.intp))
-        write(f"{write.constant(f)}({given[0]}, {i.settings['axis']!r}, {places}, keepdims={i.settings['keepdims']!r})")
-        write(f"{write.constant(np.copyto)}({out[0]}, {places}, casting='unsafe')")
+        places = write.workspace(i.results[0].shape, np.intp)
+        write.call(f, given[0], i.settings["axis"], places, keepdims=i.settings["keepdims"])
+        write.call(np.copyto, out[0], places, casting="'unsafe'")
 
     return write_it
 
@@ -235,55 +347,21 @@ KERNELS["argmax"] = _place(np.argmax)
 KERNELS["argmin"] = _place(np.argmin)
 
 
-# Classes
+def _running(ufunc: np.ufunc) -> Kernel:
+    def write_it(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+        x, axis = given[0], i.settings["axis"]
+        if axis is None:
+            x, axis = write.rows(i.operands[0], x, (-1,)), 0
+        elif not i.operands[0].shape:
+            by_body(write, i, given, out)
+            return
+        write.call(ufunc.accumulate, x, axis, i.results[0].dtype, out[0])
+
+    return write_it
 
 
-@kernel("_one_hot")
-def _one_hot(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    x = i.operands[0]
-    n, axis = i.settings["num_classes"], i.settings["axis"] % (len(x.shape) + 1)
-    classes = write.constant(np.arange(n, dtype=x.dtype).reshape((n,) + (1,) * (len(x.shape) - axis)))
-    flags = write.workspace(i.results[0].shape, np.dtype(bool))
-    column = write.view(given[0], lambda a: np.expand_dims(a, axis)) if write.is_static(given[0]) else None
-    column = column or f"{write.constant(np.expand_dims)}({given[0]}, {axis})"
-    write(f"{write.constant(np.equal)}({column}, {classes}, {flags})")
-    write(f"{write.constant(np.copyto)}({out[0]}, {flags}, casting='unsafe')")
-
-
-@kernel("softmax")
-def _softmax(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    axis = i.settings["axis"]
-    kept = tuple([1 if k in _normal(axis, len(i.results[0].shape)) else n for k, n in enumerate(i.results[0].shape)])
-    top = write.workspace(kept, i.results[0].dtype)
-    write(f"{write.constant(np.maximum.reduce)}({given[0]}, {axis!r}, None, {top}, True)")
-    write(f"{write.constant(np.subtract)}({given[0]}, {top}, {out[0]})")
-    write(f"{write.constant(np.exp)}({out[0]}, {out[0]})")
-    write(f"{write.constant(np.add.reduce)}({out[0]}, {axis!r}, None, {top}, True)")
-    write(f"{write.constant(np.divide)}({out[0]}, {top}, {out[0]})")
-
-
-def _normal(axis: Any, ndim: int) -> set[int]:
-    return {a % ndim for a in ((axis,) if isinstance(axis, int) else axis)}
-
-
-@kernel("softmax_crossentropy")
-def _softmax_crossentropy(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    target, x = i.operands
-    if target.shape != x.shape:
-        by_body(write, i, given, out)
-        return
-    axis = i.settings["axis"]
-    kept = tuple([1 if k in _normal(axis, len(x.shape)) else n for k, n in enumerate(x.shape)])
-    top, z, e = write.workspace(kept, x.dtype), write.workspace(x.shape, x.dtype), write.workspace(x.shape, x.dtype)
-    write(f"{write.constant(np.maximum.reduce)}({given[1]}, {axis!r}, None, {top}, True)")
-    write(f"{write.constant(np.subtract)}({given[1]}, {top}, {z})")
-    write(f"{write.constant(np.exp)}({z}, {e})")
-    write(f"{write.constant(np.add.reduce)}({e}, {axis!r}, None, {top}, True)")
-    write(f"{write.constant(np.log)}({top}, {top})")
-    write(f"{write.constant(np.subtract)}({top}, {z}, {z})")
-    write(f"{write.constant(np.multiply)}({z}, {given[0]}, {z})")
-    write(f"{write.constant(np.add.reduce)}({z}, {axis!r}, None, {out[0]})")
-
+KERNELS["cumsum"] = _running(np.add)
+KERNELS["_cumprod"] = _running(np.multiply)
 
 # Places
 
@@ -292,17 +370,16 @@ def _softmax_crossentropy(write: Any, i: Any, given: list[str], out: list[str]) 
 def _take(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     # mode "raise" would buffer the output: the indices are checked by their extremes
     x, at = i.operands
-    n = x.shape[i.settings["axis"]]
     if not at.size:
         return
-    check = write.constant(_check_indices)
-    write(f"{check}({given[1]}, {n})")
-    write(f"{write.constant(np.take)}({given[0]}, {given[1]}, {i.settings['axis']}, {out[0]}, 'wrap')")
-
-
-def _check_indices(at: np.ndarray, n: int) -> None:
-    if at.max() >= n or at.min() < -n:
-        raise IndexError(f"index out of bounds for an axis of {n} places: {at.min()} to {at.max()}")
+    limit = x.shape[i.settings["axis"]]
+    refuse = write.constant(refusal(i))
+    write(f"if {given[1]}.max() >= {limit} or {given[1]}.min() < {-limit}: {refuse}({given[0]}, {given[1]})")
+    places = given[1]
+    if at.dtype != np.intp:
+        places = write.workspace(at.shape, np.intp)
+        write.call(np.copyto, places, given[1], casting="'unsafe'")
+    write.call(np.take, given[0], places, i.settings["axis"], out[0], "'wrap'")
 
 
 @kernel("_join")
@@ -310,28 +387,82 @@ def _join(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     write(f"{write.constant(np.concatenate)}(({', '.join(given)},), {i.settings['axis']}, {out[0]})")
 
 
-@kernel("_pad")
-def _pad(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    inside = tuple([slice(w[0], w[0] + n) for w, n in zip(i.settings["widths"], i.operands[0].shape, strict=True)])
-    write(f"{out[0]}.fill(0)")
-    write(f"{write.constant(np.copyto)}({write.view(out[0], lambda a: a[inside])}, {given[0]})")
+def _laid(where: Callable[[Any, np.ndarray], np.ndarray]) -> Kernel:
+    """The kernel of a primitive that lays its operand down somewhere among zeros."""
+
+    def write_it(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+        write(f"{out[0]}.fill(0)")
+        write.call(np.copyto, write.view(out[0], lambda a: where(i, a)), given[0])
+
+    return write_it
 
 
-@kernel("_within")
-def _within(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    x = i.operands[0]
-    axis = i.settings["axis"] % len(x.shape)
-    at = (slice(None),) * axis + (slice(i.settings["start"], i.settings["start"] + x.shape[axis]),)
-    write(f"{out[0]}.fill(0)")
-    write(f"{write.constant(np.copyto)}({write.view(out[0], lambda a: a[at])}, {given[0]})")
+def _within(i: Any, whole: np.ndarray) -> np.ndarray:
+    axis, start = i.settings["axis"] % whole.ndim, i.settings["start"]
+    return whole[(slice(None),) * axis + (slice(start, start + i.operands[0].shape[axis]),)]
 
 
-def by_body(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    """Run the primitive's own body, and copy what it returns."""
-    call = f"{write.constant(i.primitive.body)}({write.arguments(i, given)})"
-    if len(out) == 1:
-        write(f"{write.constant(np.copyto)}({out[0]}, {call})")
-    else:
-        write(f"{', '.join(['t' + str(k) for k in range(len(out))])} = {call}")
-        for k, name in enumerate(out):
-            write(f"{write.constant(np.copyto)}({name}, t{k})")
+def _inside(i: Any, whole: np.ndarray) -> np.ndarray:
+    widths = i.settings["widths"]
+    return whole[tuple([slice(w[0], w[0] + n) for w, n in zip(widths, i.operands[0].shape, strict=True)])]
+
+
+def _keyed(i: Any, whole: np.ndarray) -> np.ndarray:
+    key = tuple([slice(*k[1:]) if isinstance(k, tuple) else k for k in i.settings["key"]])
+    return whole[key if Ellipsis in key else (*key, Ellipsis)]
+
+
+def _diagonal(i: Any, whole: np.ndarray) -> np.ndarray:
+    view = np.diagonal(whole, i.settings["offset"], i.settings["axis1"], i.settings["axis2"])
+    view.flags.writeable = True
+    return view
+
+
+KERNELS["_within"] = _laid(_within)
+KERNELS["_pad"] = _laid(_inside)
+KERNELS["_putitem"] = _laid(_keyed)
+KERNELS["_on_diagonal"] = _laid(_diagonal)
+
+
+class _SumByPlace:
+    """Adds up the rows of an array that go to the same place, in the order in which they stand."""
+
+    def __init__(self, rows: np.ndarray, whole: np.ndarray):
+        size = len(rows)
+        self.rows, self.whole, self.size = rows, whole, size
+        self.numbers = np.arange(size)
+        self.key, self.order = np.empty(size, np.int64), np.empty(size, np.int64)
+        self.gathered, self.sums = np.empty(rows.shape, rows.dtype), np.empty(rows.shape, rows.dtype)
+        self.first = np.ones(size, bool)
+
+    def __call__(self, places: np.ndarray) -> None:
+        key, order, n = self.key, self.order, self.size
+        np.remainder(places, len(self.whole), key, casting="unsafe")
+        np.multiply(key, n, key)
+        np.add(key, self.numbers, key)  # each another number, so any sort keeps the order of equal places
+        key.sort()
+        np.remainder(key, n, order)
+        np.floor_divide(key, n, key)
+        np.take(self.rows, order, 0, self.gathered, "wrap")
+        np.not_equal(key[1:], key[:-1], self.first[1:])
+        starts = np.flatnonzero(self.first)
+        sums = self.sums[: len(starts)]
+        np.add.reduceat(self.gathered, starts, 0, None, sums)
+        self.whole.fill(0)
+        self.whole[key[starts]] = sums
+
+
+@kernel("_take_back")
+def _take_back(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    x, at = i.operands
+    shape = i.settings["shape"]
+    axis = i.settings["axis"] % len(shape)
+    n, k = shape[axis], len(at.shape)
+    width = i.results[0].size // max(n, 1)
+    whole = write.shared(out[0], lambda a: np.moveaxis(a, axis, 0).reshape(n, width))
+    if whole is None or not (at.size and n and width):
+        by_body(write, i, given, out)
+        return
+    rows = write.rows(x, given[0], (at.size, width), lambda a: np.moveaxis(a, range(axis, axis + k), range(k)))
+    places = write.rows(at, given[1], (at.size,))
+    write.call(_SumByPlace(rows, whole), places)

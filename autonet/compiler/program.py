@@ -6,6 +6,7 @@ result of an instruction. `writes` says which values the Variables hold at the e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,21 +20,25 @@ class Value:
 
     kind: INPUT, VARIABLE, CONSTANT or RESULT.
     source: the position among the inputs, the Variable, the array, or None.
+    order: of the axes in memory, slowest first; None for C order, False for an array with gaps or repeats.
     """
 
-    __slots__ = ("dtype", "id", "kind", "shape", "source")
+    __slots__ = ("dtype", "id", "kind", "order", "shape", "source")
 
-    def __init__(self, id: int, kind: str, shape: tuple[int, ...], dtype: np.dtype, source: Any = None):
+    def __init__(
+        self, id: int, kind: str, shape: tuple[int, ...], dtype: np.dtype, source: Any = None, order: Any = None
+    ):
         self.id = id
         self.kind = kind
         self.shape = shape
         self.dtype = dtype
         self.source = source
+        self.order = order
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape)) if self.shape else 1
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -78,10 +83,10 @@ class Program:
     outputs: list[Value] = field(default_factory=list)
     next_id: int = 0
 
-    def value(self, kind: str, shape: tuple[int, ...], dtype: Any, source: Any = None) -> Value:
+    def value(self, kind: str, shape: tuple[int, ...], dtype: Any, source: Any = None, order: Any = None) -> Value:
         """A new value."""
         self.next_id += 1
-        return Value(self.next_id, kind, tuple(shape), np.dtype(dtype), source)
+        return Value(self.next_id, kind, tuple(shape), np.dtype(dtype), source, order)
 
     def used(self) -> list[Value]:
         """The values that instructions, writes and outputs read, each once, in order of first use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autonet.compiler.numpy_kernels import VIEWS
 from autonet.compiler.program import CONSTANT, Instruction, Program, Value
 
 COMPARED = 256  # bytes up to which constants are compared by content
@@ -12,8 +13,12 @@ COMPARED = 256  # bytes up to which constants are compared by content
 def share_equal(program: Program) -> Program:
     """With one instruction for each primitive, operands and settings, and one value for equal small constants.
 
-    Primitives are functions of their operands alone (a draw has its generator's state among them), so this is exact.
+    Primitives are functions of their operands alone (a draw has its generator's state among them), so this is exact;
+    but for a product of a matrix with its own transpose, which BLAS rounds otherwise than that of two equal ones: what
+    are two operands there stay two.
     """
+    rivals = _rivals(program)
+    members: dict[Value, set[Value]] = {}  # what was merged into a value
     changed: dict[Value, Value] = {}
     constants: dict[Any, Value] = {}
     seen: dict[Any, tuple[Value, ...]] = {}
@@ -23,7 +28,7 @@ def share_equal(program: Program) -> Program:
         v = changed.get(v, v)
         if v.kind == CONSTANT and v not in changed:
             small = v.nbytes <= COMPARED
-            key = (v.dtype, v.shape, v.source.tobytes()) if small else id(v.source)
+            key = (v.dtype, v.shape, v.source.strides, v.source.tobytes()) if small else id(v.source)
             first = constants.setdefault(key, v)
             if first is not v:
                 changed[v] = first
@@ -35,11 +40,28 @@ def share_equal(program: Program) -> Program:
         # True == 1 == 1.0 as keys, so types belong to the key
         settings = tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()])
         key = (instruction.primitive, operands, settings)
-        if key in seen:
-            changed.update(zip(instruction.results, seen[key], strict=True))
+        pairs = list(zip(instruction.results, seen.get(key, ())))
+        if pairs and not any({(a, r), (r, a)} & rivals for r, first in pairs for a in members.get(first, {first})):
+            changed.update(pairs)
+            for r, first in pairs:
+                members.setdefault(first, {first}).update(members.get(r, {r}))
         else:
-            seen[key] = instruction.results
+            seen.setdefault(key, instruction.results)
             kept.append(Instruction(instruction.primitive, operands, instruction.settings, instruction.results))
     for v in [*program.writes.values(), *program.outputs]:
         unique(v)
     return program.replaced(kept, changed)
+
+
+def _rivals(program: Program) -> set[tuple[Value, Value]]:
+    """Pairs of values whose memory the two operands of a product show."""
+    roots: dict[Value, Value] = {}
+    found = set()
+    for i in program.instructions:
+        if i.op in VIEWS:
+            roots.update(dict.fromkeys(i.results, roots.get(i.operands[0], i.operands[0])))
+        elif i.op == "matmul":
+            a, b = (roots.get(v, v) for v in i.operands)
+            if a is not b:
+                found.add((a, b))
+    return found

@@ -59,6 +59,15 @@ alias.vjp(x=lambda g: g)
 
 
 @primitive
+def contiguous(x):
+    """`x` with its elements in C order in memory."""
+    return x.copy()
+
+
+contiguous.vjp(x=lambda g: g)
+
+
+@primitive
 def detach(x):
     """`x`, cut off from the record."""
     return x

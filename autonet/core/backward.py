@@ -34,6 +34,8 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
     with no_grad():
         leaves: dict[Any, Tensor] = walk([(node, cotangent)], free=not retain_graph)
         for leaf, g in leaves.items():
+            if state.capture is not None:
+                state.capture.accumulates(leaf)
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 

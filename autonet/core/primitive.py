@@ -14,7 +14,7 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
-from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, AutonetError, GradientError, ShapeError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
@@ -83,6 +83,9 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> tuple:
+        return _named, (self.name,)
 
     # Declaring derivatives
 
@@ -292,7 +295,7 @@ class Primitive:
         for x, keep in zip(operands, kept, strict=True):
             kind = type(x)
             if not keep and kind in _WEAK:
-                weak.append(kind)
+                weak.append(x.kind if kind is Number else kind)
                 tensors.append(x)
                 continue
             x = convert_to_tensor(x).snapshot()
@@ -301,7 +304,7 @@ class Primitive:
                 common = x._value.dtype if common is None else dtypes.promote(common, x._value.dtype, default)
         if weak and common is None:
             common = dtypes.as_dtype(dtypes.result_type(*weak))
-            if common.kind == "i" and any(type(x) is int and abs(x) >= 2**31 for x in tensors):
+            if common.kind == "i" and any(_is_long(x) for x in tensors):
                 common = np.dtype("int64")
         for kind in weak:
             common = dtypes.weaken(kind, common)  # type: ignore[arg-type]
@@ -310,7 +313,9 @@ class Primitive:
         for i, x in enumerate(tensors):
             if kept[i]:
                 continue
-            if not isinstance(x, Tensor):
+            if type(x) is Number:
+                tensors[i] = x.strong(common)
+            elif not isinstance(x, Tensor):
                 tensors[i] = wrap(np.array(x, common))
             elif x._value.dtype != common:
                 tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
@@ -322,6 +327,10 @@ class Primitive:
         return ShapeError(f"{self.name} cannot take operands of shapes {shapes}{told}: {error}.")
 
 
+def _named(name: str) -> Primitive:
+    return PRIMITIVES[name]
+
+
 class _Unary(Primitive):
     """A primitive of one operand `x` and no settings, with its own shorter way through a call."""
 
@@ -330,6 +339,8 @@ class _Unary(Primitive):
             if not isinstance(x, Tensor):
                 return Primitive.__call__(self, x)
             x = x.snapshot()
+            if type(x) is not Tensor:
+                return Primitive.__call__(self, x)
         value = x._value
         if self.floating and value.dtype.kind != "f":
             return Primitive.__call__(self, x)
@@ -403,8 +414,15 @@ def _pair(x1: Any, x2: Any) -> tuple[Any, Any]:
 
 _NONE: dict[str, Any] = {}  # the settings of a primitive that has none
 _NUMBER = (float, int)
-_WEAK = (bool, int, float)
+_WEAK = (bool, int, float, Number)
 _PLAIN = frozenset({int, bool, float, str, type(None)})
+
+
+def _is_long(x: Any) -> bool:
+    """Whether a number does not fit 32 bits."""
+    if type(x) is Number:
+        return x.kind is int and abs(int(x._value)) >= 2**31
+    return type(x) is int and abs(x) >= 2**31
 
 
 def _freeze(value: Any, primitive: str, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,18 +18,51 @@ class State(threading.local):
     training: bool | None = None  # what an enclosing layer call was told about training
     calling: Any = None  # the innermost layer whose call is under way
     scope: tuple = ()  # layers whose build is under way, outermost first
+    allowance: Any = None  # while a file is being loaded: what gives new Variables their memory
 
 
 state = State()
 
 
 class Structure:
-    """Counts changes of what a captured step takes as fixed: attributes of layers and optimizers."""
+    """Numbers the changes of what a captured step takes as fixed: attributes of layers, optimizers, losses."""
 
-    version: int = 0
+    def __init__(self) -> None:
+        self.version = 0
+        self._next = itertools.count(1).__next__
+
+    def changed(self) -> None:
+        """Say, after a change, that there was one."""
+        self.version = self._next()
 
 
 structure = Structure()
+
+
+class Watched:
+    """Base of what steps take their fixed numbers from: captured steps look again after an attribute was set."""
+
+    _unfixed: frozenset[str] = frozenset()  # attributes that change from step to step, which no step reads
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name not in self._unfixed:
+            structure.changed()
+
+
+class _Uncaptured:
+    """Context manager: what happens inside is no part of the step that is being captured."""
+
+    def __enter__(self) -> None:
+        self.before, state.capture = state.capture, None
+
+    def __exit__(self, *exc: object) -> None:
+        state.capture = self.before
+
+
+def uncaptured() -> _Uncaptured:
+    """Inside `with uncaptured():` nothing is recorded for replays: for what is made once, such as first weights."""
+    return _Uncaptured()
 
 
 class _Recording:

@@ -84,11 +84,15 @@ class Tensor:
     _node: Node | None
 
     def __init__(self, value: Any, dtype: Any = None, requires_grad: bool = False):
-        array = to_array(value, dtype)
-        self._value = array.copy() if array is value or array.base is not None else array
         self._node = None
-        if isinstance(value, Tensor) and not requires_grad:
-            self._node = convert_to_tensor(value, dtype)._node
+        if isinstance(value, Tensor):
+            same = convert_to_tensor(value, dtype).snapshot()  # its array never changes
+            self._value = same._value
+            if not requires_grad:
+                self._node = same._node
+        else:
+            array = to_array(value, dtype)
+            self._value = array.copy() if array is value or array.base is not None else array
         if requires_grad:
             self.requires_grad = True
 
@@ -231,6 +235,36 @@ class Tensor:
         return id(self)
 
 
+class Number(Tensor):
+    """A Python number among the arguments of a captured function: like one, it takes the dtype of what it meets.
+
+    kind: int or float; the value is held as int64 or float64.
+    """
+
+    __slots__ = ("kind",)
+
+    def __init__(self, value: int | float):
+        self._value = np.array(value, np.int64 if type(value) is int else np.float64)
+        self._node = None
+        self.kind = type(value)
+
+    @classmethod
+    def around(cls, array: np.ndarray, kind: type) -> Number:
+        """The Number that `array`, int64 or float64, holds."""
+        number = _new(cls)
+        number._value, number._node, number.kind = array, None, kind
+        return number
+
+    def strong(self, dtype: Any = None) -> Tensor:
+        """The number as a Tensor of `dtype`, by default of the dtype that a Python number alone gets."""
+        from autonet.core.accumulate import cast
+
+        if dtype is None:
+            dtype = "int64" if self.kind is int and abs(int(self._value)) >= 2**31 else dtypes.result_type(self.kind)
+        tensor = wrap(self._value)
+        return tensor if tensor.dtype == dtype else cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+
+
 def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:
     """A Tensor around `array` itself: no copy, no checks."""
     tensor = _new(Tensor)
@@ -304,11 +338,17 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
     Lists may hold Tensors, which are stacked, with derivatives.
     """
     if isinstance(x, Tensor):
+        if type(x) is Number:
+            return x.strong(dtype)
         tensor = x
     elif isinstance(x, (list, tuple)) and _holds_tensor(x):
         from autonet.ops.shaping import stack
 
         tensor = stack([convert_to_tensor(v) for v in x])
+    elif hasattr(x, "_symbolic"):  # a placeholder stays one
+        from autonet.core.accumulate import cast
+
+        return x if dtype is None or x.dtype == dtype else cast(x, dtype=dtypes.standardize_dtype(dtype))
     else:
         if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
             dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
-from autonet.core.state import no_grad, state, structure
+from autonet.core.state import no_grad, state, structure, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
@@ -54,11 +54,19 @@ class Variable(Tensor):
             if shape is None:
                 raise ArgumentError("A Variable whose initializer is a function needs a shape.")
             dtype = dtypes.standardize_dtype(dtype)
-            with no_grad():
-                value = initializer(tuple(shape), dtype=dtype)
+            if state.allowance is not None:  # a file has the values
+                value = state.allowance.zeros(tuple(shape), dtype)
+            else:
+                with no_grad(), uncaptured():  # made once, also where a step makes it
+                    value = initializer(tuple(shape), dtype=dtype)
+        elif isinstance(initializer, Tensor):
+            value = initializer = initializer._concrete("a new Variable's first value")
         else:
             value = initializer
-        array = np.array(to_array(value, dtype), order="C")
+        first = to_array(value, dtype)
+        if state.allowance is not None and value is initializer:
+            state.allowance.take(first.nbytes)
+        array = np.array(first, order="C")
         if shape is not None and array.shape != tuple(shape):
             raise ShapeError(f"Variable {name or ''} expects shape {tuple(shape)}; its initializer gave {array.shape}.")
         self._array = array
@@ -70,8 +78,6 @@ class Variable(Tensor):
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
-        self.constraint: Any = None
-        self.regularizer: Any = None
         self.overwrite_with_gradient = False
         self._trainable = False
         self.trainable = trainable
@@ -91,10 +97,7 @@ class Variable(Tensor):
 
     def snapshot(self) -> Tensor:
         """The current values as a Tensor in the same place of the record, which later assignments leave alone."""
-        array = self._value
-        if state.capture is not None:
-            state.capture.read(self, array)
-        return wrap(array, self._node)
+        return wrap(self._value if state.capture is None else state.capture.read(self), self._node)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,12 +123,32 @@ class Variable(Tensor):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         value = bool(value)
-        structure.version += 1
         self._trainable = value
         if value and self._array.dtype.kind == "f":
             self._node = self._node or Leaf()
         else:
             self._node = None
+        structure.changed()
+
+    @property
+    def constraint(self) -> Any:
+        """The projection after each step, or None."""
+        return self.__dict__.get("constraint")
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self.__dict__["constraint"] = value
+        structure.changed()
+
+    @property
+    def regularizer(self) -> Any:
+        """The penalty on its values that the loss takes in, or None."""
+        return self.__dict__.get("regularizer")
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self.__dict__["regularizer"] = value
+        structure.changed()
 
     @property
     def value(self) -> Tensor:
@@ -159,9 +182,15 @@ class Variable(Tensor):
             tensor = convert_to_tensor(tensor, self._array.dtype)
         if state.rehearsal is not None:
             state.rehearsal.setdefault(self, self._array)
+        if not tensor._value.flags.c_contiguous:
+            from autonet.core.accumulate import contiguous
+
+            tensor = contiguous(tensor)
         # a Tensor's array never changes, so it can be taken over; it may be a view, or belong to another Variable
         array = tensor._value
-        self._array = array if array.flags.c_contiguous and array.base is None else np.array(array, order="C")
+        if state.capture is not None:
+            state.capture.read(self)  # ops.cond may have to know what was here before
+        self._array = array if array.base is None else array.copy()
         if state.capture is not None:
             state.capture.assigned(self, array)
         return self

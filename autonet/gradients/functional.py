@@ -29,7 +29,7 @@ def fresh(x: Any, where: str = "an argument") -> Tensor:
         raise DtypeError(f"grad needs floats; {where} has dtype {x.dtype}. Cast it first: ops.cast(x, 'float32').")
     if x._node is not None and state.recording:
         return alias(x)
-    return wrap(x._value, Leaf())
+    return wrap(x.snapshot()._value, Leaf())
 
 
 def fresh_tree(tree: Any, where: str) -> tuple[Any, list[Tensor]]:
@@ -192,8 +192,10 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return settled, pullback
 
 
-def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
+def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple:
     """f(*primals) and its derivative along `tangents`: (result, tangent of the result).
+
+    With has_aux f returns (result, auxiliary), and the auxiliary comes third.
 
     By two reverse passes: the pullback is linear in its cotangent, and its own derivative is the forward derivative
     (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
@@ -218,7 +220,8 @@ def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
         for u, t in zip(directions, targets, strict=True):
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
-        result = map_structure(convert_to_tensor, f(*new))
+        result, aux = f(*new) if has_aux else (f(*new), None)
+        result = map_structure(convert_to_tensor, result)
         outputs = flatten(result)
         floats = [y for y in outputs if y.dtype.kind == "f"]
         duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
@@ -228,10 +231,8 @@ def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
         )
     tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
     own = [*targets, *duals]
-    return (
-        map_structure(lambda y: settle(y, own), result),
-        map_structure(lambda y: settle(y, own), pack(result, tangent)),
-    )
+    found = tuple([map_structure(lambda y: settle(y, own), y) for y in (result, pack(result, tangent), aux)])
+    return found if has_aux else found[:2]
 
 
 def stop_gradient(x: Any) -> Any:

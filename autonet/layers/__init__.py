@@ -2,20 +2,74 @@
 
 from autonet.layers.activation import ELU as ELU
 from autonet.layers.activation import Activation as Activation
+from autonet.layers.activation import ActivityRegularization as ActivityRegularization
 from autonet.layers.activation import LeakyReLU as LeakyReLU
 from autonet.layers.activation import PReLU as PReLU
 from autonet.layers.activation import ReLU as ReLU
 from autonet.layers.activation import Softmax as Softmax
+from autonet.layers.attention import AdditiveAttention as AdditiveAttention
+from autonet.layers.attention import Attention as Attention
 from autonet.layers.base import InputSpec as InputSpec
 from autonet.layers.base import Layer as Layer
+from autonet.layers.cells import GRUCell as GRUCell
+from autonet.layers.cells import LSTMCell as LSTMCell
+from autonet.layers.cells import SimpleRNNCell as SimpleRNNCell
+from autonet.layers.conv_lstm import ConvLSTM1D as ConvLSTM1D
+from autonet.layers.conv_lstm import ConvLSTM2D as ConvLSTM2D
+from autonet.layers.conv_lstm import ConvLSTM3D as ConvLSTM3D
 from autonet.layers.convolution import Conv1D as Conv1D
 from autonet.layers.convolution import Conv2D as Conv2D
 from autonet.layers.convolution import Conv3D as Conv3D
 from autonet.layers.dense import Dense as Dense
+from autonet.layers.dense import EinsumDense as EinsumDense
+from autonet.layers.dropout import AlphaDropout as AlphaDropout
 from autonet.layers.dropout import Dropout as Dropout
+from autonet.layers.dropout import GaussianDropout as GaussianDropout
+from autonet.layers.dropout import GaussianNoise as GaussianNoise
+from autonet.layers.dropout import SpatialDropout1D as SpatialDropout1D
+from autonet.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from autonet.layers.dropout import SpatialDropout3D as SpatialDropout3D
+from autonet.layers.embedding import Embedding as Embedding
+from autonet.layers.heads import GroupQueryAttention as GroupQueryAttention
+from autonet.layers.heads import MultiHeadAttention as MultiHeadAttention
 from autonet.layers.input import Input as Input
 from autonet.layers.input import InputLayer as InputLayer
+from autonet.layers.merging import Add as Add
+from autonet.layers.merging import Average as Average
+from autonet.layers.merging import Concatenate as Concatenate
+from autonet.layers.merging import Dot as Dot
+from autonet.layers.merging import Maximum as Maximum
+from autonet.layers.merging import Minimum as Minimum
+from autonet.layers.merging import Multiply as Multiply
+from autonet.layers.merging import Subtract as Subtract
+from autonet.layers.merging import add as add
+from autonet.layers.merging import average as average
+from autonet.layers.merging import concatenate as concatenate
+from autonet.layers.merging import dot as dot
+from autonet.layers.merging import maximum as maximum
+from autonet.layers.merging import minimum as minimum
+from autonet.layers.merging import multiply as multiply
+from autonet.layers.merging import subtract as subtract
 from autonet.layers.normalization import BatchNormalization as BatchNormalization
+from autonet.layers.normalization import GroupNormalization as GroupNormalization
+from autonet.layers.normalization import LayerNormalization as LayerNormalization
+from autonet.layers.normalization import RMSNormalization as RMSNormalization
+from autonet.layers.normalization import UnitNormalization as UnitNormalization
+from autonet.layers.padding import Cropping1D as Cropping1D
+from autonet.layers.padding import Cropping2D as Cropping2D
+from autonet.layers.padding import Cropping3D as Cropping3D
+from autonet.layers.padding import UpSampling1D as UpSampling1D
+from autonet.layers.padding import UpSampling2D as UpSampling2D
+from autonet.layers.padding import UpSampling3D as UpSampling3D
+from autonet.layers.padding import ZeroPadding1D as ZeroPadding1D
+from autonet.layers.padding import ZeroPadding2D as ZeroPadding2D
+from autonet.layers.padding import ZeroPadding3D as ZeroPadding3D
+from autonet.layers.pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
+from autonet.layers.pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
+from autonet.layers.pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
+from autonet.layers.pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
+from autonet.layers.pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
+from autonet.layers.pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from autonet.layers.pooling import AveragePooling1D as AveragePooling1D
 from autonet.layers.pooling import AveragePooling2D as AveragePooling2D
 from autonet.layers.pooling import AveragePooling3D as AveragePooling3D
@@ -28,8 +82,29 @@ from autonet.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
 from autonet.layers.pooling import MaxPooling1D as MaxPooling1D
 from autonet.layers.pooling import MaxPooling2D as MaxPooling2D
 from autonet.layers.pooling import MaxPooling3D as MaxPooling3D
+from autonet.layers.recurrent import GRU as GRU
+from autonet.layers.recurrent import LSTM as LSTM
+from autonet.layers.recurrent import RNN as RNN
+from autonet.layers.recurrent import SimpleRNN as SimpleRNN
 from autonet.layers.reshaping import Flatten as Flatten
+from autonet.layers.reshaping import Permute as Permute
+from autonet.layers.reshaping import RepeatVector as RepeatVector
 from autonet.layers.reshaping import Reshape as Reshape
+from autonet.layers.separable import DepthwiseConv1D as DepthwiseConv1D
+from autonet.layers.separable import DepthwiseConv2D as DepthwiseConv2D
+from autonet.layers.separable import SeparableConv1D as SeparableConv1D
+from autonet.layers.separable import SeparableConv2D as SeparableConv2D
+from autonet.layers.spectral import SpectralNormalization as SpectralNormalization
+from autonet.layers.stacked import StackedRNNCells as StackedRNNCells
+from autonet.layers.time_wrappers import Bidirectional as Bidirectional
+from autonet.layers.time_wrappers import TimeDistributed as TimeDistributed
+from autonet.layers.transposed import Conv1DTranspose as Conv1DTranspose
+from autonet.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from autonet.layers.transposed import Conv3DTranspose as Conv3DTranspose
+from autonet.layers.wrapping import Identity as Identity
+from autonet.layers.wrapping import Lambda as Lambda
+from autonet.layers.wrapping import Masking as Masking
+from autonet.layers.wrapping import Wrapper as Wrapper
 
 # Keras's other names
 AvgPool1D = AveragePooling1D
@@ -38,6 +113,11 @@ AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 Convolution3D = Conv3D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D

@@ -212,6 +212,32 @@ class Softmax(Layer):
         return {**super().get_config(), "axis": self.axis}
 
 
+class ActivityRegularization(Layer):
+    """The input as it is, and a penalty on it: l1 * sum of |x| + l2 * sum of x^2, over the batch size.
+
+    Args:
+        l1, l2: weights of the two sums.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any):
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **common)
+        self.l1 = l1
+        self.l2 = l2
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**super().get_config(), "l1": self.l1, "l2": self.l2}
+        del config["activity_regularizer"]
+        return config
+
+
 def not_negative(value: Any, name: str, label: str) -> Any:
     """`value` if it is a number from 0; ArgumentError otherwise."""
     try:

@@ -12,11 +12,12 @@ import numpy as np
 from autonet import constraints, initializers, regularizers
 from autonet.core import dtypes
 from autonet.core.accumulate import cast
-from autonet.core.state import no_grad, state
-from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.state import state
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
+from autonet.layers import arguments, symbolic
 from autonet.layers.tracking import Tracking
 from autonet.random.seeds import SeedGenerator
 from autonet.serialization.objects import snake_case
@@ -98,11 +99,12 @@ def _building(build: Callable) -> Callable:
         finally:
             state.scope = scope
         self.built = True
+        self.__dict__["_built_with"] = arguments.built_with(build, args, kwargs)
 
     return wrapper
 
 
-class Layer(Tracking):
+class Layer(symbolic.Called, Tracking):
     """A map from Tensors to Tensors with weights of its own.
 
     Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
@@ -121,7 +123,12 @@ class Layer(Tracking):
     _untracked = frozenset(
         {"_trainable_variables", "_non_trainable_variables", "_losses", "_input_shape", "input_spec"}
     )
-    _unfixed = frozenset({"_losses"})
+    _unfixed = frozenset({"_calls", "_losses"})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer = object.__new__(cls)
+        layer.__dict__["_given"] = arguments.given(cls, args, kwargs)
+        return layer
 
     def __init__(
         self,
@@ -172,6 +179,11 @@ class Layer(Tracking):
         return self._dtype
 
     variable_dtype = compute_dtype = dtype
+
+    @staticmethod
+    def _dtype_of(policy: Any) -> str:
+        """The dtype that a name, a policy or its configuration means."""
+        return _policy_name(policy)
 
     @property
     def dtype_policy(self) -> str:
@@ -390,7 +402,7 @@ class Layer(Tracking):
             args = tuple([self._receive(x) for x in args])
             kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
             if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
-                return self._call_symbolic(args, kwargs)
+                return symbolic.apply_layer(self, args, kwargs)
         if not self.built:
             self._build_for(args, kwargs)
         if self.input_spec is not None:
@@ -440,11 +452,6 @@ class Layer(Tracking):
                 x._mask = mask
         return x
 
-    def _call_symbolic(self, args: tuple, kwargs: dict) -> Any:
-        from autonet.layers import symbolic
-
-        return symbolic.apply_layer(self, args, kwargs)
-
     def _build_for(self, args: tuple, kwargs: dict) -> None:
         """Build for the shapes of the call's first arguments."""
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
@@ -478,22 +485,23 @@ class Layer(Tracking):
         if not isinstance(inputs, Tensor) and all(m is None for m in flatten(masks)):
             masks = None
         mask = self.compute_mask(inputs, masks)
-        if mask is not None and isinstance(outputs, Tensor) and getattr(outputs, "_mask", None) is None:
-            outputs._mask = mask if isinstance(mask, Tensor) else flatten(mask)[0]
+        if mask is None:
+            return
+        several = isinstance(outputs, (list, tuple)) and isinstance(mask, (list, tuple))  # a mask for each output
+        for y, m in zip(outputs, mask, strict=False) if several else [(outputs, flatten(mask)[0])]:
+            if m is not None and isinstance(y, Tensor) and getattr(y, "_mask", None) is None:
+                y._mask = m
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output for inputs of `input_shape`, None being any length.
 
-        The default runs `call` on zeros, with 2 in place of None, and puts None back on the batch axis.
+        The default finds it by a dry run of `call`; no numbers are computed.
         """
-        if not self.built:
-            self.build(input_shape)
-        shapes = [input_shape] if _is_shape(input_shape) else list(input_shape)
-        zeros = [wrap(np.zeros([2 if n is None else n for n in s], self._dtype)) for s in shapes]
-        with no_grad():
-            y = self.call(zeros[0] if _is_shape(input_shape) else zeros)
-        unknown = shapes[0][0] is None
-        return map_structure(lambda t: (None, *t.shape[1:]) if unknown and t.ndim else t.shape, y)
+        return symbolic.output_shape(self, input_shape)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call on these placeholders will give: objects with a shape and a dtype, nested as its result."""
+        return symbolic.foretold(self, args, kwargs)
 
     # Configuration
 
@@ -502,18 +510,22 @@ class Layer(Tracking):
         config = {"name": self.name, "trainable": self._trainable, "dtype": _policy_config(self._dtype)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return config
+        return arguments.complete(self, config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """A new layer of this configuration, without weights."""
-        try:
-            return cls(**config)
-        except TypeError as error:
-            raise ArgumentError(
-                f"{cls.__name__} cannot be made from the configuration {config}: {error}. "
-                f"Let {cls.__name__}.get_config() return exactly what its constructor takes."
-            ) from error
+        return arguments.make(cls, config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the layer was built for; None before it was, or if it was not built for shapes."""
+        return arguments.build_config(self.__dict__.get("_built_with"))
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the shapes that `get_build_config` told; nothing happens to a layer that is built already."""
+        if not self.built:
+            args, kwargs = arguments.shapes_of(config)
+            self.build(*args, **kwargs)
 
     def save_own_variables(self, store: dict) -> None:
         """Put this layer's own arrays into `store` under "0", "1", ..."""

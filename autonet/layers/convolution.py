@@ -8,7 +8,8 @@ from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import InputSpec, Layer
-from autonet.layers.dense import positive
+from autonet.layers.dense import OLD_WORDS, positive
+from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, place, standardize_data_format
 
 
@@ -45,6 +46,7 @@ class Convolution(Layer):
     rank: int  # axes of places
     paddings: tuple[str, ...] = ("valid", "same")
 
+    @renamed(nb_filter="filters", border_mode="padding", subsample="strides", **OLD_WORDS)
     def __init__(
         self,
         filters: int,

@@ -1,13 +1,24 @@
-"""Dense: every output sees every input."""
+"""Dense: every output sees every input, or those that an equation names."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import InputSpec, Layer
+from autonet.legacy import renamed
+
+OLD_WORDS = {
+    "init": "kernel_initializer",
+    "bias": "use_bias",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_constraint": "bias_constraint",
+}
 
 
 class Dense(Layer):
@@ -33,6 +44,7 @@ class Dense(Layer):
     [[6.0, 6.0]]
     """
 
+    @renamed(output_dim="units", **OLD_WORDS)
     def __init__(
         self,
         units: int,
@@ -105,6 +117,167 @@ class Dense(Layer):
             "bias_initializer": initializers.serialize(self.bias_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "quantization_config": None,
+        }
+
+
+class EinsumDense(Layer):
+    """A linear map along the axes that an equation names, then an activation.
+
+        y = activation(einsum(equation, x, kernel) + bias)
+
+    The equation is "abc,cd->abd" or the like: axes of x, of the kernel, of y; the first is the batch. "..." before or
+    after the letters of x and y stands for axes that are only carried along.
+
+    Shapes: as the equation says; bias has the axes of y from the first of `bias_axes` on, length one where the others are.
+
+    Args:
+        equation: for einsum, with two operands.
+        output_shape: lengths of the axes of y that have letters, but for the batch; None where x has the letter too.
+        activation: name or function; None leaves the sum as it is.
+        bias_axes: letters of y along which the biases differ; None for no bias.
+        kernel_initializer, bias_initializer: first values.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
+        kernel_constraint, bias_constraint: projections after each step.
+        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: only None.
+
+    Raises: ArgumentError for an equation of another form, or letters without a length; ShapeError for inputs that do not
+        fit it.
+
+    >>> import numpy as np
+    >>> EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="e")(np.ones((1, 5, 4))).shape
+    (1, 5, 2, 3)
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: None = None,
+        lora_alpha: None = None,
+        gptq_unpacked_column_size: None = None,
+        quantization_config: None = None,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        for name, value in (("lora_rank", lora_rank), ("quantization_config", quantization_config)):
+            if value is not None:
+                raise ArgumentError(f"EinsumDense has no {name} here: leave it None; received {value!r}.")
+        self.equation = equation
+        self.partial_output_shape = tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
+        self.bias_axes = bias_axes
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        kernel, bias, _ = self._shapes(input_shape)
+        self.kernel = self.add_weight(
+            kernel,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if bias is not None:
+            self.bias = self.add_weight(
+                bias,
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Tensor:
+        y = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            y = y + self.bias
+        return self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return self._shapes(input_shape)[2]
+
+    def _shapes(self, input_shape: Any) -> tuple[tuple, tuple | None, tuple]:
+        """Shapes of the kernel, of the bias (None without one) and of the output."""
+        before, given, after, weight, made = self._parts()
+        carried = len(input_shape) - len(given)
+        if carried < 0 or (carried and not before and not after):
+            raise ShapeError(
+                f"{self.label} with equation {self.equation!r} expects {len(given)} axes; received shape "
+                f"{tuple(input_shape)}. Write '...' for axes that are only carried along."
+            )
+        first = carried if before else 0
+        known = dict(zip(given, input_shape[first : first + len(given)], strict=True))
+        # the batch has no length in `output_shape`, wherever the equation has it
+        wanted = dict(zip(made if before and carried else made[1:], self.partial_output_shape, strict=False))
+        for c, n in wanted.items():
+            if n is not None and known.get(c, n) not in (n, None):
+                raise ShapeError(
+                    f"{self.label} with equation {self.equation!r} expects length {n} along {c!r}, as output_shape says; "
+                    f"received shape {tuple(input_shape)}."
+                )
+        lengths = {**known, **{c: n for c, n in wanted.items() if n is not None}}
+        missing = [c for c in weight + made[1:] if c not in lengths]
+        if missing:
+            raise ArgumentError(
+                f"{self.label}: the letter {missing[0]!r} of {self.equation!r} stands neither in the input nor, with a "
+                f"length in output_shape {self.partial_output_shape}, in the output."
+            )
+        rest = tuple(input_shape[first + len(given) :] if before or after else ())
+        output = (*input_shape[:first], *[lengths.get(c) for c in made], *(rest if after else ()))
+        return tuple([lengths[c] for c in weight]), self._bias_shape(made, lengths, len(rest) if after else 0), output
+
+    def _bias_shape(self, made: str, lengths: dict, carried: int) -> tuple | None:
+        if not self.bias_axes:
+            return None
+        for c in self.bias_axes:
+            if c not in made:
+                raise ArgumentError(
+                    f"{self.label} has bias_axes {self.bias_axes!r}; the output of {self.equation!r} has no {c!r}."
+                )
+        own = made[min(made.index(c) for c in self.bias_axes) :]
+        return (*[lengths[c] if c in self.bias_axes else 1 for c in own], *(1,) * carried)
+
+    def _parts(self) -> tuple[str, str, str, str, str]:
+        """The equation's dots before the input's letters, those letters, dots after, the kernel's and output's letters."""
+        found = re.fullmatch(
+            r"(\.{3})?([A-Za-z]+)(\.{3})?,([A-Za-z]+)->(\.{3})?([A-Za-z]+)(\.{3})?", self.equation.replace(" ", "")
+        )
+        parts = found.groups("") if found else ()
+        if not found or parts[0] != parts[4] or parts[2] != parts[6] or (parts[0] and parts[2]):
+            raise ArgumentError(
+                f"{self.label} expects an equation of the form 'ab,bc->ac', '...b,bc->...c' or 'ab...,bc->ac...'; "
+                f"received {self.equation!r}."
+            )
+        return parts[0], parts[1], parts[2], parts[3], parts[5]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "output_shape": self.partial_output_shape,
+            "equation": self.equation,
+            "activation": activations.serialize(self.activation),
+            "bias_axes": self.bias_axes,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "quantization_config": None,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from autonet import random
+import numpy as np
+
+from autonet import ops, random
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.base import Layer
+from autonet.layers.base import InputSpec, Layer
+from autonet.layers.convolution import documented
+from autonet.legacy import renamed
+from autonet.ops.windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator
 
 
@@ -23,10 +29,10 @@ class Dropout(Layer):
     Source: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
+    @renamed(p="rate")
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
         super().__init__(**common)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ArgumentError(f"{self.label} expects a rate from 0 to 1; received {rate!r}.")
+        checked_rate(rate, "rate", self.label)
         if noise_shape is not None and not isinstance(noise_shape, (tuple, list)):
             raise ArgumentError(f"{self.label} expects noise_shape to be a tuple or None; received {noise_shape!r}.")
         self.rate = rate
@@ -48,3 +54,188 @@ class Dropout(Layer):
     def get_config(self) -> dict[str, Any]:
         own = {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
         return {**super().get_config(), **own}
+
+
+class SpatialDropout(Dropout):
+    """Dropout of whole channels: one chance for all places of a channel.
+
+    Shapes: x and y (n, *places, channels), channels after n with data_format "channels_first".
+
+    Args:
+        rate: probability of each channel to become 0, from 0 to 1.
+        data_format: "channels_last" or "channels_first"; by default `image_data_format()`. (1D: always last.)
+        seed: integer from which the draws start.
+
+    Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
+    """
+
+    rank: int  # axes of places
+
+    @renamed(p="rate")
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **common: Any,
+    ):
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **common)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return inputs
+        ones = (1,) * self.rank
+        noise_shape = (None, None, *ones) if self.data_format == "channels_first" else (None, *ones, None)
+        return random.dropout(inputs, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+        return {**own, "data_format": self.data_format}
+
+
+class SpatialDropout1D(SpatialDropout):
+    """Dropout of whole channels of sequences, (n, places, channels).
+
+    Args:
+        rate: probability of each channel to become 0, from 0 to 1.
+        seed: integer from which the draws start.
+
+    Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
+    """
+
+    rank = 1
+
+    @renamed(p="rate")
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **common: Any):
+        super().__init__(rate, "channels_last", seed, name, dtype, **common)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["data_format"]
+        return config
+
+
+@documented
+class SpatialDropout2D(SpatialDropout):
+    """Dropout of whole channels of images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class SpatialDropout3D(SpatialDropout):
+    """Dropout of whole channels of volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+class AlphaDropout(Dropout):
+    """Dropout for networks of selu: what is dropped becomes its limit far below 0, and mean and variance stay.
+
+        y = a (x where kept, else l) + b,  l = -1.758,  a = 1 / sqrt((1 - rate)(1 + rate l^2)),  b = -a rate l
+
+    Args:
+        rate: probability of each element to be dropped, from 0 and below 1.
+        noise_shape: shape of the mask, as for Dropout.
+        seed: integer from which the draws start.
+
+    Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
+    """
+
+    @renamed(p="rate")
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
+        super().__init__(rate, noise_shape, seed, **common)
+        below_one(rate, self.label)
+
+    def call(self, inputs: Any, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return inputs
+        shape = self.noise_shape or (None,) * inputs.ndim
+        shape = tuple([m if n is None else n for n, m in zip(shape, inputs.shape, strict=True)])
+        kept = ops.cast(random.uniform(shape, dtype=inputs.dtype, seed=self.seed_generator) >= self.rate, inputs.dtype)
+        a = ((1 - self.rate) * (1 + self.rate * LIMIT**2)) ** -0.5
+        return (inputs * kept + LIMIT * (1 - kept)) * a - a * self.rate * LIMIT
+
+
+LIMIT = -1.6732632423543772 * 1.0507009873554805  # of selu, far below 0
+
+
+class GaussianNoise(Layer):
+    """In training y = x + normal noise of mean 0; in inference y = x.
+
+    Args:
+        stddev: standard deviation of the noise.
+        seed: integer from which the draws start.
+    """
+
+    @renamed(sigma="stddev")
+    def __init__(self, stddev: float, seed: int | None = None, **common: Any):
+        super().__init__(**common)
+        self.stddev = checked_rate(stddev, "stddev", self.label)
+        self.seed = seed
+        if stddev > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Tensor:
+        if training and self.stddev > 0:
+            return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
+
+
+class GaussianDropout(Layer):
+    """In training y = x times normal noise of mean 1 and variance rate / (1 - rate); in inference y = x.
+
+    Args:
+        rate: that of the Dropout with the same mean and variance, from 0 and below 1.
+        seed: integer from which the draws start.
+
+    Source: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    @renamed(p="rate")
+    def __init__(self, rate: float, seed: int | None = None, **common: Any):
+        super().__init__(**common)
+        self.rate = below_one(checked_rate(rate, "rate", self.label), self.label)
+        self.seed = seed
+        if rate > 0:
+            self.seed_generator = SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return inputs
+        stddev = math.sqrt(self.rate / (1 - self.rate))
+        return inputs * random.normal(inputs.shape, 1.0, stddev, inputs.dtype, self.seed_generator)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def checked_rate(value: Any, name: str, label: str) -> Any:
+    """`value` if it is a number from 0 to 1; ArgumentError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise ArgumentError(f"{label} expects a {name} from 0 to 1; received {value!r}.")
+    return value
+
+
+def below_one(rate: Any, label: str) -> Any:
+    """`rate` if something is left of the input; ArgumentError otherwise."""
+    if rate == 1:
+        raise ArgumentError(f"{label} expects a rate below 1, for something to be left; received {rate!r}.")
+    return rate

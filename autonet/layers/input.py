@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from autonet.core import dtypes
-from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
+from autonet.layers.symbolic import KerasTensor, Node
+from autonet.ops.shapes import Spec
 
 
 class InputLayer(Layer):
@@ -16,7 +17,7 @@ class InputLayer(Layer):
     Args:
         shape: lengths of all axes but the batch's, None where any length will do.
         batch_size: length of the batch axis, by default any.
-        dtype: of the inputs, by default `floatx()`.
+        dtype: of the inputs, by default `floatx()`; "string" for layers that take text.
         sparse, ragged: only False: all Tensors here are dense.
         batch_shape: lengths of all axes, in place of `shape` and `batch_size`.
         input_tensor: only None.
@@ -40,12 +41,12 @@ class InputLayer(Layer):
     ):
         shape = common.pop("input_shape", shape)
         batch_shape = common.pop("batch_input_shape", batch_shape)
-        super().__init__(name=name, dtype=dtype, **common)
+        super().__init__(name=name, dtype=None if dtype == "string" else dtype, **common)
         self.batch_shape = _whole_shape(shape, batch_size, batch_shape, self.label)
         for word, value in (("sparse", sparse), ("ragged", ragged), ("input_tensor", input_tensor)):
             if value is not None and value is not False:
                 raise ArgumentError(f"{self.label}: all inputs are dense arrays here; received {word}={value!r}.")
-        self._input_dtype = dtypes.standardize_dtype(dtype)
+        self._input_dtype = "string" if dtype == "string" else dtypes.standardize_dtype(dtype)
         self.sparse = self.ragged = False
         self.optional = optional
         self.supports_masking = True
@@ -56,8 +57,19 @@ class InputLayer(Layer):
         """Dtype of the inputs."""
         return self._input_dtype
 
-    def call(self, inputs: Any = None) -> Tensor:
+    def call(self, inputs: Any = None) -> Any:
         return inputs
+
+    def _first(self, asked: str) -> Node:
+        """Its node, made again if nobody held it."""
+        for node in self._nodes():
+            return node
+        return Node(self, (), {}, Spec(self.batch_shape, self.dtype), [self.name])
+
+    @property
+    def output(self) -> KerasTensor:
+        """The placeholder of the inputs."""
+        return self._first("output").outputs
 
     def compute_output_shape(self, input_shape: Any = None) -> tuple:
         return self.batch_shape
@@ -73,19 +85,6 @@ class InputLayer(Layer):
         }
 
 
-class Placeholder:
-    """What `Input` returns: the shape and dtype of arrays to come, and the layer that they come through."""
-
-    def __init__(self, layer: InputLayer):
-        self._input_layer = layer
-        self.name = layer.name
-        self.shape = layer.batch_shape
-        self.dtype = layer.dtype
-
-    def __repr__(self) -> str:
-        return f"<Input name={self.name}, shape={self.shape}, dtype={self.dtype}>"
-
-
 def Input(
     shape: Any = None,
     batch_size: int | None = None,
@@ -96,8 +95,8 @@ def Input(
     name: str | None = None,
     tensor: Any = None,
     optional: bool = False,
-) -> Placeholder:
-    """The entrance of a model, to stand first in a `Sequential`.
+) -> KerasTensor:
+    """The entrance of a model: a placeholder to apply layers to, or the first entry of a `Sequential`.
 
     Arguments as for `InputLayer`, `tensor` as its `input_tensor`.
 
@@ -105,7 +104,7 @@ def Input(
     (None, 28, 28)
     """
     layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
-    return Placeholder(layer)
+    return layer.output
 
 
 def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: str) -> tuple:

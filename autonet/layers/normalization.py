@@ -28,7 +28,8 @@ class BatchNormalization(Layer):
         center, scale: whether there is a beta, a gamma.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of beta and gamma.
-        renorm, renorm_clipping, renorm_momentum, synchronized: only the defaults.
+        renorm, renorm_clipping, renorm_momentum: only the defaults.
+        synchronized: accepted for Keras's sake: there is one device to average over.
 
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
 
@@ -57,9 +58,8 @@ class BatchNormalization(Layer):
         **common: Any,
     ):
         super().__init__(**common)
-        for name, wish in (("renorm", renorm), ("synchronized", synchronized)):
-            if wish:
-                raise ArgumentError(f"{self.label} has no {name} here: leave it False.")
+        if renorm:
+            raise ArgumentError(f"{self.label} has no renorm here: leave it False.")
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
         self.axis = axis.__index__()
@@ -76,6 +76,7 @@ class BatchNormalization(Layer):
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
         self.renorm_momentum = renorm_momentum
+        self.synchronized = synchronized
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -152,8 +153,262 @@ class BatchNormalization(Layer):
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
             "beta_constraint": constraints.serialize(self.beta_constraint),
             "gamma_constraint": constraints.serialize(self.gamma_constraint),
-            "synchronized": False,
+            "synchronized": self.synchronized,
             "renorm": False,
             "renorm_clipping": None,
             "renorm_momentum": self.renorm_momentum,
         }
+
+
+class LayerNormalization(Layer):
+    """Each sample moved and scaled to mean 0 and variance 1 along `axis`, then to a mean and scale that are learned.
+
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+
+    Shapes: x and y (n, ...), gamma and beta the lengths of `axis`.
+
+    Args:
+        axis: the axes of features, a number or several.
+        epsilon: added to the variance.
+        center, scale: whether there is a beta, a gamma.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of
+            beta and gamma.
+
+    Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
+    """
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **common: Any,
+    ):
+        if common.pop("rms_scaling", False):
+            raise ArgumentError("LayerNormalization has no rms_scaling here: take RMSNormalization instead.")
+        super().__init__(**common)
+        self.axis = feature_axes(axis, self.label)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        shape = lengths_along(input_shape, self.axis, self.label)
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        lengths_along(input_shape, self.axis, self.label)
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "rms_scaling": False,
+            **self._weights_config(),
+        }
+
+    def _weights_config(self) -> dict[str, Any]:
+        return {
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+        }
+
+
+class GroupNormalization(LayerNormalization):
+    """Each group of channels of each sample moved and scaled to mean 0 and variance 1, then as was learned.
+
+        y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+
+    Mean and variance are those of all places and channels of a group.
+
+    Shapes: x and y (n, ..., c, ...) with c at `axis`; gamma and beta (c,).
+
+    Args:
+        groups: into how many equal groups the channels fall; -1: each for itself.
+        axis: the axis of channels.
+        epsilon, center, scale, beta_initializer, ..., gamma_constraint: as for LayerNormalization.
+
+    Raises: ArgumentError unless groups divides the number of channels.
+    Source: Wu, He, 2018, https://arxiv.org/abs/1803.08494
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **common: Any,
+    ):
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **common,
+        )
+        if not isinstance(self.axis, int):
+            raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
+        if isinstance(groups, bool) or not hasattr(groups, "__index__") or (groups < 1 and groups != -1):
+            raise ArgumentError(
+                f"{self.label} expects groups to be a whole number above 0, or -1; received {groups!r}."
+            )
+        self.groups = groups.__index__()
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        (n,) = lengths_along(input_shape, self.axis, self.label)
+        if self.groups == -1:
+            self.groups = n
+        if n % self.groups:
+            raise ArgumentError(
+                f"{self.label} expects a number of channels that its {self.groups} groups divide; received {n} on axis "
+                f"{self.axis} of shape {tuple(input_shape)}. Choose other groups, or check axis."
+            )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: n})
+
+    def call(self, inputs: Any) -> Tensor:
+        shape, axis = inputs.shape, self.axis % inputs.ndim
+        n = shape[axis]
+        x = ops.reshape(inputs, (*shape[:axis], self.groups, n // self.groups, *shape[axis + 1 :]))
+        others = tuple([i for i in range(1, x.ndim) if i != axis])
+        y = ops.reshape(ops.layer_normalization(x, axis=others, epsilon=self.epsilon), shape)
+        along = [n if i == axis else 1 for i in range(len(shape))]
+        if self.gamma is not None:
+            y = y * ops.reshape(self.gamma, along)
+        return y if self.beta is None else y + ops.reshape(self.beta, along)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {**Layer.get_config(self), "groups": self.groups, "axis": self.axis, "epsilon": self.epsilon}
+        return {**config, "center": self.center, "scale": self.scale, **self._weights_config()}
+
+
+class RMSNormalization(Layer):
+    """Each sample scaled to mean square 1 along `axis`, then as was learned.
+
+        y = x / sqrt(mean of x^2 + epsilon) * scale
+
+    Shapes: x and y (n, ...), scale the lengths of `axis`.
+
+    Args:
+        axis: the axes of features, a number or several.
+        epsilon: added to the mean square.
+
+    Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **common: Any):
+        super().__init__(**common)
+        self.axis = feature_axes(axis, self.label)
+        self.epsilon = float(epsilon)
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(lengths_along(input_shape, self.axis, self.label), "ones", name="scale")
+
+    def call(self, x: Any) -> Tensor:
+        return ops.rms_normalization(x, self.scale, self.axis, self.epsilon)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        lengths_along(input_shape, self.axis, self.label)
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+
+
+class UnitNormalization(Layer):
+    """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2).
+
+    Args:
+        axis: the axes of features, a number or several, which then count as one.
+    """
+
+    def __init__(self, axis: Any = -1, **common: Any):
+        super().__init__(**common)
+        self.axis = feature_axes(axis, self.label)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        lengths_along(input_shape, self.axis, self.label)
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": self.axis}
+
+
+def feature_axes(axis: Any, label: str) -> Any:
+    """`axis` if it is a whole number, or a list of those; ArgumentError otherwise."""
+    several = isinstance(axis, (list, tuple))
+    axes = list(axis) if several else [axis]
+    if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
+        raise ArgumentError(f"{label} expects axis to be a whole number or several; received {axis!r}.")
+    axes = [a.__index__() for a in axes]
+    return axes if several else axes[0]
+
+
+def lengths_along(shape: Any, axis: Any, label: str) -> tuple:
+    """The lengths of `axis` in `shape`; ShapeError if it has no such axis."""
+    axes = axis if isinstance(axis, list) else [axis]
+    if any(not -len(shape) <= a < len(shape) for a in axes):
+        raise ShapeError(
+            f"{label} has axis={axis}; received an input of shape {tuple(shape)}. Count axes from 0, or back from -1."
+        )
+    return tuple([shape[a] for a in axes])

@@ -9,9 +9,12 @@ from autonet import ops
 from autonet.core.tensor import Tensor
 from autonet.layers.base import InputSpec, Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
+from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, standardize_data_format
 
 # Windows
+
+OLD_WORDS = {"border_mode": "padding", "pool_length": "pool_size", "stride": "strides"}
 
 
 class Pooling(Layer):
@@ -30,6 +33,7 @@ class Pooling(Layer):
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
+    @renamed(**OLD_WORDS)
     def __init__(
         self,
         pool_size: Any,
@@ -71,6 +75,7 @@ class MaxPooling(Pooling):
 
     pool = staticmethod(ops.max_pool)
 
+    @renamed(**OLD_WORDS)
     def __init__(
         self,
         pool_size: Any = 2,
@@ -128,6 +133,99 @@ class AveragePooling2D(AveragePooling):
 @documented
 class AveragePooling3D(AveragePooling):
     """The mean of each window of places in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+# A given number of windows
+
+
+class AdaptivePooling(Layer):
+    """One number for each of `output_size` windows, for each channel by itself.
+
+    The windows are as even as they can be and cover all places; neighbours may share one.
+
+    Shapes: x (n, *places, channels), y (n, *output_size, channels), channels after n with data_format
+        "channels_first".
+
+    Args:
+        output_size: how many windows there are, a number or one per axis.
+        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
+    """
+
+    rank: int  # axes of places
+    pool: Callable[..., Tensor]
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **common: Any):
+        super().__init__(**common)
+        self.output_size = per_axis(output_size, self.rank, f"{self.label}: output_size")
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return self.pool(inputs, self.output_size, self.data_format)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
+        return joined_shape(batch, self.output_size, channels, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_size": self.output_size, "data_format": self.data_format}
+
+
+@documented
+class AdaptiveMaxPooling(AdaptivePooling):
+    """The largest number of each of `output_size` windows."""
+
+    pool = staticmethod(ops.adaptive_max_pool)
+
+
+@documented
+class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
+    """The largest number of each of `output_size` windows in sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
+    """The largest number of each of `output_size` windows in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class AdaptiveMaxPooling3D(AdaptiveMaxPooling):
+    """The largest number of each of `output_size` windows in volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+
+@documented
+class AdaptiveAveragePooling(AdaptivePooling):
+    """The mean of each of `output_size` windows."""
+
+    pool = staticmethod(ops.adaptive_average_pool)
+
+
+@documented
+class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows in sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows in images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
+    """The mean of each of `output_size` windows in volumes, (n, depth, height, width, channels)."""
 
     rank = 3
 

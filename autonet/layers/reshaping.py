@@ -7,7 +7,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import InputSpec, Layer
 from autonet.ops.windows import standardize_data_format
 
@@ -77,3 +77,57 @@ class Reshape(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """The axes after the batch's in another order: axis i of y is axis dims[i - 1] of x.
+
+    Args:
+        dims: the numbers from 1 to the number of axes, each once.
+
+    Raises: ArgumentError for other numbers.
+    """
+
+    def __init__(self, dims: Any, **common: Any):
+        super().__init__(**common)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(
+                f"{self.label} expects dims to be the numbers from 1 on, each once, in the order wanted; received {dims!r}."
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return (input_shape[0], *[input_shape[d] for d in self.dims])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """Each row so many times: (n, features) to (n, times, features).
+
+    Args:
+        n: how many times.
+    """
+
+    def __init__(self, n: int, **common: Any):
+        super().__init__(**common)
+        if isinstance(n, bool) or not isinstance(n, int):
+            raise DtypeError(f"{self.label} expects n to be a whole number; received {n!r}.")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Tensor:
+        return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}

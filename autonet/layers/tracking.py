@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autonet.core.state import structure
+from autonet.core.state import Watched, structure
 from autonet.core.variable import Variable
 from autonet.random.seeds import SeedGenerator
 
 _CONTAINERS = (list, tuple, dict)
 
 
-class Tracking:
+class Tracking(Watched):
     """Base that remembers the owned objects among its attributes, in the order in which they came.
 
     Lists, tuples and dictionaries are looked through when asked, so what is appended later counts too.
@@ -31,17 +31,19 @@ class Tracking:
                     owned[:] = [x for x in owned if x is not old]
                 if _trackable(value) and not any(x is value for x in owned) and name not in self._untracked:
                     owned.append(value)
+            object.__setattr__(self, name, value)
             if old is not value and name not in self._unfixed:
-                structure.version += 1
+                structure.changed()
+            return
         object.__setattr__(self, name, value)
 
     _untracked: frozenset[str] = frozenset()  # attributes whose values are not owned
-    _unfixed: frozenset[str] = frozenset()  # attributes that change from step to step, which no step reads
 
     def __delattr__(self, name: str) -> None:
         old = self.__dict__.get(name)
         object.__delattr__(self, name)
         self._owned[:] = [x for x in self._owned if x is not old]
+        structure.changed()
 
     def _own(self, kind: type | tuple[type, ...]) -> Iterator[Any]:
         """Owned objects of `kind`, each once, containers looked through."""

@@ -13,6 +13,7 @@ from autonet.losses.classification import BinaryCrossentropy as BinaryCrossentro
 from autonet.losses.classification import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from autonet.losses.classification import CategoricalCrossentropy as CategoricalCrossentropy
 from autonet.losses.classification import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
+from autonet.losses.classification import CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy
 from autonet.losses.classification import CategoricalHinge as CategoricalHinge
 from autonet.losses.classification import Hinge as Hinge
 from autonet.losses.classification import KLDivergence as KLDivergence
@@ -22,11 +23,20 @@ from autonet.losses.classification import binary_crossentropy as binary_crossent
 from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
 from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
 from autonet.losses.classification import categorical_focal_crossentropy as categorical_focal_crossentropy
+from autonet.losses.classification import (
+    categorical_generalized_cross_entropy as categorical_generalized_cross_entropy,
+)
 from autonet.losses.classification import categorical_hinge as categorical_hinge
 from autonet.losses.classification import hinge as hinge
 from autonet.losses.classification import kl_divergence as kl_divergence
 from autonet.losses.classification import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from autonet.losses.classification import squared_hinge as squared_hinge
+from autonet.losses.embedding import Circle as Circle
+from autonet.losses.embedding import circle as circle
+from autonet.losses.overlap import Dice as Dice
+from autonet.losses.overlap import Tversky as Tversky
+from autonet.losses.overlap import dice as dice
+from autonet.losses.overlap import tversky as tversky
 from autonet.losses.regression import CosineSimilarity as CosineSimilarity
 from autonet.losses.regression import Huber as Huber
 from autonet.losses.regression import LogCosh as LogCosh
@@ -43,15 +53,21 @@ from autonet.losses.regression import mean_absolute_percentage_error as mean_abs
 from autonet.losses.regression import mean_squared_error as mean_squared_error
 from autonet.losses.regression import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from autonet.losses.regression import poisson as poisson
+from autonet.losses.sequence import CTC as CTC
+from autonet.losses.sequence import ctc as ctc
 from autonet.serialization import Family
 
 _MEMBERS = (  # a class first: where its name in snake_case is a function's, the function has it
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
+    Circle,
     CosineSimilarity,
+    Dice,
     Hinge,
     Huber,
     KLDivergence,
@@ -63,12 +79,17 @@ _MEMBERS = (  # a class first: where its name in snake_case is a function's, the
     Poisson,
     SparseCategoricalCrossentropy,
     SquaredHinge,
+    Tversky,
     binary_crossentropy,
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
+    circle,
     cosine_similarity,
+    ctc,
+    dice,
     hinge,
     huber,
     kl_divergence,
@@ -80,6 +101,7 @@ _MEMBERS = (  # a class first: where its name in snake_case is a function's, the
     poisson,
     sparse_categorical_crossentropy,
     squared_hinge,
+    tversky,
 )
 _SHORT = {
     "bce": binary_crossentropy,

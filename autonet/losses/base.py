@@ -7,13 +7,14 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
 
-class Loss:
+class Loss(Watched):
     """Base of all losses: `loss(y_true, y_pred, sample_weight=None)` is the number that training lowers.
 
     A subclass defines `call(y_true, y_pred)`, one loss per sample. With l those losses, n their number, w the sample

@@ -14,6 +14,7 @@ from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
+from autonet.ops.crossentropy import pick_class
 
 
 def outputs(y_pred: Any, from_logits: bool, activation: str, axis: int = -1) -> tuple[Tensor, bool]:
@@ -236,6 +237,33 @@ def categorical_focal_crossentropy(
     return -ops.sum(alpha * ops.power(doubt, gamma) * y_true * log_p, axis=axis)
 
 
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Tensor:
+    """Between cross-entropy (q to 0) and absolute error (q = 1), for labels of which some are wrong: (1 - p^q) / q.
+
+    Args:
+        y_true: class numbers from 0, shape (...,) or (..., 1).
+        y_pred: probabilities p of the classes, shape (..., classes).
+        q: between 0 and 1; the larger, the less a label counts that the model finds unlikely.
+
+    Returns: loss per sample, shape (...,).
+    Raises: ShapeError if the shapes do not fit; DataError as `sparse_categorical_crossentropy`.
+    Source: Zhang, Sabuncu, 2018, https://arxiv.org/abs/1805.07836
+
+    >>> float(categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)[0])
+    1.0
+    """
+    who = "categorical_generalized_cross_entropy (a sparse_ loss)"
+    out = convert_to_tensor(y_pred)
+    if not dtypes.is_float(out.dtype):
+        out = ops.cast(out, dtypes.floatx())
+    if not out.ndim:
+        raise ShapeError(f"{who} expects y_pred of shape (..., classes); received a single number.")
+    class_count(who, out.shape, -1)
+    p = pick_class(class_numbers(who, y_true, out.shape), out)
+    some = ops.greater(p, 0)  # at 0 the slope would be infinite
+    return (1.0 - ops.where(some, ops.where(some, p, 1.0) ** q, 0.0)) / q
+
+
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """Kullback-Leibler divergence of y_pred from y_true: sum of y_true log(y_true / y_pred), both in [epsilon, 1].
 
@@ -393,6 +421,20 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         more |= {"alpha": alpha, "gamma": gamma}
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype, **more)
+
+
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """(1 - p^q) / q with the probability p of the true class; see `categorical_generalized_cross_entropy`."""
+
+    def __init__(
+        self, q=0.5, reduction="sum_over_batch_size", name="categorical_generalized_cross_entropy", dtype=None
+    ):
+        if not 0 < q < 1:
+            raise ArgumentError(
+                f"CategoricalGeneralizedCrossEntropy expects q between 0 and 1, both excluded; received {q!r}. "
+                "For q = 0 take SparseCategoricalCrossentropy."
+            )
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
 
 class KLDivergence(LossFunctionWrapper):

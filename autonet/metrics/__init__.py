@@ -50,9 +50,22 @@ from autonet.metrics.confusion import Precision as Precision
 from autonet.metrics.confusion import Recall as Recall
 from autonet.metrics.confusion import TrueNegatives as TrueNegatives
 from autonet.metrics.confusion import TruePositives as TruePositives
+from autonet.metrics.correlation import ConcordanceCorrelation as ConcordanceCorrelation
+from autonet.metrics.correlation import PearsonCorrelation as PearsonCorrelation
+from autonet.metrics.correlation import concordance_correlation as concordance_correlation
+from autonet.metrics.correlation import pearson_correlation as pearson_correlation
 from autonet.metrics.means import Mean as Mean
 from autonet.metrics.means import MeanMetricWrapper as MeanMetricWrapper
 from autonet.metrics.means import Sum as Sum
+from autonet.metrics.operating_point import PrecisionAtRecall as PrecisionAtRecall
+from autonet.metrics.operating_point import RecallAtPrecision as RecallAtPrecision
+from autonet.metrics.operating_point import SensitivityAtSpecificity as SensitivityAtSpecificity
+from autonet.metrics.operating_point import SpecificityAtSensitivity as SpecificityAtSensitivity
+from autonet.metrics.overlap import BinaryIoU as BinaryIoU
+from autonet.metrics.overlap import IoU as IoU
+from autonet.metrics.overlap import MeanIoU as MeanIoU
+from autonet.metrics.overlap import OneHotIoU as OneHotIoU
+from autonet.metrics.overlap import OneHotMeanIoU as OneHotMeanIoU
 from autonet.metrics.regression import CosineSimilarity as CosineSimilarity
 from autonet.metrics.regression import LogCoshError as LogCoshError
 from autonet.metrics.regression import MeanAbsoluteError as MeanAbsoluteError
@@ -69,31 +82,42 @@ _MEMBERS = (
     Accuracy,
     BinaryAccuracy,
     BinaryCrossentropy,
+    BinaryIoU,
     CategoricalAccuracy,
     CategoricalCrossentropy,
     CategoricalHinge,
+    ConcordanceCorrelation,
     CosineSimilarity,
     F1Score,
     FBetaScore,
     FalseNegatives,
     FalsePositives,
     Hinge,
+    IoU,
     KLDivergence,
     LogCoshError,
     Mean,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
+    MeanIoU,
     MeanMetricWrapper,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    OneHotIoU,
+    OneHotMeanIoU,
+    PearsonCorrelation,
     Poisson,
     Precision,
+    PrecisionAtRecall,
     R2Score,
     Recall,
+    RecallAtPrecision,
     RootMeanSquaredError,
+    SensitivityAtSpecificity,
     SparseCategoricalAccuracy,
     SparseCategoricalCrossentropy,
     SparseTopKCategoricalAccuracy,
+    SpecificityAtSensitivity,
     SquaredHinge,
     Sum,
     TopKCategoricalAccuracy,

@@ -6,8 +6,11 @@ import copy
 from typing import Any
 
 from autonet.core.tensor import Tensor
+from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
+from autonet.layers.input import InputLayer
+from autonet.layers.symbolic import KerasTensor
 from autonet.models.model import Model
 
 
@@ -27,11 +30,16 @@ class Sequential(Model):
     (None, 1)
     """
 
+    _untracked = Model._untracked | {"_symbols"}
+    _unfixed = Model._unfixed | {"_symbols"}
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self.autocast = False
         self._layers: list[Layer] = []
         self._batch_shape: tuple | None = None
+        self._input_layer_kept: InputLayer | None = None
+        self._symbols: list[Any] = []  # placeholders: of the input, and after each layer
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._try_build()
@@ -41,9 +49,8 @@ class Sequential(Model):
 
         Raises: ArgumentError for what is no layer, or a name that is taken.
         """
-        from autonet.layers.input import InputLayer
-
-        layer = getattr(layer, "_input_layer", layer)  # what Input() returned stands for its layer
+        if isinstance(layer, KerasTensor) and isinstance(getattr(layer._origin, "op", None), InputLayer):
+            layer = layer._origin.op  # type: ignore[union-attr]  # what Input() returned stands for its layer
         if isinstance(layer, type):
             raise ArgumentError(f"Sequential expects layers; received the class {layer.__name__}: add parentheses.")
         if not isinstance(layer, Layer):
@@ -59,8 +66,7 @@ class Sequential(Model):
             self._input_layer_kept = layer
         else:
             if not self._layers and self._batch_shape is None:
-                inner = getattr(layer, "_batch_shape", None) if isinstance(layer, Sequential) else layer._input_shape
-                self._batch_shape = inner
+                self._batch_shape = _first_shape(layer)
             self._layers.append(layer)
         if rebuild:
             self.built = False
@@ -72,6 +78,7 @@ class Sequential(Model):
             raise ArgumentError(f"{self.label} has no layer to pop.")
         layer = self._layers.pop()
         self.built = False
+        del self._symbols[len(self._layers) + 1 :]
         if rebuild:
             self._try_build()
         return layer
@@ -92,12 +99,23 @@ class Sequential(Model):
             raise ArgumentError(f"{self.label} needs a shape to build: build((None, features)), or an Input layer.")
         if self._batch_shape is None:
             self._batch_shape = (None, *shape[1:])
-        self._shapes: list[Any] = []
-        for layer in self._layers:
-            if not layer.built:
-                layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-            self._shapes.append(shape)
+        self._place()
+
+    def _place(self) -> None:
+        """Lay the placeholders through the layers that have none yet, which builds them."""
+        if not self._symbols:
+            first = self._input_layer_kept
+            if first is None:
+                inner = self._layers[0] if self._layers else None
+                known = inner is not None and inner._input_shape is None and _first_shape(inner) is not None
+                first = InputLayer(batch_shape=self._batch_shape, dtype=inner.input.dtype if known else None)  # type: ignore[union-attr]
+            self._symbols = [first.output]
+        for layer in self._layers[len(self._symbols) - 1 :]:
+            self._symbols.append(layer(self._symbols[-1]))
+
+    @property
+    def _shapes(self) -> list[Any]:
+        return [map_structure(lambda x: x.shape, x) for x in self._symbols[1:]]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         x = inputs
@@ -131,6 +149,37 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def _known(self) -> list[Any]:
+        """The placeholders, once there are any."""
+        if not self._symbols:
+            raise AttributeError(f"{self.label} does not know its input yet: build it, or call it on data.")
+        return self._symbols
+
+    @property
+    def input(self) -> Any:
+        """The placeholder of the input."""
+        return self._known()[0]
+
+    @property
+    def output(self) -> Any:
+        """The placeholder of the output."""
+        return self._known()[-1]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The placeholder of the input, in a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The placeholder of the output, in a list."""
+        return flatten(self.output)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the last layer, for each output."""
+        return [self._layers[-1].name if self._layers else x.name for x in self.outputs]
+
     @property
     def input_shape(self) -> tuple:
         """Shape of the inputs, None for the batch."""
@@ -143,10 +192,23 @@ class Sequential(Model):
         """Shape of the outputs, None for the batch."""
         return self.compute_output_shape(self.input_shape)
 
+    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._symbols and getattr(inputs, "shape", None) == self._batch_shape:
+            return self._symbols[-1]
+        return super().compute_output_spec(inputs, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_symbols": []}
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        self.__dict__.update(stored)
+        if self.built:
+            self._place()
+
     def get_config(self) -> dict[str, Any]:
         from autonet.serialization.objects import serialize_keras_object
 
-        first = getattr(self, "_input_layer_kept", None)
+        first = self._input_layer_kept
         stack = ([first] if first is not None else []) + self._layers
         config = {**super().get_config(), "layers": [serialize_keras_object(layer) for layer in stack]}
         if self._batch_shape is not None:
@@ -160,7 +222,8 @@ class Sequential(Model):
         config = copy.copy(config)
         shape = config.pop("build_input_shape", None)
         config.pop("dtype", None)
-        stack = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config.pop("layers")]
+        entries = [{k: v for k, v in entry.items() if k != "build_config"} for entry in config.pop("layers")]
+        stack = [deserialize_keras_object(entry, custom_objects=custom_objects) for entry in entries]
         trainable = config.pop("trainable", True)
         model = cls(stack, **config)
         if shape is not None and not model.built:
@@ -168,3 +231,13 @@ class Sequential(Model):
         if not trainable:
             model.trainable = False
         return model
+
+
+def _first_shape(layer: Layer) -> tuple | None:
+    """The shape that a first layer expects, where it says so: by `input_shape`, or because it is a model with an Input."""
+    if isinstance(layer, Sequential):
+        return layer._batch_shape
+    if isinstance(layer, Model) and layer._graph is not None:
+        shape = layer._graph.input_shape
+        return shape if isinstance(layer.input, KerasTensor) else None
+    return layer._input_shape

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from autonet.core.trees import map_structure
 from autonet.errors import NotBuiltError
 
 
@@ -14,13 +16,19 @@ def summary(
     show_trainable: bool = False,
     layer_range: Any = None,
 ) -> str:
-    """The table: a line per layer with type, output shape and number of parameters, then the totals."""
+    """The table: a line per layer with type, output shape and number of parameters, then the totals.
+
+    Where the layers are no stack, a column says what each is connected to: name[call][output] of those before it.
+    """
     if not model.built:
         raise NotBuiltError(
             f"{model.label} does not know its shapes yet: build it, fit it, or call it on data, then ask for its summary()."
         )
+    graph = getattr(model, "_graph", None)
+    connected = graph is not None and not graph.is_stack
     header = ["Layer (type)", "Output Shape", "Param #"] + ["Trainable"] * show_trainable
-    table = _rows(model, expand_nested, show_trainable, "")
+    header += ["Connected to"] * connected
+    table = _rows(model, expand_nested, show_trainable, connected, "")
     if layer_range is not None:
         names = [r[0].split(" ")[0] for r in table]
         first, last = (next((i for i, n in enumerate(names) if n.startswith(s)), None) for s in layer_range)
@@ -32,7 +40,8 @@ def summary(
     rule = "─" * sum(widths)
 
     def line(cells: list[str]) -> str:
-        return "".join(c.rjust(w) if i == 2 else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+        pairs = enumerate(zip(cells, widths, strict=True))
+        return "".join([c.rjust(w) if i == 2 else ("  " * (i > 2) + c).ljust(w) for i, (c, w) in pairs]).rstrip()
 
     trained = sum(v.size for v in model.trainable_variables)
     total = sum(v.size for v in model.weights)
@@ -47,22 +56,37 @@ def summary(
     return "\n".join(lines)
 
 
-def _rows(model: Any, expand: bool, show_trainable: bool, indent: str) -> list[list[str]]:
-    shapes = getattr(model, "_shapes", None)
+def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, indent: str) -> list[list[str]]:
     rows = []
-    for i, layer in enumerate(model.layers):
-        shape = shapes[i] if shapes is not None and i < len(shapes) else getattr(layer, "_output_shape", "?")
-        cells = [
-            f"{indent}{layer.name} ({type(layer).__name__})",
-            str(shape),
-            f"{sum(v.size for v in layer.weights):,}",
-        ]
+    for layer, shape, sources in _entries(model):
+        weights = getattr(layer, "weights", [])
+        kind = getattr(layer, "word", None) or type(layer).__name__
+        cells = [f"{indent}{layer.name} ({kind})", shape, f"{sum(v.size for v in weights):,}"]
         if show_trainable:
-            cells.append("Y" if layer.trainable else "N")
+            cells.append(("Y" if layer.trainable else "N") if weights else "-")
+        if connected:
+            cells.append(sources[0] if sources else "-")
         rows.append(cells)
+        rows += [[""] * (len(cells) - 1) + [source] for source in sources[1:] if connected]
         if expand and hasattr(layer, "layers"):
-            rows += _rows(layer, expand, show_trainable, indent + "  ")
+            rows += _rows(layer, expand, show_trainable, connected, indent + "  ")
     return rows
+
+
+def _entries(model: Any) -> Iterator[tuple[Any, str, list[str]]]:
+    """Each layer of a model, with the shape of its output, and what its calls are connected to."""
+    graph = getattr(model, "_graph", None)
+    if graph is None:
+        shapes = getattr(model, "_shapes", None)
+        for i, layer in enumerate(model.layers):
+            known = shapes is not None and i < len(shapes)
+            yield layer, str(shapes[i] if known else getattr(layer, "_output_shape", "?")), []  # type: ignore[index]
+        return
+    for op in graph.operations:
+        nodes = [node for node in graph.nodes if node.op is op]
+        shape = map_structure(lambda x: x.shape if hasattr(x, "shape") else x, nodes[0].outputs)
+        sources = ["{}[{}][{}]".format(*graph.history(x)) for node in nodes for x in node.inputs]
+        yield op, str(shape), sources
 
 
 def _bytes(n: float) -> str:

@@ -1,10 +1,17 @@
 """Floor 2: differentiable mathematics, named and called as in `keras.ops`.
 
-A primitive stands with its derivative beside it; what needs none of its own is composed of primitives.
+A primitive stands with its derivative beside it; what needs none of its own is composed of primitives. Rooms that most
+programs never enter are loaded when one of their names is first used.
 """
+
+from importlib import import_module as _import_module
+from sys import modules as _modules
 
 from autonet.core.accumulate import detach as stop_gradient  # noqa: F401
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
+from autonet.ops.adaptive import adaptive_average_pool as adaptive_average_pool
+from autonet.ops.adaptive import adaptive_max_pool as adaptive_max_pool
+from autonet.ops.attention import dot_product_attention as dot_product_attention
 from autonet.ops.comparison import bitwise_and as bitwise_and
 from autonet.ops.comparison import bitwise_invert as bitwise_invert
 from autonet.ops.comparison import bitwise_left_shift as bitwise_left_shift
@@ -64,6 +71,7 @@ from autonet.ops.creation import zeros_like as zeros_like
 from autonet.ops.crossentropy import binary_crossentropy as binary_crossentropy
 from autonet.ops.crossentropy import categorical_crossentropy as categorical_crossentropy
 from autonet.ops.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from autonet.ops.ctc import ctc_loss as ctc_loss
 from autonet.ops.indexing import nonzero as nonzero
 from autonet.ops.indexing import scatter as scatter
 from autonet.ops.indexing import scatter_update as scatter_update
@@ -72,11 +80,16 @@ from autonet.ops.indexing import slice_update as slice_update
 from autonet.ops.indexing import take as take
 from autonet.ops.indexing import take_along_axis as take_along_axis
 from autonet.ops.linalg import cholesky as cholesky
+from autonet.ops.linalg import cholesky_inverse as cholesky_inverse
 from autonet.ops.linalg import det as det
 from autonet.ops.linalg import eigh as eigh
 from autonet.ops.linalg import inv as inv
 from autonet.ops.linalg import logdet as logdet
+from autonet.ops.linalg import lstsq as lstsq
+from autonet.ops.linalg import lu_factor as lu_factor
+from autonet.ops.linalg import matrix_rank as matrix_rank
 from autonet.ops.linalg import norm as norm
+from autonet.ops.linalg import pinv as pinv
 from autonet.ops.linalg import qr as qr
 from autonet.ops.linalg import slogdet as slogdet
 from autonet.ops.linalg import solve as solve
@@ -192,6 +205,7 @@ from autonet.ops.reduction import quantile as quantile
 from autonet.ops.reduction import std as std
 from autonet.ops.reduction import sum as sum
 from autonet.ops.reduction import var as var
+from autonet.ops.shapes import admit_placeholders as _admit_placeholders
 from autonet.ops.shaping import broadcast_to as broadcast_to
 from autonet.ops.shaping import concatenate as concatenate
 from autonet.ops.shaping import diag as diag
@@ -228,3 +242,44 @@ from autonet.ops.special import erfc as erfc
 from autonet.ops.special import erfinv as erfinv
 from autonet.ops.special import lgamma as lgamma
 from autonet.ops.special import polygamma as polygamma
+
+_admit_placeholders(globals())
+
+_LATER = {  # rooms and the names that they have for others
+    "arrangement": """append array_split depth_to_space diagflat dsplit dstack empty_like fliplr flipud geomspace get_item
+        hsplit meshgrid rearrange rot90 space_to_depth vander vsplit""",
+    "control": "associative_scan cond fori_loop map scan switch vectorize vectorized_map while_loop",
+    "decoding": "ctc_decode",
+    "elementwise": """allclose angle conj conjugate copy divide_no_nan dtype fabs fmax fmin fmod gcd heaviside i0 imag
+        isneginf isposinf isreal lcm ldexp logaddexp2 nextafter real saturate_cast sinc unravel_index view""",
+    "fourier": "fft fft2 ifft2 irfft istft rfft stft",
+    "image": "",
+    "numpy": "",
+    "patches": "extract_sequences fold unfold",
+    "segments": """bincount digitize histogram isin segment_max segment_min segment_prod segment_sum unique""",
+    "statistics": """cdist corrcoef correlate cross diff kron nanargmax nanargmin nancumprod nancumsum nanmax nanmean
+        nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar percentile psnr select trapezoid""",
+    "tapers": "bartlett blackman hamming hanning kaiser",
+}
+_HOMES = {
+    "custom_gradient": "autonet.gradients",
+    "jvp": "autonet.gradients",
+    **{name: f"autonet.ops.{room}" for room, names in _LATER.items() for name in names.split()},
+}
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        found = {name: getattr(_import_module(_HOMES[name]), name)}
+        _admit_placeholders(found)
+        value = found[name]
+    elif name in _LATER:
+        value = _import_module(f"autonet.ops.{name}")
+    else:
+        raise AttributeError(f"autonet.ops has no {name!r}", name=name, obj=_modules[__name__])
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "image", "numpy"})

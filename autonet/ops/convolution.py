@@ -345,21 +345,31 @@ def conv_transpose(
     extra = _output_padding(output_padding, n)
     sizes, starts = [], []
     for places, w, s, d, more in zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, extra, strict=True):
-        reach = (w - 1) * d + 1
-        laid = (places - 1) * s + reach
-        if more is None:
-            size = places * s if mode == "same" else max(laid, places * s)
-        else:
-            size = laid + more - (2 * (reach // 2) if mode == "same" else 0)
-        if size < 1:
-            raise ShapeError(
-                f"conv_transpose leaves nothing of {places} places with window {w}, padding 'same' and output_padding "
-                f"{more}. Use padding='valid', or leave output_padding to None."
-            )
+        laid = (places - 1) * s + (w - 1) * d + 1
+        size = transposed_length(places, w, s, d, more, mode)
         sizes.append(size)
         starts.append(max(laid - size, 0) // 2 if mode == "same" else 0)
     y = convolve_input(x, kernel, size=tuple(sizes), starts=tuple(starts), strides=strides, dilation=dilation, groups=1)
     return moved_back(y, first)
+
+
+def transposed_length(places: int, w: int, s: int, d: int, more: int | None, mode: str) -> int:
+    """Places of `conv_transpose`'s result, for a window of w cells, strides s, dilation d, output padding `more`.
+
+    Raises: ShapeError if there would be none.
+    """
+    reach = (w - 1) * d + 1
+    laid = (places - 1) * s + reach
+    if more is None:
+        size = places * s if mode == "same" else max(laid, places * s)
+    else:
+        size = laid + more - (2 * (reach // 2) if mode == "same" else 0)
+    if size < 1:
+        raise ShapeError(
+            f"conv_transpose leaves nothing of {places} places with window {w}, padding 'same' and output_padding "
+            f"{more}. Use padding='valid', or leave output_padding to None."
+        )
+    return size
 
 
 def _output_padding(value: Any, n: int) -> tuple:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, ShapeError, unknown
 
 _Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides below
 
@@ -194,8 +194,8 @@ def take_along_axis(x, indices, axis=None) -> Tensor:
 
 
 def nonzero(x) -> tuple[Tensor, ...]:
-    """The index arrays of the elements that are not zero, one per axis. Their length depends on the values."""
-    return tuple([wrap(i) for i in np.nonzero(np.asarray(convert_to_tensor(x)))])
+    """The index arrays, int32, of the elements that are not zero, one per axis. Their length depends on the values."""
+    return tuple([wrap(i.astype(np.int32)) for i in np.nonzero(np.asarray(convert_to_tensor(x)))])
 
 
 def scatter(indices, values, shape) -> Tensor:
@@ -209,12 +209,34 @@ def scatter(indices, values, shape) -> Tensor:
     return _scatter(values, *parts, key=key, shape=tuple(shape))
 
 
-def scatter_update(inputs, indices, updates) -> Tensor:
+def scatter_update(inputs, indices, updates, reduction=None) -> Tensor:
     """`inputs` with the values at `indices` replaced by `updates`; where places repeat, the last one counts.
 
-    Shapes: indices (..., d), updates (..., *inputs.shape[d:]).
+    Shapes: indices (..., d), updates (..., *inputs.shape[d:]). With a `reduction` "add", "max", "min" or "mul" values and
+    all updates of a place are combined instead.
     """
-    return _replace(inputs, updates, convert_to_tensor(indices))
+    if reduction is None:
+        return _replace(inputs, updates, convert_to_tensor(indices))
+    from autonet.ops import pointwise, segments
+    from autonet.ops.shaping import reshape
+
+    words = {
+        "add": (segments.segment_sum, pointwise.add),
+        "mul": (segments.segment_prod, pointwise.multiply),
+        "max": (segments.segment_max, pointwise.maximum),
+        "min": (segments.segment_min, pointwise.minimum),
+    }
+    if reduction not in words:
+        raise unknown("reduction", reduction, words)
+    inputs, indices = convert_to_tensor(inputs), convert_to_tensor(indices)
+    gather, combine = words[reduction]
+    d = indices.shape[-1]
+    place: Any = 0
+    for i, n in enumerate(inputs.shape[:d]):
+        k = indices[..., i]
+        place = place * n + pointwise.where(k < 0, k + n, k)
+    total = gather(convert_to_tensor(updates, inputs.dtype), place, math.prod(inputs.shape[:d]))
+    return combine(inputs, reshape(total, newshape=inputs.shape))
 
 
 @primitive(keep=("indices",))

@@ -9,7 +9,7 @@ import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.errors import ArgumentError, GradientError
+from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops.comparison import equal, greater, logical_and, not_equal
 from autonet.ops.creation import cast
 from autonet.ops.pointwise import absolute, sqrt, square, where
@@ -300,3 +300,142 @@ def _singular_values_rule(g, x):
 
 singular_vectors.vjp(x=_svd_rule)
 singular_values.vjp(x=_singular_values_rule)
+
+
+# Pseudo-inverses, ranks, and factors of matrices in general
+
+
+@primitive(floating=True)
+def pseudo_inverse(x, *, rcond):
+    """The Moore-Penrose inverse of each matrix, singular values up to `rcond` times the largest counting as zero."""
+    return np.linalg.pinv(x, rcond=rcond)
+
+
+def _pseudo_inverse_rule(g, x, y):
+    # Golub, Pereyra, 1973, https://doi.org/10.1137/0710036: right where the rank stays as it is
+    yt, gt = matrix_transpose(y), matrix_transpose(g)
+    left, right = matmul(matmul(gt, y), yt), matmul(matmul(yt, y), gt)
+    outside = left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x)
+    return outside - matmul(matmul(yt, g), yt)
+
+
+pseudo_inverse.vjp(x=_pseudo_inverse_rule)
+
+
+def _cutoff(x: Tensor, rcond: Any) -> float:
+    return 10 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rcond is None else float(rcond)
+
+
+def pinv(x: Any, rcond: Any = None) -> Tensor:
+    """The Moore-Penrose inverse of each matrix (..., m, n): shape (..., n, m).
+
+    Singular values up to `rcond` times the largest count as zero, by default 10 max(m, n) times the dtype's precision.
+
+    >>> pinv([[2.0, 0.0]]).tolist()
+    [[0.5], [0.0]]
+    """
+    x = convert_to_tensor(x)
+    x = x if x.dtype.kind == "f" else cast(x, "float32")
+    if x.ndim < 2:
+        raise ShapeError(f"pinv expects matrices; received shape {x.shape}.")
+    return pseudo_inverse(x, rcond=_cutoff(x, rcond))
+
+
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Tensor:
+    """The x that brings a @ x nearest to `b`; of several the smallest.
+
+    Shapes: a (m, n), b (m,) or (m, k), result (n,) or (n, k). `rcond` as in `pinv`, by default max(m, n) times the
+    dtype's precision.
+
+    >>> lstsq([[1.0], [1.0]], [1.0, 3.0]).numpy().round(5).tolist()
+    [2.0]
+    """
+    a, b = convert_to_tensor(a), convert_to_tensor(b)
+    if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
+        raise ShapeError(f"lstsq expects shapes (m, n) and (m,) or (m, k); received {a.shape} and {b.shape}.")
+    if rcond is None:
+        rcond = max(a.shape) * float(np.finfo(a.dtype if a.dtype.kind == "f" else np.float32).eps)
+    return matmul(pinv(a, rcond), b)
+
+
+@primitive(floating=True)
+def matrix_rank(x, *, tol=None):
+    """How many singular values of each matrix are above `tol`; by default max(m, n) times precision times the largest."""
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_rank expects matrices; received shape {x.shape}.")
+    s = np.linalg.svd(x, compute_uv=False)
+    bound = s.max(axis=-1, keepdims=True, initial=0) * max(x.shape[-2:]) * np.finfo(x.dtype).eps if tol is None else tol
+    return np.asarray(np.sum(s > bound, axis=-1), np.int32)
+
+
+matrix_rank.vjp(x=None)
+
+
+def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
+    """The inverse of L @ L.T, given its triangular factor L (or, if `upper`, of U.T @ U, given U), for each matrix.
+
+    >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
+    [[0.25, 0.0], [0.0, 1.0]]
+    """
+    x = convert_to_tensor(x)
+    x = x if x.dtype.kind == "f" else cast(x, "float32")
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"cholesky_inverse expects square matrices; received shape {x.shape}.")
+    identity = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    y = solve_triangular(x, identity, lower=not upper)
+    return matmul(y, matrix_transpose(y)) if upper else matmul(matrix_transpose(y), y)
+
+
+@primitive(floating=True)
+def lu_factor(x):
+    """L and U, lower (its diagonal of ones left out) and upper triangular, in one matrix, and the row exchanges.
+
+    Row i was exchanged with row pivots[i], one after the other; L @ U is `x` with its rows so exchanged.
+
+    Shapes: x (..., n, n), result (..., n, n) and pivots (..., n), int32.
+    """
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"lu_factor expects square matrices; received shape {x.shape}.")
+    n = x.shape[-1]
+    a = x.reshape((math.prod(x.shape[:-2]), n, n)).copy()
+    stack = np.arange(len(a))
+    pivots = np.zeros((len(a), n), np.int32)
+    for k in range(n):
+        p = k + np.argmax(np.abs(a[:, k:, k]), axis=-1)
+        pivots[:, k] = p
+        a[stack, k], a[stack, p] = a[stack, p], a[stack, k].copy()
+        pivot = a[:, k, k]
+        a[:, k + 1 :, k] /= np.where(pivot == 0, 1, pivot)[:, None]
+        a[:, k + 1 :, k + 1 :] -= a[:, k + 1 :, k, None] * a[:, k, None, k + 1 :]
+    return a.reshape(x.shape), pivots.reshape(x.shape[:-1])
+
+
+@primitive(keep=("pivots",))
+def exchanged(x, pivots, *, back):
+    """The rows of each matrix exchanged as `lu_factor` did, or `back` again."""
+    n = x.shape[-2]
+    flat = x.reshape((-1, n, x.shape[-1])).copy()
+    moves = pivots.reshape((-1, n))
+    stack = np.arange(len(flat))
+    for k in reversed(range(n)) if back else range(n):
+        p = moves[:, k]
+        flat[stack, k], flat[stack, p] = flat[stack, p], flat[stack, k].copy()
+    return flat.reshape(x.shape)
+
+
+exchanged.vjp(x=lambda g, pivots, back: exchanged(g, pivots, back=not back), pivots=None)
+
+
+def _lu_rule(g, y):
+    lu, pivots = y
+    n = lu.shape[-1]
+    strict = _triangle(n, lu.dtype, diagonal=0.0)
+    lower, upper = lu * strict + np.eye(n, dtype=lu.dtype), lu * (1 - strict)
+    inside = matmul(matrix_transpose(lower), g[0] * strict) * strict
+    inside = inside + matmul(g[0] * (1 - strict), matrix_transpose(upper)) * (1 - strict)
+    inside = solve_triangular(matrix_transpose(lower), inside, lower=False)
+    inside = matrix_transpose(solve_triangular(upper, matrix_transpose(inside), lower=False))
+    return exchanged(inside, pivots, back=True)
+
+
+lu_factor.vjp(x=_lu_rule)

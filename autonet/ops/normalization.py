@@ -171,11 +171,28 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
     return y.astype(x.dtype, copy=False), r.astype(x.dtype, copy=False)
 
 
-def _standardize_rule(g, y, axis):
-    gy, gr = g
-    y, r = y
+@primitive(floating=True)
+def standardize_slopes(gy, gr, y, r, *, axis):
+    """What `_composed_standardize_slopes` computes."""
+    wide = y.astype(np.float32) if y.dtype == np.float16 else y
+    n = max(reduced_count(y.shape, axis), 1)
+    gx = np.multiply(gy, wide)
+    slope = (np.add.reduce(gx, axis=axis, keepdims=True) + gr * r) / n
+    np.multiply(wide, slope, out=gx)
+    np.subtract(gy, gx, out=gx)
+    np.subtract(gx, np.add.reduce(gy, axis=axis, keepdims=True, dtype=wide.dtype) / n, out=gx)
+    return np.multiply(gx, r, out=gx).astype(y.dtype, copy=False)
+
+
+def _composed_standardize_slopes(gy, gr, y, r, axis):
     slope = mean(gy * y, axis=axis, keepdims=True) + gr * r * (1 / max(reduced_count(y.shape, axis), 1))
-    return (r * (gy - mean(gy, axis=axis, keepdims=True) - y * slope),)
+    return r * (gy - mean(gy, axis=axis, keepdims=True) - y * slope)
+
+
+def _standardize_rule(g, y, axis):
+    # small ops where the slopes will be differentiated themselves
+    slopes: Callable = _composed_standardize_slopes if is_recording() else standardize_slopes
+    return (slopes(*g, *y, axis=axis),)
 
 
 standardize.joint_vjp(_standardize_rule)

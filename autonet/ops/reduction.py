@@ -43,6 +43,11 @@ def _total_dtype(x: np.ndarray) -> np.dtype | None:
     return None
 
 
+def _running_dtype(x: np.ndarray) -> np.dtype:
+    """Running totals keep their dtype; booleans are counted in 32 bits."""
+    return np.dtype("int32") if x.dtype.kind == "b" else x.dtype
+
+
 @primitive
 def sum(x, *, axis=None, keepdims=False):
     """Sum along `axis`, by default of everything."""
@@ -67,12 +72,13 @@ mean.vjp(x=_mean_rule)
 
 
 @primitive
-def prod(x, *, axis=None, keepdims=False):
+def prod(x, *, axis=None, keepdims=False, dtype=None):
     """Product along `axis`, by default of everything."""
-    return np.prod(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x))
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype or _total_dtype(x))
 
 
 def _prod_rule(g, x, axis):
+    g = convert_to_tensor(g, x.dtype)
     # the product of all others, by running products from both sides: right where elements are zero
     axes = (
         tuple(range(x.ndim))
@@ -196,7 +202,7 @@ logsumexp.vjp(x=_logsumexp_rule)
 @primitive
 def cumsum(x, *, axis=None, dtype=None):
     """Running sum along `axis`, by default of the flattened array."""
-    return np.cumsum(x, axis=axis, dtype=dtype or _total_dtype(x))
+    return np.cumsum(x, axis=axis, dtype=dtype or _running_dtype(x))
 
 
 def _cumsum_rule(g, axis, x_shape):
@@ -211,7 +217,7 @@ cumsum.vjp(x=_cumsum_rule)
 @primitive
 def _cumprod(x, *, axis):
     """Running product along `axis`."""
-    return np.cumprod(x, axis=axis, dtype=_total_dtype(x))
+    return np.cumprod(x, axis=axis, dtype=_running_dtype(x))
 
 
 def _cumprod_rule(g, x, axis):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -123,22 +123,32 @@ def framed(x: np.ndarray, starts: tuple, covered: tuple, fill: Any = 0) -> np.nd
     places = x.shape[1:-1]
     if within(starts, covered, places):
         return x[(slice(None), *[slice(0, n) for n in covered])]
-    frame = np.zeros((x.shape[0], *covered, x.shape[-1]), x.dtype)
+    frame = empty_frame(x, x.shape[0], covered, fill)
+    np.copyto(*frame_parts(frame, x, starts))
+    return frame
+
+
+def empty_frame(x: np.ndarray, rows: int, covered: tuple, fill: Any = 0) -> np.ndarray:
+    """A frame of padding for so many rows of `x`."""
+    frame = np.zeros((rows, *covered, x.shape[-1]), x.dtype)
     if fill:
         frame[...] = fill
-    inside = [min(size, n - start) for size, n, start in zip(places, covered, starts, strict=True)]
-    frame[(slice(None), *[slice(a, a + n) for a, n in zip(starts, inside, strict=True)])] = x[
-        (slice(None), *[slice(0, n) for n in inside])
-    ]
     return frame
+
+
+def frame_parts(frame: np.ndarray, x: np.ndarray, starts: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Views of a frame and of `x` that show the same places."""
+    inside = [min(size, n - a) for size, n, a in zip(x.shape[1:-1], frame.shape[1:-1], starts, strict=True)]
+    return (
+        frame[(slice(None), *[slice(a, a + n) for a, n in zip(starts, inside, strict=True)])],
+        x[(slice(None), *[slice(0, n) for n in inside])],
+    )
 
 
 def unframed(frame: np.ndarray, starts: tuple, places: tuple, out: np.ndarray) -> None:
     """The reverse of `framed`: the places of the input into `out`, which holds zeros."""
-    inside = [min(size, n - a) for size, n, a in zip(places, frame.shape[1:-1], starts, strict=True)]
-    out[(slice(None), *[slice(0, n) for n in inside])] = frame[
-        (slice(None), *[slice(a, a + n) for a, n in zip(starts, inside, strict=True)])
-    ]
+    inside, target = frame_parts(frame, out, starts)
+    np.copyto(target, inside)
 
 
 def cells(window: tuple) -> Iterator[tuple[int, ...]]:
@@ -170,32 +180,60 @@ def blocks(rows: int, bytes_each: int) -> Iterator[slice]:
     return (slice(i, min(i + step, rows)) for i in range(0, rows, step))
 
 
-def patches(
-    x: np.ndarray, starts: tuple, counts: tuple, window: tuple, strides: tuple, dilation: tuple
-) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
-    """The windows of `x` as rows of a matrix, (windows, cells * channels), a block at a time.
+class Patch(NamedTuple):
+    """A block of windows: what is to be copied, and the matrix that then holds the windows as rows."""
 
-    Yields the block's rows and first places, and the matrix, which the next block overwrites. With few channels it is
-    the transpose of a row-major matrix, since cells then follow each other in longer runs across windows.
+    at: tuple[slice, slice]  # its rows, and its first places
+    fill: tuple[np.ndarray, np.ndarray] | None  # copied before: the frame's inside, and the part of the input there
+    store: np.ndarray
+    seen: np.ndarray  # copied to `store`
+    matrix: np.ndarray
+
+
+def patch_steps(
+    x: np.ndarray, starts: tuple, counts: tuple, window: tuple, strides: tuple, dilation: tuple
+) -> Iterator[Patch]:
+    """The windows of `x` as rows of a matrix, (windows, cells * channels), a block at a time, in one store.
+
+    With few channels it is the transpose of a row-major matrix, since cells then follow each other in longer runs
+    across windows.
     """
     channels = x.shape[-1]
     covered = lengths(counts, window, strides, dilation)
+    inside = within(starts, covered, x.shape[1:-1])
     width = math.prod(window) * channels
     thin = channels <= 4
     across = math.prod(counts[1:])
     order = (*range(len(counts) + 1, 2 * len(counts) + 2), *range(len(counts) + 1))
-    store = np.empty(0, x.dtype)
+    store, frame = np.empty(0, x.dtype), None
     for rows in blocks(x.shape[0], math.prod(counts) * width * x.itemsize):
-        view = window_view(framed(x[rows], starts, covered), counts, window, strides, dilation)
-        n = view.shape[0]
+        n, fill = rows.stop - rows.start, None
+        if inside:
+            whole = x[rows]
+        else:
+            frame = empty_frame(x, n, covered) if frame is None else frame
+            whole = frame[:n]
+            fill = frame_parts(whole, x[rows], starts)
+        view = window_view(whole, counts, window, strides, dilation)
         for some in blocks(counts[0], across * width * x.itemsize) if n == 1 else (slice(0, counts[0]),):
             part = view[:, some]
             if store.size < part.size:
                 store = np.empty(part.size, x.dtype)
+            windows = part.size // max(width, 1)
+            flat = store[: part.size]
             if thin:
                 part = part.transpose(order)
-                np.copyto(store[: part.size].reshape(part.shape), part)
-                yield (rows, some), store[: part.size].reshape(width, part.size // width).T
+                matrix = flat.reshape(width, windows).T
             else:
-                np.copyto(store[: part.size].reshape(part.shape), part)
-                yield (rows, some), store[: part.size].reshape(part.size // width, width)
+                matrix = flat.reshape(windows, width)
+            yield Patch((rows, some), fill, flat.reshape(part.shape), part, matrix)
+            fill = None
+
+
+def patches(x: np.ndarray, *geometry: tuple) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Rows and first places of each block of windows, and their matrix, which the next block overwrites."""
+    for step in patch_steps(x, *geometry):
+        if step.fill is not None:
+            np.copyto(*step.fill)
+        np.copyto(step.store, step.seen)
+        yield step.at, step.matrix

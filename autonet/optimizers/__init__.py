@@ -14,6 +14,12 @@ from autonet.optimizers.adaptive import Adagrad as Adagrad
 from autonet.optimizers.adaptive import Lion as Lion
 from autonet.optimizers.adaptive import RMSprop as RMSprop
 from autonet.optimizers.base import Optimizer as Optimizer
+from autonet.optimizers.factored import Adafactor as Adafactor
+from autonet.optimizers.layerwise import Lamb as Lamb
+from autonet.optimizers.layerwise import Muon as Muon
+from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
+from autonet.optimizers.regularized import Ftrl as Ftrl
+from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.sgd import SGD as SGD
 from autonet.serialization.objects import Family
 
@@ -21,7 +27,10 @@ _family = Family(
     "optimizer",
     "keras.optimizers",
     base=Optimizer,
-    members=(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Lion),
+    members=(
+        *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Adafactor, Nadam, Ftrl, Lion, Lamb, Muon),
+        *(ScheduleFreeAdamW, LossScaleOptimizer),
+    ),
 )
 
 

@@ -16,7 +16,8 @@ from autonet.core.dtypes import floatx
 from autonet.core.state import state
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.optimizers import clipping, schedules
-from autonet.optimizers.schedules import LearningRateSchedule, modernize, read_rate
+from autonet.optimizers.rate import HasRate, modernize, read_rate, serialize_rate
+from autonet.optimizers.schedules import LearningRateSchedule
 from autonet.serialization import objects
 from autonet.utils.naming import unique_name
 
@@ -27,7 +28,7 @@ COMMON = (  # arguments of all optimizers
 )
 
 
-class Optimizer:
+class Optimizer(HasRate):
     """Moves weights against their gradients.
 
     A subclass names its slots, the Variables shaped like each weight that it keeps, and writes its formula as
@@ -35,7 +36,8 @@ class Optimizer:
     A step does, in this order: unscale the loss, accumulate, clip, decay the weights, update, average, constrain.
 
     Args:
-        learning_rate: a number, a `LearningRateSchedule`, or a function of the step (see `schedules.FunctionSchedule`).
+        learning_rate: a number, a `LearningRateSchedule`, a function of the step (see `schedules.FunctionSchedule`), or
+            one without arguments, which is asked before each step.
         weight_decay: w <- w - learning_rate weight_decay w before each update; None for none.
         clipnorm: greatest length of the gradient of each weight; longer ones are scaled down.
         clipvalue: greatest absolute value in a gradient; larger ones are cut.
@@ -51,7 +53,6 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()  # names of what is kept for each weight; zeros at first
     optional_slots: tuple[str, ...] = ()  # those that an argument asks for; `update` receives them by keyword
-    revision = 0  # goes up with every change of an attribute; a step captured before it must not be replayed
 
     def __init__(
         self,
@@ -110,11 +111,6 @@ class Optimizer:
             names = {p.name for p in own}
             common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.name not in names]
             init.__signature__ = inspect.Signature(own[:-1] + common)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "learning_rate":  # a property, for which a new number is no such change
-            self.__dict__["revision"] = self.revision + 1
-        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         rate = repr(self._rate) if isinstance(self._rate, LearningRateSchedule) else f"{float(self._rate):.6g}"
@@ -289,10 +285,10 @@ class Optimizer:
         rate = self.learning_rate
         t = self.iterations + 1
         scalars = {v.dtype: (ops.cast(rate, v.dtype), ops.cast(t, v.dtype)) for v in variables}
-        if self.weight_decay is not None:
-            for w in variables:
-                if self._decays(w):
-                    w.assign_sub(w * (self.weight_decay * scalars[w.dtype][0]))
+        for w in variables:
+            decay = self._decay(w)
+            if decay is not None:
+                w.assign_sub(w * (decay * scalars[w.dtype][0]))
         self.begin_update(t)
         custom = type(self).update_step is not Optimizer.update_step
         for w, g in zip(variables, grads, strict=True):
@@ -329,8 +325,13 @@ class Optimizer:
         self._undecayed = set(var_list or ())
         self._undecayed_names = list(var_names or ())
 
-    def _decays(self, w: Variable) -> bool:
-        return w not in self._undecayed and not any(re.search(p, w.name) for p in self._undecayed_names)
+    def _decay(self, w: Variable) -> float | None:
+        """The weight decay of `w`, None for none."""
+        spared = w in self._undecayed or any(re.search(p, w.name) for p in self._undecayed_names)
+        return None if spared else self._decay_of(w)
+
+    def _decay_of(self, w: Variable) -> float | None:
+        return self.weight_decay
 
     def _average(self) -> None:
         later = ops.not_equal(self.iterations, 0)  # at first the mean is the weight itself
@@ -364,28 +365,7 @@ class Optimizer:
         """`variable.assign_sub(value)`."""
         variable.assign_sub(value)
 
-    # The learning rate and the state
-
-    @property
-    def learning_rate(self) -> Variable | Tensor:
-        """The learning rate: a Variable, or what the schedule says now. Assign a number, a Variable or a schedule."""
-        return self._rate(self._iterations) if isinstance(self._rate, LearningRateSchedule) else self._rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        new = value if isinstance(value, Variable) else read_rate(self.name, value)
-        if not isinstance(new, (Variable, LearningRateSchedule)):
-            if isinstance(self._rate, LearningRateSchedule):
-                raise ArgumentError(
-                    f"The learning rate of {self.name} follows {self._rate!r}, so no number can be set. "
-                    "Make the optimizer with a number instead, or assign another schedule or a Variable."
-                )
-            self._rate.assign(new)
-            return
-        self._variables = [v for v in self._variables if v is not self._rate]
-        if isinstance(new, Variable):
-            self._variables.insert(1, new)
-        self._rate = new
+    # The state
 
     @property
     def iterations(self) -> Variable | Tensor:
@@ -406,27 +386,27 @@ class Optimizer:
 
     def get_weights(self) -> list[np.ndarray]:
         """The values of `variables`, as arrays."""
-        return [v.numpy() for v in self._variables]
+        return [v.numpy() for v in self.variables]
 
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Set the values of `variables`, as `get_weights` gave them."""
         self._check_built("set_weights()")
         weights = list(weights)
-        if len(weights) != len(self._variables):
+        if len(weights) != len(self.variables):
             raise DataError(
-                f"{self.name}.set_weights() expects {len(self._variables)} arrays, one for each of `variables`; "
+                f"{self.name}.set_weights() expects {len(self.variables)} arrays, one for each of `variables`; "
                 f"received {len(weights)}. Were they taken from an optimizer with the same options and weights?"
             )
         arrays = [np.asarray(value) for value in weights]
-        for v, array in zip(self._variables, arrays, strict=True):
+        for v, array in zip(self.variables, arrays, strict=True):
             if v.shape != array.shape:
                 raise ShapeError(f"{self.name}: {v.path} has shape {v.shape}; received shape {array.shape}.")
-        for v, array in zip(self._variables, arrays, strict=True):
+        for v, array in zip(self.variables, arrays, strict=True):
             v.assign(array)
 
     def save_own_variables(self, store: Any) -> None:
         """Put the values of `variables` into a dict-like store, under "0", "1", ..."""
-        for i, v in enumerate(self._variables):
+        for i, v in enumerate(self.variables):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: Any) -> None:
@@ -435,9 +415,11 @@ class Optimizer:
 
     def get_config(self) -> dict:
         """The arguments that rebuild this optimizer, without its state."""
-        scheduled = isinstance(self._rate, LearningRateSchedule)
-        rate = schedules.serialize(self._rate) if scheduled else float(self._rate)  # type: ignore[arg-type]
-        return {"name": self.name, "learning_rate": rate, **{key: getattr(self, key) for key in COMMON}}
+        return {
+            "name": self.name,
+            "learning_rate": serialize_rate(self._rate),
+            **{key: getattr(self, key) for key in COMMON},
+        }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Optimizer:

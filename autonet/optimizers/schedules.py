@@ -9,24 +9,20 @@ give a Tensor:
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from autonet import ops
 from autonet.core import Tensor
 from autonet.core.dtypes import floatx
-from autonet.errors import ArgumentError, ShapeError, unknown
-from autonet.legacy import LegacyWarning
+from autonet.core.state import Watched
+from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import objects
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Watched):
     """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`."""
 
     def __call__(self, step: Any) -> Tensor:
@@ -336,57 +332,6 @@ def deserialize(config: dict, custom_objects: dict | None = None) -> LearningRat
     """
     known = {c.__name__: c for c in LearningRateSchedule.__subclasses__() if c.__module__ == __name__}
     return objects.deserialize_keras_object(config, custom_objects={**known, **(custom_objects or {})})
-
-
-def read_rate(who: str, value: Any) -> LearningRateSchedule | Any:
-    """A learning rate as the user gave it: a schedule, or a number or Tensor."""
-    if isinstance(value, LearningRateSchedule):
-        return value
-    if isinstance(value, Tensor) and value.shape == ():
-        return value
-    if isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool) and np.ndim(value) == 0:
-        return float(value)
-    if isinstance(value, dict):
-        return deserialize(value)
-    if callable(value):
-        if _takes_step(value):
-            return FunctionSchedule(value)
-        raise ArgumentError(
-            f"{who}: a learning rate that is a function must take the step, a Tensor, as its one argument; "
-            f"{value!r} does not. Write for example lambda step: 0.1 / (1 + 0.01 * step)."
-        )
-    raise ArgumentError(
-        f"{who} expects learning_rate to be a number, a schedule, or a function of the step; received {value!r}."
-    )
-
-
-def modernize(cls: type, learning_rate: Any, old: dict[str, Any]) -> Any:
-    """The learning rate that Keras 1's words `lr` and `decay` mean; any other word is an error."""
-    for name in old:
-        if name not in ("lr", "decay"):
-            known = [n for n in inspect.signature(cls).parameters if n != "old"]
-            raise unknown(f"argument of {cls.__name__}", name, known)
-    if "lr" in old:
-        message = f"{cls.__name__}: write learning_rate=... instead of lr=..., which is Keras 1's word."
-        warnings.warn(message, LegacyWarning, stacklevel=4)
-        learning_rate = old["lr"]
-    if old.get("decay"):
-        today = "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)"
-        message = f"{cls.__name__}: write {today} instead of decay=..., which is Keras 1's word."
-        warnings.warn(message, LegacyWarning, stacklevel=4)
-        learning_rate = InverseTimeDecay(learning_rate, 1, old["decay"])
-    return learning_rate
-
-
-def _takes_step(function: Callable) -> bool:
-    """Whether `function` can be called with one argument, the step."""
-    try:
-        inspect.signature(function).bind(0)
-    except TypeError:
-        return False
-    except ValueError:  # a function in C that does not say
-        return True
-    return True
 
 
 def _number(step: Any) -> Any:

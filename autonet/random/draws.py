@@ -7,7 +7,6 @@ Source: Salmon, Moraes, Dror, Shaw, 2011, Parallel random numbers: as easy as 1,
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,8 @@ def random_categorical(state, logits, *, num_samples, dtype="int32"):
     totals = np.cumsum(p, axis=-1)
     u = _generator(state).random((logits.shape[0], num_samples)) * totals[:, -1:]
     drawn = [row.searchsorted(x, side="right") for row, x in zip(totals, u, strict=True)]
-    return np.array(drawn, dtype).reshape(u.shape)
+    drawn = np.minimum(np.array(drawn, np.int64), logits.shape[1] - 1)  # NaN would lie beyond the last class
+    return drawn.reshape(u.shape).astype(dtype)
 
 
 @primitive(keep=("state",))
@@ -89,13 +89,10 @@ def random_permutation(state, *, n):
 
 @primitive(keep=("state",))
 def dropout_mask(state, *, shape, rate, dtype="float32"):
-    """0 with probability `rate`, otherwise 1 / (1 - rate): 32 random bits each."""
-    n = math.prod(shape)
-    bits = philox(state).random_raw((n + 1) // 2).view(np.uint32)[:n].reshape(shape)
-    threshold = round(rate * 2**32)
-    if threshold >= 2**32:
-        return np.zeros(shape, dtype)
-    return np.multiply(bits >= np.uint32(threshold), np.dtype(dtype).type(1 / (1 - rate)))
+    """0 with probability `rate`, otherwise 1 / (1 - rate): where a uniform float32 is below `rate`."""
+    kept = np.greater_equal(_generator(state).random(shape, dtype=np.float32), np.float32(rate))
+    scale = _native(dtype)(1 / (1 - rate) if rate < 1 else 0)
+    return np.multiply(kept, scale).astype(dtype, copy=False)
 
 
 @primitive(keep=("state", "alpha"))
@@ -178,12 +175,20 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Se
     Args:
         shape: shape of the result.
         minval, maxval: integers, or integer Tensors that broadcast to `shape`; an empty range gives minval.
-        dtype: an integer dtype.
+        dtype: an integer dtype that holds them.
         seed: as in `uniform`.
+
+    Raises: DtypeError for a dtype that is not integer; ArgumentError for numbers outside of it.
     """
     name = dtypes.standardize_dtype(dtype)
     if np.dtype(name).kind not in "iu":
         raise DtypeError(f"randint expects an integer dtype; received {name}. Use uniform for floats.")
+    limits = np.iinfo(name)
+    if any(_is_number(v) and not limits.min <= v <= limits.max + 1 for v in (minval, maxval)):
+        raise ArgumentError(
+            f"randint's {name} holds {limits.min} to {limits.max}; received minval={minval}, maxval={maxval}. "
+            "Choose another dtype."
+        )
     low, high = (convert_to_tensor(v, "int64") for v in (minval, maxval))
     return random_integers(draw_state(seed), low, high, shape=_shape(shape), dtype=name)
 

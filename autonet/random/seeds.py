@@ -98,6 +98,27 @@ def set_global_seed(seed: int) -> None:
     generator.state.assign(np.array([seed, 0], np.uint32))
 
 
+def get_stream() -> list:
+    """Where the stream of seeds stands, as plain values."""
+    version, words, rest = _fresh.getstate()
+    return [version, list(words), rest]
+
+
+def set_stream(kept: Any) -> None:
+    """Put the stream of seeds where `get_stream` found it.
+
+    Raises: ArgumentError for anything else.
+    """
+    try:
+        version, words, rest = kept
+        good = len(words) == 625 and all(type(w) is int and 0 <= w < 2**32 for w in words) and words[-1] <= 624
+        if not good or version != 3 or not (rest is None or type(rest) is float):
+            raise ValueError("out of range")
+        _fresh.setstate((version, tuple(words), rest))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"This is no state of a stream of seeds: {error}.") from None
+
+
 def draw_state(seed: int | SeedGenerator | None = None) -> Tensor:
     """The state for one draw from `seed`.
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.dtypes import NAMES
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
-from autonet.serialization import registry
+from autonet.serialization import registry, sharing
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -82,17 +83,19 @@ def serialize_keras_object(obj: Any) -> Any:
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = registry.module_of(cls)
-    stored = {
-        "module": module,
-        "class_name": cls.__name__,
-        "config": serialize_keras_object(obj.get_config()),
-        "registered_name": None if module else registry.get_registered_name(cls),
-    }
-    for part in ("build", "compile"):
-        config = getattr(obj, f"get_{part}_config", lambda: None)()
-        if config is not None:
-            stored[f"{part}_config"] = serialize_keras_object(config)
-    return stored
+    with sharing.Storing() as scope:
+        stored = {
+            "module": module,
+            "class_name": cls.__name__,
+            "config": serialize_keras_object(getattr(obj, "get_stored_config", obj.get_config)()),
+            "registered_name": None if module else registry.get_registered_name(cls),
+        }
+        for part in ("build", "compile"):
+            config = getattr(obj, f"get_{part}_config", lambda: None)()
+            if config is not None:
+                stored[f"{part}_config"] = serialize_keras_object(config)
+        stored[sharing.KEY] = scope.number(obj)
+        return scope.finish(stored)
 
 
 def _function_name(f: Callable) -> str:
@@ -126,18 +129,32 @@ def deserialize_keras_object(
         return type(config)([deserialize_keras_object(c) for c in config])
     if not isinstance(config, dict):
         return config
-    if "class_name" not in config or "config" not in config:
+    name = config.get("class_name")
+    if name == "__tuple__":
+        items = config["items"] if "items" in config else config["config"]["value"]
+        return tuple([deserialize_keras_object(v) for v in items])
+    if name is None or "config" not in config:
         return {key: deserialize_keras_object(value) for key, value in config.items()}
-    name, inner = config["class_name"], config["config"]
     if name in _SPECIAL:
-        return _SPECIAL[name](inner)
+        return _SPECIAL[name](config["config"])
     if name == "function":
-        return registry.find_function(inner)
+        return registry.find_function(config["config"])
     cls = registry.find_class(name, config.get("module"), config.get("registered_name"))
     return _build(cls, config)
 
 
 def _build(cls: Any, config: dict[str, Any]) -> Any:
+    """An object of the class; the same one for a number that came before."""
+    with sharing.Building() as known:
+        number = config.get(sharing.KEY)
+        if number is None:
+            return _made(cls, config)
+        if number not in known:
+            known[number] = _made(cls, config)
+        return known[number]
+
+
+def _made(cls: Any, config: dict[str, Any]) -> Any:
     if not hasattr(cls, "from_config"):
         if isinstance(cls, type):
             raise ArgumentError(
@@ -149,8 +166,8 @@ def _build(cls: Any, config: dict[str, Any]) -> Any:
         obj = cls.from_config(config["config"])
     except TypeError as error:
         error.add_note(
-            f"While building {cls.__name__} from its configuration {config['config']!r}: its get_config() should return "
-            "exactly what its constructor takes."
+            f"While building {cls.__name__} from its configuration {str(config['config'])[:1000]}: its get_config() should "
+            "return exactly what its constructor takes."
         )
         raise
     for part in ("build", "compile"):
@@ -161,21 +178,36 @@ def _build(cls: Any, config: dict[str, Any]) -> Any:
     return obj
 
 
-def _refuse_code(config: Any) -> Any:
+def _missing_function(config: Any) -> Any:
+    """What the caller passes for a function that has no name in the configuration; its code, if any, is never run."""
+    name = config.get("name") if isinstance(config, dict) else None
+    found = registry.get_registered_object(name) if isinstance(name, str) else None
+    if callable(found):
+        return found
+    if name is None:
+        raise ArgumentError(
+            "The configuration holds the code of a lambda, which is never run. Define the function with `def`, register it "
+            "with @register_keras_serializable(), and store the object again."
+        )
     raise ArgumentError(
-        "The configuration holds the code of a lambda, which is never run. Define the function with `def`, register it "
-        "with @register_keras_serializable(), and store the object again."
+        f"The configuration asks for a function without a name, and code from a file is never run. If you know the "
+        f"function, pass it: custom_objects={{{name!r}: function}}."
     )
 
 
+def _array(config: dict[str, Any]) -> np.ndarray:
+    if config["dtype"] not in NAMES:
+        raise ArgumentError(f"The configuration holds an array of dtype {config['dtype']!r}; arrays hold numbers.")
+    return np.array(config["value"], dtype=config["dtype"])
+
+
 _SPECIAL: dict[str, Callable] = {
-    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
-    "__tensor__": lambda c: Tensor(np.array(c["value"], dtype=c["dtype"])),
+    "__numpy__": _array,
+    "__tensor__": lambda c: Tensor(_array(c)),
     "__bytes__": lambda c: c["value"].encode("utf-8"),
     "__slice__": lambda c: slice(*(deserialize_keras_object(c[end]) for end in ("start", "stop", "step"))),
     "__ellipsis__": lambda c: Ellipsis,
-    "__tuple__": lambda c: tuple(deserialize_keras_object(v) for v in (c["value"] if isinstance(c, dict) else c)),
-    "__lambda__": _refuse_code,
+    "__lambda__": _missing_function,
 }
 
 

@@ -14,17 +14,17 @@ from typing import Any
 
 from autonet.errors import ArgumentError, unknown
 
-# Where the names of a Keras module are looked up. "keras" itself is the front door.
+# Where the names of a Keras module are looked up. At the front door, "keras", configurations find models only.
 PACKAGES = {
-    "keras": "autonet",
+    "keras": "autonet.models",
     "keras.activations": "autonet.activations",
-    "keras.callbacks": "autonet.callbacks",
     "keras.constraints": "autonet.constraints",
     "keras.initializers": "autonet.initializers",
     "keras.layers": "autonet.layers",
     "keras.losses": "autonet.losses",
     "keras.metrics": "autonet.metrics",
     "keras.models": "autonet.models",
+    "keras.ops": "autonet.ops",
     "keras.optimizers": "autonet.optimizers",
     "keras.optimizers.schedules": "autonet.optimizers.schedules",
     "keras.random": "autonet.random",
@@ -39,6 +39,7 @@ ELSEWHERE = {
 }
 # Where a function that is stored by its bare name may live, in the order in which they are asked.
 FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")
+TOOLS = {"get", "serialize", "deserialize", "resolve"}  # functions there that are no mathematics
 
 _registered: dict[str, Any] = {}  # "package>name" to class or function
 _names: dict[Any, str] = {}  # and back
@@ -59,7 +60,9 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         package: prefix that keeps the names of different projects apart.
         name: the name; None takes the object's own.
 
-    Raises: ArgumentError if a class has no `get_config`, or if the name is taken by something else.
+    A later registration under the same name takes its place, as when a notebook's cell runs again.
+
+    Raises: ArgumentError if a class has no `get_config`.
 
     >>> @register_keras_serializable("docs")
     ... def twice(x):
@@ -162,12 +165,10 @@ def find_class(name: str, module: str | None = None, registered_name: str | None
     for candidate in (registered_name, name):
         if candidate and (found := get_registered_object(candidate)) is not None:
             return found
-    package = _package(module)
-    found = getattr(package, name, None) if package and _public(name) else None
-    if isinstance(found, type) and hasattr(found, "from_config") and found.__module__.startswith("autonet."):
-        return found
-    known = [n for n in dir(package) if isinstance(getattr(package, n, None), type) and _public(n)] if package else []
-    raise _unknown("class", registered_name or name, known)
+    classes = {n: x for n, x in _names_in(module).items() if isinstance(x, type) and hasattr(x, "from_config")}
+    if name in classes:
+        return classes[name]
+    raise _unknown("class", registered_name or name, list(classes))
 
 
 def find_function(name: str) -> Callable:
@@ -177,22 +178,31 @@ def find_function(name: str) -> Callable:
     for module in FUNCTIONS:
         if found is not None:
             return found
-        package = importlib.import_module(module.replace("keras", "autonet", 1))
-        found = getattr(package, name, None) if _public(name) else None
-        if isinstance(found, type) or not callable(found):
-            found = None
-        known += [n for n in dir(package) if _public(n)]
+        functions = {n: x for n, x in _names_in(module).items() if callable(x) and not isinstance(x, type)}
+        known += functions.keys() - TOOLS
+        found = functions[name] if name in known else None
     if found is None:
         raise _unknown("function", name, known)
     return found
 
 
-def _package(module: str | None) -> Any:
+def open_rooms() -> None:
+    """Import all packages in which names are looked up, so that no look-up imports anything."""
+    for package in PACKAGES.values():
+        importlib.import_module(package)
+
+
+def _names_in(module: Any) -> dict[str, Any]:
+    """The public names of a Keras module, as autonet has them; none for another module. The look-up runs no code."""
     if not isinstance(module, str):
-        return None
+        return {}
     if module.startswith("keras.src."):  # a file written by Keras may name the inside of a package
         module = "keras." + module.split(".")[2]
-    return importlib.import_module(PACKAGES[module]) if module in PACKAGES else None
+    if module not in PACKAGES:
+        return {}
+    package = importlib.import_module(PACKAGES[module])  # one of the table's, not of the file's
+    own = {n: x for n, x in vars(package).items() if _public(n)}
+    return {n: x for n, x in own.items() if str(getattr(x, "__module__", "")).startswith("autonet.")}
 
 
 def _public(name: Any) -> bool:

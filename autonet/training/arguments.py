@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Container
 from typing import Any
 
 from autonet import losses as losses_module
 from autonet import metrics as metrics_module
 from autonet import ops
+from autonet.core.state import Watched
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, unknown
 from autonet.losses import Loss
 from autonet.metrics import Mean, Metric
+
+BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names of metrics that the shapes make precise
 
 
 def by_output(tree: Any, names: list[str], what: str) -> list[Any]:
@@ -36,6 +42,12 @@ def _single(x: Any, names: list[str], what: str) -> list[Any]:
     raise ArgumentError(
         f"{what} expects a list or dictionary for the {len(names)} outputs {names}; received one {x!r}."
     )
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or with the first number, from 1, that is not taken."""
+    numbered = (f"{name}_{i}" for i in itertools.count(1))
+    return next(n for n in itertools.chain([name], numbered) if n not in taken)
 
 
 def outputs_of(model: Any, y_pred: Any) -> tuple[list[str], list[Tensor]]:
@@ -66,10 +78,10 @@ def weights_for(weight: Any, names: list[str]) -> list[Any]:
     return [weight] * len(names)
 
 
-class CompileLoss:
+class CompileLoss(Watched):
     """The loss of all outputs: a weighted sum of one per output.
 
-    With several outputs, a Mean for each is among `metrics`.
+    With several losses, a Mean of each is among `metrics`.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None):
@@ -77,7 +89,7 @@ class CompileLoss:
         self.loss_weights = loss_weights
         self.losses: list[Loss | None] = []
         self.weights: list[Any] = []
-        self.metrics: list[Mean] = []
+        self.metrics: list[Mean | None] = []  # for each output
         self.names: list[str] | None = None
 
     def build(self, names: list[str]) -> None:
@@ -90,7 +102,11 @@ class CompileLoss:
         if weights is not None and not isinstance(weights, (dict, list, tuple)):
             weights = [weights] * len(names)
         self.weights = by_output(weights, names, "loss_weights")
-        self.metrics = [Mean(name=f"{n}_loss") for n in names] if len(names) > 1 else []
+        several = sum(loss is not None for loss in self.losses) > 1
+        self.metrics = [
+            Mean(name=f"{n}_loss") if several and loss is not None else None
+            for n, loss in zip(names, self.losses, strict=True)
+        ]
         self.names = names
 
     @staticmethod
@@ -118,15 +134,16 @@ class CompileLoss:
             value = loss(target, output, weight)
             if value.ndim:
                 value = ops.mean(value)
-            if self.metrics:
-                self.metrics[i].update_state(ops.stop_gradient(value), sample_weight=batch)
+            tracker = self.metrics[i]
+            if tracker is not None:
+                tracker.update_state(ops.stop_gradient(value), sample_weight=batch)
             if self.weights[i] is not None:
                 value = value * self.weights[i]
             total = value if total is None else total + value
         return total
 
 
-class CompileMetrics:
+class CompileMetrics(Watched):
     """The metrics of all outputs, made when the first batch shows which they are."""
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None):
@@ -149,13 +166,9 @@ class CompileMetrics:
                     metric = self._get(entry, targets[i], outputs[i])
                     self.pairs.append((i, metric, weighted))
                     name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
-                    if name in self.results:
-                        name = (
-                            f"weighted_{name}"
-                            if weighted
-                            else f"{name}_{sum(n.startswith(name) for n in self.results)}"
-                        )
-                    self.results[name] = metric
+                    if weighted and name in self.results:
+                        name = f"weighted_{name}"
+                    self.results[free_name(name, self.results)] = metric
 
     @staticmethod
     def _per_output(given: Any, names: list[str], what: str) -> list[list[Any]]:
@@ -179,18 +192,19 @@ class CompileMetrics:
 
     @staticmethod
     def _get(entry: Any, target: Any, output: Tensor) -> Metric:
-        if isinstance(entry, Metric):
-            return entry
-        if isinstance(entry, str) and entry.lower() in ("accuracy", "acc", "crossentropy", "ce") and target is not None:
-            found = metrics_module.resolve(entry, target, output)
+        word = entry.lower() if isinstance(entry, str) else ""
+        if word in BY_SHAPE and target is not None:
+            found = metrics_module.resolve(word, target, output)
+        elif isinstance(entry, Loss):
+            values = entry if entry.reduction == "sum" else functools.partial(_per_sample, entry)
+            found = metrics_module.MeanMetricWrapper(values, name=entry.name)
         else:
-            found = metrics_module.get(entry)
+            found = metrics_module.resolve(entry, target, output)
         if found is None:
             raise ArgumentError("A metric cannot be None: leave it out.")
-        if isinstance(found, Metric):
-            return found
-        name = entry if isinstance(entry, str) else getattr(found, "__name__", "metric")
-        return metrics_module.MeanMetricWrapper(found, name=name)
+        if isinstance(entry, str):
+            found.name = entry
+        return found
 
     def update(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take in a batch."""
@@ -203,3 +217,7 @@ class CompileMetrics:
             if targets[i] is None:
                 continue
             metric.update_state(targets[i], outputs[i], sample_weight=weights[i] if weighted else None)
+
+
+def _per_sample(loss: Loss, y_true: Any, y_pred: Any) -> Any:
+    return loss.call(y_true, y_pred)

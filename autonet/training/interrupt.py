@@ -7,44 +7,53 @@ import threading
 from typing import Any
 
 
-class Interrupt:
-    """While open in the main thread, Ctrl-C inside a `step` waits until it has ended; a second one does not wait.
+class Step:
+    """Marks, as a context, what Ctrl-C must not cut in two. It may be entered inside itself."""
 
-    Use: `with Interrupt() as interrupt: ... with interrupt.step: ...`.
+    def __init__(self) -> None:
+        self.depth = 0
+        self.asked = False
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            asked, self.asked = self.asked, False
+            if asked and exc[0] is None:
+                raise KeyboardInterrupt
+
+
+class Interrupt:
+    """While open in the main thread, Ctrl-C inside `step` waits for its end; a second one does not wait.
+
+    One that is opened while another is, as by a callback that evaluates, shares its step. Where a program has a handler
+    of its own for Ctrl-C, that one stays in charge.
+
+    Use: `with Interrupt() as interrupt: ... with interrupt.step: ...`
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self.busy = False
-        self.before: Any = None
-        self.step = self  # entering again marks a step
-        self.opened = False
+        self.step = Step()
+        self.ours = False
 
     def __enter__(self) -> Interrupt:
-        if not self.opened:
-            self.opened = True
-            if threading.current_thread() is threading.main_thread():
-                self.before = signal.getsignal(signal.SIGINT)
-                if self.before is signal.default_int_handler:  # someone else's handler stays in charge
-                    signal.signal(signal.SIGINT, self._handle)
-        else:
-            self.busy = True
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(signal.SIGINT)
+            self.ours = handler is signal.default_int_handler
+            outer = getattr(handler, "__self__", None)
+            if self.ours:
+                signal.signal(signal.SIGINT, self._handle)
+            elif isinstance(outer, Interrupt):
+                self.step = outer.step
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self.busy:
-            self.busy = False
-            if self.asked and exc[0] is None:
-                self.asked = False
-                raise KeyboardInterrupt
-        else:
-            self.opened = False
-            if self.before is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self.before)
+        if self.ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _handle(self, number: int, frame: Any) -> None:
-        if self.busy and not self.asked:
-            self.asked = True
-        else:
-            self.busy = False
+        if not self.step.depth or self.step.asked:
             raise KeyboardInterrupt
+        self.step.asked = True

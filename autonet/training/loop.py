@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +12,14 @@ import numpy as np
 
 from autonet.callbacks.base import CallbackList
 from autonet.callbacks.reports import History
-from autonet.core.tensor import Tensor, wrap
+from autonet.core.tensor import Tensor
 from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
-from autonet.training.batches import ArrayBatches, make_batches, split_validation, unpack
+from autonet.training.batches import ArrayBatches, held_out, make_batches
+from autonet.training.data import as_arrays, unpack
+from autonet.training.function import StepFunction
 from autonet.training.interrupt import Interrupt
+from autonet.training.position import Position
 
 STRETCH = 0.05  # seconds of steps in a row, after which Ctrl-C is looked for
 
@@ -41,11 +45,12 @@ def fit(
     validation_freq: Any,
 ) -> History:
     """`Model.fit`: see there."""
-    if not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise ArgumentError(f"fit expects epochs to be a whole number; received {epochs!r}.")
-    if validation_split and validation_data is None:
-        (x, y, sample_weight), validation_data = split_validation((x, y, sample_weight), validation_split)
+    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+        if not isinstance(value, (int, np.integer)) or value < 0:
+            raise ArgumentError(f"fit expects {name} to be a whole number of at least 0; received {value!r}.")
     dtype = model._data_dtype()
+    if validation_split and validation_data is None:
+        (x, y, sample_weight), validation_data = held_out((x, y, sample_weight), validation_split, dtype)
     batches = make_batches(
         x,
         y,
@@ -55,100 +60,70 @@ def fit(
         steps=steps_per_epoch,
         class_weight=class_weight,
         float_dtype=dtype,
+        endless=True,
     )
-    held_out = None
+    validation = None
     if validation_data is not None:
-        parts = (
-            unpack(tuple(validation_data))
-            if isinstance(validation_data, (tuple, list))
-            else (validation_data, None, None)
-        )
+        _check_frequency(validation_freq)
         size = validation_batch_size or batch_size
-        held_out = make_batches(*parts, batch_size=size, steps=validation_steps, float_dtype=dtype)
-    if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(callbacks, add_history=True, add_progbar=_verbosity(verbose) != 0, model=model)
-    callbacks.set_params({"epochs": epochs, "steps": batches.steps, "verbose": _verbosity(verbose)})
+        validation = make_batches(
+            *unpack(validation_data), batch_size=size, steps=validation_steps, float_dtype=dtype, keep=True
+        )
+    callbacks = _callbacks(model, callbacks, verbose, epochs, batches.steps, history=True)
     model.stop_training = False
+    position = model._position = Position(model, callbacks, batches, initial_epoch)
     logs: dict[str, Any] = {}
     with Interrupt() as interrupt:
         try:
             callbacks.on_train_begin()
-            for epoch in range(initial_epoch, epochs):
-                model.reset_metrics()
+            position.begin()
+            for epoch in range(position.epoch, epochs):
+                if position.stopped:
+                    break
+                if not batches.has_more():
+                    warnings.warn(
+                        f"The data ended with epoch {epoch} of {epochs}, so training stops. A generator can be walked "
+                        "once: let it go on without end and set steps_per_epoch, or pass arrays or a PyDataset.",
+                        stacklevel=3,
+                    )
+                    break
                 callbacks.on_epoch_begin(epoch)
-                done, logs = _train_epoch(model, batches, callbacks, interrupt)
+                position.begin_epoch(epoch)
+                done, logs = _train_epoch(model, batches, callbacks, interrupt, position)
                 batches.end_epoch()
                 if batches.steps is not None and done < batches.steps:
                     model.stop_training = True  # the data ended early
-                if held_out is not None and _validates(epoch, validation_freq):
-                    logs = {
-                        **logs,
-                        **{f"val_{k}": v for k, v in run_test(model, held_out, callbacks, interrupt).items()},
-                    }
+                if validation is not None and _validates(epoch, validation_freq):
+                    found = run_test(model, validation, callbacks, interrupt)
+                    logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
                 callbacks.on_epoch_end(epoch, logs)
+                position.end_epoch(model.stop_training)
                 if model.stop_training:
                     break
+            position.finish()
         except KeyboardInterrupt:
-            model.stop_training = True
+            model.stop_training = position.interrupted = True
             for callback in callbacks.callbacks:
                 callback.say("Interrupted: training stops, what it learned so far stays.")
                 break
+        if hasattr(model.optimizer, "finalize_variable_values"):
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         callbacks.on_train_end(logs)
     return model.history
 
 
-def _train_epoch(model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt) -> tuple[int, dict[str, Any]]:
-    """One pass over the batches: the number of steps done, and the epoch's logs."""
-    step = model._make_train_function()
-    returned: Any = None
-    done = 0
-    for begin, done, run in _stretches(step, batches, callbacks):
-        callbacks.on_train_batch_begin(begin)
-        with interrupt.step:
-            returned = run()
-        callbacks.on_train_batch_end(done - 1, lambda: _numbers(model, returned))  # noqa: B023  # called at once or never
-        if model.stop_training:
-            break
-    return done, _numbers(model, returned)
-
-
-def _stretches(step: Callable, batches: Any, callbacks: CallbackList) -> Iterator[tuple[int, int, Callable[[], Any]]]:
-    """An epoch as (first step, step after the last, function that runs them): single steps, or several in a row.
-
-    Steps run in a row where the data lies in memory, the step is machine code, and no callback wants to look in between.
-    """
-    if not isinstance(batches, ArrayBatches):
-        for n, batch in enumerate(batches.epoch()):
-            yield n, n + 1, functools.partial(step, batch)
-        return
-    order = batches.order()
-    n, steps = 0, batches.steps or 0
-    pace = 0.0  # seconds per step of the last stretch
-    while n < steps:
-        most = min(callbacks.due + 1, steps) - n
-        if pace:
-            most = min(most, max(int(STRETCH / pace), 1))
-        rows = step.rows(batches, order, n, most) if most > 1 else None  # type: ignore[attr-defined]
-        if rows is None:
-            yield n, n + 1, functools.partial(step, batches.batch(order, n))
-            n += 1
-            continue
-        count, run = rows
-        count = count if pace else min(count, 8)
-        started = time.perf_counter()
-        yield n, n + count, functools.partial(run, count)
-        pace = (time.perf_counter() - started) / count
-        n += count
-
-
-def _numbers(model: Any, returned: Any) -> dict[str, Any]:
-    """Logs as Python numbers: what a step of the user's own returned, or the metrics as they stand."""
-    logs = returned if returned is not None else model.get_metrics_result()
-    return {k: v.item() if isinstance(v, Tensor) and v.size == 1 else np.asarray(v).tolist() for k, v in logs.items()}
-
-
-def _validates(epoch: int, freq: Any) -> bool:
-    return epoch + 1 in freq if isinstance(freq, (list, tuple, set)) else (epoch + 1) % freq == 0
+def _callbacks(
+    model: Any, given: Any, verbose: Any, epochs: int, steps: int | None, history: bool = False
+) -> CallbackList:
+    """The callbacks, with those that are always there; a CallbackList of the caller's own stays as it is."""
+    shown = _verbosity(verbose)
+    callbacks = given
+    if not isinstance(given, CallbackList):
+        callbacks = CallbackList(given, add_history=history, add_progbar=shown != 0, model=model)
+    elif given.model is None:
+        given.set_model(model)
+    callbacks.set_params({"epochs": epochs, "steps": steps, "verbose": shown})
+    return callbacks
 
 
 def _verbosity(verbose: Any) -> int:
@@ -159,23 +134,105 @@ def _verbosity(verbose: Any) -> int:
     raise ArgumentError(f'verbose expects 0 (silent), 1 (bar), 2 (a line per epoch) or "auto"; received {verbose!r}.')
 
 
+def _check_frequency(freq: Any) -> None:
+    whole = isinstance(freq, (int, np.integer)) and freq >= 1
+    if not whole and not isinstance(freq, (list, tuple, set, range)):
+        raise ArgumentError(
+            f"validation_freq expects a number of epochs, at least 1, or the epochs (from 1) after which to validate; "
+            f"received {freq!r}."
+        )
+
+
+def _validates(epoch: int, freq: Any) -> bool:
+    return (epoch + 1) % freq == 0 if isinstance(freq, (int, np.integer)) else epoch + 1 in freq
+
+
+def _train_epoch(
+    model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt, position: Position
+) -> tuple[int, dict[str, Any]]:
+    """One epoch's batches, from where `position` stands: the number of steps done, and the epoch's logs."""
+    returned: Any = None
+    done = position.step
+    for begin, done, run in _stretches(model._make_train_function(), batches, callbacks, done):
+        callbacks.on_train_batch_begin(begin)
+        with interrupt.step:
+            returned = run()
+        callbacks.on_train_batch_end(done - 1, lambda: read(model, returned))  # noqa: B023  # called at once or never
+        position.stepped(done)
+        if model.stop_training:
+            break
+    return done, read(model, returned)
+
+
 def run_test(model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
     """Loss and metrics over all batches."""
-    step = model._make_test_function()
     model.reset_metrics()
+    model.stop_evaluating = False
     callbacks.on_test_begin()
     returned: Any = None
-    for i, batch in enumerate(batches.epoch()):
-        callbacks.on_test_batch_begin(i)
+    for begin, done, run in _stretches(model._make_test_function(), batches, callbacks):
+        callbacks.on_test_batch_begin(begin)
         with interrupt.step:
-            returned = step(batch)
-        callbacks.on_test_batch_end(i, lambda: _numbers(model, returned))  # noqa: B023
-        if getattr(model, "stop_evaluating", False):
+            returned = run()
+        callbacks.on_test_batch_end(done - 1, lambda: read(model, returned))  # noqa: B023
+        if model.stop_evaluating:
             break
-    logs = _numbers(model, returned)
+    logs = read(model, returned)
     batches.end_epoch()
     callbacks.on_test_end(logs)
     return logs
+
+
+def _stretches(
+    step: StepFunction, batches: Any, callbacks: CallbackList, skip: int = 0
+) -> Iterator[tuple[int, int, Callable]]:
+    """An epoch as (first step, step after the last, function that runs them): single steps, or several in a row.
+
+    The first `skip` steps are left out.
+
+    Steps run in a row where the data lies in memory, the step is machine code, and no callback wants to look in between.
+    """
+    if not isinstance(batches, ArrayBatches):
+        for n, batch in enumerate(batches.epoch()):
+            if n >= skip:
+                yield n, n + 1, functools.partial(step, batch)
+        return
+    done = 0
+    ran = False  # whether a step was called, after which more can run in a row
+    pace = 0.0  # seconds per step of the last stretch
+    for first, last in batches.stretches():
+        left_out = min(skip - done, last - first) if done < skip else 0
+        n = first + left_out
+        done += left_out
+        while n < last:
+            most = min(callbacks.due + 1 - done, last - n)
+            if pace:
+                most = min(most, max(int(STRETCH / pace), 1))
+            rows = step.rows(batches, n, most) if most > 1 and ran else None
+            if rows is None:
+                count, run = 1, functools.partial(step, batches.batch(n))
+            else:
+                count, many = rows
+                count = count if pace else min(count, 8)
+                run = functools.partial(many, count)
+            started = time.perf_counter()
+            yield done, done + count, run
+            ran = True
+            if rows is not None:
+                pace = (time.perf_counter() - started) / count
+            n += count
+            done += count
+
+
+def read(model: Any, returned: Any) -> dict[str, Any]:
+    """Logs as Python numbers: what a step of the user's own returned, or the metrics as they stand."""
+    logs = returned if returned is not None else model.get_metrics_result()
+    if not isinstance(logs, dict):
+        raise ArgumentError(
+            f"{model.label}: train_step, test_step and compute_metrics return a dictionary from names to numbers; "
+            f"received {type(logs).__name__}."
+        )
+    return {k: v.item() if isinstance(v, Tensor) and v.size == 1 else np.asarray(v).tolist() for k, v in logs.items()}
 
 
 def evaluate(
@@ -192,9 +249,7 @@ def evaluate(
 ) -> Any:
     """`Model.evaluate`: see there."""
     batches = make_batches(x, y, sample_weight, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
-    if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(callbacks, add_progbar=_verbosity(verbose) != 0, model=model)
-        callbacks.set_params({"epochs": 1, "steps": batches.steps, "verbose": _verbosity(verbose)})
+    callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     with Interrupt() as interrupt:
         logs = run_test(model, batches, callbacks, interrupt)
     return logs if return_dict else as_list(logs)
@@ -208,33 +263,23 @@ def as_list(logs: dict[str, Any]) -> Any:
 
 def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """`Model.predict`: see there."""
-    if isinstance(x, np.ndarray) and callbacks is None and verbose in (0, "auto") and steps is None:
-        if x.ndim and 0 < len(x) <= (batch_size or 32):  # one batch: nothing to show, nothing to join
-            return model.predict_on_batch(x)
+    if isinstance(x, np.ndarray) and callbacks is None and steps is None and verbose in (0, "auto"):
+        if x.ndim and (len(x) <= 32 if batch_size is None else 0 < len(x) <= batch_size):
+            return model.predict_on_batch(x)  # one batch: nothing to show, nothing to join
     batches = make_batches(x, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
-    callbacks = CallbackList(callbacks, add_progbar=_verbosity(verbose) != 0, model=model)
-    callbacks.set_params({"epochs": 1, "steps": batches.steps, "verbose": _verbosity(verbose)})
-    step: Callable = model._make_predict_function()
+    callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
+    step = model._make_predict_function()
     outputs: list[Any] = []
+    model.stop_predicting = False
     with Interrupt() as interrupt:
         callbacks.on_predict_begin()
         for i, batch in enumerate(batches.epoch()):
             callbacks.on_predict_batch_begin(i)
             with interrupt.step:
-                outputs.append(map_structure(as_array, step(batch)))
+                outputs.append(as_arrays(step(batch)))
             callbacks.on_predict_batch_end(i, lambda: {"outputs": outputs[-1]})
+            if model.stop_predicting:
+                break
         batches.end_epoch()
         callbacks.on_predict_end()
-    if not outputs:
-        raise ArgumentError("predict received no rows. Pass at least one sample.")
     return map_structure(lambda *parts: np.concatenate(parts), *outputs)
-
-
-def as_array(x: Any) -> np.ndarray:
-    """The values of a Tensor as an array of the caller's own."""
-    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
-
-
-def as_tensors(tree: Any) -> Any:
-    """A tree of arrays as Tensors around the same memory; text and None stay."""
-    return map_structure(lambda a: wrap(a) if isinstance(a, np.ndarray) and a.dtype.kind in "biuf" else a, tree)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import warnings
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from autonet import ops
 from autonet.core.backward import gradients
 from autonet.core.state import enable_grad, no_grad
-from autonet.core.tensor import Tensor, wrap
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, ShapeError
 
@@ -21,19 +23,22 @@ def batch_rows(x: Any) -> int:
     return first.shape[0] if first is not None and first.ndim else 1
 
 
-def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Move the weights once along the gradient of the loss, and take the batch into the metrics."""
+def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+    """Move the weights once along the gradient of the loss, and take the batch into the metrics.
+
+    Returns: None, or the results of a `compute_metrics` of the model's own.
+    """
     model._clear_losses()
     with enable_grad():
         y_pred = model(x, training=True)
-        loss = model.compute_loss(x, y, y_pred, sample_weight, training=True)
-    trained = model.trainable_variables
+        loss = _loss(model, x, y, y_pred, sample_weight, training=True)
+    trained = [v for v in model.trainable_variables if v.requires_grad]
     if trained:
         apply_gradients(model.optimizer, loss, trained)
     else:
         warnings.warn(f"{model.label} has no trainable weights: fit changes nothing.", stacklevel=4)
     with no_grad():
-        _watch(model, x, y, y_pred, sample_weight, loss)
+        return _watch(model, x, y, y_pred, sample_weight, loss)
 
 
 def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
@@ -41,8 +46,7 @@ def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
     if loss._node is None:
         found: list[Tensor | None] = [None] * len(variables)
     else:
-        scale = optimizer.scale_loss(wrap(np.ones(loss.shape, loss.dtype))) if optimizer.loss_scale_factor else None
-        seed = wrap(np.ones(loss.shape, loss.dtype)) if scale is None else scale
+        seed = optimizer.scale_loss(wrap(np.ones(loss.shape, loss.dtype)))
         found = gradients([(loss, seed)], [v._node for v in variables], record=False)
     if all(g is None for g in found):
         raise ArgumentError(
@@ -53,24 +57,45 @@ def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
         optimizer.apply(found, variables)
 
 
-def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Take the batch into loss and metrics."""
+def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+    """Take the batch into loss and metrics. Returns: as `train_step`."""
     model._clear_losses()
     with no_grad():
         y_pred = model(x, training=False)
-        loss = model.compute_loss(x, y, y_pred, sample_weight, training=False)
-        _watch(model, x, y, y_pred, sample_weight, loss)
+        loss = _loss(model, x, y, y_pred, sample_weight, training=False)
+        return _watch(model, x, y, y_pred, sample_weight, loss)
 
 
-def _watch(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Tensor) -> None:
+def _watch(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Tensor) -> Any:
     model._loss_tracker.update_state(ops.stop_gradient(loss), sample_weight=batch_rows(x))
-    model._watch_metrics(x, y, y_pred, sample_weight)
+    return model._watch_metrics(x, y, y_pred, sample_weight)
 
 
 def predict_step(model: Any, x: Any) -> Any:
     """The model's outputs in inference."""
     with no_grad():
         return model(x, training=False)
+
+
+def _loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
+    """What the model's `compute_loss` says, as one number."""
+    told = {"training": training} if _takes_training(type(model)) else {}
+    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **told)
+    if loss is None:
+        raise ArgumentError(f"{model.label}: compute_loss returned None. Let it return the loss, one number.")
+    loss = convert_to_tensor(loss)
+    if loss.ndim:
+        raise ShapeError(
+            f"{model.label}: the loss must be one number; it has shape {loss.shape}. Choose a reduction, or take the mean."
+        )
+    return loss
+
+
+@functools.cache
+def _takes_training(cls: Any) -> bool:
+    """Whether a subclass's `compute_loss` knows the argument; in early versions of Keras 3 it did not exist."""
+    parameters = inspect.signature(cls.compute_loss).parameters
+    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def total_loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
@@ -84,9 +109,5 @@ def total_loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> T
         raise ArgumentError(
             f"{model.label} has nothing to lower: compile() got no loss and no layer calls add_loss(). "
             'Pass one, for example compile(loss="mse").'
-        )
-    if total.ndim:
-        raise ShapeError(
-            f"The loss must be one number; it has shape {total.shape}. Choose a reduction, or take the mean."
         )
     return total

@@ -7,12 +7,8 @@ then take the name in one step.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -66,7 +62,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> I
         raise ArgumentError(f"atomic_write writes a whole file: mode 'wb' or 'w'; received {mode!r}.")
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.part")
+    temporary = _beside(target)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, mode, **options) as file:
@@ -74,7 +70,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> I
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
         _sync_folder(target.parent)
     except BaseException:
@@ -187,6 +183,7 @@ def get_file(
 
 def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[str, ...]) -> None:
     """Unpack the archive into `folder`, all of it or nothing, unless that was done since the archive arrived."""
+    import shutil
     import tarfile
     import zipfile
 
@@ -198,7 +195,8 @@ def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[st
         formats = ["tar", "zip"]
     if folder.is_dir() and folder.stat().st_mtime_ns >= path.stat().st_mtime_ns:
         return
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+    temporary = _beside(path)
+    temporary.mkdir()
     try:
         if "tar" in formats and tarfile.is_tarfile(path):
             with tarfile.open(path) as archive:
@@ -211,7 +209,6 @@ def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[st
                 f"{path} is no {' or '.join(formats)} archive. Delete it and try again, or pass extract=False."
             )
         os.utime(temporary)
-        os.chmod(temporary, 0o755)
         if folder.is_dir():
             shutil.rmtree(folder)
         os.replace(temporary, folder)
@@ -251,6 +248,8 @@ def _algorithm(file_hash: str | None, hash_algorithm: str) -> str:
 
 
 def _new_digest(algorithm: str) -> Any:
+    import hashlib
+
     if algorithm == "md5":
         return hashlib.md5(usedforsecurity=False)
     if algorithm == "sha256":
@@ -260,6 +259,11 @@ def _new_digest(algorithm: str) -> Any:
 
 def _is_expected(path: Path, file_hash: str | None, hash_algorithm: str) -> bool:
     return file_hash is None or checksum(path, _algorithm(file_hash, hash_algorithm)) == file_hash.lower()
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nobody has."""
+    return path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.part")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -90,6 +90,7 @@ class Progbar:
         unit_name: what a step is called.
         title: text before the bar, for example "Epoch 1/3".
         stream: where to write (default: standard output at the time of writing).
+        rate: steps per second to expect, such as the `rate` of the last loop's bar; it saves early looks.
 
     >>> bar = Progbar(3, verbose=2)
     >>> for step in range(3):
@@ -108,6 +109,7 @@ class Progbar:
         unit_name: str = "step",
         title: str = "",
         stream: Any = None,
+        rate: float = 0.0,
     ):
         self.target = target
         self.width = width
@@ -126,7 +128,8 @@ class Progbar:
         self._start = self._drawn_at = time.perf_counter()
         self._redraws = bool(verbose == 1) and can_redraw(stream)
         self._gap = self.interval if self._redraws else PLAIN_INTERVAL
-        self.due = 1 if verbose == 1 else (target or sys.maxsize)
+        self.rate = rate
+        self.due = self._next(self._gap) if verbose == 1 else (target or sys.maxsize)
 
     @property
     def seen_so_far(self) -> int:
@@ -199,9 +202,15 @@ class Progbar:
         if wait <= 0:
             self._draw()
             self._drawn_at, wait = now, self._gap
-        rate = self._seen_so_far / max(now - self._start, 1e-9)
-        # Half the way there: a loop that slows down is still seen in time.
-        self.due = self._seen_so_far + max(1, int(min(rate * wait / 2, 1e9)))
+        self._measure(now)
+        self.due = self._next(wait)
+
+    def _next(self, wait: float) -> int:
+        """Half the way to the step that is expected after `wait` seconds: a loop that slows down is still seen in time."""
+        return self._seen_so_far + max(1, int(min(self.rate * wait / 2, 1e9)))
+
+    def _measure(self, now: float) -> None:
+        self.rate = self._seen_so_far / max(now - self._start, 1e-9)
 
     def _draw(self) -> None:
         if not self._redraws:
@@ -231,6 +240,7 @@ class Progbar:
         return bar
 
     def _finish(self) -> None:
+        self._measure(time.perf_counter())
         if self._bar is not None:
             self._draw()
             self.close()

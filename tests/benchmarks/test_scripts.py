@@ -42,7 +42,7 @@ def test_every_script_explains_itself(script):
     assert f"python benchmarks/{script}.py" in answer.stdout
 
 
-@pytest.mark.parametrize("task", ["sigmoid", "mlp", "convnet"])
+@pytest.mark.parametrize("task", ["sigmoid", "mlp", "convnet", "lstm", "transformer"])
 @pytest.mark.parametrize("name", ["autonet", "autonet eager"])
 def test_every_workload_of_ours_trains(name, task):
     workloads = importlib.import_module("workloads")

@@ -45,6 +45,11 @@ def simplex(*shape):
     return np.round(p / p.sum(-1, keepdims=True), 4)
 
 
+def direction(*shape):
+    x = rng.normal(size=shape)
+    return np.round(x / np.linalg.norm(x, axis=-1, keepdims=True), 4)
+
+
 def bits(*shape):
     return rng.integers(0, 2, shape)
 
@@ -121,6 +126,18 @@ def loss_cases():
         yield name, {}, bits(5, 3), reals(5, 3)
         yield name, {}, 2 * bits(5, 3) - 1, reals(5, 3)
     yield "CategoricalHinge", {}, one_hot(5, 3), reals(5, 3)
+    for q in (0.1, 0.5, 0.9):
+        yield "CategoricalGeneralizedCrossEntropy", {"q": q}, classes(3, 5), simplex(5, 3)
+    for axis in (-1, [1, 2]):
+        yield "Dice", {"axis": axis}, bits(2, 4, 3), unit(2, 4, 3)
+        yield "Tversky", {"axis": axis, "alpha": 0.2, "beta": 0.7}, bits(2, 4, 3), unit(2, 4, 3)
+    yield "Dice", {"axis": -1}, bits(5), unit(5, 1)
+    yield "Dice", {"axis": -1}, np.zeros((2, 3)), np.zeros((2, 3))
+    for more in ({}, {"remove_diagonal": False}, {"gamma": 2.0, "margin": 0.25}):
+        yield "Circle", more, classes(3, 6), direction(6, 4)
+    yield "Circle", {"gamma": 2.0}, np.arange(3), direction(3, 2)
+    yield "CTC", {}, np.array([[1, 2, 1], [3, 3, 0], [0, 0, 0]]), reals(3, 6, 4)
+    yield "CTC", {}, np.array([[1, 1, 2], [3, 0, 0]]), 4 * reals(2, 4, 5)
 
 
 def record_losses():
@@ -225,6 +242,29 @@ def metric_cases():
         yield "F1Score", {"average": average, "threshold": 0.4}, lambda n: (one_hot(n, 3), simplex(n, 3))
     for aggregation in (None, "uniform_average", "variance_weighted_average"):
         yield "R2Score", {"class_aggregation": aggregation}, numbers
+    for name in ("PearsonCorrelation", "ConcordanceCorrelation"):
+        yield name, {}, numbers
+        yield name, {"axis": [1, 2]}, lambda n: (reals(n, 3, 2), reals(n, 3, 2))
+    few = {"num_thresholds": 7}
+    for name, level in (
+        ("SensitivityAtSpecificity", "specificity"),
+        ("SpecificityAtSensitivity", "sensitivity"),
+        ("PrecisionAtRecall", "recall"),
+        ("RecallAtPrecision", "precision"),
+    ):
+        yield name, {level: 0.6}, binary
+        yield name, {level: 0.4, **few}, binary
+        yield name, {level: 0.5, "num_thresholds": 1}, binary
+        yield name, {level: 0.3, "class_id": 1, **few}, lambda n: (one_hot(n, 3), simplex(n, 3))
+    real = {"dtype": "float32"}  # by default Keras counts in whole numbers, which sample weights need not be
+    yield "IoU", {"num_classes": 3, "target_class_ids": [0, 2], **real}, lambda n: (classes(3, n), classes(3, n))
+    yield "MeanIoU", {"num_classes": 4, **real}, lambda n: (classes(3, n), classes(3, n))
+    yield "MeanIoU", {"num_classes": 3, "ignore_class": 1, **real}, lambda n: (classes(3, n), classes(3, n))
+    yield "MeanIoU", {"num_classes": 3, "sparse_y_pred": False, **real}, lambda n: (classes(3, n), simplex(n, 3))
+    yield "OneHotIoU", {"num_classes": 3, "target_class_ids": [1], **real}, lambda n: (one_hot(n, 3), simplex(n, 3))
+    yield "OneHotMeanIoU", {"num_classes": 3, **real}, lambda n: (one_hot(n, 3), simplex(n, 3))
+    yield "BinaryIoU", {"target_class_ids": [0, 1], "threshold": 0.4, **real}, binary
+    yield "BinaryIoU", {"target_class_ids": [1], **real}, binary
     yield "R2Score", {"num_regressors": 2}, lambda n: (reals(n, 1), reals(n, 1))  # of one output, see R2Score
 
 

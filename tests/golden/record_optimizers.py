@@ -21,6 +21,29 @@ RULES = {
     "Adamax": [{}],
     "Nadam": [{}],
     "Lion": [{}, {"beta_1": 0.8, "beta_2": 0.9}],
+    "Adafactor": [
+        {},
+        {"learning_rate": 0.9, "relative_step": False},
+        {"learning_rate": 0.5, "beta_2_decay": -0.5, "clip_threshold": 0.3, "epsilon_2": 0.5, "weight_decay": 0.1},
+    ],
+    "Ftrl": [
+        {},
+        {"learning_rate": 0.3, "learning_rate_power": -0.3, "initial_accumulator_value": 0.2, "beta": 0.5},
+        {
+            "learning_rate": 0.3,
+            "l1_regularization_strength": 0.2,
+            "l2_regularization_strength": 0.1,
+            "l2_shrinkage_regularization_strength": 0.05,
+        },
+    ],
+    "Lamb": [{}, {"learning_rate": 0.1, "beta_1": 0.7, "beta_2": 0.9, "weight_decay": 0.1}],
+    "Muon": [
+        {},
+        {"learning_rate": 0.1, "weight_decay": 0.2, "adam_weight_decay": 0.1, "adam_lr_ratio": 0.5},
+        {"learning_rate": 0.1, "nesterov": False, "rms_rate": None, "ns_steps": 3, "weight_decay": None},
+        {"learning_rate": 0.1, "exclude_layers": ["ker"]},
+    ],
+    "ScheduleFreeAdamW": [{}, {"learning_rate": 0.1, "warmup_steps": 3, "weight_decay": 0.1, "beta_1": 0.8}],
 }
 HALVING = {
     "class_name": "ExponentialDecay",
@@ -96,7 +119,8 @@ def main():
         optimizer.finalize_variable_values(weights)
         path.append(np.concatenate([w.numpy().ravel() for w in weights]))
         arrays[f"path_{i}"] = np.array(path)
-        arrays[f"state_{i}"] = np.concatenate([v.numpy().ravel() for v in optimizer.variables]).astype("float64")
+        known = [v for v in optimizer.variables if v.path != "bias"]  # Adafactor lists what is no variable of its own
+        arrays[f"state_{i}"] = np.concatenate([v.numpy().ravel() for v in known]).astype("float64")
     for i, (name, config) in enumerate(SCHEDULES):
         schedule = getattr(keras.optimizers.schedules, name)(**config)
         arrays[f"rates_{i}"] = np.array([schedule(s) for s in range(40)], "float32")

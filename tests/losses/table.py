@@ -42,12 +42,34 @@ def labels(rng, *shape):
     return rng.integers(0, shape[-1], shape[:-1])
 
 
+def directions(rng, *shape):
+    """Vectors of length 1, one for each of the first axis."""
+    x = rng.normal(size=(shape[0], shape[-1]))
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def pairs(rng, *shape):
+    """Class numbers of which two samples that follow each other share each."""
+    return np.arange(shape[0]) // 2
+
+
+def frames(rng, *shape):
+    """Scores of 4 classes on 5 frames, for each of the first axis."""
+    return rng.normal(size=(shape[0], 5, 4))
+
+
+def words(rng, *shape):
+    """Two labels from 1 to 3 each, sometimes only one, then 0."""
+    return rng.integers(1, 4, (shape[0], 2)) * np.stack([np.ones(shape[0], int), rng.integers(0, 2, shape[0])], 1)
+
+
 @dataclasses.dataclass
 class Case:
     """A loss: class, function, how targets and predictions are drawn (rng, *shape), arguments that are not defaults.
 
     `elementwise`: the function is a mean over the last axis, each element on its own. `kinked`: it has corners, so that
-    second differences are no derivatives.
+    second differences are no derivatives. `labels`: the targets are class numbers. `flat`: it takes samples along the
+    first axis only, a row of which may be of any shape. `together`: a sample's loss depends on the others of the batch.
     """
 
     cls: type
@@ -57,6 +79,9 @@ class Case:
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
     elementwise: bool = False
     kinked: bool = False
+    labels: bool = False
+    flat: bool = False
+    together: bool = False
 
 
 CASES = {
@@ -103,7 +128,7 @@ CASES = {
         losses.CategoricalFocalCrossentropy, losses.categorical_focal_crossentropy, one_hot, simplex, {"alpha": 0.4}
     ),
     "SparseCategoricalCrossentropy": Case(
-        losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy, labels, simplex
+        losses.SparseCategoricalCrossentropy, losses.sparse_categorical_crossentropy, labels, simplex, labels=True
     ),
     "SparseCategoricalCrossentropy from logits": Case(
         losses.SparseCategoricalCrossentropy,
@@ -111,6 +136,7 @@ CASES = {
         labels,
         reals,
         {"from_logits": True},
+        labels=True,
     ),
     "SparseCategoricalCrossentropy ignore_class": Case(
         losses.SparseCategoricalCrossentropy,
@@ -118,9 +144,32 @@ CASES = {
         labels,
         simplex,
         {"ignore_class": 1},
+        labels=True,
     ),
     "KLDivergence": Case(losses.KLDivergence, losses.kl_divergence, simplex, simplex),
     "Hinge": Case(losses.Hinge, losses.hinge, signs, reals, elementwise=True, kinked=True),
     "SquaredHinge": Case(losses.SquaredHinge, losses.squared_hinge, signs, reals, elementwise=True, kinked=True),
     "CategoricalHinge": Case(losses.CategoricalHinge, losses.categorical_hinge, one_hot, reals, kinked=True),
+    "CategoricalGeneralizedCrossEntropy": Case(
+        losses.CategoricalGeneralizedCrossEntropy,
+        losses.categorical_generalized_cross_entropy,
+        labels,
+        simplex,
+        {"q": 0.3},
+        labels=True,
+    ),
+    "Dice": Case(losses.Dice, losses.dice, bits, unit, {"axis": -1}),
+    "Tversky": Case(losses.Tversky, losses.tversky, bits, unit, {"alpha": 0.3, "beta": 0.9, "axis": -1}),
+    "Circle": Case(
+        losses.Circle,
+        losses.circle,
+        pairs,
+        directions,
+        {"gamma": 3.0, "margin": 0.25},
+        kinked=True,
+        labels=True,
+        flat=True,
+        together=True,
+    ),
+    "CTC": Case(losses.CTC, losses.ctc, words, frames, labels=True, flat=True),
 }

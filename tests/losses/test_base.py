@@ -15,7 +15,10 @@ from autonet.legacy import LegacyWarning
 from tests.losses.table import CASES
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "losses.json").read_text())
-every = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+APART = {name: case for name, case in CASES.items() if not case.together}
+each_on_its_own = pytest.mark.parametrize("case", APART.values(), ids=list(APART))
+STEPS = {name: case for name, case in APART.items() if not case.flat}
+of_steps = pytest.mark.parametrize("case", STEPS.values(), ids=list(STEPS))
 seeds = st.integers(0, 2**32 - 1)
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight")
 
@@ -34,7 +37,7 @@ def drawn(case, seed, n, *shape):
     return y_true, y_pred, rng
 
 
-@every
+@each_on_its_own
 @given(seed=seeds, n=st.integers(1, 5))
 def test_weight_two_is_the_row_twice(case, seed, n):
     """By sums, and by means over weights. A mean over the batch differs by the ratio of the batch sizes only."""
@@ -50,7 +53,7 @@ def test_weight_two_is_the_row_twice(case, seed, n):
     assert n * loss(y_true, y_pred, weight).item() == pytest.approx((n + 1) * loss(*twice).item())
 
 
-@every
+@each_on_its_own
 @given(seed=seeds, n=st.integers(2, 5))
 def test_weight_zero_is_the_row_absent(case, seed, n):
     y_true, y_pred, rng = drawn(case, seed, n)
@@ -63,7 +66,7 @@ def test_weight_zero_is_the_row_absent(case, seed, n):
     assert n * loss(y_true, y_pred, kept.astype(float)).item() == pytest.approx(left)
 
 
-@every
+@of_steps
 @given(seed=seeds, n=st.integers(1, 4), t=st.integers(1, 4))
 def test_masked_is_absent_and_a_mask_is_weight_zero(case, seed, n, t):
     y_true, y_pred, rng = drawn(case, seed, n, t)
@@ -78,7 +81,7 @@ def test_masked_is_absent_and_a_mask_is_weight_zero(case, seed, n, t):
             assert found == pytest.approx(loss(y_true, y_pred, mask.astype(float)).item())
 
 
-@every
+@each_on_its_own
 @given(seed=seeds, n=st.integers(1, 5))
 def test_reductions_are_related(case, seed, n):
     y_true, y_pred, rng = drawn(case, seed, n)

@@ -74,4 +74,18 @@ CASES = {
     "AUC at thresholds": Case(metrics.AUC, bits, tenths, {"thresholds": [0.2, 0.7], "summation_method": "majoring"}),
     "FBetaScore": Case(metrics.FBetaScore, one_hot, simplex, {"beta": 2.0, "average": "weighted"}, steps=False),
     "F1Score": Case(metrics.F1Score, one_hot, simplex, {"threshold": 0.3}, steps=False),
+    "IoU": Case(metrics.IoU, classes, classes, {"num_classes": 3, "target_class_ids": [0, 2]}),
+    "IoU but for a class": Case(
+        metrics.IoU, classes, classes, {"num_classes": 3, "target_class_ids": [0, 1], "ignore_class": 1}
+    ),
+    "BinaryIoU": Case(metrics.BinaryIoU, bits, tenths, {"target_class_ids": [1], "threshold": 0.4}),
+    "MeanIoU": Case(metrics.MeanIoU, classes, classes, {"num_classes": 4}),
+    "OneHotIoU": Case(metrics.OneHotIoU, one_hot, simplex, {"num_classes": 3, "target_class_ids": [1, 2]}),
+    "OneHotMeanIoU": Case(metrics.OneHotMeanIoU, one_hot, labels, {"num_classes": 3, "sparse_y_pred": True}),
+    "PearsonCorrelation": Case(metrics.PearsonCorrelation, reals, reals),
+    "ConcordanceCorrelation": Case(metrics.ConcordanceCorrelation, reals, reals, {"axis": -1}),
+    "SensitivityAtSpecificity": Case(metrics.SensitivityAtSpecificity, bits, tenths, {"specificity": 0.6}),
+    "SpecificityAtSensitivity": Case(metrics.SpecificityAtSensitivity, bits, tenths, {"sensitivity": 0.3}),
+    "PrecisionAtRecall": Case(metrics.PrecisionAtRecall, bits, tenths, {"recall": 0.4, "num_thresholds": 9}),
+    "RecallAtPrecision": Case(metrics.RecallAtPrecision, one_hot, simplex, {"precision": 0.3, "class_id": 1}),
 }

@@ -34,6 +34,10 @@ CASES = {
     "isnan": Case(reals(), numpy=np.isnan, zero=True),
     "isinf": Case(reals(), numpy=np.isinf, zero=True),
     "isfinite": Case(reals(), numpy=np.isfinite, zero=True),
+    "isclose": [
+        Case(reals(), reals(), numpy=np.isclose, zero=True),
+        Case(reals(), reals(), settings={"rtol": 0.5, "atol": 0.1, "equal_nan": True}, numpy=np.isclose, zero=True),
+    ],
     "sign": Case(reals(-3, 3, away=(0,)), numpy=np.sign, zero=True),
     "signbit": Case(reals(), numpy=np.signbit, zero=True),
     "floor": Case(OFF_HALVES, numpy=np.floor, zero=True),

@@ -42,6 +42,7 @@ CASES = {
     ],
     "cast": Case(reals(), settings={"dtype": "float64"}, half=False),
     "alias": Case(reals(), numpy=np.array),
+    "contiguous": Case(reals(), numpy=np.array),
     "detach": Case(reals(), numpy=np.array, zero=True),
     "linspace": Case(
         reals(), reals(), op=ops.linspace, settings=[{"num": 5}, {"num": 4, "endpoint": False}], numpy=np.linspace

@@ -37,8 +37,10 @@ def test_steps(i):
     optimizer.finalize_variable_values(weights)
     look()
     state = np.concatenate([v.numpy().ravel() for v in optimizer.variables])
-    # 1 - beta^t cancels, so an ulp of a power weighs more in Nadam, whose powers the two compute in other orders
-    tolerance = {"rtol": 1e-6, "atol": 1e-5 if name == "Nadam" else 3e-7}
+    # 1 - beta^t cancels, so an ulp of a power weighs more in Nadam, whose powers the two compute in other orders;
+    # in Ftrl so do differences of powers, and in ScheduleFreeAdamW those between weight and average
+    near = {"Nadam": 1e-5, "Ftrl": 1e-6, "ScheduleFreeAdamW": 5e-6}
+    tolerance = {"rtol": 1e-6, "atol": near.get(name, 3e-7)}
     np.testing.assert_allclose(path, GOLDEN[f"path_{i}"], **tolerance)
     np.testing.assert_allclose(state, GOLDEN[f"state_{i}"], **tolerance)
 

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autonet import optimizers
+from autonet import layers, losses, optimizers
 from autonet.core import Tensor, Variable
+from autonet.core.state import structure
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.legacy import LegacyWarning
+from autonet.models import Sequential
 from autonet.optimizers import SGD, Adam, schedules
+from autonet.serialization import register_keras_serializable
 
 floats = st.floats(-1e3, 1e3, width=32)
 arrays = hnp.arrays("float32", hnp.array_shapes(max_dims=2, max_side=4), elements=floats)
@@ -119,15 +122,15 @@ def test_the_learning_rate_is_a_variable_that_can_be_set():
     optimizer = SGD(1)
     rate = optimizer.learning_rate
     assert isinstance(rate, Variable) and rate.dtype == "float32" and not rate.trainable
-    revision = optimizer.revision
+    version = structure.version
     for value, expected in ((0.5, 0.5), (np.float64(0.25), 0.25), (Tensor(0.125), 0.125), (rate * 2, 2.0)):
         optimizer.learning_rate = value
         assert optimizer.learning_rate is rate and rate.item() == expected
-    assert optimizer.revision == revision  # a captured step reads the Variable
+    assert structure.version == version  # a captured step reads the Variable
     own = Variable(2.0, trainable=False)
     optimizer.learning_rate = own
     assert optimizer.learning_rate is own and optimizer.variables[1] is own
-    assert optimizer.revision > revision
+    assert structure.version > version
     w = Variable(np.zeros(1, "float32"))
     optimizer.apply([np.ones(1)], [w])
     assert w.item() == -2.0
@@ -163,8 +166,44 @@ def test_a_plain_function_of_the_step_is_a_schedule():
     for _ in range(3):
         optimizer.apply([np.ones(1)], [w])
     assert w.item() == pytest.approx(-(1 + 1 / 2 + 1 / 3))
-    with pytest.raises(ArgumentError, match="must take the step"):
-        SGD(lambda: 0.1)
+    with pytest.raises(ArgumentError, match="must take nothing, or the step"):
+        SGD(lambda a, b: 0.1)
+
+
+@register_keras_serializable("tests")
+def quarter():
+    return 0.25
+
+
+def test_a_function_without_arguments_is_asked_before_each_step():
+    rates = iter([1.0, 0.5, 0.25, 0.125])
+    optimizer = SGD(lambda: next(rates))
+    w = Variable(np.zeros(1, "float32"))
+    seen = []
+    for _ in range(3):
+        optimizer.apply([np.ones(1)], [w])
+        seen.append(w.item())
+    assert seen == [-0.5, -0.75, -0.875]  # the first was asked for when the optimizer was made
+    assert [v.name for v in optimizer.variables] == ["iteration"]
+    config = optimizers.serialize(SGD(quarter))
+    assert float(optimizers.deserialize(config).learning_rate) == 0.25
+    assert optimizers.deserialize(config).get_config() == config["config"]
+
+
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_a_function_without_arguments_in_fit(eagerly):
+    """Captured steps read what it said last; setting another form of the rate is seen, too."""
+    rates = iter([0.0, 1.0, 0.5, 0.25, 0.125, 0.0625])
+    model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros", input_shape=(1,))])
+    model.compile(SGD(lambda: next(rates)), losses.LossFunctionWrapper(lambda y, p: p[:, 0]), run_eagerly=eagerly)
+    x = np.ones((5, 1))
+    model.fit(x, x, batch_size=1, verbose=0, shuffle=False)
+    assert model.get_weights()[0].item() == -(1 + 0.5 + 0.25 + 0.125 + 0.0625)
+    for rate, moved in ((Variable(2.0), 10.0), (3.0, 15.0), (lambda: 0.5, 2.5), (lambda step: 0 * step + 1, 5.0)):
+        before = model.get_weights()[0].item()
+        model.optimizer.learning_rate = rate
+        model.fit(x, x, batch_size=1, verbose=0)
+        assert before - model.get_weights()[0].item() == pytest.approx(moved)
 
 
 def test_a_schedule_in_a_configuration():

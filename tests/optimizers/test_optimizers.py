@@ -8,7 +8,7 @@ import pytest
 import autonet
 from autonet import optimizers
 from autonet.core import Tensor, Variable
-from autonet.core.state import state
+from autonet.core.state import state, structure
 
 CASES = {
     "sgd": (optimizers.SGD, {}),
@@ -24,8 +24,19 @@ CASES = {
     "adamax": (optimizers.Adamax, {}),
     "nadam": (optimizers.Nadam, {}),
     "lion": (optimizers.Lion, {}),
+    "adafactor": (optimizers.Adafactor, {}),
+    "ftrl": (optimizers.Ftrl, {}),
+    "ftrl_all": (
+        optimizers.Ftrl,
+        {"l1_regularization_strength": 0.01, "l2_regularization_strength": 0.01, "beta": 0.5},
+    ),
+    "lamb": (optimizers.Lamb, {}),
+    "muon": (optimizers.Muon, {"adam_weight_decay": None}),
+    "muon_plain": (optimizers.Muon, {"nesterov": False, "rms_rate": None, "adam_weight_decay": None}),
+    "schedulefreeadamw": (optimizers.ScheduleFreeAdamW, {}),
 }
 RATES = {"adadelta": 20.0, "adagrad": 1.0, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05}  # others: 0.1
+RATES |= {"adafactor": 1.0, "ftrl": 2.0, "ftrl_all": 2.0}
 every = pytest.mark.parametrize("case", CASES)
 
 
@@ -54,7 +65,8 @@ def assert_same(a, b, **tolerance):
 
 def test_the_table_has_every_optimizer():
     exported = {v for v in vars(optimizers).values() if isinstance(v, type) and issubclass(v, optimizers.Optimizer)}
-    assert exported - {optimizers.Optimizer} == {cls for cls, _ in CASES.values()}
+    wrappers = {optimizers.LossScaleOptimizer}  # have tests of their own
+    assert exported - {optimizers.Optimizer} - wrappers == {cls for cls, _ in CASES.values()}
 
 
 @every
@@ -72,6 +84,8 @@ def test_finds_the_bottom_of_a_bowl(case, rng):
 
 @every
 def test_zero_gradients_move_nothing_at_the_start(case, rng):
+    if case.startswith("ftrl"):
+        pytest.skip("follows its gradients, not its weights")
     ws = weights(rng)
     before = [w.numpy() for w in ws]
     make(case, weight_decay=0.0).apply([np.zeros(w.shape, "float32") for w in ws], ws)
@@ -163,8 +177,8 @@ class Watch:
     def record(self, primitive, operands, settings, results):
         pass
 
-    def read(self, variable, array):
-        pass
+    def read(self, variable):
+        return variable._value
 
     def touch(self, thing):
         self.touched = thing
@@ -192,10 +206,10 @@ def test_a_step_can_be_captured(case, common, rng, monkeypatch):
     optimizer.build(ws)
     watch = Watch()
     monkeypatch.setattr(state, "capture", watch)
-    revision = optimizer.revision
+    version = structure.version
     optimizer.apply([Tensor(g) for g in gradients(rng, ws)])
     monkeypatch.setattr(state, "capture", None)
-    assert watch.touched is optimizer and optimizer.revision == revision
+    assert watch.touched is optimizer and structure.version == version
     still = [v for v in optimizer.variables if not any(v is a for a in watch.assigned_to)]
     assert [v.name for v in still] == ([] if "learning_rate" in common else ["learning_rate"])
 

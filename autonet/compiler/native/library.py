@@ -6,8 +6,8 @@ import ctypes
 import functools
 import hashlib
 import os
-import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,12 +18,14 @@ _guard = threading.Lock()
 
 
 class Library:
-    """A loaded shared library. It stays loaded until the process ends: a thread may be inside it."""
+    """A loaded shared library. It is unloaded when it and all functions taken from it are gone, unless `keep`."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keep: bool = False):
         self.path = path
         self._handle = ctypes.CDLL(str(path))
         self._quick = ctypes.PyDLL(str(path))
+        for loaded in () if keep else (self._handle, self._quick):
+            weakref.finalize(loaded, _unload, loaded._handle).atexit = False
 
     def entry(self, name: str, table: int, hold_gil: bool = False) -> Callable[[], None]:
         """`void name(void *table)` as a function without arguments: 0.1 us per call.
@@ -41,6 +43,14 @@ class Library:
         function = self._handle[name]
         function.restype, function.argtypes = result, arguments
         return function
+
+
+def _unload(handle: int) -> None:
+    import _ctypes  # where ctypes keeps the other half of what it does at loading
+
+    close = getattr(_ctypes, "dlclose", None) or getattr(_ctypes, "FreeLibrary", None)
+    if close is not None:
+        close(handle)
 
 
 def key_of(source: str, compiler: toolchain.Compiler, kind: str) -> str:
@@ -62,13 +72,17 @@ def build(source: str, kind: str = "plan") -> Path:
     key = key_of(source, compiler, kind)
     with _guard:
         lock = _building.setdefault(key, threading.Lock())
-    with lock:  # two threads that ask for the same source compile it once
-        return cache.find(key) or cache.write(key, compiler.compile(source, kind))
-
-
-def _open(path: Path) -> Library:
     try:
-        return Library(path)
+        with lock:  # two threads that ask for the same source compile it once
+            return cache.find(key) or cache.write(key, compiler.compile(source, kind))
+    finally:
+        with _guard:
+            _building.pop(key, None)
+
+
+def _open(path: Path, keep: bool = False) -> Library:
+    try:
+        return Library(path, keep)
     except OSError as error:
         raise toolchain.CompilationError(f"{path.name} could not be loaded: {error}") from error
 
@@ -88,7 +102,7 @@ _runtime_lock = threading.Lock()
 
 @functools.cache
 def _runtime() -> int:
-    library = _open(build(sources.library(), "runtime"))
+    library = _open(build(sources.library(), "runtime"), keep=True)
     if library.function("an_vector_bytes", ctypes.c_int64)() < 32 and (found := blas.find()) is not None:
         library.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(found.sgemm, found.ilp64)
     return library.function("an_start", ctypes.c_void_p, ctypes.c_int64)(threads())
@@ -96,7 +110,7 @@ def _runtime() -> int:
 
 @functools.cache
 def _double() -> None:
-    library = _open(build(sources.double(), "runtime"))
+    library = _open(build(sources.double(), "runtime"), keep=True)
     library.function("an_start_double", None, ctypes.c_void_p)(_runtime())
 
 
@@ -111,17 +125,17 @@ def services(double: bool = False) -> int:
         return _runtime()
 
 
-def warm() -> None:
+def warm(double: bool = False) -> None:
     """Starts building the runtime library in the background, so that it is there when the first plan is."""
-    if toolchain.find() is not None:
-        threading.Thread(target=_quietly, name="autonet-runtime", daemon=True).start()
+    if toolchain.find() is not None and not _runtime.cache_info().currsize:
+        threading.Thread(target=_quietly, args=(double,), name="autonet-runtime", daemon=True).start()
 
 
-def _quietly() -> None:
+def _quietly(double: bool) -> None:
     try:
-        services()
-    except toolchain.CompilationError as error:
-        print(f"autonet: {error}", file=sys.stderr)
+        services(double)
+    except toolchain.CompilationError:
+        pass  # whoever needs it asks again, and is told
 
 
 def load(source: str, double: bool = False) -> Library:
@@ -129,6 +143,7 @@ def load(source: str, double: bool = False) -> Library:
 
     `double` says that the plan calls float64 products. Raises: CompilationError.
     """
+    warm(double)  # beside the plan, on another core
     library = _open(build(sources.header() + source))
     library.function("an_bind", None, ctypes.c_void_p)(services(double))
     return library

@@ -1,6 +1,7 @@
 """The pool of threads: every piece once, whoever comes; forks, exits, signals, and plans of several Python threads."""
 
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -137,7 +138,7 @@ def test_resting_threads_wake_up():
 @posix
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_has_a_pool_of_its_own():
-    arrays, job = fresh(0, 20)
+    _arrays, job = fresh(0, 20)
     want = call("steps", job, ctypes.c_float)
     for generation in range(2):
         child = os.fork()
@@ -243,6 +244,25 @@ print(plan.function("steps", ctypes.c_float, ctypes.c_void_p)(ctypes.addressof(j
     ).stdout
     arrays, job = fresh(0, 50)
     assert found.split() == [call("steps", job, ctypes.c_float).hex(), arrays[1].tobytes().hex()[:4000]]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="reads /proc")
+def test_a_dropped_library_is_unloaded():
+    library = native.load("AN_EXPORT void unique_to_this_test(void *p) {}")
+    path, call = str(library.path), library.entry("unique_to_this_test", 0)
+
+    def mapped():
+        with open("/proc/self/maps") as file:
+            return path in file.read()
+
+    del library
+    call()
+    assert mapped()  # its function is still held
+    del call
+    gc.collect()
+    assert not mapped()
+    assert services().threads >= 1
+    test_a_loop_inside_a_loop()  # the runtime stays
 
 
 def test_services_are_built_once():

@@ -17,12 +17,14 @@
 typedef struct {
     const float *at;
     i64 rows, columns, size;
+    i64 begin, end; /* numbers of an image outside these are border: zeros */
 } an_frame;
 
 /* The images first, ..., first + count - 1 with `top` and `left` zeros (or, below zero, pixels cut off) before them. */
 static an_frame an_bordered(const float *x, i64 h, i64 w, i64 c, i64 top, i64 left, i64 rows, i64 columns, i64 first,
                             i64 count, float *to) {
-    if (!top && !left && rows <= h && columns <= w) return (an_frame){x + first * h * w * c, h, w, h * w * c};
+    i64 whole = h * w * c;
+    if (!top && !left && rows <= h && columns <= w) return (an_frame){x + first * whole, h, w, whole, 0, whole};
     i64 begin = left > 0 ? left : 0, end = left + w < columns ? left + w : columns;
     for (i64 n = 0; n < count; n++)
         for (i64 y = 0; y < rows; y++) {
@@ -36,7 +38,7 @@ static an_frame an_bordered(const float *x, i64 h, i64 w, i64 c, i64 top, i64 le
             memcpy(line + begin * c, from, (size_t)((end - begin) * c) * 4);
             memset(line + end * c, 0, (size_t)((columns - end) * c) * 4);
         }
-    return (an_frame){to, rows, columns, rows * columns * c};
+    return (an_frame){to, rows, columns, rows * columns * c, top * columns * c, (top + h) * columns * c};
 }
 
 static i64 an_together(i64 images, i64 numbers) {
@@ -49,9 +51,10 @@ typedef struct {
     i64 image, line, pixel;
 } an_steps;
 
-/* y of count images of `lines` x `columns` pixels: each its window (which begins at x + its steps, and has its numbers
- * at[0], ..., at[k - 1] further on) times the k rows, of n columns, that stand at w + from[0], ..., w + from[k - 1]. */
-static void an_windows(i64 count, i64 lines, i64 columns, const float *x, an_steps in, const i64 *at, i64 k,
+/* y of count images of `lines` x `columns` pixels: each its window (which begins at number x of the frame plus its
+ * steps, and has its numbers at[0], ..., at[k - 1] further on) times the k rows, of n columns, that stand at
+ * w + from[0], ..., w + from[k - 1]. Rows that meet the upper or lower border all along a line are left out. */
+static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64 x, an_steps in, const i64 *at, i64 k,
                        const float *w, const i64 *from, i64 n, float *y, an_steps out) {
     _Alignas(64) float strip[DEEP * 2 * AN_BYTES / 4];
     i64 blocks = (k + DEEP - 1) / DEEP, lanes = AN_BYTES / 4, wide;
@@ -62,10 +65,17 @@ static void an_windows(i64 count, i64 lines, i64 columns, const float *x, an_ste
             i64 full = lanes << size;
             wide = n - j < full ? n - j : full;
             for (i64 q = 0; q < deep; q++) memcpy(strip + q * full, w + from[p + q] + j, (size_t)wide * 4);
-            for (i64 image = 0; image < count; image++)
-                for (i64 line = 0; line < lines; line++)
-                    an_strip_32(columns, wide, size, deep, 0, x + image * in.image + line * in.line, in.pixel, at + p,
-                                NULL, 0, strip, y + image * out.image + line * out.line + j, out.pixel, block > 0);
+            for (i64 line = 0; line < lines; line++) {
+                i64 start = x + line * in.line, low = f->begin - start, high = f->end - start, q0 = 0, q1 = deep;
+                while (q0 < deep - 1 && (at[p + q0] < low || at[p + q0] >= high)) q0++;
+                while (q1 > q0 + 1 && (at[p + q1 - 1] < low || at[p + q1 - 1] >= high)) q1--;
+                for (i64 image = 0; image < count; image++) {
+                    const float *left = f->at + start + image * in.image;
+                    float *to = y + image * out.image + line * out.line + j;
+                    an_strip_32(columns, wide, size, q1 - q0, 0, left, in.pixel, at + p + q0, NULL, 0,
+                                strip + q0 * full, to, out.pixel, block > 0);
+                }
+            }
         }
         p += deep;
     }
@@ -89,7 +99,7 @@ static void an_conv_forward(const an_conv *p, const float *x, const float *w, fl
                 }
         an_steps in = {f.size, p->sh * f.columns * p->c, p->sw * p->c}, to = {out, p->ow * p->oc, p->oc};
         for (i64 g = 0; g < p->groups; g++)
-            an_windows(count, p->oh, p->ow, f.at + g * cg, in, at, k, w + g * og, from, og, y + n * out + g * og, to);
+            an_windows(&f, count, p->oh, p->ow, g * cg, in, at, k, w + g * og, from, og, y + n * out + g * og, to);
     }
 }
 
@@ -132,10 +142,10 @@ static void an_conv_input(const an_conv *p, const float *dy, const float *turned
                         }
             i64 lines = (p->h - 1 - y) / p->sh + 1, wide = (p->w - 1 - x) / p->sw + 1;
             float *to = dx + n * in + (y * p->w + x) * p->c;
-            const float *origin = f.at + ((y + p->pad_top) / p->sh * f.columns + (x + p->pad_left) / p->sw) * p->oc;
+            i64 origin = ((y + p->pad_top) / p->sh * f.columns + (x + p->pad_left) / p->sw) * p->oc;
             an_steps over = {f.size, f.columns * p->oc, p->oc}, out = {in, p->sh * p->w * p->c, p->sw * p->c};
             for (i64 g = 0; g < p->groups && q; g++)
-                an_windows(count, lines, wide, origin + g * og, over, at, q, turned + g * cg, from, cg, to + g * cg,
+                an_windows(&f, count, lines, wide, origin + g * og, over, at, q, turned + g * cg, from, cg, to + g * cg,
                            out);
             for (i64 image = 0; image < count && !q; image++) /* pixels that no window covered */
                 for (i64 line = 0; line < lines; line++)

@@ -62,7 +62,8 @@ AN_STATIC void an_softmax_rows_f32(const float *restrict x, int64_t begin, int64
     for (int64_t row = begin; row < end; row += n <= MOST ? SIDE : 1) {
         if (n > MOST) {
             const float *from = x + row * n;
-            float part[AN_BLOCK], *y = probability ? probability + row * n : NULL, peak = an_peak_f32(from, n), total = 0;
+            float part[AN_BLOCK], *y = probability ? probability + row * n : NULL;
+            float peak = an_peak_f32(from, n), total = 0;
             for (int64_t j = 0; j < n; j += AN_BLOCK) {
                 int64_t size = n - j < AN_BLOCK ? n - j : AN_BLOCK;
                 for (int64_t k = 0; k < size; k++) part[k] = an_exp_f32(from[j + k] - peak);

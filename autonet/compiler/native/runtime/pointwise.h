@@ -2,7 +2,15 @@
  * of our own, so that a result does not depend on the compiler's library.
  *
  * Infinities, NaN, zeros and denormal numbers come out as IEEE 754 and NumPy have them. The polynomials are minimax
- * fits of this project's own (Remez exchange, 60 digits). Largest errors: see ERRORS at the end of this file.
+ * fits of this project's own (Remez exchange, 60 digits). Largest errors, in units of the last place (float32: every
+ * seventh of all bit patterns, against float64; float64: 8 million numbers, against the x87's long double), and the
+ * time for a number in the first cache with AVX-512 and gcc 12:
+ *
+ *               exp   expm1  log   log1p  tanh  sigmoid  softplus  erf   pow
+ *     float32   0.99  1.44   0.85  0.86   2.50  2.33     1.62      1.23  0.50   ulp
+ *     float64   0.97  1.92   0.79  0.81   2.52  2.26     1.61      (the C library's)
+ *     float32   0.19  0.19   0.20  0.21   0.27  0.25     0.70      0.48  2.2    ns
+ *     float64   0.61  0.57   0.62  0.63   0.75  0.75     2.1       6.7          ns
  */
 #ifndef AN_POINTWISE_H
 #define AN_POINTWISE_H

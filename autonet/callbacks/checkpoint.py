@@ -1,0 +1,232 @@
+"""Callbacks that write to disk what must not be lost: the best model so far, and where training stands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autonet.callbacks.base import Callback
+from autonet.callbacks.monitor import MonitorCallback
+from autonet.errors import ArgumentError, DataError
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Save the model, or its weights, after epochs or every so many batches.
+
+    Args:
+        filepath: ends with ".keras", or, for weights, ".weights"; may hold {epoch} (from 1), {batch}, and names of logs,
+            as in "model-{epoch:02d}-{val_loss:.2f}.keras".
+        monitor: the value that decides what is best.
+        verbose: 1 to print a line for each file.
+        save_best_only: write only when the value improves.
+        save_weights_only: write weights instead of the model.
+        mode: "min", "max", or "auto" to ask the metric.
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: a value that must be beaten before anything counts as best.
+
+    A file is replaced at once when the new one is whole.
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: Any = "epoch",
+        initial_value_threshold: float | None = None,
+    ):
+        super().__init__(monitor, mode, 0.0, verbose)
+        self.filepath = os.fspath(filepath)
+        ending = (".weights", ".weights.h5") if save_weights_only else (".keras",)
+        if not self.filepath.endswith(ending):
+            raise ArgumentError(f"ModelCheckpoint expects a filepath that ends with {' or '.join(ending)}; received {filepath!r}.")
+        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+            raise ArgumentError(f"ModelCheckpoint expects save_freq 'epoch' or a number of batches; received {save_freq!r}.")
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self.due = sys.maxsize if save_freq == "epoch" else save_freq - 1
+        self._batches = 0    # before this epoch
+        self._epoch = 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epoch = epoch
+        self._seen = 0
+        if self.save_freq != "epoch":
+            self.due = self.save_freq - 1 - self._batches % self.save_freq
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._seen = batch + 1
+        if self.save_freq != "epoch" and batch >= self.due:
+            self.due = batch + self.save_freq
+            self._save(self._epoch, batch, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._batches += (self.params or {}).get("steps") or self._seen
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs or {})
+
+    def _save(self, epoch: int, batch: int | None, logs: dict) -> None:
+        if self.save_best_only:
+            value = self.current(logs)
+            if value is None or not self.improves(value, self.best):
+                return
+            self.best = value
+        named = dict(logs) if batch is None else {**logs, "batch": batch + 1}
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **named)
+        except KeyError as error:
+            raise ArgumentError(
+                f"ModelCheckpoint's filepath {self.filepath!r} asks for {error}, which the logs do not hold: {', '.join(logs)}."
+            ) from None
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
+        self.say(f"Epoch {epoch + 1}: saved {path}")
+
+
+class BackupAndRestore(Callback):
+    """Keep where training stands, so that the same script, started again after a crash, goes on to the same bits.
+
+    Kept are weights, the optimizer's and generators' state, the data's order and the place in it, metrics, the History,
+    and what other callbacks remember. Data must be arrays or a PyDataset; a generator's own state is its own.
+
+    Args:
+        backup_dir: folder for the backup, made if need be. One training per folder.
+        save_freq: "epoch", or a number of batches after which to keep the place within an epoch too.
+        double_checkpoint: keep the backup before the last as well.
+        delete_checkpoint: remove the backup when training ends.
+
+    Raises: DataError, from `fit`, for a backup of a model or of callbacks unlike these.
+    """
+
+    def __init__(
+        self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
+    ):
+        if not str(backup_dir):
+            raise ArgumentError("BackupAndRestore needs a folder as backup_dir.")
+        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+            raise ArgumentError(f"BackupAndRestore expects save_freq 'epoch' or a number of batches; received {save_freq!r}.")
+        self.backup_dir = os.fspath(backup_dir)
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+
+    @property
+    def path(self) -> Path:
+        """The backup."""
+        return Path(self.backup_dir) / "latest.backup"
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        from autonet.saving.archive import Archive
+
+        position = self.model._position
+        position.keeper = self
+        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
+        for cut_off in Path(self.backup_dir).glob(".latest.backup.*.part"):    # by a kill inside a save
+            cut_off.unlink(missing_ok=True)
+        self._plan(position.step)
+        if self.path.exists():
+            with Archive(self.path, "backup") as archive:
+                position.restore(_checked(archive.config, str(self.path)), archive.arrays())
+            self._plan(position.step)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """The loop stops at `due`, and then calls `stepped`."""
+
+    def _plan(self, done: int) -> None:
+        self.due = sys.maxsize if self.save_freq == "epoch" else done + self.save_freq - 1
+
+    def stepped(self, position: Any) -> None:
+        """The loop has done some steps."""
+        if position.step > self.due:
+            self._keep(position)
+            self._plan(position.step)
+
+    def epoch_ended(self, position: Any) -> None:
+        """An epoch has ended, and all callbacks have seen it."""
+        self._keep(position)
+        self._plan(0)
+
+    def _keep(self, position: Any) -> None:
+        from autonet.saving.archive import write_archive
+
+        if self.double_checkpoint and self.path.exists():
+            shutil.copy2(self.path, self.path.with_name("previous.backup"))
+        write_archive(self.path, "backup", *position.snapshot())
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self.delete_checkpoint and not self.model._position.interrupted:
+            for name in ("latest.backup", "previous.backup"):
+                (Path(self.backup_dir) / name).unlink(missing_ok=True)
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {}, {}
+
+
+class SwapEMAWeights(Callback):
+    """Evaluate (and save) with the optimizer's moving averages of the weights in their place.
+
+    Args:
+        swap_on_epoch: swap before the end of each epoch, so that validation and checkpoints see the averages.
+
+    Needs an optimizer with use_ema=True.
+    """
+
+    def __init__(self, swap_on_epoch: bool = False):
+        self.swap_on_epoch = swap_on_epoch
+        self._swapped = False
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        if not getattr(self.model.optimizer, "use_ema", False):
+            raise ArgumentError("SwapEMAWeights needs an optimizer with use_ema=True.")
+        self._swapped = False
+
+    def _swap(self) -> None:
+        optimizer = self.model.optimizer
+        for weight, average in zip(optimizer._trainable_variables, optimizer._averages, strict=True):
+            kept = weight.value
+            weight.assign(average)
+            average.assign(kept)
+        self._swapped = not self._swapped
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._swapped:
+            self._swap()
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        if not self._swapped and self.model.optimizer.built:
+            self._swap()
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        if self._swapped and not self.swap_on_epoch:
+            self._swap()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self.swap_on_epoch and not self._swapped:
+            self._swap()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._swapped:
+            self._swap()
+
+
+def _checked(config: Any, path: str) -> dict[str, Any]:
+    """A backup's description, if it is one."""
+    kinds = {"epoch": int, "step": int, "stopped": bool, "place": dict, "seeds": list, "callbacks": list}
+    if not isinstance(config, dict) or {k: type(v) for k, v in config.items()} != kinds:
+        raise DataError(f"{path} is no backup of a training. Remove it, or choose another backup_dir.")
+    if config["epoch"] < 0 or config["step"] < 0:
+        raise DataError(f"{path} stands at an impossible place. Remove it.")
+    return config

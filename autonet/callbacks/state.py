@@ -1,0 +1,73 @@
+"""What callbacks remember, as plain values and arrays: for backups of a training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet.errors import DataError
+
+
+def remembered(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Its attributes that are plain values (nested in lists and dictionaries), and those that are arrays or lists of them."""
+    plain: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in vars(callback).items():
+        if name in callback.unkept:
+            continue
+        if isinstance(value, np.ndarray):
+            arrays[name] = value
+        elif isinstance(value, list) and value and all(isinstance(v, np.ndarray) for v in value):
+            arrays |= {f"{name}/{n}": v for n, v in enumerate(value)}
+        elif _is_plain(value):
+            plain[name] = _encoded(value)
+    return plain, arrays
+
+
+def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Give a callback back what `remembered` found. Only attributes that it has can be set.
+
+    Raises: DataError for others.
+    """
+    lists: dict[str, list[np.ndarray]] = {}
+    for name, array in arrays.items():
+        attribute, _, number = name.partition("/")
+        if number:
+            lists.setdefault(attribute, []).append(array)
+        else:
+            lists[attribute] = array    # type: ignore[assignment]
+    for name, value in {**{k: _decoded(v) for k, v in plain.items()}, **lists}.items():
+        if name not in vars(callback) or name in callback.unkept:
+            raise DataError(f"The backup would set {name!r} of {type(callback).__name__}, which has no such state.")
+        setattr(callback, name, value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(v) for v in value)
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _is_plain(v) for k, v in value.items())
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _encoded(value: Any) -> Any:
+    """JSON has no words for NaN and infinity: they become {"float": "nan"}."""
+    if isinstance(value, (list, tuple)):
+        return [_encoded(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _encoded(v) for k, v in value.items()}
+    if isinstance(value, float):
+        return {"float": str(float(value))} if not math.isfinite(value) else float(value)
+    return value
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(v) for v in value]
+    if isinstance(value, dict):
+        if set(value) == {"float"} and value["float"] in ("nan", "inf", "-inf"):
+            return float(value["float"])
+        return {k: _decoded(v) for k, v in value.items()}
+    return value

@@ -1,0 +1,153 @@
+"""What a layer was made and built with: so that a class without a `get_config` of its own has a configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from autonet.errors import ArgumentError, ShapeError
+
+_PLAIN = (str, int, float, bool, type(None))
+_COMMON = ("name", "trainable", "dtype")  # what every layer's configuration has
+
+
+class _Other:
+    """Stands for an argument that no configuration can hold."""
+
+    def __init__(self, value: Any):
+        self.kind = type(value).__name__
+
+
+def given(cls: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The constructor's arguments by name; None for autonet's own constructors, whose classes have a `get_config`."""
+    if _is_ours(cls.__init__):
+        return None
+    try:
+        bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
+    except TypeError:  # the constructor itself will complain
+        return None
+    named: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            named.update({k: _plain(v) for k, v in value.items()})
+        else:
+            named[name] = _Other(value) if kind is inspect.Parameter.VAR_POSITIONAL else _plain(value)
+    return named
+
+
+def _is_ours(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("autonet.")
+
+
+def _plain(x: Any) -> Any:
+    """A copy of `x` if it is a plain value, or a nest of such."""
+    if isinstance(x, _PLAIN):
+        return x
+    if isinstance(x, (list, tuple)):
+        inner = [_plain(v) for v in x]
+        return _Other(x) if any(isinstance(v, _Other) for v in inner) else type(x)(inner)
+    if isinstance(x, dict) and all(isinstance(k, str) for k in x):
+        named = {k: _plain(v) for k, v in x.items()}
+        return _Other(x) if any(isinstance(v, _Other) for v in named.values()) else named
+    return _Other(x)
+
+
+def complete(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """The common part of a configuration, with the arguments of a constructor that no `get_config` speaks for.
+
+    Raises: ArgumentError where one of them is no plain value.
+    """
+    own = layer.__dict__.get("_given")
+    if own is None or not _is_ours(type(layer).get_config):
+        return config
+    for name, value in own.items():
+        if isinstance(value, _Other) and name not in _COMMON:
+            raise ArgumentError(
+                f"{layer.label} was made with {name}, a {value.kind}, which a configuration cannot hold by itself. Give class "
+                f"{type(layer).__name__} a get_config() that returns its constructor's arguments, and a from_config()."
+            )
+    return {**config, **{k: v for k, v in own.items() if k not in _COMMON}}
+
+
+def make(cls: Any, config: dict[str, Any]) -> Any:
+    """`cls(**config)`, where a constructor need not take what every layer has: name, trainable, dtype.
+
+    Raises: ArgumentError for what the constructor does not take otherwise.
+    """
+    parameters = inspect.signature(cls.__init__).parameters
+    left = {}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        left = {k: config[k] for k in _COMMON if k in config and k not in parameters}
+    try:
+        layer = cls(**{k: v for k, v in config.items() if k not in left})
+    except TypeError as error:
+        raise ArgumentError(
+            f"{cls.__name__} cannot be made from the configuration {str(config)[:1000]}: {error}. "
+            f"Let {cls.__name__}.get_config() return exactly what its constructor takes."
+        ) from error
+    if "name" in left:
+        layer.name = layer._path = left["name"]
+    if "dtype" in left:
+        layer._dtype = layer._dtype_of(left["dtype"])
+    if not left.get("trainable", True):
+        layer.trainable = False
+    return layer
+
+
+def built_with(build: Callable, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call of `build`, by name."""
+    names = list(inspect.signature(build).parameters)[1:]
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def build_config(arguments: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Those arguments in Keras's form, if they are shapes."""
+    shapes = {k: v for k, v in (arguments or {}).items() if v is not None}
+    try:
+        shapes = {k: _numbers(v) for k, v in shapes.items()}
+    except TypeError:
+        return None
+    if not shapes:
+        return None
+    return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
+
+
+def _numbers(shape: Any) -> Any:
+    """A shape, or a nest of them, with Python's own numbers."""
+    if isinstance(shape, dict):
+        return {k: _numbers(v) for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)):
+        return type(shape)([_numbers(v) for v in shape])
+    return None if shape is None else shape.__index__() if hasattr(shape, "__index__") else _refuse(shape)
+
+
+def _refuse(x: Any) -> Any:
+    raise TypeError(f"{x!r} is no length")
+
+
+def shapes_of(config: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments and keyword arguments for `build`, from a build configuration.
+
+    Raises: ArgumentError for anything else; ShapeError for lengths below zero.
+    """
+    if isinstance(config, dict) and set(config) == {"input_shape"}:
+        return [_shape(config["input_shape"])], {}
+    if isinstance(config, dict) and set(config) == {"shapes_dict"} and isinstance(config["shapes_dict"], dict):
+        return [], {k: _shape(v) for k, v in config["shapes_dict"].items()}
+    raise ArgumentError(f"A build configuration holds input_shape or shapes_dict; received {str(config)[:200]}.")
+
+
+def _shape(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _shape(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        if all(n is None or type(n) is int for n in x):
+            if any(n is not None and n < 0 for n in x):
+                raise ShapeError(f"A shape has lengths of at least 0; received {x}.")
+            return tuple(x)
+        return [_shape(v) for v in x]
+    if x is None:
+        return None
+    raise ArgumentError(f"A shape is a list of numbers; received {str(x)[:200]}.")

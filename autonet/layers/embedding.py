@@ -1,0 +1,103 @@
+"""Embedding: whole numbers to vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import constraints, initializers, ops, regularizers
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ArgumentError
+from autonet.layers.base import Layer
+from autonet.layers.dense import positive
+from autonet.legacy import renamed
+
+
+class Embedding(Layer):
+    """A vector for each whole number: row k of a matrix that is learned.
+
+        y = embeddings[x]
+
+    Shapes: x (...), whole numbers from 0 to input_dim - 1; embeddings (input_dim, output_dim); y (..., output_dim).
+    Negative numbers count from the end; others are an error.
+
+    Args:
+        input_dim: how many numbers there are, the largest plus one.
+        output_dim: length of the vectors.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the matrix.
+        mask_zero: whether 0 stands for no word: layers that know masks then leave its steps out.
+        weights: first values of the matrix, or a list with them.
+        lora_rank, lora_alpha, quantization_config: only None.
+
+    Raises: ArgumentError unless input_dim and output_dim are whole numbers above 0; ShapeError from the call for a
+        number that has no row.
+
+    >>> import numpy as np
+    >>> Embedding(3, 2, weights=np.arange(6.0).reshape(3, 2))(np.array([2, 0])).tolist()
+    [[4.0, 5.0], [0.0, 1.0]]
+    """
+
+    @renamed(
+        init="embeddings_initializer", W_regularizer="embeddings_regularizer", W_constraint="embeddings_constraint"
+    )
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: None = None,
+        lora_alpha: None = None,
+        quantization_config: None = None,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        for name, value in (("lora_rank", lora_rank), ("quantization_config", quantization_config)):
+            if value is not None:
+                raise ArgumentError(f"Embedding has no {name} here: leave it None; received {value!r}.")
+        self.input_dim = positive(input_dim, "input_dim", self.label)
+        self.output_dim = positive(output_dim, "output_dim", self.label)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False  # its inputs are numbers of rows, whatever their dtype
+        if weights is not None:
+            self.build()
+            self.embeddings.assign(convert_to_tensor(weights[0] if isinstance(weights, (list, tuple)) else weights))
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+
+    def call(self, inputs: Any) -> Tensor:
+        if inputs.dtype.kind not in "iu":
+            inputs = ops.cast(inputs, "int32")
+        return ops.take(self.embeddings, inputs, axis=0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return (*input_shape, self.output_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
+            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
+            "quantization_config": None,
+        }

@@ -1,0 +1,387 @@
+"""Attention in several heads, each with projections of its own."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+import numpy as np
+
+from autonet import constraints, initializers, ops, regularizers
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.activation import Softmax
+from autonet.layers.base import Layer
+from autonet.layers.dense import EinsumDense, positive
+from autonet.layers.dropout import Dropout, checked_rate
+
+
+class HeadedAttention(Layer):
+    """What attention with heads shares: projections, masks, and how the heads look.
+
+    Subclasses name the heads' widths in `build`, by calling `_make`.
+    """
+
+    def __init__(
+        self,
+        dropout: float,
+        use_bias: bool,
+        sliding_window: int | None,
+        flash_attention: bool | None,
+        weights: dict[str, Any],
+        use_gate: bool,
+        seed: int | None,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        self.dropout = checked_rate(dropout, "dropout", self.label)
+        self.use_bias = use_bias
+        self.use_gate = use_gate
+        self.sliding_window = None if sliding_window is None else positive(sliding_window, "sliding_window", self.label)
+        self.seed = seed
+        for kind, module in (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints)):
+            for name in [n for n in weights if n.endswith(kind)]:
+                setattr(self, name, module.get(weights[name]))
+        self.activity = regularizers.get(weights["activity_regularizer"])  # of each projection
+        self.supports_masking = True
+        del flash_attention  # what can be done without storing the scores, always is
+
+    def _project(self, equation: str, shape: Any, bias_axes: str, name: str) -> EinsumDense:
+        """A projection, not yet built."""
+        return EinsumDense(
+            equation,
+            output_shape=shape,
+            bias_axes=bias_axes if self.use_bias else None,
+            kernel_initializer=initializers.serialize(self.kernel_initializer),  # a new one: draws of its own
+            bias_initializer=initializers.serialize(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            activity_regularizer=self.activity,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype,
+            name=name,
+        )
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        key = value if key is None else key
+        masks = [m if m is not None else getattr(x, "_mask", None) for x, m in
+                 ((query, query_mask), (value, value_mask), (key, key_mask))]  # fmt: skip
+        mask = self._joined(masks, attention_mask)
+        gate = ops.sigmoid(self._gate_dense(query)) if self.use_gate else None
+        query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        if self.dropout > 0 or return_attention_scores or query.ndim != 4:
+            y, scores = self._weighted(query, key, value, mask, training, use_causal_mask)
+        else:
+            y, scores = self._fused(query, key, value, mask, use_causal_mask), None
+        y = self._output_dense(y if gate is None else y * gate)
+        return (y, scores) if return_attention_scores else y
+
+    def _joined(self, masks: list, attention_mask: Any) -> Tensor | None:
+        """All masks as one that broadcasts to (n, t, s); None if nothing is hidden."""
+        joined = None if attention_mask is None else ops.cast(attention_mask, "bool")
+        for axis, mask in zip((-1, -2, -2), masks, strict=True):
+            if mask is not None:
+                mask = ops.expand_dims(ops.cast(mask, "bool"), axis)
+                joined = mask if joined is None else ops.logical_and(joined, mask)
+        return joined
+
+    def _fused(self, query: Tensor, key: Tensor, value: Tensor, mask: Any, causal: bool) -> Tensor:
+        """Attention without storing the weights."""
+        if self.sliding_window is not None:
+            window = self._order(query.shape[1], key.shape[1], causal)
+            mask, causal = window if mask is None else ops.logical_and(mask, window), False
+        if mask is not None:
+            mask = ops.expand_dims(ops.convert_to_tensor(mask), -3)
+        return ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
+
+    def _weighted(self, query: Tensor, key: Tensor, value: Tensor, mask: Any, training: Any, causal: bool) -> tuple:
+        """Attention with its weights, which may suffer dropout."""
+        key, value = self._spread(key), self._spread(value)
+        scores = ops.einsum(self._score_equation, query * (1 / math.sqrt(query.shape[-1])), key)
+        if causal or self.sliding_window is not None:
+            order = self._order(query.shape[1], key.shape[1], causal)
+            mask = order if mask is None else ops.logical_and(mask, order)
+        if mask is not None:
+            mask = ops.convert_to_tensor(mask)
+            for _ in range(scores.ndim - mask.ndim):
+                mask = ops.expand_dims(mask, -2 * self._places - 1)
+        scores = self._softmax(scores, mask=mask)
+        weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
+        return ops.einsum(self._mean_equation, weights, value), scores
+
+    def _spread(self, x: Tensor) -> Tensor:
+        """Keys or values, one head for each of the query's."""
+        return x
+
+    def _order(self, t: int, s: int, causal: bool) -> np.ndarray:
+        """Which places of the key each place of the query sees, by their distance, (t, s)."""
+        behind = np.arange(t)[:, None] - np.arange(s)
+        seen = behind >= 0 if causal else np.ones((t, s), bool)
+        if self.sliding_window is not None:
+            seen = seen & (np.abs(behind) < self.sliding_window)
+        return seen
+
+    def _inside(self) -> None:
+        """The layers that are no projections."""
+        self._softmax = Softmax(axis=tuple(range(-self._places, 0)), dtype=self.dtype, name="softmax")
+        if self.dropout > 0:
+            self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype, name="dropout")
+
+    def _weights_config(self) -> dict[str, Any]:
+        return {
+            "dropout": self.dropout,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "seed": self.seed,
+        }
+
+
+class MultiHeadAttention(HeadedAttention):
+    """Several attentions side by side, each on projections of its own, and a projection of what they found.
+
+        head h = softmax(query W_h . key U_h / sqrt(key_dim)) @ value V_h,  y = sum over h of head h O_h, plus biases
+
+    Shapes: query (n, t, a), value (n, s, b), key (n, s, c) (by default the value); query/kernel (a, num_heads, key_dim),
+        key/kernel (c, num_heads, key_dim), value/kernel (b, num_heads, value_dim),
+        attention_output/kernel (num_heads, value_dim, *output_shape); y (n, t, *output_shape).
+
+    Args:
+        num_heads, key_dim: how many heads, and the width of queries and keys in each.
+        value_dim: width of values; by default key_dim.
+        dropout: part of the weights that is set to 0 in training.
+        use_bias: whether the projections have biases.
+        output_shape: lengths of the last axes of y; by default the query's width.
+        attention_axes: axes of places, where there are more than one, and not all are to be looked at; by default all
+            but the first and the last.
+        sliding_window: places further than this away (itself counted) are not seen.
+        flash_attention: accepted for Keras's sake: what can be done without storing the weights, always is.
+        kernel_initializer, ..., bias_constraint: of all projections; activity_regularizer of their results.
+        use_gate: whether the heads' results are multiplied by sigmoid(a projection of the query).
+        seed: integer from which the draws of dropout start.
+
+    The call takes (query, value, key=None, query_mask, value_mask, key_mask, attention_mask, return_attention_scores,
+    training, use_causal_mask): masks of places, (n, t) or (n, s), are by default those that the inputs carry;
+    attention_mask is (n, t, s); with return_attention_scores the weights (n, num_heads, t, s) come along.
+
+    Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **common: Any,
+    ):
+        weights = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "activity_regularizer": activity_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        super().__init__(dropout, use_bias, sliding_window, flash_attention, weights, use_gate, seed, **common)
+        self.num_heads = positive(num_heads, "num_heads", self.label)
+        self.key_dim = positive(key_dim, "key_dim", self.label)
+        self.value_dim = self.key_dim if value_dim is None else positive(value_dim, "value_dim", self.label)
+        self.output_shape = _axes(output_shape, "output_shape", self.label)
+        self.attention_axes = _axes(attention_axes, "attention_axes", self.label)
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+        rank = len(query_shape)
+        axes = self.attention_axes or tuple(range(1, rank - 1))
+        self.attention_axes = axes
+        self._places = len(axes)
+        self._score_equation, self._mean_equation = _equations(rank, tuple([a % rank for a in axes]))
+
+        def heads(name: str, shape: tuple, width: int) -> EinsumDense:
+            letters = string.ascii_lowercase[: len(shape) - 1]
+            equation = f"{letters}x,xyz->{letters}yz"
+            layer = self._project(equation, (*[None] * (len(shape) - 2), self.num_heads, width), "yz", name)
+            layer.build(shape)
+            return layer
+
+        self._query_dense = heads("query", query_shape, self.key_dim)
+        self._key_dense = heads("key", key_shape, self.key_dim)
+        if self.use_gate:
+            self._gate_dense = heads("gate", query_shape, self.value_dim)
+        self._value_dense = heads("value", value_shape, self.value_dim)
+        made = self.output_shape or (query_shape[-1],)
+        letters, out = string.ascii_lowercase[: rank - 1], string.ascii_uppercase[: len(made)]
+        equation = f"{letters}yz,yz{out}->{letters}{out}"
+        self._output_dense = self._project(equation, (*[None] * (rank - 2), *made), out, "attention_output")
+        self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
+        self._inside()
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
+        return (*query_shape[:-1], *(self.output_shape or (query_shape[-1],)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "output_shape": self.output_shape,
+            "attention_axes": self.attention_axes,
+            "sliding_window": self.sliding_window,
+            **self._weights_config(),
+        }
+
+
+class GroupQueryAttention(HeadedAttention):
+    """Attention in several heads, of which groups share their keys and values.
+
+    Shapes: query (n, t, a), value (n, s, b), key (n, s, c) (by default the value);
+        query/kernel (a, num_query_heads, head_dim), key/kernel (c, num_key_value_heads, head_dim), value/kernel
+        (b, num_key_value_heads, head_dim), attention_output/kernel (num_query_heads, head_dim, a); y (n, t, a).
+
+    Args:
+        head_dim: width of queries, keys and values in each head.
+        num_query_heads: how many heads.
+        num_key_value_heads: how many different keys and values they have; divides num_query_heads.
+        others: as for MultiHeadAttention, and so the call.
+
+    Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **common: Any,
+    ):
+        weights = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "activity_regularizer": activity_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        super().__init__(dropout, use_bias, sliding_window, flash_attention, weights, use_gate, seed, **common)
+        self.head_dim = positive(head_dim, "head_dim", self.label)
+        self.num_query_heads = positive(num_query_heads, "num_query_heads", self.label)
+        self.num_key_value_heads = positive(num_key_value_heads, "num_key_value_heads", self.label)
+        if self.num_query_heads % self.num_key_value_heads:
+            raise ArgumentError(
+                f"{self.label} expects num_key_value_heads to divide num_query_heads; received {num_key_value_heads} "
+                f"and {num_query_heads}."
+            )
+        self._places = 1
+        self._score_equation, self._mean_equation = _equations(3, (1,))
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        key_shape = value_shape if key_shape is None else key_shape
+
+        def heads(name: str, shape: tuple, n: int) -> EinsumDense:
+            layer = self._project("abx,xyz->abyz", (None, n, self.head_dim), "yz", name)
+            layer.build(shape)
+            return layer
+
+        self._query_dense = heads("query", query_shape, self.num_query_heads)
+        self._key_dense = heads("key", key_shape, self.num_key_value_heads)
+        if self.use_gate:
+            self._gate_dense = heads("gate", query_shape, self.num_query_heads)
+        self._value_dense = heads("value", value_shape, self.num_key_value_heads)
+        self._output_dense = self._project("abyz,yzx->abx", (None, query_shape[-1]), "x", "attention_output")
+        self._output_dense.build((*query_shape[:-1], self.num_query_heads, self.head_dim))
+        self._inside()
+
+    def _spread(self, x: Tensor) -> Tensor:
+        return ops.repeat(x, self.num_query_heads // self.num_key_value_heads, axis=2)
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
+        return tuple(query_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "head_dim": self.head_dim,
+            "num_query_heads": self.num_query_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "sliding_window": self.sliding_window,
+            **self._weights_config(),
+        }
+
+
+def _axes(value: Any, name: str, label: str) -> tuple | None:
+    """`value` as a tuple of whole numbers, None as it is."""
+    if value is None:
+        return None
+    values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not all(hasattr(v, "__index__") for v in values):
+        raise ArgumentError(f"{label} expects {name} to be a whole number or several; received {value!r}.")
+    return tuple([v.__index__() for v in values])
+
+
+def _equations(rank: int, axes: tuple[int, ...]) -> tuple[str, str]:
+    """For inputs of `rank` axes, the einsum of scores from query and key, and the one of means from weights and value.
+
+    Query and key have (n, *places, heads, width); the scores have n, the places not among `axes`, the heads, the places
+    of the query among them, those of the key.
+    """
+    letters = string.ascii_lowercase[: rank - 1]
+    query, key = list(letters), list(letters)
+    for a in axes:
+        key[a] = letters[a].upper()
+    free = "".join(c for i, c in enumerate(letters) if i not in axes)
+    ours, theirs = "".join(query[a] for a in axes), "".join(key[a] for a in axes)
+    q, k, scores = "".join(query) + "yz", "".join(key) + "yz", f"{free}y{ours}{theirs}"
+    return f"{q},{k}->{scores}", f"{scores},{k}->{q}"

@@ -1,0 +1,1 @@
+"""Floor 5: layers that prepare data: numbers, categories, text, images."""

@@ -1,0 +1,111 @@
+"""What layers that prepare data have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autonet.core.state import state
+from autonet.core.tensor import Tensor, to_array
+from autonet.core.trees import flatten
+from autonet.errors import ArgumentError, DataError, DtypeError
+from autonet.layers.base import Layer
+from autonet.layers.symbolic import KerasTensor
+
+
+class DataLayer(Layer):
+    """Base of layers that prepare data: they take lists of numbers, too."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*[_plain(x) for x in args], **kwargs)
+
+    def _promise(self, inputs: Any, dtype: Any) -> KerasTensor:
+        """The placeholder of the result, for layers whose dtype is not that of what they compute with."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype)
+
+
+class TextLayer(DataLayer):
+    """Base of layers that read text: strings, lists or arrays of them. They work outside of captured steps.
+
+    `call` receives an array of strings.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args and len(kwargs) == 1:  # given by its name
+            args, kwargs = tuple(kwargs.values()), {}
+        if not args or not is_text(args[0]):
+            return super().__call__(*args, **kwargs)
+        if state.capture is not None:
+            state.capture.refuse(f"{self.label} reads text, which a captured step cannot repeat.")
+        text = as_text(args[0], getattr(self, "encoding", "utf-8"))
+        if not self.built:
+            self._build_for((text,), {})
+        return self.call(text, *args[1:], **kwargs)
+
+
+def _plain(x: Any) -> Any:
+    """Nested lists of numbers as an array; everything else as it is."""
+    if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float, np.generic)) for v in flatten(x)):
+        return to_array(x)
+    return x
+
+
+def is_text(x: Any) -> bool:
+    """Whether `x` is text: a string, an array of strings, or lists of these."""
+    if isinstance(x, (str, bytes)):
+        return True
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "USO" or x.dtype.kind == "T"
+    if isinstance(x, (list, tuple)):
+        return any(is_text(v) for v in x)
+    return False
+
+
+def as_text(x: Any, encoding: str = "utf-8") -> np.ndarray:
+    """An array of str objects; bytes are decoded.
+
+    Raises: DtypeError for what is neither.
+    """
+    array = np.asarray(x, object) if not isinstance(x, np.ndarray) or x.dtype.kind != "U" else x.astype(object)
+
+    def one(v: Any) -> str:
+        if isinstance(v, bytes):
+            return v.decode(encoding)
+        if not isinstance(v, str):
+            raise DtypeError(f"Text is made of strings, all rows of one length; received {type(v).__name__} {v!r}.")
+        return v
+
+    if all(type(v) is str for v in array.flat):
+        return array
+    return np.frompyfunc(one, 1, 1)(array) if array.ndim else np.array(one(array.item()), object)
+
+
+def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterator[np.ndarray]:
+    """The arrays that `adapt` is to learn from: `data` itself, or the inputs of each batch that it yields.
+
+    Args:
+        data: an array, Tensor, list, PyDataset, or an iterable of batches (x, or tuples that begin with it).
+        convert: makes an array of one batch.
+        who: for messages.
+    """
+    if isinstance(data, (np.ndarray, Tensor, list, tuple, str)):
+        yield convert(data)
+        return
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        data = (data[i] for i in range(len(data)))
+    if not hasattr(data, "__iter__"):
+        raise ArgumentError(f"{who}.adapt expects an array, or an iterable of batches; received {type(data).__name__}.")
+    found = False
+    for batch in data:
+        found = True
+        yield convert(batch[0] if isinstance(batch, tuple) else batch)
+    if not found:
+        raise DataError(f"{who}.adapt received no data.")
+
+
+def check_choice(who: str, name: str, value: Any, known: tuple) -> None:
+    """Raise ArgumentError unless `value` is one of the known."""
+    if value not in known:
+        raise ArgumentError(f"{who} expects {name} to be one of {', '.join(map(repr, known))}; received {value!r}.")

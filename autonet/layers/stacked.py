@@ -1,0 +1,112 @@
+"""Any recurrent cell: what it must have, and several as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.base import Layer
+
+
+class StackedRNNCells(Layer):
+    """Cells on top of each other as one: the output of each is the input of the next.
+
+    Args:
+        cells: the cells, bottom first. The states are a list with one entry for each.
+
+    Raises: ArgumentError for what is no cell.
+    """
+
+    def __init__(self, cells: Any, **common: Any):
+        super().__init__(**common)
+        for cell in cells:
+            checked_cell(cell, self.label)
+        self.cells = list(cells)
+
+    @property
+    def state_size(self) -> list:
+        """The state sizes of all cells."""
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> Any:
+        """The output size of the last cell."""
+        return output_size(self.cells[-1])
+
+    def get_initial_state(self, batch_size: int | None = None) -> list:
+        """States of zeros for a batch, a list for each cell."""
+        return [initial_state(cell, batch_size) for cell in self.cells]
+
+    def build(self, input_shape: Any) -> None:
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built:
+                cell.build(input_shape)
+            size = output_size(cell)
+            input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
+
+    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple:
+        new = []
+        for cell, own in zip(self.cells, states, strict=True):
+            inputs, after = cell(inputs, own, training=training, **kwargs)
+            new.append(after)
+        return inputs, new
+
+    @property
+    def scannable(self) -> bool:
+        """Whether `scan` does what walking with `call` would do."""
+        return type(self).call is StackedRNNCells.call and all(getattr(c, "scannable", False) for c in self.cells)
+
+    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple:
+        """All outputs of the last cell and the last states of all: each cell walks the whole sequence in turn."""
+        new = []
+        for cell, own in zip(self.cells, states, strict=True):
+            x, after = cell.scan(x, own, mask, training, reverse)
+            new.append(after)
+        return x, new
+
+    def get_config(self) -> dict[str, Any]:
+        from autonet.serialization.objects import serialize_keras_object
+
+        return {**super().get_config(), "cells": [serialize_keras_object(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> StackedRNNCells:
+        from autonet.serialization.objects import deserialize_keras_object
+
+        cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config["cells"]]
+        return cls(cells, **{k: v for k, v in config.items() if k != "cells"})
+
+
+# Any cell
+
+
+def checked_cell(cell: Any, label: str) -> Any:
+    """`cell` if it has what a cell needs; ArgumentError otherwise."""
+    if not callable(cell) or not hasattr(cell, "call"):
+        raise ArgumentError(f"{label} expects a cell, a layer with call(inputs, states); received {cell!r}.")
+    if not hasattr(cell, "state_size"):
+        raise ArgumentError(
+            f"{label} expects a cell with a state_size (a number, or a list with one for each state); received "
+            f"{cell!r}. Give it that attribute."
+        )
+    return cell
+
+
+def output_size(cell: Any) -> Any:
+    """Features of a cell's output: its own word for it, or the size of its first state."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size[0] if isinstance(cell.state_size, (list, tuple)) else cell.state_size
+    return size
+
+
+def initial_state(cell: Any, batch_size: int | None) -> list:
+    """States to begin with, as a list: the cell's own, or zeros."""
+    if hasattr(cell, "get_initial_state"):
+        states = cell.get_initial_state(batch_size=batch_size)
+        return list(states) if isinstance(states, (list, tuple)) else [states]
+    dtype = getattr(cell, "compute_dtype", None)
+    sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+    return [ops.zeros((batch_size, *(n if isinstance(n, (list, tuple)) else (n,))), dtype) for n in sizes]

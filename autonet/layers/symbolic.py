@@ -1,0 +1,444 @@
+"""Placeholders and the graph that grows when layers and operations are applied to them.
+
+A `KerasTensor` stands for a Tensor to come: shape (None where any length will do) and dtype. A layer or operation that
+is applied to one leaves a `Node` and gives new KerasTensors, which know their node; nothing is computed, and shapes
+come from `compute_output_shape`, or from `ops.shapes.foretell`.
+
+References point backwards only: from a KerasTensor to its node, from there to the layer and the KerasTensors before
+it. A layer knows its nodes weakly, so that a model that nobody holds any more is gone at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.primitive import Primitive
+from autonet.core.state import state
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.trees import flatten, map_structure
+from autonet.errors import ArgumentError, ShapeError
+from autonet.ops import shapes
+from autonet.ops.shapes import Ghost, Spec, foretell
+from autonet.random.seeds import global_generator
+from autonet.serialization.objects import snake_case
+from autonet.utils.naming import unique_name
+
+
+class KerasTensor:
+    """A placeholder: shape and dtype of a Tensor to come, and where it will come from.
+
+    Args:
+        shape: lengths of all axes, None where any will do.
+        dtype: name of the element type.
+        sparse, ragged: only False: all Tensors here are dense.
+        record_history: accepted for Keras's sake.
+        name: by default keras_tensor, keras_tensor_1, ...
+
+    Operators, indexing and the functions of `autonet.ops` apply to it as to a Tensor, and give placeholders.
+
+    >>> (KerasTensor((None, 3)) * 2)[:, :2].shape
+    (None, 2)
+    """
+
+    __array_ufunc__ = None  # array * placeholder: the placeholder answers
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+    ):
+        for word, value in (("sparse", sparse), ("ragged", ragged)):
+            if value:
+                raise ArgumentError(f"KerasTensor: all Tensors are dense here; received {word}={value!r}.")
+        self.shape = tuple(shape)
+        self.dtype: Any = dtype if dtype == "string" else dtypes.as_dtype(dtype)
+        self.name = name or unique_name("keras_tensor")
+        self.sparse = self.ragged = False
+        self._origin: Node | None = None
+        self._place = 0  # among the outputs of its node
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @staticmethod
+    def _symbolic(op: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return apply_op(op, args, kwargs)
+
+    def snapshot(self) -> KerasTensor:
+        return self
+
+    def reshape(self, *newshape: Any) -> KerasTensor:
+        """The same elements in another shape, given as numbers or as one tuple."""
+        from autonet import ops
+
+        return ops.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)
+
+    def squeeze(self, axis: Any = None) -> KerasTensor:
+        """Without axes of length one."""
+        from autonet import ops
+
+        return ops.squeeze(self, axis=axis)
+
+    def __getitem__(self, key: Any) -> KerasTensor:
+        from autonet.ops.indexing import getitem
+
+        return apply_op(getitem, (self, key), {}, "get_item")
+
+    def _no_value(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            f"{self!r} is a placeholder: it has a shape and a dtype, but no values until a model is called on data. "
+            "Use operations of autonet.ops, or a layer, in place of NumPy, `if` and loops over it."
+        )
+
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = __array_function__ = _no_value
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}
+_COMPARISONS = {
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "neg": "negative",
+    "abs": "absolute",
+}
+
+
+def _operator(name: str, swapped: bool = False) -> Callable:
+    def apply(self: KerasTensor, *other: Any) -> KerasTensor:
+        from autonet import ops
+
+        named = name
+        if name.startswith("logical") and self.dtype != "bool":
+            named = name.replace("logical", "bitwise").replace("_not", "_invert")
+        operands = (*other, self) if swapped else (self, *other)
+        return apply_op(getattr(ops, named), operands, {}, named)
+
+    return apply
+
+
+for _word, _name in _OPERATORS.items():
+    setattr(KerasTensor, f"__{_word}__", _operator(_name))
+    setattr(KerasTensor, f"__r{_word}__", _operator(_name, swapped=True))
+for _word, _name in {**_COMPARISONS, "invert": "logical_not"}.items():
+    setattr(KerasTensor, f"__{_word}__", _operator(_name))
+KerasTensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+shapes.placeholder = KerasTensor
+
+
+class _At:
+    """In the structure of a node's outputs: place number `place` among them."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: int):
+        self.place = place
+
+
+class Node:
+    """One application of a layer or operation to placeholders.
+
+    Args:
+        op: the Layer or Operation.
+        args, kwargs: what it was called with: trees with KerasTensors and constants.
+        outputs: tree with a Spec for each Tensor that it will return.
+        names: of the outputs' KerasTensors.
+    """
+
+    __slots__ = ("__weakref__", "_living", "args", "kwargs", "names", "number", "op", "specs", "structure")
+
+    _count = itertools.count().__next__
+
+    def __init__(self, op: Any, args: tuple, kwargs: dict[str, Any], outputs: Any, names: list[str] | None = None):
+        self.op, self.args, self.kwargs = op, args, kwargs
+        self.specs = [x for x in flatten(outputs) if isinstance(x, Spec)]
+        places = itertools.count()
+        self.structure = map_structure(lambda x: _At(next(places)) if isinstance(x, Spec) else x, outputs)
+        self.names = names or [unique_name("keras_tensor") for _ in self.specs]
+        self.number = Node._count()  # a node comes after those that it depends on
+        self._living: list[Any] = [None] * len(self.specs)
+        calls = op.__dict__.setdefault("_calls", [])
+        calls[:] = [r for r in calls if r() is not None]
+        calls.append(weakref.ref(self))
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The placeholders among the arguments, in order."""
+        return [x for x in flatten([self.args, self.kwargs]) if isinstance(x, KerasTensor)]
+
+    def output(self, place: int) -> KerasTensor:
+        """The placeholder of one output."""
+        alive = self._living[place]
+        tensor = alive() if alive is not None else None
+        if tensor is None:
+            spec = self.specs[place]
+            tensor = KerasTensor(spec.shape, spec.dtype, name=self.names[place])
+            tensor._origin, tensor._place = self, place
+            self._living[place] = weakref.ref(tensor)
+        return tensor
+
+    @property
+    def outputs(self) -> Any:
+        """The placeholders of all outputs, nested as the call returns them."""
+        return map_structure(lambda x: self.output(x.place) if isinstance(x, _At) else x, self.structure)
+
+    @property
+    def spec_tree(self) -> Any:
+        """The Specs of the outputs, nested likewise."""
+        return map_structure(lambda x: self.specs[x.place] if isinstance(x, _At) else x, self.structure)
+
+
+class Called:
+    """What layers and operations have in common: they know the nodes of the graphs they stand in."""
+
+    name: str
+
+    def _nodes(self) -> Iterator[Node]:
+        """The living nodes, first call first."""
+        for reference in self.__dict__.get("_calls", ()):
+            node = reference()
+            if node is not None:
+                yield node
+
+    def _first(self, asked: str) -> Node:
+        for node in self._nodes():
+            return node
+        raise AttributeError(
+            f"{getattr(self, 'label', self.name)} has no {asked} yet: it has one once it was called on an Input, or "
+            "stands in a model that knows its shapes."
+        )
+
+    @property
+    def input(self) -> Any:
+        """The placeholder (or list of them) that it was first called on."""
+        inputs = self._first("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self) -> Any:
+        """The placeholder (or tree of them) that its first call gave."""
+        return self._first("output").outputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_calls"}
+
+
+class Operation(Called):
+    """A function of `autonet.ops` at one place of a graph.
+
+    Args:
+        function: the Primitive or composed function.
+        word: its public name, as in `ops.mean`.
+        name: unique in a model, by default mean, mean_1, ...
+    """
+
+    def __init__(self, function: Callable, word: str, name: str | None = None):
+        self.function, self.word = function, word
+        self.name = name or unique_name(snake_case(word))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> tuple:
+        return _operation, (self.word, self.name)
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.word}, name={self.name}>"
+
+
+def _operation(word: str, name: str) -> Operation:
+    return Operation(function_named(word), word, name)
+
+
+def function_named(word: str) -> Callable:
+    """The function behind a public name: of `autonet.ops`, or the activation where that keeps the logits."""
+    from autonet import activations, ops
+    from autonet.core.primitive import PRIMITIVES
+    from autonet.ops.indexing import getitem
+
+    if word in ("softmax", "sigmoid"):
+        return getattr(activations, word)
+    if word == "get_item":
+        return getitem
+    found = getattr(ops, word, None) or PRIMITIVES.get(word)
+    if not callable(found):
+        raise ArgumentError(f"There is no operation {word!r} in autonet.ops.")
+    return found
+
+
+def apply_op(op: Callable, args: tuple, kwargs: dict[str, Any], word: str | None = None) -> Any:
+    """An operation on placeholders: a new node, and the placeholders of its results."""
+    if isinstance(op, Primitive) and op.name in shapes.POINTWISE:
+        bound, settings = op._bind(args, dict(kwargs))
+        outputs: Any = _elementwise(op, bound, settings)
+    else:
+        outputs = foretell(getattr(op, "__wrapped__", op), args, kwargs)
+    word = str(word or getattr(op, "__name__", "operation"))
+    if word in ("softmax", "sigmoid"):
+        op = function_named(word)
+    return Node(Operation(op, word), args, kwargs, outputs).outputs
+
+
+def _elementwise(op: Primitive, operands: tuple, settings: dict[str, Any]) -> Spec:
+    """Broadcasting where lengths may be unknown: a known length above one decides."""
+    known = [x.shape if hasattr(x, "shape") else np.shape(x) for x in operands]
+    axes = max([len(s) for s in known], default=0)
+    columns = list(zip(*[(1,) * (axes - len(s)) + tuple(s) for s in known], strict=True))
+    shape = []
+    for lengths in columns:
+        others = {n for n in lengths if n not in (1, None)}
+        if len(others) > 1:
+            told = " and ".join(str(tuple(s)) for s in known)
+            raise ShapeError(f"{op.name} cannot broadcast shapes {told}. Reshape one of them, or add axes to it.")
+        shape.append(others.pop() if others else None if None in lengths else 1)
+    single = [KerasTensor((), x.dtype, name="x") if isinstance(x, KerasTensor) else _one_of(x) for x in operands]
+    return Spec(shape, foretell(op, tuple(single), settings).dtype)
+
+
+def _one_of(x: Any) -> Any:
+    """A constant operand as one element: its dtype is all that counts."""
+    return x if type(x) in (bool, int, float) else Ghost((), convert_to_tensor(x).dtype)
+
+
+# Layers
+
+
+def apply_layer(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A layer on placeholders: it is built, and leaves a node. On Ghosts it gives Ghosts."""
+    if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
+        return _on_ghosts(layer, args, kwargs)
+    _prepare(layer, args, kwargs)
+    outputs = map_structure(_as_spec, layer.compute_output_spec(*args, **kwargs))
+    return Node(layer, args, kwargs, outputs).outputs
+
+
+def _as_spec(x: Any) -> Any:
+    return Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x
+
+
+def _prepare(layer: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+    if not layer.built:
+        layer._build_for(args, kwargs)
+    if layer.input_spec is not None:
+        layer._check_input(args)
+
+
+def foretold(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Specs of what the layer's call would return: by its `compute_output_shape` if it has one, else by a dry run."""
+    if not _states_shape(layer):
+        return dry_run(layer, args, kwargs)
+    shape = _output_shape(layer, args, kwargs)
+    kinds = {np.dtype(x.dtype).kind for x in flatten([args, kwargs]) if hasattr(x, "shape") and x.dtype != "string"}
+    if kinds and "f" not in kinds and not layer.weights:  # what moves integers may leave them integers
+        try:
+            found = dry_run(layer, args, kwargs)
+            return map_structure(lambda s, x: Spec(s.shape, x.dtype), _specs(shape, None), found)
+        except Exception:  # a layer that cannot run on zeros says only its dtype
+            pass
+    return _specs(shape, layer.compute_dtype)
+
+
+def dry_run(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """Specs of what the layer's call would return, by running it on Ghosts."""
+    return foretell(partial(_dry_run, layer), args, kwargs)
+
+
+def _states_shape(layer: Any) -> bool:
+    from autonet.layers.base import Layer
+
+    return type(layer).compute_output_shape is not Layer.compute_output_shape
+
+
+def _output_shape(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """`compute_output_shape` for these arguments, named `<argument>_shape` where it takes several."""
+    from autonet.layers.base import _call_parameters
+
+    wanted = tuple(inspect.signature(layer.compute_output_shape).parameters)
+    shapes_of = partial(map_structure, lambda x: tuple(x.shape) if hasattr(x, "shape") else None)
+    if len(wanted) <= 1:
+        return layer.compute_output_shape(shapes_of(args[0]))
+    names = _call_parameters(type(layer))  # type: ignore[arg-type]
+    given = {f"{k}_shape": shapes_of(x) for k, x in (dict(zip(names, args, strict=False)) | kwargs).items()}
+    if wanted[0] not in given and args:
+        given[wanted[0]] = shapes_of(args[0])
+    return layer.compute_output_shape(**{k: given[k] for k in wanted if given.get(k) is not None})
+
+
+def output_shape(layer: Any, input_shape: Any) -> Any:
+    """Shapes of what the layer's call returns for inputs of these shapes, by a dry run."""
+    if not layer.built:
+        layer.build(input_shape)
+    inputs = map_structure(lambda s: KerasTensor(s.shape, s.dtype, name="x"), _specs(input_shape, layer.compute_dtype))
+    return map_structure(lambda s: s.shape if isinstance(s, Spec) else s, dry_run(layer, (inputs,), {}))
+
+
+def _specs(shape: Any, dtype: Any) -> Any:
+    """A Spec for each shape in a tree of shapes."""
+    if isinstance(shape, dict):
+        return {k: _specs(s, dtype) for k, s in shape.items()}
+    if shape is None:
+        return None
+    if all(n is None or isinstance(n, (int, np.integer)) for n in shape):
+        return Spec(shape, dtype)
+    return type(shape)([_specs(s, dtype) for s in shape])
+
+
+def _on_ghosts(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """What the layer gives for Ghosts: Ghosts. Its state stays as it is."""
+    _prepare(layer, args, kwargs)
+    if not _states_shape(layer):
+        return _dry_run(layer, *args, **kwargs)
+    specs = foretold(layer, args, kwargs)
+    return map_structure(lambda s: Ghost(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
+
+
+def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    from autonet.layers.base import _takes
+
+    takes = _takes(type(layer))  # type: ignore[arg-type]
+    if not takes.training:
+        kwargs = {k: x for k, x in kwargs.items() if k != "training"}
+    elif kwargs.get("training") is None:
+        kwargs["training"] = bool(state.training)
+    inside = layer._flatten_layers()
+    losses = [(x, x._losses) for x in inside]
+    before = [(v, v._array) for v in [*layer.variables, global_generator().state]]
+    for x, found in losses:
+        x._losses = list(found)
+    try:
+        return layer.call(*args, **kwargs)
+    finally:
+        for v, array in before:
+            v._array = array
+        for x, found in losses:
+            x._losses = found

@@ -1,0 +1,204 @@
+"""Transposed convolutions in one, two and three dimensions: from few places to many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.base import InputSpec
+from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
+from autonet.legacy import renamed
+from autonet.ops.convolution import transposed_length
+from autonet.ops.windows import per_axis
+
+
+class TransposedConvolution(Convolution):
+    """The transpose of a convolution: each place of the input lays down the kernel, scaled, and overlaps add up.
+
+    Shapes: x (n, *places, channels), kernel (*window, filters, channels), bias (filters,), y (n, *lengths, filters);
+        with data_format "channels_first" the channels of x and y stand after n.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: places that the window takes, a number or one per axis.
+        strides: places of the output from one input place's window to the next.
+        padding: "valid" keeps all that is laid down, "same" trims it to places * stride.
+        output_padding: places by which the output is longer than (places - 1) * stride + reach (less twice half the
+            reach with "same"), below the strides; None for the lengths that `padding` says.
+        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
+        dilation_rate: places from one cell of the window to the next; not together with strides.
+        activation: name or function; None leaves the sum as it is.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: first values.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
+        kernel_constraint, bias_constraint: projections after each step.
+
+    Raises: ArgumentError for arguments that do not fit together.
+    """
+
+    @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **common: Any,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            1,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **common,
+        )
+        self.output_padding = self._checked_padding(output_padding)
+
+    def _checked_padding(self, value: Any) -> tuple | None:
+        if value is None:
+            return None
+        values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * self.rank
+        whole = all(isinstance(v, int) and v >= 0 for v in values)
+        if len(values) != self.rank or not whole or any(v >= s for v, s in zip(values, self.strides, strict=True)):
+            raise ArgumentError(
+                f"{self.label} expects output_padding to be None, or a whole number from 0 and below strides "
+                f"{self.strides}, or {self.rank} of them; received {value!r}."
+            )
+        return values
+
+    def build(self, input_shape: Any) -> None:
+        channels = input_shape[self._channel_axis]
+        self.kernel = self.add_weight(
+            (*self.kernel_size, self.filters, channels),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.filters,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+
+    def convolve(self, x: Tensor) -> Tensor:
+        return ops.conv_transpose(
+            x,
+            self.kernel,
+            self.strides,
+            self.padding,
+            self.output_padding,
+            self.data_format,
+            self.dilation_rate,
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
+        geometry = zip(
+            places,
+            self.kernel_size,
+            self.strides,
+            self.dilation_rate,
+            self.output_padding or (None,) * self.rank,
+            strict=True,
+        )
+        sizes = [None if g[0] is None else transposed_length(*g, self.padding) for g in geometry]
+        return joined_shape(batch, tuple(sizes), self.filters, self.data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["groups"]
+        return {**config, "output_padding": self.output_padding}
+
+
+@documented
+class Conv1DTranspose(TransposedConvolution):
+    """Transposed convolution of sequences, (n, places, channels)."""
+
+    rank = 1
+
+
+@documented
+class Conv2DTranspose(TransposedConvolution):
+    """Transposed convolution of images, (n, height, width, channels)."""
+
+    rank = 2
+
+
+@documented
+class Conv3DTranspose(TransposedConvolution):
+    """Transposed convolution of volumes, (n, depth, height, width, channels)."""
+
+    rank = 3
+
+    @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        output_padding: Any = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **common: Any,
+    ):
+        super().__init__(  # in Keras the 3D layer has these two the other way round
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **common,
+        )

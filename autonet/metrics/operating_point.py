@@ -1,0 +1,126 @@
+"""Metrics at the best threshold that keeps another metric at a given level.
+
+Each counts at many thresholds, like `AUC`, in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import ops
+from autonet.core import Tensor, no_grad
+from autonet.errors import ArgumentError
+from autonet.losses.base import ratio
+from autonet.metrics.base import TOTALS, Metric
+from autonet.metrics.confusion import Counts, confusion
+
+# Each a part of what its second count adds to: true positives of all positives, and so on.
+_SENSITIVITY = ("true_positives", "false_negatives")
+_SPECIFICITY = ("true_negatives", "false_positives")
+_PRECISION = ("true_positives", "false_positives")
+
+
+class _AtLevel(Metric):
+    """The largest `wanted` among the thresholds at which `kept` reaches the level; 0 if it does at none."""
+
+    level: str  # name of the argument and attribute
+    wanted: tuple[str, str]
+    kept: tuple[str, str]
+
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any):
+        super().__init__(dtype=dtype, name=name)
+        if not 0 <= value <= 1:
+            raise ArgumentError(f"{self.name} expects {self.level} from 0 to 1; received {value!r}.")
+        if isinstance(num_thresholds, bool) or not num_thresholds > 0:
+            raise ArgumentError(f"{self.name} expects num_thresholds above 0; received {num_thresholds!r}.")
+        setattr(self, self.level, value)
+        self.value = value
+        self.num_thresholds = num_thresholds
+        self.class_id = class_id
+        n = num_thresholds
+        self.thresholds = [0.5] if n == 1 else [i / (n - 1) for i in range(n)]
+        self.totals = [self.add_variable((n,), "zeros", TOTALS, name=part) for part in Counts._fields]
+
+    @no_grad()
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, class_id=self.class_id)
+        for total, count in zip(self.totals, counts, strict=True):
+            total.assign_add(count[:, 0])
+
+    def result(self) -> Tensor:
+        counts = Counts(*[total.value for total in self.totals])
+        wanted, kept = (
+            ratio(getattr(counts, hits), getattr(counts, hits) + getattr(counts, misses))
+            for hits, misses in (self.wanted, self.kept)
+        )
+        reached = ops.greater_equal(kept, self.value)
+        return ops.cast(ops.max(ops.where(reached, wanted, 0.0)), self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"class_id": self.class_id, "num_thresholds": self.num_thresholds, self.level: self.value}
+        return {**super().get_config(), **own}
+
+
+class SensitivityAtSpecificity(_AtLevel):
+    """Largest sensitivity, TP / (TP + FN), among thresholds whose specificity, TN / (TN + FP), is at least the given.
+
+    Args:
+        specificity: the level to be reached, from 0 to 1.
+        num_thresholds: how many thresholds are tried, evenly spaced over [0, 1]; a single one is 0.5.
+        class_id: only this position of the last axis counts.
+        name: under which logs show it.
+        dtype: of the result; counts are float64.
+
+    >>> float(SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
+    0.5
+    """
+
+    level, wanted, kept = "specificity", _SENSITIVITY, _SPECIFICITY
+
+    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+
+
+class SpecificityAtSensitivity(_AtLevel):
+    """Largest specificity, TN / (TN + FP), among thresholds whose sensitivity, TP / (TP + FN), is at least the given.
+
+    Arguments are those of `SensitivityAtSpecificity`, with `sensitivity` as the level.
+
+    >>> round(float(SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8])), 4)
+    0.6667
+    """
+
+    level, wanted, kept = "sensitivity", _SPECIFICITY, _SENSITIVITY
+
+    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+
+
+class PrecisionAtRecall(_AtLevel):
+    """Largest precision, TP / (TP + FP), among thresholds whose recall, TP / (TP + FN), is at least the given.
+
+    Arguments are those of `SensitivityAtSpecificity`, with `recall` as the level.
+
+    >>> float(PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
+    0.5
+    """
+
+    level, wanted, kept = "recall", _PRECISION, _SENSITIVITY
+
+    def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
+
+
+class RecallAtPrecision(_AtLevel):
+    """Largest recall, TP / (TP + FN), among thresholds whose precision, TP / (TP + FP), is at least the given.
+
+    Arguments are those of `SensitivityAtSpecificity`, with `precision` as the level.
+
+    >>> float(RecallAtPrecision(0.8)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]))
+    0.5
+    """
+
+    level, wanted, kept = "precision", _SENSITIVITY, _PRECISION
+
+    def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(precision, num_thresholds, class_id, name, dtype)

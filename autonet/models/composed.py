@@ -1,0 +1,105 @@
+"""What a model can do that was given by inputs and outputs: run its graph, and tell about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.errors import ArgumentError
+from autonet.layers.base import Layer
+from autonet.models.graph import Graph
+
+GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
+
+
+class Composed(Layer):
+    """Base of `Model`: holds the graph, if there is one. A subclass with a `call` of its own goes by that."""
+
+    _graph: Graph | None = None
+
+    def _compose(self, inputs: Any, outputs: Any) -> None:
+        """Be the graph between these placeholders."""
+        self.autocast = False  # each Input says its dtype
+        self._graph = Graph(inputs, outputs, self.label)
+        self._composed = self._graph.layers
+        self.built = True
+        if not self._trainable:
+            self.trainable = False  # for the layers inside too
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if self._graph is None:
+            return super().call(inputs)
+        return self._graph.run(self._graph.enter(inputs, mask, self.label), training)
+
+    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._graph is not None and type(self).call is Composed.call and self._graph.fits(inputs, self.label):
+            return self._graph.output
+        return super().compute_output_spec(inputs, *args, **kwargs)
+
+    @property
+    def input(self) -> Any:
+        """The placeholder of the inputs, or a list or dictionary of them."""
+        return self._graph.input if self._graph is not None else super().input
+
+    @property
+    def output(self) -> Any:
+        """The placeholder of the outputs, or a list or dictionary of them."""
+        return self._graph.output if self._graph is not None else super().output
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations of `autonet.ops` that stand between them."""
+        if self._graph is not None:
+            return list(self._graph.operations)
+        return [x for x in self._sublayers if not hasattr(x, "update_state")]
+
+    def __getattr__(self, name: str) -> Any:
+        """What only a model with a graph has; others may use these names as they like."""
+        if name in GRAPH_ATTRIBUTES:
+            if self._graph is not None:
+                return getattr(self._graph, name)
+            raise AttributeError(
+                f"{self.label} has no {name}: it was not given by inputs and outputs, and does not know its Input yet."
+            )
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # which raised an AttributeError: let it speak
+            return found.__get__(self)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph in Keras 3's form; of a model without one, or with a constructor of its own, name and such."""
+        from autonet.models import functional
+
+        if self._graph is not None and functional.takes_graph(type(self)):
+            return functional.graph_config(self)  # type: ignore[arg-type]
+        config = super().get_config()
+        config.pop("activity_regularizer", None)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A new model of this configuration, without the weights."""
+        from autonet.models import functional
+
+        if not functional.is_graph_config(config):
+            return super().from_config(config)
+        inputs, outputs = functional.graph_from_config(config, custom_objects)
+        model = cls(inputs, outputs, name=config.get("name"))  # type: ignore[call-arg]
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model
+
+
+def graph_arguments(args: tuple, kwargs: dict[str, Any], who: str) -> dict[str, Any] | None:
+    """Inputs and outputs among a model's arguments, taken out of `kwargs`; None if there are none.
+
+    Raises: ArgumentError for positional arguments that are not these two (and a name).
+    """
+    if len(args) >= 2 or ("outputs" in kwargs and (len(args) == 1 or "inputs" in kwargs)):
+        kwargs.update(zip(("inputs", "outputs", "name"), args))  # noqa: B905  # as many as there are
+        return {"inputs": kwargs.pop("inputs"), "outputs": kwargs.pop("outputs")}
+    if args:
+        raise ArgumentError(
+            f"{who} expects inputs and outputs, or neither; received {len(args)} argument. "
+            "For a stack of layers use Sequential."
+        )
+    return None

@@ -1,0 +1,432 @@
+"""Graph: the layers and operations between some placeholders and others, as a list of calls.
+
+A model that is given by `inputs` and `outputs` holds one. Its calls are prepared once: running the model goes down a flat
+list, and costs no more than a stack of the same layers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from autonet.core.accumulate import alias, cast
+from autonet.core.state import state
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.trees import flatten, map_structure, pack
+from autonet.errors import ArgumentError, ShapeError
+from autonet.layers.base import Layer
+from autonet.layers.input import InputLayer
+from autonet.layers.symbolic import KerasTensor, Node, Operation
+from autonet.ops.shaping import expand_dims, squeeze
+
+Place = tuple[Node, int]  # an output of a node
+
+
+def place_of(x: KerasTensor) -> Place:
+    """Where a placeholder comes from; one that was made by hand gets an InputLayer."""
+    if x._origin is None:
+        layer = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name)
+        x._origin = layer._first("output")
+    return x._origin, x._place
+
+
+class _Slot:
+    """In the arguments of a prepared call: the value of this number."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int):
+        self.index = index
+
+
+class _Ref:
+    """In a graph on its way to a file: output `place` of record `record`."""
+
+    def __init__(self, record: int, place: int):
+        self.record, self.place = record, place
+
+
+class Graph:
+    """What stands between `inputs` and `outputs`, trees of KerasTensors.
+
+    Args:
+        inputs: the placeholders that values will be given for; where one is inside a larger graph, what comes before
+            it is cut off.
+        outputs: the placeholders that are asked for.
+        label: of the model, for messages.
+
+    Raises: ArgumentError for what are no placeholders, for outputs that need another input, and for two layers of one
+    name.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, label: str = "The model"):
+        for x, what in [(x, "inputs") for x in flatten(inputs)] + [(x, "outputs") for x in flatten(outputs)]:
+            if not isinstance(x, KerasTensor):
+                raise ArgumentError(
+                    f"{label} expects {what} to be placeholders: what Input() returns, and what layers called on that "
+                    f"return. Received {x!r}."
+                )
+        places = [place_of(x) for x in flatten(inputs)]
+        if len(set(places)) < len(places):
+            raise ArgumentError(f"{label} was given one placeholder twice among its inputs {inputs}.")
+        if any(not isinstance(node.op, InputLayer) for node, _ in places):
+            inputs, outputs = _cut(inputs, outputs, label)
+        self.input, self.output = inputs, outputs
+        self._settle(label)
+
+    def _settle(self, label: str) -> None:
+        """Find the nodes, order the operations, prepare the calls."""
+        places = [place_of(x) for x in flatten(self.input)]
+        found, operations = trace(places, [place_of(x) for x in flatten(self.output)], label)
+        known = {node for node, _ in places}
+        operations = {node.op: -1 for node, _ in places if node.op not in operations} | operations
+        self.nodes: list[Node] = sorted({*found, *known}, key=lambda node: node.number)
+        self.operations = _ordered(found, operations)
+        self._check_names(label)
+        self._indices: dict[Node, int] = {}  # of each node among those of its operation
+        counts: dict[int, int] = {}
+        for node in self.nodes:
+            self._indices[node] = counts.get(id(node.op), 0)
+            counts[id(node.op)] = self._indices[node] + 1
+        self._input_layers = [node.op for node, _ in places]
+        self._prepare()
+
+    def _check_names(self, label: str) -> None:
+        names = [op.name for op in self.operations]
+        for name in names:
+            if names.count(name) > 1:
+                raise ArgumentError(
+                    f"{label} has {names.count(name)} layers named {name!r}. Give each a name of its own: "
+                    "Dense(3, name='first')."
+                )
+
+    # What is inside
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, those far from the outputs first; Inputs count."""
+        return [op for op in self.operations if isinstance(op, Layer)]
+
+    def index(self, node: Node) -> int:
+        """Number of a node among those of its layer in this graph."""
+        return self._indices[node]
+
+    def history(self, x: KerasTensor) -> list[Any]:
+        """Name of the layer, number of its call, place among what that returns: Keras's name for a placeholder."""
+        node, place = place_of(x)
+        return [node.op.name, self._indices[node], place]
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        return flatten(self.input)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        return flatten(self.output)
+
+    @property
+    def input_shape(self) -> Any:
+        return map_structure(lambda x: x.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        return map_structure(lambda x: x.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [layer.name for layer in self._input_layers]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [place_of(x)[0].op.name for x in flatten(self.output)]
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it is one line of layers, each called once."""
+        inner = [node for node in self.nodes if node.inputs]
+        sources = [place_of(node.inputs[0]) for node in inner]
+        return (
+            len(self.nodes) == len(inner) + 1
+            and all(len(node.inputs) == 1 for node in inner)
+            and len(set(sources)) == len(sources)
+            and len(self.operations) == len(self.nodes)
+        )
+
+    # Running
+
+    def _prepare(self) -> None:
+        slots: dict[Place, int] = {place_of(x): i for i, x in enumerate(flatten(self.input))}
+        self._width = len(slots)
+        inner = [node for node in self.nodes if not isinstance(node.op, InputLayer)]
+        for node in inner:
+            for place in range(len(node.specs)):
+                slots[node, place] = self._width
+                self._width += 1
+        self._results = [slots[place_of(x)] for x in flatten(self.output)]
+        last = {slots[place_of(x)]: i for i, node in enumerate(inner) for x in node.inputs}
+        kept = set(self._results)
+        self._calls = []
+        for i, node in enumerate(inner):
+            over = [s for s in sorted({slots[place_of(x)] for x in node.inputs}) if last[s] == i and s not in kept]
+            args, kwargs = (
+                [_slotted(x, slots) for x in node.args],
+                {k: _slotted(x, slots) for k, x in node.kwargs.items()},
+            )
+            function: Callable = node.op.function if isinstance(node.op, Operation) else node.op
+            single = args[0].index if len(args) == 1 and type(args[0]) is _Slot and not kwargs else None
+            slots_out = [slots[node, place] for place in range(len(node.specs))]
+            out = slots_out[0] if slots_out and not isinstance(node.structure, (list, tuple, dict)) else None
+            self._calls.append((function, single, args, kwargs, out, slots_out, over))
+
+    def run(self, values: list[Any], training: bool | None = None) -> Any:
+        """The outputs, for the inputs as `enter` returned them."""
+        before = state.training
+        if training is not None:
+            state.training = training
+        try:
+            values += [None] * (self._width - len(values))
+            for function, single, args, kwargs, out, slots, over in self._calls:
+                if single is not None:
+                    y = function(values[single])
+                else:
+                    y = function(
+                        *[_filled(x, values) for x in args], **{k: _filled(x, values) for k, x in kwargs.items()}
+                    )
+                for s in over:
+                    values[s] = None
+                if out is not None:
+                    values[out] = y
+                else:
+                    for s, t in zip(slots, [t for t in flatten(y) if isinstance(t, Tensor)], strict=True):
+                        values[s] = t
+        finally:
+            state.training = before
+        if isinstance(self.output, KerasTensor):
+            return values[self._results[0]]
+        return pack(self.output, [values[s] for s in self._results])
+
+    def enter(self, inputs: Any, mask: Any, label: str) -> list[Any]:
+        """What a model was called on as a list of Tensors, one for each input, of its shape and dtype.
+
+        Raises: ArgumentError for missing inputs; ShapeError for misfits.
+        """
+        values = self.in_order(inputs, label)
+        values = [self._fitted(x, layer, label) for x, layer in zip(values, self._input_layers, strict=True)]
+        if mask is not None:
+            for i, m in enumerate(flatten(mask)):
+                if m is not None and getattr(values[i], "_mask", None) is None:
+                    values[i] = alias(values[i])
+                    values[i]._mask = convert_to_tensor(m)
+        return values
+
+    def in_order(self, inputs: Any, label: str) -> list[Any]:
+        """The leaves of what a model was called on, in the order of its inputs."""
+        wanted = self.input
+        if isinstance(inputs, dict):
+            if not (isinstance(wanted, dict) and wanted.keys() <= inputs.keys()):
+                wanted = dict(zip(self.input_names, flatten(self.input), strict=True))
+            keys = sorted(wanted) if wanted is self.input else list(wanted)
+            for key in keys:
+                if key not in inputs:
+                    expected = sorted(self.input) if isinstance(self.input, dict) else self.input_names
+                    raise ArgumentError(
+                        f"{label} is missing its input {expected[keys.index(key)]!r}: it expects the inputs {expected}; "
+                        f"received {list(inputs)}."
+                    )
+            extra = [key for key in inputs if key not in wanted]
+            if extra:
+                warnings.warn(f"{label} has no input for {extra}; it has {keys}. They are left out.", stacklevel=3)
+            return flatten([inputs[key] for key in keys])
+        leaves = flatten(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        if len(leaves) != len(self._input_layers):
+            raise ArgumentError(
+                f"{label} expects {len(self._input_layers)} inputs, {self.input_names}; received {len(leaves)}. "
+                "Pass a list in this order, or a dictionary by these names."
+            )
+        return leaves
+
+    def _fitted(self, x: Any, layer: InputLayer, label: str) -> Any:
+        dtype = layer.dtype
+        if x is None:
+            if layer.optional:
+                return None
+            raise ArgumentError(f"{label} is missing its input {layer.name!r}, which is not optional.")
+        if dtype == "string":
+            return x
+        if not isinstance(x, Tensor):
+            x = convert_to_tensor(x)
+        given = x
+        excess = self._excess(x.shape, layer, label)
+        if excess:
+            x = squeeze(x, axis=-1) if excess > 0 else expand_dims(x, axis=-1)
+        if x.dtype != dtype:
+            x = cast(x, dtype=dtype)
+        if x is not given and getattr(given, "_mask", None) is not None:
+            x._mask = given._mask
+        return x
+
+    def _excess(self, shape: tuple, layer: InputLayer, label: str) -> int:
+        """Axes that an input has too many or too few: 0, or 1 or -1 where that axis has length one."""
+        given = tuple(shape)
+        expected = layer.batch_shape
+        n = len(shape) - len(expected)
+        if n == 1 and shape[-1] == 1:
+            shape = shape[:-1]
+        elif n == -1 and expected[-1] == 1:
+            shape = (*shape, 1)
+        if len(shape) == len(expected) and all(
+            a is None or b is None or a == b for a, b in zip(expected[1:], shape[1:], strict=True)
+        ):
+            return n
+        raise ShapeError(
+            f"{label} expects its input {layer.name!r} to have shape {expected}; received {given}. "
+            "The first axis counts the samples: reshape the data, or change the Input."
+        )
+
+    def fits(self, inputs: Any, label: str) -> bool:
+        """Whether placeholders have exactly the declared shapes; ShapeError if they cannot be these inputs."""
+        leaves = self.in_order(inputs, label)
+        pairs = list(zip(leaves, self._input_layers, strict=True))
+        for x, layer in pairs:
+            if hasattr(x, "shape") and layer.dtype != "string":
+                self._excess(tuple(x.shape), layer, label)
+        return all(tuple(x.shape) == layer.batch_shape for x, layer in pairs if x is not None)
+
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Flat records in place of the linked nodes: chains of any length can be copied and pickled."""
+        numbers = {node: i for i, node in enumerate(self.nodes)}
+
+        def ref(x: Any) -> Any:
+            if not isinstance(x, KerasTensor):
+                return x
+            node, place = place_of(x)
+            return _Ref(numbers[node], place)
+
+        records = [
+            (n.op, *(map_structure(ref, t) for t in (list(n.args), n.kwargs)), n.spec_tree, n.names) for n in self.nodes
+        ]
+        return {
+            "records": records,
+            "inputs": map_structure(ref, self.input),
+            "outputs": map_structure(ref, self.output),
+        }
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        nodes: list[Node] = []
+
+        def tensor(x: Any) -> Any:
+            return nodes[x.record].output(x.place) if isinstance(x, _Ref) else x
+
+        for op, args, kwargs, specs, names in stored["records"]:
+            args, kwargs = map_structure(tensor, args), map_structure(tensor, kwargs)
+            nodes.append(Node(op, tuple(args), kwargs, specs, names))
+        self.input = map_structure(tensor, stored["inputs"])
+        self.output = map_structure(tensor, stored["outputs"])
+        self._settle("The model")
+
+
+def _slotted(x: Any, slots: dict[Place, int]) -> Any:
+    """An argument with slots for placeholders; as it is if it holds none."""
+    if isinstance(x, KerasTensor):
+        return _Slot(slots[place_of(x)])
+    if any(isinstance(leaf, KerasTensor) for leaf in flatten(x)):
+        return map_structure(lambda leaf: _slotted(leaf, slots), x)
+    return x
+
+
+def _filled(x: Any, values: list[Any]) -> Any:
+    kind = type(x)
+    if kind is _Slot:
+        return values[x.index]
+    if kind is list or kind is tuple:
+        return kind([_filled(v, values) for v in x])
+    if kind is dict:
+        return {k: _filled(v, values) for k, v in x.items()}
+    return x
+
+
+def trace(inputs: list[Place], outputs: list[Place], label: str) -> tuple[list[Node], dict[Any, int]]:
+    """The nodes between `inputs` and `outputs`, sources first, and the order in which operations are met from behind.
+
+    Raises: ArgumentError where the way back ends at another Input.
+    """
+    borders = set(inputs)
+    finished: list[Node] = []
+    seen: set[Node] = set()
+    met: dict[Any, int] = {}
+    for number, start in enumerate(outputs):
+        stack: list[tuple[Node, Any]] = []
+
+        def visit(place: Place, stack: list = stack, number: int = number) -> None:
+            node = place[0]
+            if node in seen:
+                return
+            seen.add(node)
+            met.setdefault(node.op, len(met))
+            if not node.inputs and place not in borders:
+                raise ArgumentError(
+                    f"{label}: output {number} depends on the input {node.op.name!r}, which is not among the inputs "
+                    f"{[n.op.name for n, _ in inputs]}. Add it to `inputs`."
+                )
+            stack.append((node, iter([] if place in borders else [place_of(x) for x in node.inputs])))
+
+        visit(start)
+        while stack:
+            node, rest = stack[-1]
+            following = next(rest, None)
+            if following is not None:
+                visit(following)
+            else:
+                finished.append(node)
+                stack.pop()
+    return finished, met
+
+
+def _ordered(nodes: list[Node], met: dict[Any, int]) -> list[Any]:
+    """The operations by the longest way to an output, far ones first; a shared one counts where it is farthest."""
+    depths: dict[Node, int] = {}
+    farthest: dict[Any, int] = dict.fromkeys(met, 0)
+    for node in reversed(nodes):
+        depth = max(depths.get(node, 0), farthest[node.op])
+        depths[node] = farthest[node.op] = depth
+        for x in node.inputs:
+            before = place_of(x)[0]
+            depths[before] = max(depths.get(before, 0), depth + 1)
+    return sorted(met, key=lambda op: (-farthest[op], met[op]))
+
+
+def replay(nodes: list[Node], tensors: dict[Place, Any], apply: Callable[[Node, tuple, dict], Any]) -> None:
+    """Go through `nodes` in order, from the placeholders known in `tensors`, adding what `apply` returns for each."""
+
+    def swapped(x: Any) -> Any:
+        return tensors[place_of(x)] if isinstance(x, KerasTensor) else x
+
+    for node in sorted(nodes, key=lambda n: n.number):
+        if node.inputs and (node, 0) not in tensors:
+            outputs = apply(node, tuple(map_structure(swapped, list(node.args))), map_structure(swapped, node.kwargs))
+            for place, x in enumerate([x for x in flatten(outputs) if isinstance(x, KerasTensor)]):
+                tensors.setdefault((node, place), x)
+
+
+def _cut(inputs: Any, outputs: Any, label: str) -> tuple[Any, Any]:
+    """The same graph from Inputs of its own, where some input is inside a larger one."""
+    tensors: dict[Place, Any] = {}
+    for x in flatten(inputs):
+        node, place = place_of(x)
+        own = isinstance(node.op, InputLayer)
+        tensors[node, place] = x if own else InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name).output
+    ends = [place_of(x) for x in flatten(outputs)]
+    nodes, _ = trace(list(tensors), ends, label)
+    known = dict(tensors)
+    replay([n for n in nodes if not any((n, i) in known for i in range(len(n.specs)))], tensors, _again)
+    return (
+        map_structure(lambda x: tensors[place_of(x)], inputs),
+        map_structure(lambda x: tensors[place_of(x)], outputs),
+    )
+
+
+def _again(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
+    return Node(node.op, args, kwargs, node.spec_tree).outputs

@@ -1,0 +1,63 @@
+"""What a model can do with disk and JSON; `saving` has the formats."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from autonet import saving
+from autonet.errors import ArgumentError
+from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+
+
+class Persistence:
+    """Mixed into Model."""
+
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        format: str = "autonet",
+        **old: Any,
+    ) -> None:
+        """Write the whole model to a ".keras" file; see `saving.save_model`."""
+        for name in old:
+            if name not in ("zipped", "save_format"):
+                raise ArgumentError(f"Model.save has no argument {name!r}.")
+        saving.save_model(self, filepath, overwrite, include_optimizer=include_optimizer, format=format)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights alone; see `saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> saving.LoadReport:
+        """Take weights from a file; see `saving.load_weights`."""
+        return saving.load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self) -> str:
+        """The architecture, and how it was compiled, as JSON without weights; `models.model_from_json` reads it.
+
+        Raises: ArgumentError for what JSON cannot hold, such as a lambda.
+        """
+        return saving.model_to_json(self)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` received, as plain values; None before it was called."""
+        if not self.compiled:  # type: ignore[attr-defined]
+            return None
+        received = {**self._compile_arguments, "optimizer": self.optimizer}  # type: ignore[attr-defined]
+        return {name: serialize_keras_object(value) for name, value in received.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """`compile` with what `get_compile_config` returned. A class with a `compile` of its own has its own of these."""
+        from autonet.training.trainer import Trainer
+
+        if type(self).compile is not Trainer.compile:  # type: ignore[attr-defined]
+            warnings.warn(
+                f"{self.label} has a compile() of its own, so it was loaded without being compiled. "  # type: ignore[attr-defined]
+                "Call compile(), or give the class get_compile_config() and compile_from_config().",
+                stacklevel=2,
+            )
+            return
+        self.compile(**deserialize_keras_object(config))  # type: ignore[attr-defined]

@@ -1,0 +1,283 @@
+"""Images seen through a map of their places: map_coordinates, affine, perspective and elastic transforms.
+
+Values between pixels are interpolated, so results have derivatives with respect to the images and, with linear
+interpolation, to the coordinates.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.errors import ArgumentError, ShapeError, unknown
+from autonet.ops.comparison import floor, greater_equal, less, logical_and
+from autonet.ops.creation import cast
+from autonet.ops.image.resizing import as_before, as_floats, image_axes
+from autonet.ops.indexing import take
+from autonet.ops.linalg import solve
+from autonet.ops.pointwise import absolute, clip, minimum, mod, where
+from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, split, stack
+
+FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
+
+
+def _inside(place: Tensor, n: int, mode: str) -> Tensor:
+    """Whole numbers, any, to places of an axis of length n, as the fill mode says."""
+    if mode == "wrap":
+        return mod(place, n)
+    if mode == "mirror":  # ... 2 1 | 0 1 2 | 1 0 ...
+        period = max(2 * (n - 1), 1)
+        folded = mod(place, period)
+        return minimum(folded, period - folded) if n > 1 else folded * 0
+    if mode == "reflect":  # ... 1 0 | 0 1 2 | 2 1 ...
+        folded = mod(place, 2 * n)
+        return minimum(folded, 2 * n - 1 - folded)
+    return clip(place, 0, n - 1)  # nearest; constant, where what lies outside is filled afterwards
+
+
+def _sampled(
+    rows: Tensor, base: Any, places: Sequence[Tensor], sizes: tuple[int, ...], order: int, mode: str, fill: Any
+) -> Tensor:
+    """Rows of a table at places of a grid of `sizes`, interpolated.
+
+    Shapes: rows (tables * grid cells, k); base (whole numbers: where a table starts) and each of places (...,); result
+    (..., k).
+    """
+    if order == 0:
+        corners = [[(_nearest(p), None)] for p in places]
+    else:
+        corners = []
+        for p in places:
+            low = floor(p)
+            share = p - low
+            low = cast(low, "int32")
+            corners.append([(low, 1 - share), (low + 1, share)])
+    total = None
+    for corner in itertools.product(*corners):
+        at, weight, valid = base, None, None
+        for (place, share), n, step in zip(corner, sizes, _steps(sizes), strict=True):
+            at = at + _inside(place, n, mode) * step
+            if share is not None:
+                weight = share if weight is None else weight * share
+            if mode == "constant":
+                ok = logical_and(greater_equal(place, 0), less(place, n))
+                valid = ok if valid is None else logical_and(valid, ok)
+        part = take(rows, at, 0)
+        if valid is not None:
+            part = where(expand_dims(valid, -1), part, fill)
+        if weight is not None:
+            part = part * expand_dims(weight, -1)
+        total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
+def _nearest(x: Tensor) -> Tensor:
+    """The whole number next to x; halves go away from zero."""
+    return cast(where(x >= 0, floor(absolute(x) + 0.5), -floor(absolute(x) + 0.5)), "int32")
+
+
+def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([math.prod(sizes[i + 1 :]) for i in range(len(sizes))])
+
+
+def map_coordinates(inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: Any = 0) -> Tensor:
+    """`inputs` at places given by real numbers.
+
+    Args:
+        inputs: array with d axes.
+        coordinates: shape (d, ...): for each axis of inputs, the place.
+        order: 0 takes the nearest element, 1 interpolates linearly along each axis.
+        fill_mode: what lies outside: "constant" (`fill_value`), "nearest", "wrap", "mirror" (the edge once), or
+            "reflect" (the edge twice).
+        fill_value: for "constant".
+
+    Returns: shape of one coordinate, dtype of inputs (integers are rounded).
+    Raises: ArgumentError for another order or mode; ShapeError unless there is one coordinate for each axis.
+
+    >>> map_coordinates([0.0, 10.0, 20.0], [[0.5, 1.75]], order=1).tolist()
+    [5.0, 17.5]
+    """
+    inputs, coordinates = convert_to_tensor(inputs), convert_to_tensor(coordinates)
+    if fill_mode not in FILL_MODES:
+        raise unknown("fill_mode", fill_mode, FILL_MODES)
+    if order not in (0, 1):
+        raise ArgumentError(f"map_coordinates expects order 0 (nearest) or 1 (linear); received {order!r}.")
+    if coordinates.ndim < 2 or coordinates.shape[0] != inputs.ndim:
+        raise ShapeError(
+            f"map_coordinates expects coordinates of shape ({inputs.ndim}, ...), one row for each axis of inputs, "
+            f"whose shape is {inputs.shape}; received shape {coordinates.shape}."
+        )
+    x = as_floats(inputs)
+    places = [as_floats(coordinates[i]) for i in range(inputs.ndim)]
+    places = [cast(p, x.dtype) if p.dtype.itemsize < x.dtype.itemsize else p for p in places]
+    y = _sampled(reshape(x, (-1, 1)), 0, places, inputs.shape, order, fill_mode, fill_value)
+    return as_before(cast(reshape(y, coordinates.shape[1:]), x.dtype), inputs.dtype)
+
+
+def _check(interpolation: str, fill_mode: str) -> int:
+    if fill_mode not in FILL_MODES:
+        raise unknown("fill_mode", fill_mode, FILL_MODES)
+    if interpolation not in ("nearest", "bilinear"):
+        raise unknown("interpolation", interpolation, ("nearest", "bilinear"))
+    return 0 if interpolation == "nearest" else 1
+
+
+def _warped(
+    images: Tensor, data_format: str | None, who: str, places: Any, interpolation: str, fill_mode: str, fill_value: Any
+) -> Tensor:
+    """Images at (rows, columns), which `places(n, height, width, dtype)` makes, each of shape (n or 1, height, width)."""
+    order = _check(interpolation, fill_mode)
+    axis, _ = image_axes(images, data_format, who)
+    x = as_floats(images)
+    single = x.ndim == 3
+    if single:
+        x = expand_dims(x, 0)
+    first = axis == images.ndim - 2
+    if first:
+        x = moveaxis(x, 1, -1)
+    n, height, width, channels = x.shape
+    rows, columns = places(n, height, width, x.dtype)
+    base = (np.arange(n, dtype=np.int32) * (height * width)).reshape(n, 1, 1)
+    y = _sampled(
+        reshape(x, (-1, channels)), base, (rows, columns), (height, width), order, fill_mode, fill_value
+    )
+    y = moveaxis(y, -1, 1) if first else y
+    return as_before(reshape(y, images.shape), images.dtype)
+
+
+def affine_transform(
+    images: Any,
+    transform: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: Any = 0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images moved, turned, scaled and sheared.
+
+        result(x, y) = images(a0 x + a1 y + a2, b0 x + b1 y + b2), x to the right, y downwards
+
+    Args:
+        images: shape (n, height, width, channels), without n for one image, or as `data_format` says.
+        transform: the numbers a0, a1, a2, b0, b1, b2, c0, c1, shape (8,) or (n, 8); c0 and c1 are not used.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what lies outside: "constant" (`fill_value`), "nearest", "wrap", "mirror" or "reflect".
+        fill_value: for "constant".
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Returns: images of the same shape and dtype.
+
+    >>> affine_transform([[[1.0], [2.0], [3.0]]], [1, 0, 1, 0, 1, 0, 0, 0])[0, :, 0].tolist()
+    [2.0, 3.0, 0.0]
+    """
+    images, transform = convert_to_tensor(images), convert_to_tensor(transform)
+    batch = images.shape[0] if images.ndim == 4 else 1
+    if transform.shape not in ((8,), (1, 8), (batch, 8)):
+        raise ShapeError(
+            f"affine_transform expects a transform of shape (8,) or ({batch}, 8) for images of shape {images.shape}; "
+            f"received shape {transform.shape}."
+        )
+
+    def places(n, height, width, dtype):
+        a = reshape(cast(transform, dtype), (-1, 1, 1, 8))
+        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
+        columns, rows = (a[..., i] * x + a[..., i + 1] * y + a[..., i + 2] for i in (0, 3))
+        return rows, columns
+
+    return _warped(images, data_format, "affine_transform", places, interpolation, fill_mode, fill_value)
+
+
+def perspective_transform(
+    images: Any,
+    start_points: Any,
+    end_points: Any,
+    interpolation: str = "bilinear",
+    fill_value: Any = 0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images as seen from elsewhere: what lies at four `end_points` of the result comes from `start_points`' places.
+
+    Args:
+        images: shape (n, height, width, channels), without n for one image, or as `data_format` says.
+        start_points, end_points: four corresponding points (x, y), shape (4, 2) or (n, 4, 2).
+        interpolation: "bilinear" or "nearest".
+        fill_value: what lies outside.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Returns: images of the same shape and dtype.
+    """
+    images = convert_to_tensor(images)
+    starts, ends = convert_to_tensor(start_points), convert_to_tensor(end_points)
+    if starts.shape[-2:] != (4, 2) or ends.shape != starts.shape or starts.ndim > 3:
+        raise ShapeError(
+            "perspective_transform expects start_points and end_points of one shape, (4, 2) or (n, 4, 2); "
+            f"received {starts.shape} and {ends.shape}."
+        )
+
+    def places(n, height, width, dtype):
+        h = _homography(cast(starts, dtype), cast(ends, dtype))
+        h = reshape(h, (-1, 1, 1, 8))
+        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
+        below = h[..., 6] * x + h[..., 7] * y + 1
+        columns, rows = ((h[..., i] * x + h[..., i + 1] * y + h[..., i + 2]) / below for i in (0, 3))
+        return rows, columns
+
+    return _warped(images, data_format, "perspective_transform", places, interpolation, "constant", fill_value)
+
+
+def _homography(starts: Tensor, ends: Tensor) -> Tensor:
+    """The eight numbers of the projective map that takes the end points to the start points."""
+    x, y = ends[..., 0], ends[..., 1]
+    u, v = starts[..., 0], starts[..., 1]
+    one, none = x * 0 + 1, x * 0
+    upper = stack([x, y, one, none, none, none, -x * u, -y * u], axis=-1)
+    lower = stack([none, none, none, x, y, one, -x * v, -y * v], axis=-1)
+    equations = concatenate([upper, lower], axis=-2)
+    values = concatenate([u, v], axis=-1)
+    return solve(equations, expand_dims(values, -1))[..., 0]
+
+
+def elastic_transform(
+    images: Any,
+    alpha: float = 20.0,
+    sigma: float = 5.0,
+    interpolation: str = "bilinear",
+    fill_mode: str = "reflect",
+    fill_value: Any = 0.0,
+    seed: Any = None,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images with every pixel moved a little, neighbours alike.
+
+    Args:
+        images: shape (n, height, width, channels), without n for one image, or as `data_format` says.
+        alpha: how far pixels move: the standard deviation of the moves before they are smoothed.
+        sigma: how smooth the moves are: standard deviation, in pixels, of the Gaussian that blurs them.
+        interpolation, fill_mode, fill_value, data_format: as in `affine_transform`.
+        seed: of the moves: an integer, a SeedGenerator, or None.
+
+    Source: Simard, Steinkraus, Platt, 2003, https://doi.org/10.1109/ICDAR.2003.1227801
+    """
+    from autonet.ops.image.filters import blurred
+    from autonet.random import normal
+
+    images = convert_to_tensor(images)
+
+    def places(n, height, width, dtype):
+        moves = normal((n, height, width, 2), stddev=sigma, dtype=dtype.name, seed=seed)
+        radius = 6 * sigma
+        length = int(radius) | 1
+        moves = blurred(moves, (1, 2), (length, length), (sigma, sigma)) * alpha
+        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
+        across, down = split(moves, 2, axis=-1)
+        return y + down[..., 0], x + across[..., 0]
+
+    return _warped(images, data_format, "elastic_transform", places, interpolation, fill_mode, fill_value)
+
+

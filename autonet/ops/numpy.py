@@ -1,0 +1,11 @@
+"""The names of `keras.ops.numpy`; `autonet.ops` has all of them too."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    from autonet import ops
+
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(ops, name)

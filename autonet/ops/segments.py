@@ -1,0 +1,287 @@
+"""Sums, products and extremes of elements that belong together: segments, counts, classes of values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.comparison import equal, logical_and
+from autonet.ops.creation import cast
+from autonet.ops.indexing import take
+from autonet.ops.pointwise import clip, divide, where
+from autonet.ops.shaping import ravel, reshape
+from autonet.ops.sorting import searchsorted
+
+
+def _fill(name: str, dtype: np.dtype) -> Any:
+    """What a segment without elements holds."""
+    if name in ("sum", "prod"):
+        return dtype.type(name == "prod")
+    if dtype.kind == "f":
+        return dtype.type(-np.inf if name == "max" else np.inf)
+    info = np.iinfo(dtype)
+    return dtype.type(info.min if name == "max" else info.max)
+
+
+_UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def _reduced(x: np.ndarray, ids: np.ndarray, count: int, name: str) -> np.ndarray:
+    whole = np.full((count, *x.shape[1:]), _fill(name, x.dtype), x.dtype)
+    inside = np.flatnonzero((ids >= 0) & (ids < count))
+    if inside.size and x.size:
+        order = inside[np.argsort(ids[inside], kind="stable")]  # members side by side, in the order of the data
+        at = ids[order]
+        starts = np.flatnonzero(np.concatenate([[True], at[1:] != at[:-1]]))
+        whole[at[starts]] = _UFUNCS[name].reduceat(x[order], starts, axis=0)
+    return whole
+
+
+@primitive(keep=("ids",))
+def segment_total(x, ids, *, count):
+    """For each segment number below `count`, the sum of the rows that have it; other numbers are left out."""
+    return _reduced(x, ids, count, "sum")
+
+
+@primitive(keep=("ids",))
+def segment_extreme(x, ids, *, count, largest):
+    """For each segment number below `count`, the largest (or smallest) of its rows."""
+    return _reduced(x, ids, count, "max" if largest else "min")
+
+
+@primitive(keep=("ids",))
+def segment_product(x, ids, *, count):
+    """For each segment number below `count`, the product of its rows."""
+    return _reduced(x, ids, count, "prod")
+
+
+def _members(g, ids):
+    """Each row's share of its segment's cotangent; zero for rows that belong to none."""
+    count = g.shape[0]
+    belongs = logical_and(ids >= 0, ids < count)
+    rows = take(g, clip(ids, 0, max(count - 1, 0)), 0)
+    return where(reshape(belongs, (-1,) + (1,) * (g.ndim - 1)), rows, 0)
+
+
+def _extreme_rule(g, x, ids, y, count):
+    if not count:
+        return x * 0
+    top = cast(equal(x, _members(y, ids)), g.dtype)  # equal ones share
+    shares = segment_total(top, ids, count=count)
+    return top * _members(divide(g, where(equal(shares, 0), 1, shares)), ids)
+
+
+def _product_rule(g, x, ids, count):
+    """The product of all others: of those that are not zero, where none or only this one is."""
+    if not count:
+        return x * 0
+    zero = equal(x, 0)
+    rest = segment_product(where(zero, 1, x), ids, count=count)
+    zeros = _members(segment_total(cast(zero, g.dtype), ids, count=count), ids) - cast(zero, g.dtype)
+    others = where(equal(zeros, 0), _members(rest, ids) / where(zero, 1, x), 0)
+    return _members(g, ids) * others
+
+
+segment_total.vjp(x=lambda g, ids, count: _members(g, ids) if count else None, ids=None)
+segment_extreme.vjp(x=_extreme_rule, ids=None)
+segment_product.vjp(x=_product_rule, ids=None)
+
+
+def _prepared(data: Any, segment_ids: Any, num_segments: int | None, who: str) -> tuple[Tensor, Tensor, int]:
+    x, ids = convert_to_tensor(data), convert_to_tensor(segment_ids)
+    if ids.dtype.kind not in "iu" and ids.size:
+        raise ArgumentError(f"{who} expects whole numbers as segment_ids; received dtype {ids.dtype}.")
+    if not ids.ndim or x.shape[: ids.ndim] != ids.shape:
+        raise ShapeError(f"{who} expects a segment for each leading place of data {x.shape}; received ids {ids.shape}.")
+    if num_segments is None:
+        num_segments = int(np.asarray(ids).max()) + 1 if ids.size else 0
+    if ids.ndim > 1:
+        x = reshape(x, (ids.size, *x.shape[ids.ndim :]))
+        ids = ravel(ids)
+    return x, ids, int(num_segments)
+
+
+def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """For each segment, the sum of the elements of `data` that belong to it.
+
+    Args:
+        data: shape (*ids, ...).
+        segment_ids: whole numbers, shape (*ids); elements with numbers outside 0 ... num_segments - 1 are left out.
+        num_segments: how many there are; by default the largest number plus 1.
+        sorted: whether segment_ids ascend; accepted, and not needed.
+
+    Returns: shape (num_segments, ...).
+
+    >>> segment_sum([1, 2, 10], [0, 0, 1]).tolist()
+    [3, 10]
+    """
+    x, ids, count = _prepared(data, segment_ids, num_segments, "segment_sum")
+    return segment_total(x, ids, count=count)
+
+
+def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """For each segment, the product of its elements, 1 for an empty one; arguments as in `segment_sum`."""
+    x, ids, count = _prepared(data, segment_ids, num_segments, "segment_prod")
+    return segment_product(x, ids, count=count)
+
+
+def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """For each segment, its largest element, the least number there is for an empty one; as in `segment_sum`."""
+    x, ids, count = _prepared(data, segment_ids, num_segments, "segment_max")
+    return segment_extreme(x, ids, count=count, largest=True)
+
+
+def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+    """For each segment, its smallest element, the largest number there is for an empty one; as in `segment_sum`."""
+    x, ids, count = _prepared(data, segment_ids, num_segments, "segment_min")
+    return segment_extreme(x, ids, count=count, largest=False)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
+    """How often each whole number occurs, or the sum of its weights.
+
+    Args:
+        x: whole numbers from 0 on, shape (n,), or (rows, n) for each row by itself.
+        weights: of the shape of x.
+        minlength: how many numbers are counted at least; the largest in x plus 1 if that is more.
+
+    Returns: shape (numbers,) or (rows, numbers); int32 without weights.
+
+    >>> bincount([1, 2, 2, 3]).tolist()
+    [0, 1, 2, 1]
+    """
+    if sparse:
+        raise ArgumentError("autonet has no sparse arrays: bincount(..., sparse=True) is not available.")
+    x = convert_to_tensor(x)
+    if x.ndim not in (1, 2) or (x.size and x.dtype.kind not in "biu"):
+        raise ShapeError(f"bincount expects whole numbers with one or two axes; received shape {x.shape}, {x.dtype}.")
+    count = max(int(np.asarray(x).max()) + 1 if x.size else 0, int(minlength))
+    values = wrap(np.ones(x.shape, np.int32)) if weights is None else convert_to_tensor(weights)
+    if values.shape != x.shape:
+        raise ShapeError(f"bincount expects one weight for each number; received shapes {x.shape} and {values.shape}.")
+    ids = cast(x, "int32")
+    if x.ndim == 2:
+        ids = ids + (np.arange(x.shape[0], dtype=np.int32) * count)[:, None]
+        total = segment_total(ravel(values), ravel(ids), count=count * x.shape[0])
+        return reshape(total, (x.shape[0], count))
+    return segment_total(values, ids, count=count)
+
+
+def digitize(x: Any, bins: Any) -> Tensor:
+    """In which of the bins, given by ascending bounds, each element lies: how many bounds are at or below it; int32.
+
+    >>> digitize([0.0, 1.0, 3.0], [0.0, 3.0]).tolist()
+    [1, 1, 2]
+    """
+    return searchsorted(bins, x, side="right")
+
+
+def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+    """How many elements lie in each of `bins` equal parts of a range, and the parts' bounds.
+
+    Args:
+        bins: how many.
+        range: (low, high), the last bound included; by default from the smallest to the largest element.
+
+    Returns: counts, int32, shape (bins,), and bounds, shape (bins + 1,).
+
+    >>> counts, bounds = histogram([0.0, 0.1, 1.0], 2)
+    >>> counts.tolist(), bounds.tolist()
+    ([2, 1], [0.0, 0.5, 1.0])
+    """
+    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise ArgumentError(f"histogram expects bins, a whole number above 0; received {bins!r}.")
+    if range is not None and (len(range) != 2 or not range[0] <= range[1]):
+        raise ArgumentError(f"histogram expects range=(low, high) with low <= high; received {range!r}.")
+    x = convert_to_tensor(x)
+    dtype = x.dtype.name if x.dtype.kind == "f" else dtypes.floatx()
+    counts, bounds = _histogram(cast(ravel(x), dtype), bins=int(bins), range=None if range is None else tuple(range))
+    return counts, bounds
+
+
+@primitive
+def _histogram(x, *, bins, range):
+    """Counts and bounds of equal parts."""
+    counts, bounds = np.histogram(x, bins, range)
+    return counts.astype(np.int32), bounds.astype(x.dtype)
+
+
+_histogram.vjp(x=None)
+
+
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element of x1 occurs in x2 (with `invert`: does not).
+
+    >>> isin([0, 1, 5], [0, 5]).tolist()
+    [True, False, True]
+    """
+    return _isin(x1, x2, invert=bool(invert))
+
+
+@primitive
+def _isin(x1, x2, *, invert):
+    """Whether each element of x1 occurs in x2."""
+    return np.isin(x1, x2, invert=invert)
+
+
+_isin.vjp(x1=None, x2=None)
+
+
+def unique(
+    x: Any,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The different elements of `x`, ascending. Without `size`, how many there are depends on the values.
+
+    Args:
+        sorted: accepted; they are always sorted.
+        return_index: also where each stands first.
+        return_inverse: also, for each element of x, its place among the different ones.
+        return_counts: also how often each occurs.
+        axis: take whole slices along this axis as elements; None flattens x.
+        size: give so many: the first ones, or all and then `fill_value` (default 0).
+
+    Returns: the elements, or a tuple that starts with them; places and counts are int32.
+
+    >>> unique([3, 1, 3]).tolist()
+    [1, 3]
+    """
+    x = convert_to_tensor(x)
+    array = np.asarray(x)  # an error while a step is captured: the shape depends on values
+    axis = None if axis is None else int(axis)
+    values, index, inverse, counts = np.unique(array, True, True, True, axis=axis)
+    where_first = index
+    inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
+    if size is not None:
+        along = 0 if axis is None else axis
+        n = values.shape[along]
+        fill = np.asarray(0 if fill_value is None else fill_value, values.dtype)
+        if n > size:
+            values = np.take(values, np.arange(size), axis=along)
+            where_first, counts = where_first[:size], counts[:size]
+            inverse = np.minimum(inverse, size - 1)
+        elif n < size:
+            shape = list(values.shape)
+            shape[along] = size - n
+            values = np.concatenate([values, np.broadcast_to(fill, shape)], axis=along)
+            first = where_first[:1] if n else np.zeros(1, np.int64)
+            where_first = np.concatenate([where_first, np.broadcast_to(first, size - n)])
+            counts = np.concatenate([counts, np.zeros(size - n, counts.dtype)])
+    results = [wrap(values)]
+    for asked, found in ((return_index, where_first), (return_inverse, inverse), (return_counts, counts)):
+        if asked:
+            results.append(wrap(np.asarray(found, np.int32)))
+    return results[0] if len(results) == 1 else tuple(results)
+
+

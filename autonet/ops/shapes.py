@@ -1,0 +1,383 @@
+"""Shapes and dtypes of results, foretold without computing a number.
+
+A `Ghost` is a Tensor of a shape and dtype whose elements are all the same one zero in memory, so that it costs nothing
+however large it is. Code that computes with Ghosts runs as it stands: composed operations and layers see Tensors, while
+each primitive that meets a Ghost is answered by a rule on shapes (elementwise: broadcasting; reductions, products,
+convolution, pooling, joins: their arithmetic; views: NumPy's own, which copy nothing). A primitive without a rule does
+run, on those zeros; only then is its result allocated.
+
+Where a length is unknown (None, mostly the batch), everything runs at two lengths in place of None, and at length one if
+that is possible; what differs between the results is unknown. `foretell` does that for any function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.primitive import Primitive
+from autonet.core.state import no_grad, uncaptured
+from autonet.core.tensor import Tensor
+from autonet.core.trees import flatten, map_structure, pack
+from autonet.errors import AutonetError, ShapeError
+
+MOST = 1 << 22  # elements that a primitive without a rule may be given, before smaller unknown lengths are tried
+
+# Lengths in place of None, (batch, other axes): first many divisors, then small, then many more divisors.
+LENGTHS = (((24, 120), (60, 168)), ((2, 8), (3, 12)), ((120120, 120120), (240240, 240240)))
+
+
+class Spec:
+    """Shape and dtype of a Tensor to come."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Any, dtype: Any):
+        self.shape = tuple(shape)
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        return f"Spec({self.shape}, {self.dtype})"
+
+
+class Ghost(Tensor):
+    """A Tensor with a shape and a dtype, and zeros that take no memory."""
+
+    __slots__ = ()
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any):
+        self._value = blank(shape, dtypes.as_dtype(dtype))
+        self._node = None
+
+    @staticmethod
+    def _symbolic(op: Primitive, operands: tuple, settings: dict) -> Any:
+        tensors = op._convert(operands)
+        values = [x._value for x in tensors]
+        try:
+            with np.errstate(all="ignore"):
+                result = _result(op, values, settings)
+        except AutonetError:
+            raise
+        except (ValueError, IndexError) as error:
+            raise op._explain(error, values, settings) from error
+        return tuple([_haunt(r) for r in result]) if type(result) is tuple else _haunt(result)
+
+
+def _haunt(array: Any) -> Ghost:
+    ghost = object.__new__(Ghost)
+    ghost._value = array if array.ndim == 0 or not any(array.strides) else blank(array.shape, array.dtype)
+    ghost._node = None
+    return ghost
+
+
+@functools.cache
+def _zero(dtype: np.dtype) -> np.ndarray:
+    return np.zeros((), dtype)
+
+
+def blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array of zeros that takes no memory and cannot be written."""
+    return np.broadcast_to(_zero(np.dtype(dtype)), shape)
+
+
+class _TooLarge(Exception):
+    """A primitive without a rule would have to allocate much."""
+
+
+_limits = [math.inf]
+
+
+def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
+    """The array, or tuple of arrays, that the body would give, but for the numbers."""
+    if op.name in VIEWS:
+        return op.body(*values, **settings)
+    if op.name in POINTWISE:
+        shape = np.broadcast_shapes(*[v.shape for v in values])
+        return blank(shape, _sample(op, [(1,)] * len(values), values, settings).dtype)
+    rule = RULES.get(op.name)
+    if rule is not None:
+        return rule(op, *values, **settings)
+    if sum([v.size for v in values]) > _limits[-1]:
+        raise _TooLarge(op.name)
+    return op.body(*values, **settings)
+
+
+def _sample(op: Primitive, shapes: list[tuple], values: list[np.ndarray], settings: dict) -> np.ndarray:
+    """What the body gives for ones of small shapes and the values' dtypes."""
+    return np.asarray(op.body(*[np.ones(s, v.dtype) for s, v in zip(shapes, values, strict=True)], **settings))
+
+
+# Rules. Each gets the primitive, its operands as arrays, and its settings.
+
+VIEWS = frozenset(
+    "reshape transpose expand_dims squeeze broadcast_to _getitem _part _crop diagonal flip _split alias detach".split()
+)
+
+POINTWISE = frozenset(
+    """add subtract multiply divide mod floor_divide power hypot arctan2 logaddexp maximum minimum clip _select step
+    negative absolute reciprocal square sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos
+    arctan sinh cosh tanh arcsinh arccosh arctanh equal not_equal less less_equal greater greater_equal logical_and
+    logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert left_shift right_shift isnan
+    isinf isfinite sign signbit floor ceil trunc round relu gate leaky_relu leak elu sigmoid softplus squareplus erf
+    erfc erfinv lgamma polygamma sigmoid_crossentropy""".split()
+)
+
+
+def _reduced(op: Primitive, x: np.ndarray, *, axis: Any, keepdims: bool, **settings: Any) -> np.ndarray:
+    sample = _sample(op, [(1,) * x.ndim], [x], {"axis": axis, "keepdims": True, **settings})  # refuses wrong axes
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    lengths = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    return blank(tuple(lengths if keepdims else [n for i, n in enumerate(lengths) if i not in axes]), sample.dtype)
+
+
+def _alike(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
+    sample = _sample(op, [(1,) * x.ndim], [x], settings)
+    return blank(x.shape if sample.ndim == x.ndim else (x.size,), sample.dtype)  # some flatten for axis=None
+
+
+def _same(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
+    return blank(x.shape, x.dtype)
+
+
+def _cast(op: Primitive, x: np.ndarray, *, dtype: str) -> np.ndarray:
+    return blank(x.shape, dtype)
+
+
+def _matmul(op: Primitive, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    ends = [x1.shape[-2:], x2.shape[-2:]]
+    if x1.ndim and x2.ndim and ends[0][-1] == ends[1][0]:
+        stack = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        dtype = np.int32 if x1.dtype.itemsize == 1 and x1.dtype.kind in "iu" else x1.dtype
+        return blank((*stack, *ends[0][:-1], *ends[1][1:]), dtype)
+    raise ValueError("the last axis of the first and the last but one of the second must have one length")
+
+
+def _join(op: Primitive, *xs: np.ndarray, axis: int) -> np.ndarray:
+    shapes = [list(x.shape) for x in xs]
+    total = sum([s[axis] for s in shapes])
+    for s in shapes:
+        s[axis] = total
+        if s != shapes[0] and len(s) == len(shapes[0]):
+            shapes[0][axis] = total
+        if s != shapes[0]:
+            raise ValueError("they must agree on every other axis")
+    return blank(tuple(shapes[0]), xs[0].dtype)
+
+
+def _padded(op: Primitive, x: np.ndarray, *, widths: tuple) -> np.ndarray:
+    return blank(tuple([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]), x.dtype)
+
+
+def _within(op: Primitive, x: np.ndarray, *, start: int, length: int, axis: int) -> np.ndarray:
+    axis %= x.ndim
+    return blank((*x.shape[:axis], length, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _shaped(op: Primitive, x: np.ndarray, *others: np.ndarray, shape: tuple, **settings: Any) -> np.ndarray:
+    return blank(shape, x.dtype)
+
+
+def _taken(op: Primitive, x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
+    axis = range(x.ndim)[axis]
+    return blank((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _taken_along(op: Primitive, x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
+    axis = range(x.ndim)[axis]
+    shape = list(np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape))
+    return blank(tuple(shape), x.dtype)
+
+
+def _gathered(op: Primitive, *xs: np.ndarray, key: tuple) -> np.ndarray:
+    """Shape by NumPy's own indexing of an array without elements to copy: one more axis, of length zero."""
+    empty = np.empty((*xs[0].shape, 0), xs[0].dtype)
+    if not any(k is Ellipsis for k in key):
+        key = (*key, Ellipsis)
+    return blank(op.body(empty, *xs[1:], key=key).shape[:-1], xs[0].dtype)
+
+
+def _hot(op: Primitive, x: np.ndarray, *, num_classes: int, axis: int, dtype: str) -> np.ndarray:
+    axis %= x.ndim + 1
+    return blank((*x.shape[:axis], num_classes, *x.shape[axis:]), dtype)
+
+
+def _convolved(op: Primitive, x: np.ndarray, kernel: np.ndarray, *, size: tuple, groups: int, **_: Any) -> np.ndarray:
+    if x.shape[-1] != kernel.shape[-2] * groups:
+        raise ValueError("the kernel's input channels, times the groups, must be the input's channels")
+    return blank((x.shape[0], *size, kernel.shape[-1]), x.dtype)
+
+
+def _unconvolved(op: Primitive, x: np.ndarray, kernel: np.ndarray, *, size: tuple, groups: int, **_: Any) -> np.ndarray:
+    return blank((x.shape[0], *size, kernel.shape[-2] * groups), x.dtype)
+
+
+def _pooled(op: Primitive, x: np.ndarray, *, size: tuple, **_: Any) -> np.ndarray:
+    return blank((x.shape[0], *size, x.shape[-1]), x.dtype)
+
+
+def _standardized(op: Primitive, x: np.ndarray, *, axis: Any, epsilon: float) -> tuple:
+    axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    return blank(x.shape, x.dtype), blank(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]), x.dtype)
+
+
+def _batch_normalized(op: Primitive, x: np.ndarray, scale: np.ndarray, *_: Any, **settings: Any) -> tuple:
+    return blank(x.shape, x.dtype), blank(scale.shape, x.dtype), blank(scale.shape, x.dtype)
+
+
+def _top(op: Primitive, x: np.ndarray, *, k: int) -> np.ndarray:
+    return blank((*x.shape[:-1], k), np.int32)
+
+
+def _solved(op: Primitive, a: np.ndarray, b: np.ndarray, **_: Any) -> np.ndarray:
+    right = (1,) if b.ndim == 1 else b.shape[-1:]
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-1], *right)
+    return blank(shape[:-1] if b.ndim == 1 else shape, b.dtype)
+
+
+def _drawn(op: Primitive, *xs: np.ndarray, shape: tuple, dtype: str, **_: Any) -> np.ndarray:
+    return blank(shape, dtype)
+
+
+RULES: dict[str, Callable] = {
+    **dict.fromkeys(["sum", "mean", "prod", "max", "min", "argmax", "argmin", "any", "all", "logsumexp"], _reduced),
+    **dict.fromkeys(["softmax", "log_softmax", "sparsemax", "cumsum", "_cumprod", "sort", "argsort"], _alike),
+    **dict.fromkeys(["roll", "inv", "cholesky"], _same),
+    **dict.fromkeys(["sum_to", "_putitem", "_on_diagonal", "_scatter", "_take_back", "_take_along_back"], _shaped),
+    **dict.fromkeys(["pool_max", "pool_mean"], _pooled),
+    **dict.fromkeys(["solve", "solve_triangular"], _solved),
+    **dict.fromkeys(["random_uniform", "random_normal", "random_truncated_normal", "random_integers"], _drawn),
+    **dict.fromkeys(["random_gamma", "random_beta", "random_binomial", "dropout_mask"], _drawn),
+    "cast": _cast,
+    "matmul": _matmul,
+    "_join": _join,
+    "_pad": _padded,
+    "_within": _within,
+    "_take": _taken,
+    "_take_along": _taken_along,
+    "_gather": _gathered,
+    "_one_hot": _hot,
+    "convolve": _convolved,
+    "convolve_input": _unconvolved,
+    "standardize": _standardized,
+    "batch_normalize": _batch_normalized,
+    "top_k_indices": _top,
+}
+
+
+# Any function
+
+
+def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A Spec in place of each Tensor that `f(*args, **kwargs)` would return, None being a length that stays unknown.
+
+    Args:
+        f: function of Tensors; it runs, on Ghosts.
+        args, kwargs: trees; their leaves with an attribute `_symbolic`, a shape (None where unknown) and a dtype stand
+            for Tensors.
+
+    Raises: what `f` raises for such shapes.
+    """
+    tree = [list(args), kwargs]
+    leaves = flatten(tree)
+    places = [i for i, x in enumerate(leaves) if hasattr(x, "_symbolic")]
+    unknown = any(None in leaves[i].shape for i in places)
+
+    def at(batch: int, other: int) -> Any:
+        filled = list(leaves)
+        for i in places:
+            shape = [n if n is not None else other if axis else batch for axis, n in enumerate(leaves[i].shape)]
+            filled[i] = Ghost(tuple(shape), leaves[i].dtype)
+        a, k = pack(tree, filled)
+        with no_grad(), uncaptured():
+            return map_structure(_spec, f(*a, **k))
+
+    first_error: Exception | None = None
+    for n, (one, two) in enumerate(LENGTHS):
+        _limits.append(MOST if unknown and n != 1 else math.inf)
+        try:
+            if not unknown:
+                return at(*one)
+            found = map_structure(_agree, at(*one), at(*two))
+            with contextlib.suppress(Exception):  # at length one some operations have nothing to work on
+                found = map_structure(_agree, found, at(1, 1))
+            return found
+        except _TooLarge as error:
+            first_error = first_error or error
+        except Exception as error:
+            if not unknown:
+                raise
+            if first_error is None or isinstance(first_error, _TooLarge):
+                first_error = error
+        finally:
+            _limits.pop()
+    assert first_error is not None
+    raise first_error
+
+
+def _spec(x: Any) -> Any:
+    return Spec(x.shape, x.dtype) if isinstance(x, Tensor) else x
+
+
+def _agree(a: Any, b: Any) -> Any:
+    if not isinstance(a, Spec):
+        return a
+    if len(a.shape) != len(b.shape):
+        raise ShapeError(f"The number of axes depends on a length that is unknown: {a.shape} or {b.shape}.")
+    return Spec([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
+
+
+# Placeholders at the front door
+
+placeholder: Any = None  # the class of what stands for Tensors to come; the layers' floor sets it
+WITHOUT = frozenset(  # functions that take no Tensors, or do with a placeholder what they do with a Tensor
+    """shape ndim size is_tensor convert_to_numpy convert_to_tensor array zeros ones empty full eye identity tri
+    custom_gradient""".split()
+)
+
+
+def pass_on(op: Primitive, operands: tuple, settings: dict) -> Any:
+    """A primitive met a Ghost or a placeholder: that one knows how to go on."""
+    known = next(x for x in operands if hasattr(x, "_symbolic"))
+    return known._symbolic(op, operands, settings)
+
+
+def _stands_in(values: Any) -> bool:
+    """Whether a placeholder is among `values`, or inside their lists."""
+    for x in values:
+        kind = type(x)
+        if kind is placeholder:
+            return True
+        if (kind is list or kind is tuple) and _stands_in(x):
+            return True
+    return False
+
+
+def admit_placeholders(namespace: dict[str, Any]) -> None:
+    """Let the composed functions of a namespace take placeholders, each as one operation; primitives do by themselves."""
+    doors: dict[Any, Callable] = {}
+    for name, f in list(namespace.items()):
+        if type(f) is FunctionType and name[0] != "_" and name not in WITHOUT and f.__module__.startswith("autonet."):
+            if f not in doors:
+                doors[f] = _door(f)
+                doors[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
+            namespace[name] = doors[f]
+
+
+def _door(f: Callable) -> Callable:
+    @functools.wraps(f)
+    def op(*args: Any, **kwargs: Any) -> Any:
+        if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):
+            return placeholder._symbolic(op, args, kwargs)
+        return f(*args, **kwargs)
+
+    return op
+
+
+Primitive.symbolic = staticmethod(pass_on)

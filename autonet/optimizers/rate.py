@@ -1,0 +1,139 @@
+"""Learning rates in the forms in which they are given: numbers, schedules, functions, and Keras 1's words."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.core import Tensor, Variable
+from autonet.core.dtypes import floatx
+from autonet.core.state import Watched, state
+from autonet.errors import ArgumentError, unknown
+from autonet.legacy import LegacyWarning
+from autonet.optimizers.schedules import FunctionSchedule, InverseTimeDecay, LearningRateSchedule, deserialize
+from autonet.serialization import objects
+
+
+class AskedRate(LearningRateSchedule):
+    """What a function without arguments says when it is asked, which happens before each step and outside it.
+
+    Its last answer is kept in a Variable, which captured steps read.
+    """
+
+    def __init__(self, function: Callable[[], Any]):
+        self.function = function
+        self.answer = Variable(float(function()), dtype=floatx(), trainable=False, name="learning_rate")
+
+    def ask(self) -> None:
+        """Ask anew, unless a step is being captured."""
+        if state.capture is None:
+            self.answer.assign(float(self.function()))
+
+    def __call__(self, step: Any) -> Tensor:
+        self.ask()
+        return self.answer.value
+
+
+class HasRate(Watched):
+    """The part of an optimizer that holds its learning rate."""
+
+    name: str
+    _rate: Variable | LearningRateSchedule
+    _variables: list[Variable]
+    _iterations: Variable
+    _unfixed = frozenset({"learning_rate"})  # a property: a new number goes into a Variable
+
+    @property
+    def learning_rate(self) -> Variable | Tensor:
+        """The learning rate: a Variable, or what the schedule says now. Assign a number, a Variable or a schedule."""
+        return self._rate(self._iterations) if isinstance(self._rate, LearningRateSchedule) else self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        new = value if isinstance(value, Variable) else read_rate(self.name, value)
+        if not isinstance(new, (Variable, LearningRateSchedule)):
+            if isinstance(self._rate, LearningRateSchedule):
+                raise ArgumentError(
+                    f"The learning rate of {self.name} follows {self._rate!r}, so no number can be set. "
+                    "Make the optimizer with a number instead, or assign another schedule or a Variable."
+                )
+            self._rate.assign(new)
+            return
+        self._variables = [v for v in self._variables if v is not self._rate]
+        if isinstance(new, Variable):
+            self._variables.insert(1, new)
+        self._rate = new
+
+    @property
+    def asks(self) -> bool:
+        """Whether the learning rate is a function that has to be asked before each step."""
+        return isinstance(self._rate, AskedRate)
+
+    def refresh(self) -> None:
+        """Ask a learning rate that is a function without arguments anew: before a captured step is replayed."""
+        if isinstance(self._rate, AskedRate):
+            self._rate.ask()
+
+
+def serialize_rate(rate: Variable | LearningRateSchedule) -> Any:
+    """The learning rate in a configuration."""
+    if isinstance(rate, AskedRate):
+        return objects.serialize_keras_object(rate.function)
+    return objects.serialize_keras_object(rate) if isinstance(rate, LearningRateSchedule) else float(rate)
+
+
+def read_rate(who: str, value: Any) -> LearningRateSchedule | Any:
+    """A learning rate as the user gave it: a schedule, or a number or Tensor."""
+    if isinstance(value, LearningRateSchedule):
+        return value
+    if isinstance(value, Tensor) and value.shape == ():
+        return value
+    if isinstance(value, (int, float, np.number, np.ndarray)) and not isinstance(value, bool) and np.ndim(value) == 0:
+        return float(value)
+    if isinstance(value, dict):
+        return deserialize(value)
+    if callable(value):
+        if _takes(value):
+            return AskedRate(value)
+        if _takes(value, 0):
+            return FunctionSchedule(value)
+        raise ArgumentError(
+            f"{who}: a learning rate that is a function must take nothing, or the step, a Tensor, as its one argument; "
+            f"{value!r} does not. Write for example lambda step: 0.1 / (1 + 0.01 * step)."
+        )
+    raise ArgumentError(
+        f"{who} expects learning_rate to be a number, a schedule, or a function of the step; received {value!r}."
+    )
+
+
+def modernize(cls: type, learning_rate: Any, old: dict[str, Any]) -> Any:
+    """The learning rate that Keras 1's words `lr` and `decay` mean; any other word is an error."""
+    for name in old:
+        if name not in ("lr", "decay"):
+            known = [n for n in inspect.signature(cls).parameters if n != "old"]
+            raise unknown(f"argument of {cls.__name__}", name, known)
+    if "lr" in old:
+        message = f"{cls.__name__}: write learning_rate=... instead of lr=..., which is Keras 1's word."
+        warnings.warn(message, LegacyWarning, stacklevel=4)
+        learning_rate = old["lr"]
+    if old.get("decay"):
+        today = "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)"
+        message = f"{cls.__name__}: write {today} instead of decay=..., which is Keras 1's word."
+        warnings.warn(message, LegacyWarning, stacklevel=4)
+        learning_rate = InverseTimeDecay(learning_rate, 1, old["decay"])
+    return learning_rate
+
+
+def _takes(function: Callable, *arguments: Any) -> bool:
+    """Whether `function` can be called with these arguments; one in C that does not say takes the step."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:
+        return bool(arguments)
+    return True

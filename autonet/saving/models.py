@@ -1,0 +1,238 @@
+"""Models and their weights to disk and back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
+from autonet.saving import loading
+from autonet.saving.archive import Archive, write_archive
+from autonet.saving.fitting import LoadReport, load
+from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
+from autonet.saving.plain import dumps, loads
+from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.serialization.registry import CustomObjectScope, open_rooms
+
+SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".weights", ".weights.h5"
+FORMATS = ("autonet", "keras")
+
+
+def save_model(
+    model: Any,
+    filepath: str | os.PathLike,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+    format: str = "autonet",
+) -> None:
+    """Write a model to one file: configuration, weights, generator states, and how it was compiled.
+
+    Args:
+        filepath: ends with ".keras".
+        overwrite: whether a file that exists may be replaced. It is, at once, when the new one is whole.
+        zipped: accepted for Keras's sake.
+        include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped.
+        format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too: this takes
+            the extra `keras`, and keeps no generator states.
+
+    Raises: ArgumentError for another ending, a file that exists, or what cannot be stored; NotBuiltError for a model that
+    has no weights yet.
+    """
+    path = _target(filepath, (SUFFIX,), overwrite)
+    if format not in FORMATS:
+        raise ArgumentError(f"save_model expects format 'autonet' or 'keras'; received {format!r}.")
+    _check_built(model, "save it")
+    stored = model_config(model)
+    compiled = bool(stored.get("compile_config"))
+    if format == "keras":
+        from autonet.saving import keras_files
+
+        keras_files.save_model(model, stored, path, include_optimizer and compiled)
+        return
+    variables = layer_variables(model)
+    if include_optimizer and compiled:
+        for name, optimizer in model_optimizers(model).items():
+            if optimizer.built:
+                variables |= optimizer_variables(optimizer, name)
+    config = {"model": stored, "built": loading.build_configs(model)}
+    write_archive(path, "model", config, {name: v.numpy() for name, v in variables.items()})
+
+
+def model_config(model: Any) -> dict[str, Any]:
+    """What a file says of a model: its configuration, and how it was compiled, if that can be said."""
+    try:
+        stored = serialize_keras_object(model)
+        dumps(stored.get("compile_config"))
+    except AutonetError as error:
+        compiled, model.compiled = model.compiled, False
+        try:
+            stored = serialize_keras_object(model)    # without what compile received; or the model itself is at fault
+        finally:
+            model.compiled = compiled
+        told = f"How {model.label} was compiled is not saved. {error} Compile it again after loading."
+        warnings.warn(told, stacklevel=4)
+    return stored
+
+
+def load_model(
+    filepath: str | os.PathLike, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """The model in a file that `save_model` wrote, or, with the extra `keras`, that Keras 3 wrote.
+
+    Args:
+        custom_objects: names to classes and functions that the configuration may use besides the registered ones. A
+            Lambda layer whose function has no name finds it here under the layer's name.
+        compile: whether to compile it as it was, optimizer state included.
+        safe_mode: accepted for Keras's sake: code in a file is never run, whatever its value.
+
+    Raises: DataError for a damaged or foreign file, or one that does not fit itself; ArgumentError for names that nothing
+    answers to.
+    """
+    path = str(filepath)
+    open_rooms()
+    with opened(filepath) as (file, kind), CustomObjectScope(custom_objects):
+        if kind == "keras":
+            from autonet.saving import keras_files
+
+            return keras_files.load_model(file, path, compile)
+        if kind == "hdf5":
+            raise DataError(
+                f"{path} is an HDF5 file: of weights, or of Keras 2. Weights are loaded with model.load_weights(); open an "
+                "older model in Keras and save it to a .keras file there."
+            )
+        with Archive(file, "model", path) as archive:
+            return _load_own(archive, path, compile)
+
+
+def _load_own(archive: Archive, path: str, compile: bool) -> Any:
+    config = archive.config
+    if not isinstance(config, dict) or set(config) != {"model", "built"}:
+        raise DataError(f"{path} describes no model.")
+    with loading.loading(path, archive.nbytes):
+        model = make_model(config["model"], path, compile)
+        loading.build(model, config["built"])
+        variables = layer_variables(model)
+        kept = [name for name in archive.names if name.startswith("optimizer")]
+        if model.compiled:
+            for name, optimizer in model_optimizers(model).items():
+                if any(n.startswith(f"{name}/") for n in kept) and (name == "optimizer" or optimizer.built):
+                    optimizer.build(model.trainable_variables)
+                    variables |= optimizer_variables(optimizer, name)
+        left = [name for name in kept if name not in variables]
+        if left and model.compiled:
+            warnings.warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...", stacklevel=4)
+        specs = {name: spec for name, spec in archive.specs.items() if name not in left}
+        load(variables, specs, archive.array, path)
+    return model
+
+
+def make_model(config: Any, path: str, compile: bool = True) -> Any:
+    """The model of a configuration, without its weights.
+
+    Raises: DataError if it describes something else.
+    """
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise DataError(f"{path} describes no model.")
+    if not compile:
+        config = {k: v for k, v in config.items() if k != "compile_config"}
+    model = deserialize_keras_object(config)
+    if not hasattr(model, "compile_from_config"):
+        raise DataError(f"{path} describes a {type(model).__name__}, which is no model.")
+    return model
+
+
+def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+    """Write a model's weights, by name, to a file that ends with ".weights" (or, for Keras, with ".weights.h5").
+
+    Raises: ArgumentError for another ending or a file that exists; NotBuiltError before there are weights.
+    """
+    path = _target(filepath, (WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX), overwrite)
+    _check_built(model, "save them")
+    if path.name.endswith(KERAS_WEIGHTS_SUFFIX):
+        from autonet.saving import keras_files
+
+        keras_files.save_weights(model, path)
+        return
+    weights = layer_variables(model, generators=False)
+    write_archive(path, "weights", {}, {name: v.numpy() for name, v in weights.items()})
+
+
+def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+    """Give a model the weights in a file of weights, or those of a saved model.
+
+    Args:
+        skip_mismatch: take what fits, and warn of names and shapes that do not; otherwise any misfit is an error and
+            nothing changes.
+
+    Returns: a report of what was loaded, missing and unexpected.
+    Raises: DataError or ShapeError if the file does not fit; NotBuiltError before there are weights to fill.
+    """
+    path = str(filepath)
+    _check_built(model, "load them")
+    with opened(filepath) as (file, kind):
+        if kind != "autonet":
+            from autonet.saving import keras_files
+
+            return keras_files.load_weights(model, file, kind, path, skip_mismatch)
+        with Archive(file, path=path) as archive:
+            if archive.kind not in ("weights", "model"):
+                raise DataError(f"{path} holds {archive.kind!r}, where weights or a model are expected.")
+            specs = {name: spec for name, spec in archive.specs.items() if name.startswith("weights/")}
+            return load(layer_variables(model, generators=False), specs, archive.array, path, skip_mismatch)
+
+
+def model_to_json(model: Any) -> str:
+    """The architecture as JSON, without weights."""
+    return dumps(serialize_keras_object(model), model.label).decode("utf-8")
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """A new model, with fresh weights, from what `Model.to_json` returned, here or in Keras.
+
+    Raises: DataError for what is no such text; ArgumentError for names that nothing answers to.
+    """
+    open_rooms()
+    with CustomObjectScope(custom_objects):
+        return make_model(loads(json_string, "the model's JSON"), "the model's JSON")
+
+
+# Files
+
+
+def _target(filepath: str | os.PathLike, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+    path = Path(filepath)
+    if not path.name.endswith(suffixes):
+        raise ArgumentError(f"The file name must end with {' or '.join(suffixes)}; received {str(filepath)!r}.")
+    if not path.parent.is_dir():
+        raise ArgumentError(f"There is no folder {str(path.parent)!r} to save in. Make it first.")
+    if path.exists() and not overwrite:
+        raise ArgumentError(f"{path} exists, and overwrite is False. Choose another name.")
+    return path
+
+
+def _check_built(model: Any, what: str) -> None:
+    if not model.built:
+        raise NotBuiltError(f"{model.label} has no weights yet: build it, fit it, or call it on data, then {what}.")
+
+
+@contextlib.contextmanager
+def opened(filepath: str | os.PathLike) -> Iterator[tuple[BinaryIO, str]]:
+    """A file, opened once, and what it seems to be: "autonet", "keras" (a zip of Keras's), or "hdf5"."""
+    path = Path(filepath)
+    if not path.is_file():
+        raise DataError(f"There is no file {str(filepath)!r} to load.")
+    with open(path, "rb") as file:
+        head = file.read(64)
+        file.seek(0)
+        if head.startswith(b"\x89HDF"):
+            yield file, "hdf5"
+        elif head.startswith(b"PK\3\4") and b"manifest.json" not in head:
+            yield file, "keras"
+        else:
+            yield file, "autonet"

@@ -1,0 +1,199 @@
+"""What users pass as data, brought into one form: trees of arrays, floats in the model's dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import Tensor, to_array, wrap
+from autonet.core.trees import flatten, map_structure
+from autonet.errors import ArgumentError, AutonetError, DataError
+
+Batch = tuple[Any, Any, Any]  # x, y, sample_weight: trees of arrays, None where there is none
+NAMES = ("x", "y", "sample_weight")
+
+
+def unpack(batch: Any) -> Batch:
+    """A batch as (x, y, sample_weight), from x alone, or a tuple or list of up to three."""
+    if not isinstance(batch, (tuple, list)):
+        return batch, None, None
+    if not 1 <= len(batch) <= 3:
+        raise DataError(
+            f"A batch is x, (x, y) or (x, y, sample_weight); received {len(batch)} parts. "
+            "Several inputs or outputs belong together: ((x1, x2), y)."
+        )
+    return (*batch, None, None)[:3]  # type: ignore[return-value]
+
+
+def arrays(tree: Any, name: str, float_dtype: str) -> Any:
+    """A tree of arrays. Dictionaries, and lists or tuples that hold arrays, are structure; lists of numbers are arrays.
+
+    Raises: DataError for what is no array of numbers or texts with an axis for the samples.
+    """
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
+        return {key: arrays(branch, f"{name}[{key!r}]", float_dtype) for key, branch in tree.items()}
+    if isinstance(tree, (list, tuple)) and any(_is_branch(branch) for branch in tree):
+        branches = [arrays(branch, f"{name}[{i}]", float_dtype) for i, branch in enumerate(tree)]
+        return tuple(branches) if isinstance(tree, tuple) else branches
+    return _array(tree, name, float_dtype)
+
+
+def _is_branch(x: Any) -> bool:
+    """Whether an entry of a list is an input or output of its own, rather than a number or a row of numbers."""
+    if x is None or isinstance(x, Mapping):
+        return True
+    if isinstance(x, (list, tuple)):
+        return any(_is_branch(branch) for branch in x)
+    return bool(getattr(x, "ndim", getattr(x, "shape", ())))
+
+
+def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
+    if isinstance(value, Tensor):
+        array = value._value
+    elif isinstance(value, np.ndarray):
+        array = value
+    elif hasattr(value, "toarray"):
+        raise DataError(f"{name} is a sparse matrix, and models take dense arrays: pass {name}.toarray().")
+    else:
+        try:
+            array = np.asarray(value if hasattr(value, "__array__") or _holds_text(value) else to_array(value))
+        except (AutonetError, ValueError, TypeError) as error:
+            raise DataError(f"{name} cannot be used as an array: {error}") from None
+    kind = array.dtype.kind
+    if kind == "O" and array.size and all(isinstance(v, str) for v in array.flat):
+        array, kind = array.astype(str), "U"
+    if kind not in "biufU":
+        raise DataError(
+            f"{name} holds elements of type {array.dtype}; models take numbers (and layers for texts, strings). "
+            f"Convert it first, for example with np.asarray({name}, 'float32')."
+        )
+    if not array.ndim:
+        raise DataError(f"{name} needs an axis for the samples; received a single value. Put it into a list.")
+    if kind == "f" and array.dtype != float_dtype:
+        return array.astype(float_dtype)
+    return array
+
+
+def _holds_text(value: Any) -> bool:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, str)
+
+
+def clean(batch: Batch, float_dtype: str) -> Batch:
+    """x, y and sample_weight as trees of arrays."""
+    x, y, weight = batch
+    return arrays(x, "x", float_dtype), arrays(y, "y", float_dtype), arrays(weight, "sample_weight", float_dtype)
+
+
+def length(data: Batch) -> int:
+    """The number of samples, which all arrays share.
+
+    Raises: DataError if they do not, or if there are none.
+    """
+    found: dict[str, int] = {}
+    for name, part in zip(NAMES, data, strict=True):
+        leaves = [a for a in flatten(part) if a is not None]
+        found.update({f"{name}{[i] if len(leaves) > 1 else ''}": len(a) for i, a in enumerate(leaves)})
+    if not found:
+        raise DataError("There is no data: x is empty.")
+    if len(set(found.values())) > 1:
+        told = ", ".join(f"{name}: {n}" for name, n in found.items())
+        raise DataError(f"All arrays must have one number of samples; received {told}.")
+    return next(iter(found.values()))
+
+
+def cut(data: Batch, at: Any) -> Batch:
+    """The samples `at` (a slice, or row numbers) of all arrays."""
+    return tuple([map_structure(lambda a: None if a is None else a[at], part) for part in data])  # type: ignore[return-value]
+
+
+def split(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Batch]:
+    """The first rows for training, the last `fraction` of them for validation, before any shuffling.
+
+    Raises: ArgumentError where one part would be empty.
+    """
+    if not 0 < fraction < 1:
+        raise ArgumentError(f"validation_split expects a share between 0 and 1; received {fraction!r}.")
+    whole = clean(data, float_dtype)
+    n = length(whole)
+    first = int(np.floor(n * (1 - fraction)))
+    if first in (0, n):
+        raise ArgumentError(f"validation_split={fraction} of {n} samples leaves one part empty.")
+    return cut(whole, slice(first)), cut(whole, slice(first, n))
+
+
+# Class weights
+
+
+def class_table(class_weight: Any) -> dict[int, float]:
+    """`class_weight` as a dictionary of numbers.
+
+    Raises: ArgumentError for anything else.
+    """
+    try:
+        return {int(k): float(w) for k, w in class_weight.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise ArgumentError(
+            f"class_weight expects a dictionary from class numbers to weights, as {{0: 1.0, 1: 5.0}}; "
+            f"received {class_weight!r}."
+        ) from None
+
+
+def class_weights(y: Any, table: dict[int, float]) -> np.ndarray:
+    """The weight of each sample's class, 1 for classes that the table leaves out.
+
+    Shapes: y holds classes (n, ...) or (n, ..., 1), or one-hot rows (n, ..., classes); the result is (n, ...).
+    """
+    if not isinstance(y, np.ndarray):
+        raise ArgumentError("class_weight works with a single array of targets; weigh others with sample_weight.")
+    if y.ndim > 1 and y.shape[-1] != 1:
+        if not np.allclose(y.sum(-1), 1, atol=1e-3):
+            raise ArgumentError(
+                f"class_weight expects y to hold class numbers or one-hot rows; the rows of y, shape {y.shape}, do not "
+                "sum to 1. Weigh the samples with sample_weight."
+            )
+        classes = np.argmax(y, -1)
+    else:
+        classes = y[..., 0] if y.ndim > 1 else y
+    classes = np.rint(classes).astype(np.int64)
+    weights = np.ones(classes.shape, np.float32)
+    for k, w in table.items():
+        weights[classes == k] = w
+    return weights
+
+
+def weigh(data: Batch, table: dict[int, float] | None) -> Batch:
+    """The data with its sample weights times those of the classes."""
+    if table is None:
+        return data
+    x, y, weight = data
+    own = class_weights(y, table)
+    if weight is not None:
+        if not isinstance(weight, np.ndarray):
+            raise ArgumentError("class_weight goes with a single array of sample weights.")
+        most = max(own.ndim, weight.ndim)  # axes meet from the left: (n,) and (n, 1) are both one per sample
+        own, weight = (a.reshape(a.shape + (1,) * (most - a.ndim)) for a in (own, weight))
+        own = (own * weight).astype(weight.dtype)
+    return x, y, own
+
+
+# To Tensors and back
+
+
+def as_tensors(tree: Any) -> Any:
+    """A tree of arrays as Tensors around the same memory, where it is in C order; texts and None stay."""
+    if type(tree) is np.ndarray and tree.dtype.kind != "U":
+        return wrap(np.asarray(tree, order="C").view())  # a view: a Variable that is given it takes a copy
+    return map_structure(lambda a: as_tensors(a) if type(a) is np.ndarray and a.dtype.kind != "U" else a, tree)
+
+
+def as_arrays(tree: Any) -> Any:
+    """A tree of Tensors as arrays of the caller's own."""
+    if type(tree) is Tensor:
+        return tree._value.copy()
+    return map_structure(lambda x: x.numpy() if isinstance(x, Tensor) else np.array(x), tree)

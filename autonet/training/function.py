@@ -1,0 +1,72 @@
+"""A model's step as a function of a batch of arrays, compiled unless the model is to run eagerly."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from autonet.compiler.jit import Compiled
+from autonet.training.batches import ArrayBatches
+from autonet.training.data import as_tensors
+
+
+class StepFunction:
+    """The step `which` of a model: "train", "test" or "predict".
+
+    Called with a batch, it returns None where the metrics hold all there is to tell, else what the step returned.
+
+    Args:
+        model: held weakly, since it holds this.
+        default: the method of `Trainer` that `step` stands for, if no subclass has replaced it.
+        step: function of (model, x, y, sample_weight).
+    """
+
+    def __init__(self, model: Any, which: str, default: Callable, step: Callable):
+        reference = weakref.ref(model)
+        name = f"{which}_step"
+        custom = getattr(type(model), name) is not default
+
+        def run(x: Any, y: Any, sample_weight: Any) -> Any:
+            model = reference()
+            if not custom:
+                return step(model, x, y, sample_weight)
+            data: tuple = (x, y, sample_weight)
+            while len(data) > 1 and data[-1] is None:
+                data = data[:-1]
+            return getattr(model, name)(data)
+
+        run.__name__ = name
+        self.model = reference
+        self.trains = which == "train"
+        self.custom = custom
+        self.prepared = -1  # the version of the structure for which the model was found ready
+        self.run = run
+        self.compiled = Compiled(run, strict=False, native=model.jit_compile, differentiable=False, at_once=which != "predict")
+
+    def __call__(self, batch: Any) -> Any:
+        model = self.model()
+        model._prepare(batch[0], self)  # type: ignore[union-attr]
+        if self._eager(model):
+            return self.run(*[as_tensors(part) for part in batch])
+        if self.trains:
+            model.optimizer.refresh()  # type: ignore[union-attr]
+        return self.compiled(*[as_tensors(part) for part in batch])
+
+    def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
+        """How many whole batches from `number` on, up to `most`, one call can run, and that call; None if none.
+
+        To be asked after a call with a batch of `batches`.
+        """
+        if self._eager(self.model()) or (self.trains and self.model().optimizer.asks):  # type: ignore[union-attr]
+            return None
+        count = min(most, batches.size // batches.batch_size - number)
+        run = self.compiled.repeatable(batches.data, batches.batch_size) if count > 0 else None
+        if run is None:
+            return None
+        first = number * batches.batch_size
+        return count, lambda n: run(batches.order, first, n)
+
+    @staticmethod
+    def _eager(model: Any) -> bool:
+        return model.run_eagerly or model.jit_compile is False

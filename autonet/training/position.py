@@ -1,0 +1,139 @@
+"""Where a `fit` stands, and all that its next step depends on: what exact resumption keeps and puts back."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import Any
+
+import numpy as np
+
+from autonet.core.state import no_grad
+from autonet.core.variable import Variable
+from autonet.errors import DataError
+from autonet.random import seeds
+from autonet.saving.fitting import assign
+from autonet.saving.names import layer_variables, optimizer_variables
+from autonet.training import step as steps
+from autonet.training.data import as_tensors
+
+
+class Position:
+    """The place of a running `fit`.
+
+    Attributes:
+        epoch: number of the epoch under way, or, between epochs, of the next.
+        step: steps done in it.
+        stopped: whether training was told to stop.
+        keeper: the callback that keeps positions, if there is one; the loop tells it after each stretch and each epoch,
+            when all other callbacks have had their say.
+    """
+
+    def __init__(self, model: Any, callbacks: Any, batches: Any, epoch: int):
+        self._model = weakref.ref(model)    # which holds this
+        self.callbacks = callbacks
+        self.batches = batches
+        self.epoch = epoch
+        self.step = 0
+        self.stopped = False
+        self.interrupted = False
+        self.keeper: Any = None
+        self.restored: tuple[dict, dict] | None = None
+        self.place = batches.tell()
+
+    @property
+    def model(self) -> Any:
+        """The model in training."""
+        return self._model()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """An epoch begins: remember the data's order. A restored one gets its state back first."""
+        self.epoch = epoch
+        if self.restored is None:
+            self.step = 0
+        self.finish()
+        if not self.step:
+            self.model.reset_metrics()
+        self.place = self.batches.tell()
+
+    def finish(self) -> None:
+        """Put back what was restored, if that has not happened yet."""
+        if self.restored is not None:
+            restored, self.restored = self.restored, None
+            self._put_back(*restored)
+
+    def end_epoch(self, stopped: bool) -> None:
+        """An epoch has ended, with all that callbacks do then."""
+        self.epoch, self.step, self.stopped = self.epoch + 1, 0, stopped
+        self.place = self.batches.tell()
+        if self.keeper is not None:
+            self.keeper.epoch_ended(self)
+
+    def stepped(self, done: int) -> None:
+        """So many steps of the epoch are done."""
+        self.step = done
+        if self.keeper is not None:
+            self.keeper.stepped(self)
+
+    def _variables(self) -> dict[str, Variable]:
+        model = self.model
+        found = {f"model/{k}": v for k, v in layer_variables(model).items()} | optimizer_variables(model.optimizer)
+        for n, metric in enumerate(model.metrics):
+            found |= {f"metric/{n}/{k}": v for k, v in enumerate(metric.variables)}
+        return {**found, "global_seed_generator": seeds.global_generator().state}
+
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Plain values and arrays from which `restore` goes on to the same bits."""
+        arrays = {name: v.numpy() for name, v in self._variables().items()}
+        states = []
+        for n, callback in enumerate(self.callbacks.callbacks):
+            plain, own = callback.get_state()
+            states.append({"class": type(callback).__name__, "state": plain})
+            arrays |= {f"callback/{n}/{name}": a for name, a in own.items()}
+        config = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "stopped": self.stopped,
+            "place": self.place,
+            "seeds": seeds.get_stream(),
+            "callbacks": states,
+        }
+        return config, arrays
+
+    def restore(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Go on from a snapshot: its place at once, callbacks when `begin` is called, the rest when the epoch begins.
+
+        Raises: DataError if it is of a training with other callbacks.
+        """
+        own = [type(c).__name__ for c in self.callbacks.callbacks]
+        kept = [entry["class"] for entry in config["callbacks"]]
+        if own != kept:
+            raise DataError(f"The backup is of a training with the callbacks {kept}; this one has {own}. Use the same ones.")
+        self.epoch, self.step, self.stopped = config["epoch"], config["step"], config["stopped"]
+        self.restored = config, arrays
+
+    def begin(self) -> None:
+        """Training begins, and all callbacks have started afresh: remind them of what they knew, if it goes on."""
+        if self.restored is None:
+            return
+        config, arrays = self.restored
+        for n, (callback, entry) in enumerate(zip(self.callbacks.callbacks, config["callbacks"], strict=True)):
+            prefix = f"callback/{n}/"
+            callback.set_state(entry["state"], {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)})
+
+    def _put_back(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.batches.seek(config["place"])
+        for batch in itertools.islice(self.batches.epoch(), 1):
+            rehearse(self.model, batch)
+        self.batches.seek(config["place"])
+        kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
+        assign(self._variables(), kept, "the backup")
+        seeds.set_stream(config["seeds"])
+
+
+def rehearse(model: Any, batch: Any) -> None:
+    """Evaluate a batch once, so that every Variable that a training step uses exists."""
+    model._prepare(batch[0], model._make_train_function())
+    with no_grad():
+        steps.test_step(model, *[as_tensors(part) for part in batch])
+    model.reset_metrics()

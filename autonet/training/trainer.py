@@ -1,0 +1,408 @@
+"""Trainer: the layer that trains. `compile`, `fit`, `evaluate`, `predict`, and the steps that a subclass may replace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet import metrics as metrics_module
+from autonet import optimizers
+from autonet.callbacks.reports import History
+from autonet.core import dtypes
+from autonet.core.state import no_grad, structure
+from autonet.core.tensor import Tensor
+from autonet.core.trees import flatten, map_structure
+from autonet.errors import ArgumentError, DataError, NotBuiltError
+from autonet.layers.base import Layer
+from autonet.legacy import renamed
+from autonet.metrics import Mean
+from autonet.training import loop
+from autonet.training import step as steps
+from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
+from autonet.training.data import arrays, as_arrays, as_tensors, class_table, clean, length, unpack, weigh
+from autonet.training.function import StepFunction
+
+
+class Trainer(Layer):
+    """Base of `Model`: what it knows of training."""
+
+    _unfixed = Layer._unfixed | {
+        "history",
+        "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
+        "_functions",
+        "_known_dtype",
+    }
+    _untracked = (
+        Layer._untracked
+        | _unfixed
+        | {"_compile_loss", "_compile_metrics", "_loss_tracker", "optimizer", "loss", "_compile_arguments"}
+    )
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self.history: Any = None
+        self.compiled = False
+        self.run_eagerly = False
+        self.jit_compile: Any = "auto"
+        self._compile_loss: CompileLoss | None = None
+        self._compile_metrics: CompileMetrics | None = None
+        self._loss_tracker = Mean(name="loss")
+        self._functions: dict[str, StepFunction] = {}
+        self._known_dtype = (-1, "")
+
+    # compile
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is to be trained.
+
+        Args:
+            optimizer: name or Optimizer.
+            loss: name, function or Loss; for several outputs a list or a dictionary by output name.
+            loss_weights: a factor for each output's loss.
+            metrics: names, functions or Metrics to report; per output as for `loss`.
+            weighted_metrics: the same, taking sample weights into account.
+            run_eagerly: run each step operation by operation, for debugging.
+            steps_per_execution, auto_scale_loss: accepted for Keras's sake.
+            jit_compile: "auto", True or False: whether steps are compiled.
+
+        Raises: ArgumentError for unknown names, with near ones.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = loss
+        self.run_eagerly = bool(run_eagerly)
+        self.jit_compile = jit_compile
+        self.steps_per_execution = steps_per_execution
+        self._compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
+        for entry in flatten(loss):  # unknown names are told now, not at the first batch
+            CompileLoss._get(entry)
+        for entry in flatten([metrics, weighted_metrics]):
+            if isinstance(entry, str) and entry.lower() not in BY_SHAPE:
+                metrics_module.get(entry)
+        self._compile_metrics = CompileMetrics(metrics, weighted_metrics)
+        self._loss_tracker = Mean(name="loss")
+        self._compile_arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+        self.compiled = True
+        self._functions = {}
+
+    def _assert_compiled(self, asked: str) -> None:
+        if not self.compiled:
+            raise NotBuiltError(
+                f"{asked} needs to know the loss and optimizer. Call compile() first, "
+                'for example model.compile("adam", "mse").'
+            )
+
+    # Metrics
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss tracker, the compiled metrics, and those of layers."""
+        found: list[Any] = []
+        if self.compiled:
+            found.append(self._loss_tracker)
+            found += [m for m in self._compile_loss.metrics if m is not None] if self._compile_loss is not None else []
+            found += self._compile_metrics.metrics if self._compile_metrics is not None else []
+        own = super().metrics
+        return found + [m for m in own if not any(m is f for f in found)]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of `metrics`, as logs show them."""
+        return list(self._named_metrics())
+
+    def _named_metrics(self) -> dict[str, Any]:
+        own = self._compile_metrics.results if self._compile_metrics is not None else {}
+        names = {id(m): name for name, m in own.items()}
+        found: dict[str, Any] = {}
+        for m in self.metrics:
+            found[free_name(names.get(id(m), m.name), found)] = m
+        return found
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        for m in self.metrics:
+            m.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Tensor]:
+        """The metrics as they stand, by name."""
+        results: dict[str, Any] = {}
+        with no_grad():
+            for name, m in self._named_metrics().items():
+                result = m.result()
+                results.update(result if isinstance(result, dict) else {name: result})
+        return results
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Tensor]:
+        """Take a batch into the compiled metrics and return all results. Subclasses may add their own."""
+        self._update_compiled(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_compiled(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        if self._compile_metrics is not None:
+            self._compile_metrics.update(self, y, y_pred, sample_weight)
+
+    def _watch_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """What a step does for metrics: no results are computed unless a subclass has its own `compute_metrics`."""
+        if type(self).compute_metrics is not Trainer.compute_metrics:
+            return self.compute_metrics(x, y, y_pred, sample_weight)
+        self._update_compiled(y, y_pred, sample_weight)
+        return None
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Tensor:
+        """The number that a step lowers: the compiled loss plus the losses that layers add. Subclasses may replace it."""
+        return steps.total_loss(self, x, y, y_pred, sample_weight)
+
+    # Steps: a subclass may replace each
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One batch of training: (x, y, sample_weight) in, results of the metrics out."""
+        results = steps.train_step(self, *unpack(data))
+        return self.get_metrics_result() if results is None else results
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """One batch of evaluation: (x, y, sample_weight) in, results of the metrics out."""
+        results = steps.test_step(self, *unpack(data))
+        return self.get_metrics_result() if results is None else results
+
+    def predict_step(self, data: Any) -> Any:
+        """One batch of prediction: x in, outputs out."""
+        return steps.predict_step(self, unpack(data)[0])
+
+    def _make_train_function(self) -> StepFunction:
+        """What the loop calls with each batch: returns None, or the logs of a step of the user's own."""
+        return self._function("train", Trainer.train_step, steps.train_step)
+
+    def _make_test_function(self) -> StepFunction:
+        return self._function("test", Trainer.test_step, steps.test_step)
+
+    def _make_predict_function(self) -> StepFunction:
+        return self._function("predict", Trainer.predict_step, _predict_step)
+
+    def _function(self, which: str, default: Callable, step: Callable) -> StepFunction:
+        """The step `which` as a function of a batch of arrays."""
+        function = self._functions.get(which)
+        if function is None:
+            function = self._functions[which] = StepFunction(self, which, default, step)
+        return function
+
+    def explain_step(self, which: str = "train") -> Any:
+        """The plan of the step "train", "test" or "predict": operations, memory, what was joined, the generated code.
+
+        Raises: NotBuiltError before such a step was run.
+        """
+        if which not in self._functions:
+            raise NotBuiltError(f"{self.label} has run no {which} step yet: fit, evaluate or predict first.")
+        return self._functions[which].compiled.explain()
+
+    def _prepare(self, x: Any, function: StepFunction) -> None:
+        """Build for a batch `x` of arrays, and see that the optimizer knows the weights."""
+        if function.prepared == structure.version:
+            return  # nothing has changed since the last time
+        if not self.built and self._has_call():
+            if type(self).build is Layer.build:  # its layers are built as the call reaches them
+                with no_grad():
+                    self(as_tensors(x), training=False)
+            else:
+                self.build(map_structure(lambda a: tuple(a.shape), x))
+            self.built = True
+        if function.trains and isinstance(self.optimizer, optimizers.Optimizer):
+            self._prepare_optimizer(function.custom)
+        function.prepared = structure.version
+
+    def _has_call(self) -> bool:
+        """Whether there is a map to build; a model with a train_step of its own may have none."""
+        defined = next(cls for cls in type(self).__mro__ if "call" in vars(cls))
+        return not defined.__module__.startswith("autonet.models.composed") or self._graph is not None
+
+    def _prepare_optimizer(self, custom: bool) -> None:
+        variables = [v for v in self.trainable_variables if v.requires_grad]
+        if not self.optimizer.built:
+            self.optimizer.build(variables)
+        elif not custom and not all(v in self.optimizer._position for v in variables):
+            raise ArgumentError(
+                f"{self.label} has weights that its optimizer does not know: layers were added or built anew after "
+                "compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
+            )
+
+    def _data_dtype(self) -> str:
+        """The dtype that float data is brought to once, before any batch is cut."""
+        if self._known_dtype[0] != structure.version:  # nothing but a change of structure can change it
+            floats = [v.dtype.name for v in self.weights if dtypes.is_float(v.dtype)]
+            own = (
+                floats[0] if floats else next((x for x in self.layers if str(x.dtype).startswith("float")), self).dtype
+            )
+            self._known_dtype = structure.version, own
+        return self._known_dtype[1]
+
+    # Training
+
+    @renamed(nb_epoch="epochs")
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> History:
+        """Train for `epochs` passes over the data.
+
+        Args:
+            x: inputs: an array (samples first), a list or dictionary of arrays, a generator or iterable of batches
+                (x, y) or (x, y, sample_weight), or a PyDataset.
+            y: targets, like x; not beside a generator or PyDataset.
+            batch_size: samples per step, 32 by default.
+            epochs: number of the epoch at which to stop, counted from 0.
+            verbose: 0 silent, 1 or "auto" a progress bar, 2 a line per epoch.
+            callbacks: list of Callbacks.
+            validation_split: share of the last rows to hold out.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch, or batches as for x.
+            shuffle: whether rows are mixed anew in each epoch; "batch" mixes whole batches.
+            class_weight: weight of the samples of each class.
+            sample_weight: weight of each sample, shape (samples,).
+            initial_epoch: number of the first epoch.
+            steps_per_epoch: steps that make an epoch; needed for endless data.
+            validation_steps, validation_batch_size: the same for validation.
+            validation_freq: every how many epochs to validate, or the epochs (from 1) after which to.
+
+        Returns: the History, whose `history` has a list per log name. Ctrl-C ends training after the step under way
+        and returns the History so far.
+        Raises: ArgumentError, ShapeError, DataError for what does not fit; NotBuiltError before compile().
+        """
+        self._assert_compiled("fit")
+        return loop.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data, in inference.
+
+        Args: as for `fit`; with return_dict the results come by name, otherwise as the loss alone or a list.
+        """
+        self._assert_compiled("evaluate")
+        return loop.evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+        )
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Outputs for all rows of x, in inference, as arrays.
+
+        Shapes: x (n, ...); result (n, ...), or a tree of such for several outputs.
+        """
+        return loop.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One step on one batch; returns the metrics, which go on from earlier batches."""
+        self._assert_compiled("train_on_batch")
+        batch = self._one_batch(x, y, sample_weight, class_weight)
+        logs = loop.read(self, self._make_train_function()(batch))
+        return logs if return_dict else loop.as_list(logs)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics after one more batch, in inference."""
+        self._assert_compiled("test_on_batch")
+        logs = loop.read(self, self._make_test_function()(self._one_batch(x, y, sample_weight)))
+        return logs if return_dict else loop.as_list(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, in inference, as arrays."""
+        if not isinstance(x, np.ndarray) or not x.ndim or x.dtype != self._data_dtype():
+            x = arrays(x, "x", self._data_dtype())
+        function = self._make_predict_function()
+        first = x if isinstance(x, np.ndarray) else next((a for a in flatten(x) if a is not None), None)
+        if first is not None and not len(first):
+            self._prepare(x, function)
+            return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
+        return as_arrays(function((x, None, None)))
+
+    def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
+        batch = clean((x, y, sample_weight), self._data_dtype())
+        if not length(batch):
+            raise DataError("There is no data: the batch has no rows.")
+        return weigh(batch, None if class_weight is None else class_table(class_weight))
+
+
+def _predict_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+    return steps.predict_step(model, x)

@@ -1,0 +1,152 @@
+"""BatchNormalization: which statistics it uses and keeps, with masks, frozen, and over channels anywhere."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autonet import Sequential, layers
+from autonet.core import Tensor
+from autonet.errors import ArgumentError, ShapeError
+from autonet.gradients import check_gradients
+
+SHAPES = st.lists(st.integers(1, 4), min_size=2, max_size=4)
+
+
+def moments(x, axis):
+    others = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+    return x.mean(others), x.var(others)
+
+
+@given(shape=SHAPES, axis=st.integers(-4, 3), momentum=st.floats(0, 1), seed=st.integers(0, 99))
+def test_statistics(shape, axis, momentum, seed):
+    """Training uses the batch's moments and moves the moving ones towards them; inference uses those."""
+    axis = axis % len(shape)
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(shape) * 3 + 2
+    layer = layers.BatchNormalization(axis=axis, momentum=momentum, epsilon=1e-3, dtype="float64")
+    layer.build(tuple(shape))
+    gamma, beta, mean, variance = (rng.uniform(0.5, 2, shape[axis]) for _ in range(4))
+    layer.set_weights([gamma, beta, mean, variance])
+
+    def normalized(m, v):
+        along = [-1 if i == axis else 1 for i in range(x.ndim)]
+        m, v, g, b = (a.reshape(along) for a in (m, v, gamma, beta))
+        return (x - m) / np.sqrt(v + 1e-3) * g + b
+
+    np.testing.assert_allclose(layer(x), normalized(mean, variance), rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(layer.moving_mean, mean)  # inference moves nothing
+    own = moments(x, axis)
+    np.testing.assert_allclose(layer(x, training=True), normalized(*own), rtol=1e-9, atol=1e-9)
+    mean, variance = (a * momentum + b * (1 - momentum) for a, b in zip((mean, variance), own, strict=True))
+    np.testing.assert_allclose(layer.moving_mean, mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(layer(x), normalized(mean, variance), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("trainable, training, batch_moments", [
+    (True, True, True),
+    (True, False, False),
+    (True, None, False),
+    (False, True, False),
+    (False, False, False),
+    (False, None, False),
+])  # fmt: skip
+@pytest.mark.parametrize("masked", [False, True])
+def test_trainable_by_training(trainable, training, batch_moments, masked, rng):
+    """Only an unfrozen layer in training normalises by the batch and moves its averages."""
+    layer = layers.BatchNormalization(trainable=trainable)
+    x = Tensor(rng.standard_normal((5, 3)) + 4, "float32")
+    y = np.array(layer(x, training=training, mask=Tensor(np.ones(5, bool)) if masked else None))
+    assert (abs(float(y.mean())) < 1e-3) is batch_moments
+    assert layer.moving_mean.numpy().any() == batch_moments
+    assert len(layer.trainable_weights) == (2 if trainable else 0)
+
+
+def test_freezing_by_hand_takes_effect_at_once(rng):
+    layer = layers.BatchNormalization()
+    x = rng.standard_normal((5, 3))
+    layer(x, training=True)
+    before = layer.get_weights()
+    layer.trainable = False
+    layer(x, training=True)
+    np.testing.assert_array_equal(layer.get_weights(), before)
+    layer.trainable = True
+    layer(x, training=True)
+    assert not np.array_equal(layer.get_weights()[2], before[2])
+
+
+def test_freezing_reaches_a_compiled_step(rng):
+    """A step that was captured before the layer was frozen is not used after."""
+    model = Sequential([layers.Input((3,)), layers.BatchNormalization(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    norm = model.layers[0]
+    norm.trainable = False
+    before = norm.get_weights()
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    np.testing.assert_array_equal(norm.get_weights(), before)
+
+
+@given(rows=st.integers(1, 4), places=st.integers(1, 4), more=st.integers(0, 3), seed=st.integers(0, 99))
+def test_masked_places_count_for_nothing(rows, places, more, seed):
+    """A batch padded and masked gives the same moments, results and slopes as the places alone."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((rows, places, 2))
+    padded = np.concatenate([x, rng.standard_normal((rows, more, 2)) * 100], axis=1)
+    mask = np.arange(places + more) < np.full((rows, 1), places)
+    results = []
+    for values, options in ((x, {}), (padded, {"mask": Tensor(mask)})):
+        layer = layers.BatchNormalization(dtype="float64")
+        inputs = Tensor(values, requires_grad=True)
+        y = layer(inputs, training=True, **options)[:, :places]
+        (y * y * y).sum().backward()
+        results.append([y, inputs.grad[:, :places], layer.moving_mean, layer.moving_variance, layer.gamma.grad])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)
+
+
+def test_a_batch_that_is_masked_altogether():
+    layer = layers.BatchNormalization()
+    y = layer(np.ones((2, 3, 2)), training=True, mask=Tensor(np.zeros((2, 3), bool)))
+    assert np.isfinite(y).all() and np.isfinite(layer.moving_variance).all()
+
+
+def test_without_center_or_scale(rng):
+    x = rng.standard_normal((6, 2))
+    for options, names in (
+        ({"center": False}, ["gamma"]),
+        ({"scale": False}, ["beta"]),
+        ({"center": False, "scale": False}, []),
+    ):
+        layer = layers.BatchNormalization(**options)
+        y = np.array(layer(x, training=True))
+        assert [w.name for w in layer.trainable_weights] == names
+        np.testing.assert_allclose(y.mean(0), 0, atol=1e-6)
+
+
+def test_third_order_in_training(rng):
+    layer = layers.BatchNormalization(dtype="float64")
+    x = rng.standard_normal((5, 2))
+    check_gradients(lambda x: (layer(x, training=True) ** 3).sum(), x, variables=layer, order=3, elements=4, rtol=1e-4)
+
+
+def test_one_row_in_training_stays_finite():
+    y = layers.BatchNormalization()(np.full((1, 2), 5.0), training=True)
+    np.testing.assert_allclose(y, 0, atol=1e-5)
+
+
+def test_misfits():
+    with pytest.raises(ShapeError, match=r"has axis=3; received an input of shape \(2, 3\)"):
+        layers.BatchNormalization(axis=3)(np.ones((2, 3)))
+    with pytest.raises(ArgumentError, match="axis to be one whole number; received \\[1\\]"):
+        layers.BatchNormalization(axis=[1])
+    with pytest.raises(ArgumentError, match="no renorm here: leave it False"):
+        layers.BatchNormalization(renorm=True)
+    layer = layers.BatchNormalization()
+    layer(np.ones((2, 3)))
+    with pytest.raises(ShapeError, match="expects length 3 on axis -1"):
+        layer(np.ones((2, 4)))

@@ -1,0 +1,110 @@
+"""Sequential: stacked, built, called on data and on placeholders."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from autonet import Input, Model, Sequential, layers
+from autonet.errors import ArgumentError, ShapeError
+from autonet.layers.symbolic import KerasTensor
+
+
+def stack(**common):
+    return Sequential([Input((3,), name="i"), layers.Dense(4, name="one"), layers.Dense(2, name="two")], **common)
+
+
+def test_placeholders():
+    model = stack(name="s")
+    assert model.built and [layer.name for layer in model.layers] == ["one", "two"]
+    assert all(isinstance(t, KerasTensor) for t in [model.input, model.output, *model.inputs, *model.outputs])
+    assert (model.input_shape, model.output_shape) == ((None, 3), (None, 2))
+    assert model.layers[0].output is model.layers[1].input
+    assert model.output_names == ["two"]
+
+
+def test_parts(rng):
+    """A model of what lies inside."""
+    model = stack()
+    inside = Model(model.inputs, [layer.output for layer in model.layers])
+    x = rng.standard_normal((5, 3)).astype("float32")
+    hidden, out = inside(x)
+    np.testing.assert_array_equal(np.array(out), np.array(model(x)))
+    np.testing.assert_array_equal(np.array(hidden), np.array(model.layers[0](x)))
+
+
+def test_step_by_step():
+    model = Sequential()
+    with pytest.raises(AttributeError, match="does not know its input yet"):
+        _ = model.output
+    assert not hasattr(model, "inputs")
+    model.add(Input((3,)))
+    model.add(layers.Dense(4))
+    kernel = model.layers[0].kernel
+    model.add(layers.Dense(2))
+    assert model.layers[0].kernel is kernel and model.output_shape == (None, 2)
+    assert len(list(model.layers[0]._nodes())) == 1  # nothing is laid twice
+    top = model.layers[-1]
+    assert model.pop() is top
+    assert model.output.shape == (None, 4)
+
+
+def test_built_by_data(rng):
+    model = Sequential([layers.Dense(4), layers.Dense(2)])
+    assert not model.built
+    model(rng.standard_normal((5, 3)))
+    assert model.input_shape == (None, 3) and model.output.shape == (None, 2)
+
+
+def test_built_by_a_placeholder():
+    model = Sequential([layers.Dense(4), layers.Dense(2)])
+    a = Input((7,))
+    out = model(a)
+    assert out.shape == (None, 2) and model.input_shape == (None, 7)
+    assert Model(a, out).layers[1] is model
+
+
+@pytest.mark.parametrize("first", [
+    lambda: layers.Dense(2, input_shape=(3,)),
+    lambda: stack(),
+    lambda: (lambda a: Model(a, layers.Dense(2)(a)))(Input((3,))),
+])  # fmt: skip
+def test_first_layers_that_know_their_input(first):
+    model = Sequential([first(), layers.Dense(1)])
+    assert model.built and model.input_shape == (None, 3)
+
+
+def test_first_models_say_the_dtype():
+    a = Input((5,), dtype="int32")
+    model = Sequential([Model(a, layers.Embedding(4, 2)(a)), layers.Flatten()])
+    assert model.input.dtype == "int32" and model.output_shape == (None, 10)
+
+
+def test_unknown_lengths():
+    model = Sequential([Input((None, 2)), layers.Conv1D(3, 2), layers.GlobalMaxPooling1D()])
+    assert [layer.output.shape for layer in model.layers] == [(None, None, 3), (None, 3)]
+
+
+def test_configuration_and_copies(rng):
+    model = stack(name="s")
+    again = Sequential.from_config(json.loads(json.dumps(model.get_config())))
+    again.set_weights(model.get_weights())
+    x = rng.standard_normal((5, 3)).astype("float32")
+    for other in (again, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(np.array(other(x)), np.array(model(x)))
+        assert other.layers[0].output.shape == (None, 4)
+        assert other.layers[0] is not model.layers[0]
+
+
+def test_refusals(rng):
+    model = stack()
+    with pytest.raises(ArgumentError, match="has a layer named 'one' already"):
+        model.add(layers.Dense(3, name="one"))
+    with pytest.raises(ArgumentError, match="expects layers; received <KerasTensor"):
+        model.add(layers.Dense(3)(Input((2,))))
+    with pytest.raises(ArgumentError, match="takes an Input only as its first layer"):
+        model.add(Input((2,)))
+    with pytest.raises(ShapeError, match=r"expects inputs of shape \(None, 3\); received \(5, 4\)"):
+        model(rng.standard_normal((5, 4)))

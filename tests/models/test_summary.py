@@ -1,0 +1,85 @@
+"""The printed table."""
+
+import pytest
+
+from autonet import Input, Model, Sequential, layers, ops
+from autonet.errors import NotBuiltError
+
+
+def table(model, **options):
+    lines = []
+    model.summary(print_fn=lines.append, **options)
+    return "\n".join(lines)
+
+
+def cells(text):
+    """The rows of the table, spaces made one."""
+    body = text.split("─\n")[2].splitlines()[:-1]
+    return [" ".join(line.split()) for line in body]
+
+
+def test_a_stack():
+    model = Sequential([Input((4,)), layers.Dense(3, name="one"), layers.Dropout(0.5, name="two")], name="s")
+    text = table(model)
+    assert text.splitlines()[0] == 'Model: "s"'
+    assert cells(text) == ["one (Dense) (None, 3) 15", "two (Dropout) (None, 3) 0"]
+    assert "Total params: 15 (60.00 B)" in text and "Connected to" not in text
+
+
+def test_one_line_of_layers_by_inputs_and_outputs():
+    a = Input((4,), name="a")
+    text = table(Model(a, layers.Dense(3, name="one")(a)))
+    assert cells(text) == ["a (InputLayer) (None, 4) 0", "one (Dense) (None, 3) 15"]
+    assert "Connected to" not in text
+
+
+def branched():
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    shared = layers.Dense(3, name="shared")
+    total = layers.Add(name="sum")([shared(a), shared(b)])
+    return Model([a, b], [total, ops.mean(shared(a), axis=-1)], name="m")
+
+
+def test_connections():
+    """As keras 3.15 names them: layer[call][output]."""
+    text = table(branched())
+    rows = cells(text)
+    assert "Connected to" in text
+    assert rows[:5] == [
+        "a (InputLayer) (None, 4) 0 -",
+        "b (InputLayer) (None, 4) 0 -",
+        "shared (Dense) (None, 3) 15 a[0][0]",
+        "b[0][0]",
+        "a[0][0]",
+    ]
+    assert "sum (Add) (None, 3) 0 shared[0][0]" in rows
+    assert any(row.startswith("mean") and row.endswith("(mean) (None,) 0 shared[2][0]") for row in rows)
+
+
+def test_models_inside():
+    inner = Sequential([Input((4,)), layers.Dense(3, name="s1"), layers.Dense(2, name="s2")], name="s")
+    a = Input((4,), name="a")
+    model = Model(a, layers.Dense(2, name="top")(inner(a)), name="n")
+    assert cells(table(model))[1] == "s (Sequential) (None, 2) 23"
+    inner.trainable = False
+    assert cells(table(model, expand_nested=True, show_trainable=True)) == [
+        "a (InputLayer) (None, 4) 0 -",
+        "s (Sequential) (None, 2) 23 N",
+        "s1 (Dense) (None, 3) 15 N",
+        "s2 (Dense) (None, 2) 8 N",
+        "top (Dense) (None, 2) 6 Y",
+    ]
+    assert " Trainable params: 6\n" in table(model) + "\n"
+
+
+def test_several_outputs_of_a_layer():
+    a = Input((5, 2), name="a")
+    states = layers.LSTM(3, return_state=True, name="lstm")(a)
+    text = table(Model(a, layers.Concatenate(name="join")(states)))
+    assert any(row.startswith("lstm (LSTM) ((None, 3), (None, 3), (None, 3)) 72 a[0][0]") for row in cells(text))
+    assert [row for row in cells(text) if row.startswith("lstm[")] == ["lstm[0][1]", "lstm[0][2]"]
+
+
+def test_before_it_is_built():
+    with pytest.raises(NotBuiltError, match="does not know its shapes yet"):
+        Sequential([layers.Dense(2)]).summary()

@@ -1,0 +1,81 @@
+"""Ctrl-C, sent for real to a training process."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from autonet.training.interrupt import Interrupt
+
+SCRIPT = """
+import os, signal, sys, threading, time
+import numpy as np
+import autonet as keras
+
+keras.utils.set_random_seed(0)
+x = np.random.default_rng(0).random((5000, 20), dtype="float32")
+y = x.sum(axis=1, keepdims=True)
+model = keras.Sequential([keras.layers.Dense(30, activation="tanh", input_shape=(20,)), keras.layers.Dense(1)])
+model.compile("adam", "mse", run_eagerly={eager})
+threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+history = model.fit(x, y, batch_size=10, epochs=100000, verbose=0)
+assert len(history.history["loss"]) >= 1 or {eager}
+steps = int(model.optimizer.iterations)
+assert steps > 0
+before = model.evaluate(x, y, verbose=0)
+assert np.isfinite(before)
+model.fit(x, y, batch_size=10, epochs=1, verbose=0)
+assert int(model.optimizer.iterations) == steps + 500
+assert model.evaluate(x, y, verbose=0) < before * 2
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+print("usable")
+"""
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_fit_returns_what_it_has_and_the_model_goes_on(eager):
+    script = textwrap.dedent(SCRIPT).format(eager=eager)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("usable\n")
+
+
+def test_a_step_is_not_cut_in_two():
+    done = []
+    with pytest.raises(KeyboardInterrupt), Interrupt() as interrupt:
+        with interrupt.step:
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("first half")
+            done.append("second half")
+        done.append("never")
+    assert done == ["first half", "second half"]
+
+
+def test_a_second_one_does_not_wait():
+    done = []
+    with pytest.raises(KeyboardInterrupt), Interrupt() as interrupt, interrupt.step:
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("after the first")
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("never")
+    assert done == ["after the first"]
+
+
+def test_between_steps_it_comes_at_once_and_the_old_handler_comes_back():
+    with pytest.raises(KeyboardInterrupt), Interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_handler_stays_in_charge():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *a: seen.append(a))
+    try:
+        with Interrupt() as interrupt, interrupt.step:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert len(seen) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
