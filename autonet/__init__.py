@@ -33,6 +33,7 @@ _PACKAGES = (
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "tree",
     "utils",
 )

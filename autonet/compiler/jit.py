@@ -50,6 +50,21 @@ def _filled(template: Any, arrays: list[np.ndarray]) -> Any:
     return map_structure(lambda x: x.fill(arrays) if type(x) is _Output else x, template)
 
 
+def _template(result: Any, recorder: Recorder) -> Any:
+    """A result with _Outputs in the place of Tensors, which become outputs of the program."""
+
+    def leaf(x: Any) -> Any:
+        if not isinstance(x, Tensor) or isinstance(x, Variable):
+            return x
+        outputs = recorder.program.outputs
+        outputs.append(recorder.known(x._value, CONSTANT, x._value))
+        number = len(outputs) - 1
+        attached = {name: getattr(x, name, None) for name in ATTACHED}
+        return _Output(number, {k: _template(v, recorder) for k, v in attached.items() if v is not None})
+
+    return map_structure(leaf, result)
+
+
 class Entry:
     """What is known of a function for one signature: its program, and, from the second call on, its plan."""
 
@@ -58,18 +73,7 @@ class Entry:
         self.held = held  # arguments that the key knows by identity
         self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
         self.guards = Guards([thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values)
-        outputs: list[Value] = []
-
-        def template(x: Any) -> Any:
-            if not isinstance(x, Tensor) or isinstance(x, Variable):
-                return x
-            outputs.append(recorder.known(x._value, CONSTANT, x._value))
-            number = len(outputs) - 1
-            attached = {name: getattr(x, name, None) for name in ATTACHED}
-            return _Output(number, {k: map_structure(template, v) for k, v in attached.items() if v is not None})
-
-        self.template = map_structure(template, result)
-        recorder.program.outputs = outputs
+        self.template = _template(result, recorder)
         self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None
         self.plan: Any = None
@@ -334,23 +338,21 @@ class _Reader:
 
     def exchange(self, place: Any, argument: Any, rest: Any) -> Any:
         """The argument with Tensors around the arrays `rest` in the place of its own."""
-        if place in self.static:
-            return argument
+        return argument if place in self.static else map_structure(lambda x: _exchanged(x, rest), argument)
 
-        def leaf(x: Any) -> Any:
-            if isinstance(x, Tensor) and not isinstance(x, Variable):
-                new = wrap(next(rest))
-                for name in ATTACHED:
-                    if (value := getattr(x, name, None)) is not None:
-                        setattr(new, name, map_structure(leaf, value))
-                return new
-            if _is_array(x):
-                return wrap(next(rest))
-            if type(x) is int or type(x) is float:
-                return Number.around(next(rest), type(x))
-            return x
 
-        return map_structure(leaf, argument)
+def _exchanged(x: Any, rest: Any) -> Any:
+    if isinstance(x, Tensor) and not isinstance(x, Variable):
+        new = wrap(next(rest))
+        for name in ATTACHED:
+            if (value := getattr(x, name, None)) is not None:
+                setattr(new, name, map_structure(lambda v: _exchanged(v, rest), value))
+        return new
+    if _is_array(x):
+        return wrap(next(rest))
+    if type(x) is int or type(x) is float:
+        return Number.around(next(rest), type(x))
+    return x
 
 
 def flatten_once(tree: dict) -> list[Any]:

@@ -4,3 +4,6 @@ from autonet.models.clone import clone_model as clone_model
 from autonet.models.functional import Functional as Functional
 from autonet.models.model import Model as Model
 from autonet.models.sequential import Sequential as Sequential
+from autonet.saving.models import load_model as load_model
+from autonet.saving.models import model_from_json as model_from_json
+from autonet.saving.models import save_model as save_model

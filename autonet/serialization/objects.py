@@ -144,17 +144,7 @@ def deserialize_keras_object(
 
 
 def _build(cls: Any, config: dict[str, Any]) -> Any:
-    """An object of the class; the same one for a number that came before."""
-    with sharing.Building() as known:
-        number = config.get(sharing.KEY)
-        if number is None:
-            return _made(cls, config)
-        if number not in known:
-            known[number] = _made(cls, config)
-        return known[number]
-
-
-def _made(cls: Any, config: dict[str, Any]) -> Any:
+    """An object of the class; the same one for a number that came before. What is inside another is built by that."""
     if not hasattr(cls, "from_config"):
         if isinstance(cls, type):
             raise ArgumentError(
@@ -162,20 +152,30 @@ def _made(cls: Any, config: dict[str, Any]) -> Any:
                 "Derive it from autonet's base class of its kind, or add the class method."
             )
         return cls  # a function that was stored under its own name
+    with sharing.Building() as scope:
+        number = config.get(sharing.KEY)
+        if number is not None and number in scope.known:
+            return scope.known[number]
+        obj = _made(cls, config)
+        if number is not None:
+            scope.known[number] = obj
+        for part in ("build", "compile") if scope.outermost else ("compile",):
+            if config.get(f"{part}_config"):
+                method = getattr(obj, f"{part}_from_config", None)
+                if method is not None:
+                    method(config[f"{part}_config"])
+        return obj
+
+
+def _made(cls: Any, config: dict[str, Any]) -> Any:
     try:
-        obj = cls.from_config(config["config"])
+        return cls.from_config(config["config"])
     except TypeError as error:
         error.add_note(
             f"While building {cls.__name__} from its configuration {str(config['config'])[:1000]}: its get_config() should "
             "return exactly what its constructor takes."
         )
         raise
-    for part in ("build", "compile"):
-        if config.get(f"{part}_config"):
-            method = getattr(obj, f"{part}_from_config", None)
-            if method is not None:
-                method(config[f"{part}_config"])
-    return obj
 
 
 def _missing_function(config: Any) -> Any:

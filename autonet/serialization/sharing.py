@@ -74,13 +74,19 @@ def _renumbered(tree: Any, numbers: dict[int, int]) -> Any:
 
 
 class Building:
-    """Context manager around the building of one thing; only the outermost one counts."""
+    """Context manager around the building of one thing; only the outermost one counts.
 
-    def __enter__(self) -> dict[int, Any]:
+    Attributes:
+        outermost: whether it is that one.
+        known: the objects by number.
+    """
+
+    def __enter__(self) -> Building:
         self.outermost = _scopes.building is None
         if _scopes.building is None:
             _scopes.building = {}
-        return _scopes.building
+        self.known = _scopes.building
+        return self
 
     def __exit__(self, *exc: object) -> None:
         if self.outermost:

@@ -27,6 +27,15 @@ def unpack(batch: Any) -> Batch:
     return (*batch, None, None)[:3]  # type: ignore[return-value]
 
 
+def pack(x: Any, y: Any, sample_weight: Any) -> Any:
+    """What a `train_step` receives as its `data`: (x, y, sample_weight) without what is not there; x alone as it is."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, (tuple, list)) else x
+
+
 def arrays(tree: Any, name: str, float_dtype: str) -> Any:
     """A tree of arrays. Dictionaries, and lists or tuples that hold arrays, are structure; lists of numbers are arrays.
 
@@ -105,6 +114,12 @@ def length(data: Batch) -> int:
         told = ", ".join(f"{name}: {n}" for name, n in found.items())
         raise DataError(f"All arrays must have one number of samples; received {told}.")
     return next(iter(found.values()))
+
+
+def is_empty(x: Any) -> bool:
+    """Whether the arrays of the tree `x` have no rows."""
+    first = x if isinstance(x, np.ndarray) else next((a for a in flatten(x) if a is not None), None)
+    return first is not None and not len(first)
 
 
 def cut(data: Batch, at: Any) -> Batch:

@@ -8,7 +8,9 @@ from typing import Any
 
 from autonet.compiler.jit import Compiled
 from autonet.training.batches import ArrayBatches
-from autonet.training.data import as_tensors
+from autonet.training.data import as_tensors, pack
+
+_NAMES = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
 
 class StepFunction:
@@ -24,17 +26,14 @@ class StepFunction:
 
     def __init__(self, model: Any, which: str, default: Callable, step: Callable):
         reference = weakref.ref(model)
-        name = f"{which}_step"
+        name = _NAMES[which]
         custom = getattr(type(model), name) is not default
 
         def run(x: Any, y: Any, sample_weight: Any) -> Any:
             model = reference()
             if not custom:
                 return step(model, x, y, sample_weight)
-            data: tuple = (x, y, sample_weight)
-            while len(data) > 1 and data[-1] is None:
-                data = data[:-1]
-            return getattr(model, name)(data)
+            return getattr(model, name)(pack(x, y, sample_weight))
 
         run.__name__ = name
         self.model = reference

@@ -15,8 +15,8 @@ from autonet.callbacks.reports import History
 from autonet.core.tensor import Tensor
 from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
-from autonet.training.batches import ArrayBatches, held_out, make_batches
-from autonet.training.data import as_arrays, unpack
+from autonet.training.batches import ArrayBatches, held_out, is_stream, make_batches
+from autonet.training.data import arrays, as_arrays, is_empty, unpack
 from autonet.training.function import StepFunction
 from autonet.training.interrupt import Interrupt
 from autonet.training.position import Position
@@ -266,6 +266,10 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
     if isinstance(x, np.ndarray) and callbacks is None and steps is None and verbose in (0, "auto"):
         if x.ndim and (len(x) <= 32 if batch_size is None else 0 < len(x) <= batch_size):
             return model.predict_on_batch(x)  # one batch: nothing to show, nothing to join
+    if not is_stream(x):
+        x = arrays(x, "x", model._data_dtype())
+        if is_empty(x):
+            return model.predict_on_batch(x)
     batches = make_batches(x, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     step = model._make_predict_function()

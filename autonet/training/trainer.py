@@ -21,7 +21,7 @@ from autonet.metrics import Mean
 from autonet.training import loop
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
-from autonet.training.data import arrays, as_arrays, as_tensors, class_table, clean, length, unpack, weigh
+from autonet.training.data import arrays, as_arrays, as_tensors, class_table, clean, is_empty, length, unpack, weigh
 from autonet.training.function import StepFunction
 
 
@@ -245,11 +245,12 @@ class Trainer(Layer):
     def _prepare_optimizer(self, custom: bool) -> None:
         variables = [v for v in self.trainable_variables if v.requires_grad]
         if not self.optimizer.built:
-            self.optimizer.build(variables)
+            if self.built:  # else its parts are built as the step reaches them, and the optimizer at its first use
+                self.optimizer.build(variables)
         elif not custom and not all(v in self.optimizer._position for v in variables):
             raise ArgumentError(
-                f"{self.label} has weights that its optimizer does not know: layers were added or built anew after "
-                "compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
+                f"{self.label} has weights that its optimizer does not know: layers were added, unfrozen or built "
+                "anew after compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
             )
 
     def _data_dtype(self) -> str:
@@ -391,8 +392,7 @@ class Trainer(Layer):
         if not isinstance(x, np.ndarray) or not x.ndim or x.dtype != self._data_dtype():
             x = arrays(x, "x", self._data_dtype())
         function = self._make_predict_function()
-        first = x if isinstance(x, np.ndarray) else next((a for a in flatten(x) if a is not None), None)
-        if first is not None and not len(first):
+        if is_empty(x):
             self._prepare(x, function)
             return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
         return as_arrays(function((x, None, None)))

@@ -1,0 +1,224 @@
+"""Categories sorted into a fixed number of bins by their hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet import ops
+from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.errors import ArgumentError, DtypeError, ShapeError
+from autonet.layers.base import Layer
+from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
+from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse, result_dtype
+from autonet.utils.fingerprints import farmhash64, siphash64
+
+Key = tuple[int, int] | None
+
+
+def hash_of(text: str | bytes, key: Key = None) -> int:
+    """FarmHash64 of a text's UTF-8 bytes, SipHash under a key; from 0 to 2^64 - 1."""
+    data = text.encode("utf-8") if isinstance(text, str) else text
+    return farmhash64(data) if key is None else siphash64(data, key)
+
+
+def bins_of(values: np.ndarray, bins: int, key: Key = None) -> np.ndarray:
+    """The bin of each text or whole number (by its decimal digits), from 0 to bins - 1; each different one hashed once."""
+    found, where = np.unique(values, return_inverse=True)
+    numbers = np.array([hash_of(v if isinstance(v, str) else str(int(v)), key) % bins for v in found], np.int64)
+    return numbers[where].reshape(values.shape) if found.size else np.zeros(values.shape, np.int64)
+
+
+@primitive(keep=("x",))
+def hash_integers(x, *, bins, key=None):
+    """The bins of whole numbers by the hashes of their decimal digits."""
+    return bins_of(x, bins, key)
+
+
+hash_integers.vjp(x=None)
+
+
+def salt_key(who: str, salt: Any) -> Key:
+    """The key of SipHash that `salt` means, None for none: one number stands for two equal ones."""
+    if salt is None:
+        return None
+    words = tuple(salt) if isinstance(salt, (list, tuple)) else (salt, salt)
+    if len(words) != 2 or any(isinstance(w, bool) or not isinstance(w, (int, np.integer)) for w in words):
+        raise ArgumentError(f"{who} expects salt to be an integer, or two; received {salt!r}.")
+    return int(words[0]) % 2**64, int(words[1]) % 2**64
+
+
+class Hashing(TextLayer):
+    """Texts or whole numbers as bins, by a hash that is the same everywhere: FarmHash64, or SipHash with a `salt`.
+
+    Whole numbers can be hashed in captured steps; texts are read outside of them.
+
+    Args:
+        num_bins: how many bins there are, that of `mask_value` included.
+        mask_value: a value that goes to bin 0, which nothing else does.
+        salt: one number or two, the key of SipHash.
+        output_mode: "int" for the numbers of the bins; "one_hot", "multi_hot", "count" as in `CategoryEncoding`.
+        sparse: only False: all Tensors here are dense.
+
+    >>> Hashing(num_bins=3)([["A"], ["B"], ["E"]]).tolist()
+    [[1], [0], [2]]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        mask_value: Any = None,
+        salt: Any = None,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **common: Any,
+    ):
+        if common.get("dtype") is None:
+            common["dtype"] = "int64" if output_mode == "int" else None
+        super().__init__(**common)
+        if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
+            raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
+        if mask_value is not None and num_bins < 2:
+            raise ArgumentError(f"{self.label} needs a bin beside that of mask_value; received num_bins={num_bins}.")
+        check_choice(self.label, "output_mode", output_mode, ("int", *MODES))
+        refuse_sparse(self.label, sparse)
+        self.num_bins = int(num_bins)
+        self.mask_value = mask_value
+        self.salt = salt
+        self._key = salt_key(self.label, salt)
+        self.output_mode = output_mode
+        self.sparse = False
+        self.autocast = False
+
+    def call(self, inputs: Any) -> Tensor:
+        masked = self.mask_value is not None
+        others = self.num_bins - masked
+        if isinstance(inputs, np.ndarray):
+            bins = bins_of(inputs, others, self._key)
+            found = wrap(np.where(inputs == self.mask_value, 0, bins + 1) if masked else bins)
+        else:
+            if inputs.dtype.kind not in "iu":
+                raise DtypeError(f"{self.label} expects texts or whole numbers; received dtype {inputs.dtype}.")
+            found = hash_integers(inputs, bins=others, key=self._key)
+            if masked:
+                found = ops.where(ops.equal(inputs, self.mask_value), 0, found + 1)
+        return finished(self, found, self.num_bins)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        mode = self.output_mode
+        return input_shape if mode == "int" else encoded_shape(input_shape, mode, self.num_bins)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("num_bins", "salt", "mask_value", "output_mode", "sparse")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def finished(layer: Any, found: Tensor, depth: int, gaps: bool = False) -> Tensor:
+    """Numbers of bins in the layer's output mode."""
+    if layer.output_mode == "int":
+        return ops.cast(found, result_dtype(layer.compute_dtype, "int"))
+    return encode(found, layer.output_mode, depth, layer.compute_dtype, gaps=gaps)
+
+
+_CROSSING = 0xDECAFCAFFE  # what Keras mixes into every crossing
+_FACTOR = 0xC6A4A7935BD1E995
+
+
+def _joined(a: int, b: int) -> int:
+    """The hash of two hashes: MurmurHash64's mixing, as TensorFlow joins fingerprints."""
+    word = (1 << 64) - 1
+    fold = lambda x: x ^ (x >> 47)
+    x = (a ^ _FACTOR) ^ (fold(b * _FACTOR & word) * _FACTOR & word)
+    x = fold(x * _FACTOR & word) * _FACTOR & word
+    return fold(x)
+
+
+class HashedCrossing(DataLayer):
+    """Pairs (or more) of categories as bins, by a hash of them together.
+
+    It reads texts and numbers alike, outside of captured steps.
+
+    Args:
+        num_bins: how many bins there are.
+        output_mode: "int" for the numbers of the bins, or "one_hot".
+        sparse: only False: all Tensors here are dense.
+
+    Shapes: a list or tuple of features, each (n,), (n, 1) or (); result the same, or (n, num_bins).
+
+    >>> HashedCrossing(num_bins=5)((["A", "B", "A"], [101, 101, 102])).tolist()
+    [1, 4, 3]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        output_mode: str = "int",
+        sparse: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+        **common: Any,
+    ):
+        if dtype is None:
+            dtype = "int64" if output_mode == "int" else None
+        super().__init__(name=name, dtype=dtype, **common)
+        if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
+            raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
+        check_choice(self.label, "output_mode", output_mode, ("int", "one_hot"))
+        refuse_sparse(self.label, sparse)
+        self.num_bins = int(num_bins)
+        self.output_mode = output_mode
+        self.sparse = False
+        self.built = True
+        self.autocast = False
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
+            raise ArgumentError(f"{self.label} expects a list or tuple of two features or more; received {inputs!r}.")
+        if any(hasattr(x, "_symbolic") for x in inputs):
+            return Layer.__call__(self, inputs, **kwargs)
+        return self.call(inputs)
+
+    def call(self, inputs: Any) -> Tensor:
+        texts = [self._texts(x) for x in inputs]
+        shape = texts[0].shape
+        if any(t.shape != shape for t in texts) or not (len(shape) < 2 or shape[1:] == (1,)):
+            raise ShapeError(
+                f"{self.label} expects features of one shape, (n,), (n, 1) or (); received "
+                f"{', '.join(str(t.shape) for t in texts)}."
+            )
+        bins = []
+        for row in zip(*[t.ravel() for t in texts], strict=True):
+            joined = _CROSSING
+            for text in row:
+                joined = _joined(joined, text if isinstance(text, int) else hash_of(text))
+            bins.append(joined % self.num_bins)
+        found = wrap(np.array(bins, np.int64).reshape(shape))
+        return finished(self, found, self.num_bins)
+
+    def _texts(self, x: Any) -> np.ndarray:
+        """Texts, or whole numbers that stand for their own hashes."""
+        if is_text(x):
+            return as_text(x)
+        x = convert_to_tensor(x)
+        if x.dtype.kind not in "iu":
+            raise DtypeError(f"{self.label} expects texts or whole numbers; received dtype {x.dtype}.")
+        return np.frompyfunc(lambda v: int(v) % 2**64, 1, 1)(np.asarray(x)).astype(object)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = tuple(input_shape[0])
+        return shape if self.output_mode == "int" else encoded_shape(shape, "one_hot", self.num_bins)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        from autonet.layers.symbolic import KerasTensor
+
+        shape = self.compute_output_shape([x.shape for x in inputs])
+        return KerasTensor(shape, result_dtype(self.compute_dtype, self.output_mode))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"num_bins": self.num_bins, "output_mode": self.output_mode, "sparse": self.sparse}
+        return {**super().get_config(), **own}
