@@ -191,13 +191,45 @@ def _zeros(v: Any) -> bool:
     return v.kind == CONSTANT and not v.source.any()
 
 
+# Masks
+
+
+def _whether(write: Any, i: Instruction, found: str) -> bool:
+    """Rows in which some element (or, for `all`, none that is zero) decides: `found` is what the loop looks for."""
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    n = _row_length(i, x)
+    if x.dtype != np.bool_ or not n or not x.size or not x.flags.c_contiguous:
+        return False
+    body = [
+        f"const uint8_t *x = t[{write.slot(x)}]; uint8_t *y = t[{write.slot(y)}];",
+        "for (int64_t i = begin; i < end; i++) {",
+        "  uint8_t seen = 0;",
+        f"  for (int64_t j = 0; j < {n}; j++) seen |= {found};",
+        f"  y[i] = {'seen' if i.op == 'any' else '!seen'};",
+        "}",
+    ]
+    write.parallel(body, x.size // n, max(1, 4 * PIECE // n))
+    return True
+
+
+@native("any")
+def _any(write: Any, i: Instruction) -> bool:
+    return _whether(write, i, f"x[i * {_row_length(i, write.arrays[i.operands[0]])} + j] != 0")
+
+
+@native("all")
+def _all(write: Any, i: Instruction) -> bool:
+    return _whether(write, i, f"x[i * {_row_length(i, write.arrays[i.operands[0]])} + j] == 0")
+
+
 # Layer normalisation
 
 
 def _row_length(i: Instruction, x: np.ndarray) -> int:
     """Numbers of a row if the last axes, and only they, are normalised; else 0."""
     axis = i.settings["axis"]
-    axes = sorted({a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))})
+    axis = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = sorted({a % x.ndim for a in axis})
     if not axes or axes != list(range(x.ndim - len(axes), x.ndim)):
         return 0
     return math.prod(x.shape[axes[0] :])

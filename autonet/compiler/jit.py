@@ -17,7 +17,7 @@ from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
-from autonet.compiler.program import CONSTANT, Program, Value
+from autonet.compiler.program import CONSTANT, Program
 from autonet.core.state import state
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, map_structure

@@ -137,8 +137,12 @@ class NativePlan(NumpyPlan):
             self.functions.append(function)
             self.run_c(statement)
             return
+        if i.results[0] in self.layout.copied:  # reshaped, in another order of memory
+            source = self.arrays[i.operands[0]]
+            emit_copies.copy(_Scribe(self), self.arrays[i.results[0]].reshape(source.shape), source)
+            return
         kernel = NATIVE.get(i.op)
-        if kernel is not None and i.results[0] not in self.layout.copied and kernel(_Scribe(self), i):
+        if kernel is not None and kernel(_Scribe(self), i):
             return
         self._in_native = False
         super()._instruct(i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,7 @@ def flatten(tree: Any) -> list[Any]:
 
 def _collect(tree: Any, leaves: list[Any]) -> None:
     if isinstance(tree, dict):
-        for key in _ordered(tree):
+        for key in keys(tree):
             _collect(tree[key], leaves)
     elif isinstance(tree, (list, tuple)):
         for branch in tree:
@@ -35,7 +36,10 @@ def _collect(tree: Any, leaves: list[Any]) -> None:
         leaves.append(tree)
 
 
-def _ordered(tree: dict) -> list[Any]:
+def keys(tree: dict) -> list[Any]:
+    """The keys of a dictionary in the order in which its branches go; an OrderedDict keeps its own."""
+    if isinstance(tree, OrderedDict):
+        return list(tree)
     try:
         return sorted(tree)
     except TypeError:  # keys that do not compare keep the order in which they came
@@ -45,7 +49,7 @@ def _ordered(tree: dict) -> list[Any]:
 def flatten_with_path(tree: Any, path: tuple = ()) -> list[tuple[tuple, Any]]:
     """The leaves of `tree`, each with the keys and indices that lead to it."""
     if isinstance(tree, dict):
-        return [leaf for key in _ordered(tree) for leaf in flatten_with_path(tree[key], (*path, key))]
+        return [leaf for key in keys(tree) for leaf in flatten_with_path(tree[key], (*path, key))]
     if isinstance(tree, (list, tuple)):
         return [leaf for i, branch in enumerate(tree) for leaf in flatten_with_path(branch, (*path, i))]
     return [(path, tree)]
@@ -62,7 +66,7 @@ def pack(tree: Any, leaves: list[Any]) -> Any:
 
 def _build(tree: Any, rest: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
-        built = {key: _build(tree[key], rest) for key in _ordered(tree)}
+        built = {key: _build(tree[key], rest) for key in keys(tree)}
         ordered = {key: built[key] for key in tree}
         return ordered if type(tree) is dict else type(tree)(ordered)
     if is_namedtuple(tree):

@@ -137,7 +137,8 @@ class HeadedAttention(Layer):
 
     def _inside(self) -> None:
         """The layers that are no projections."""
-        self._softmax = Softmax(axis=tuple(range(-self._places, 0)), dtype=self.dtype, name="softmax")
+        axes = tuple(range(-self._places, 0))
+        self._softmax = Softmax(axis=axes if self._places > 1 else -1, dtype=self.dtype, name="softmax")
         if self.dropout > 0:
             self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype, name="dropout")
 

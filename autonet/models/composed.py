@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
@@ -24,6 +26,11 @@ class Composed(Layer):
         self.built = True
         if not self._trainable:
             self.trainable = False  # for the layers inside too
+
+    def _receive(self, x: Any) -> Any:
+        if isinstance(x, np.ndarray) and x.dtype.kind in "USOT":  # text, for the layers inside that take it
+            return x
+        return super()._receive(x)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if self._graph is None:

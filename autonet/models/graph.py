@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from autonet.core.accumulate import alias, cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -155,6 +157,9 @@ class Graph:
 
     # Running
 
+    _plain: tuple | None = None  # shape and dtype of a sample, where there is one Input and all is known of it
+    _line: list[Callable] | None = None  # the calls, where each takes what the one before returned
+
     def _prepare(self) -> None:
         slots: dict[Place, int] = {place_of(x): i for i, x in enumerate(flatten(self.input))}
         self._width = len(slots)
@@ -178,6 +183,19 @@ class Graph:
             slots_out = [slots[node, place] for place in range(len(node.specs))]
             out = slots_out[0] if slots_out and not isinstance(node.structure, (list, tuple, dict)) else None
             self._calls.append((function, single, args, kwargs, out, slots_out, over))
+        self._note_short_ways()
+
+    def _note_short_ways(self) -> None:
+        """What makes a stack of layers, given by inputs and outputs, as fast as a Sequential."""
+        if len(self._input_layers) == 1:
+            first = self._input_layers[0]
+            if first.dtype != "string" and None not in first.batch_shape[1:]:
+                self._plain = first.batch_shape[1:], np.dtype(first.dtype)
+        singles = [call[1] for call in self._calls]
+        outs = [call[4] for call in self._calls]
+        one = len(self._input_layers) == 1 and isinstance(self.output, KerasTensor)
+        if one and singles == [0, *outs[:-1]] and self._results == outs[-1:]:
+            self._line = [call[0] for call in self._calls]
 
     def run(self, values: list[Any], training: bool | None = None) -> Any:
         """The outputs, for the inputs as `enter` returned them."""
@@ -185,6 +203,11 @@ class Graph:
         if training is not None:
             state.training = training
         try:
+            if self._line is not None:
+                (x,) = values
+                for function in self._line:
+                    x = function(x)
+                return x
             values += [None] * (self._width - len(values))
             for function, single, args, kwargs, out, slots, over in self._calls:
                 if single is not None:
@@ -211,13 +234,20 @@ class Graph:
 
         Raises: ArgumentError for missing inputs; ShapeError for misfits.
         """
+        if type(inputs) is Tensor and self._plain is not None:
+            given = inputs._value
+            if given.shape[1:] == self._plain[0] and given.dtype == self._plain[1] and given.ndim:
+                return [inputs] if mask is None else self._masked([inputs], mask)
         values = self.in_order(inputs, label)
         values = [self._fitted(x, layer, label) for x, layer in zip(values, self._input_layers, strict=True)]
-        if mask is not None:
-            for i, m in enumerate(flatten(mask)):
-                if m is not None and getattr(values[i], "_mask", None) is None:
-                    values[i] = alias(values[i])
-                    values[i]._mask = convert_to_tensor(m)
+        return values if mask is None else self._masked(values, mask)
+
+    @staticmethod
+    def _masked(values: list[Any], mask: Any) -> list[Any]:
+        for i, m in enumerate(flatten(mask)):
+            if m is not None and getattr(values[i], "_mask", None) is None:
+                values[i] = alias(values[i])
+                values[i]._mask = convert_to_tensor(m)
         return values
 
     def in_order(self, inputs: Any, label: str) -> list[Any]:
@@ -253,7 +283,8 @@ class Graph:
                 return None
             raise ArgumentError(f"{label} is missing its input {layer.name!r}, which is not optional.")
         if dtype == "string":
-            return x
+            excess = self._excess(np.shape(x), layer, label)
+            return np.asarray(x) if not excess else np.asarray(x)[..., 0] if excess > 0 else np.asarray(x)[..., None]
         if not isinstance(x, Tensor):
             x = convert_to_tensor(x)
         given = x

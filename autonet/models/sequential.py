@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
@@ -123,8 +124,14 @@ class Sequential(Model):
             x._mask = mask
         if self._batch_shape is not None and isinstance(x, Tensor):
             x = self._fit_rank(x)
-        for layer in self._layers:
-            x = layer(x) if training is None else layer(x, training=training)
+        before = state.training
+        if training is not None:
+            state.training = training
+        try:
+            for layer in self._layers:
+                x = layer(x)
+        finally:
+            state.training = before
         return x
 
     def _fit_rank(self, x: Tensor) -> Tensor:

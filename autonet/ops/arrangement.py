@@ -153,9 +153,7 @@ def empty_like(x: Any, dtype: Any = None) -> Tensor:
     return zeros(x.shape, dtype or x.dtype)
 
 
-def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Tensor:
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
     """`num` numbers from start to stop, each the same multiple of the one before.
 
     >>> geomspace(1.0, 8.0, 4).numpy().round(5).tolist()
@@ -197,7 +195,9 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
     first = _blocks(x, b, "depth_to_space", data_format)
     channels = x.shape[1 if first else 3]
     if channels % (b * b):
-        raise ShapeError(f"depth_to_space with block_size={b} expects channels in multiples of {b * b}; received {channels}.")
+        raise ShapeError(
+            f"depth_to_space with block_size={b} expects channels in multiples of {b * b}; received {channels}."
+        )
     c = channels // (b * b)
     if first:
         n, _, h, w = x.shape
@@ -216,7 +216,9 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     first = _blocks(x, b, "space_to_depth", data_format)
     height, width = x.shape[2:] if first else x.shape[1:3]
     if height % b or width % b:
-        raise ShapeError(f"space_to_depth with block_size={b} expects height and width in multiples of {b}; received {x.shape}.")
+        raise ShapeError(
+            f"space_to_depth with block_size={b} expects height and width in multiples of {b}; received {x.shape}."
+        )
     h, w = height // b, width // b
     if first:
         n, c = x.shape[:2]

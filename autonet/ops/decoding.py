@@ -14,7 +14,7 @@ from autonet.errors import ArgumentError, ShapeError, unknown
 @primitive(keep=("inputs", "lengths"))
 def ctc_greedy(inputs, lengths, *, merge_repeated, mask_index):
     """The likeliest class of each frame, runs counted once, blanks left out, -1 behind; and minus the sum of scores."""
-    n, frames, _ = inputs.shape
+    frames = inputs.shape[1]
     best = inputs.argmax(axis=-1)
     inside = np.arange(frames) < lengths[:, None]
     kept = inside & (best != mask_index)
@@ -54,7 +54,7 @@ def _prefixes(logp: np.ndarray, width: int, blank: int) -> list[tuple[tuple, flo
     none = -np.inf
     beams: dict[tuple, tuple[float, float]] = {(): (0.0, none)}
     for frame in logp.tolist():
-        new: dict[tuple, list[float]] = {}
+        new: dict[tuple, list[Any]] = {}
         for labels, (with_blank, with_label) in beams.items():
             either = np.logaddexp(with_blank, with_label)
             same = new.setdefault(labels, [none, none])

@@ -224,7 +224,8 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
     x, name = convert_to_tensor(x), dtypes.standardize_dtype(dtype)
     there = np.dtype(name)
     if there.kind in "iu" and x.dtype.kind in "iuf":
-        low, high = np.iinfo(there).min, np.iinfo(there).max
+        low: float = np.iinfo(there).min
+        high: float = np.iinfo(there).max
         if x.dtype.kind == "f":
             kind = x.dtype.type  # the nearest floats inside the range
             low, high = (
@@ -295,5 +296,3 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
         step //= max(n, 1)
         places.append(cast(flat // max(step, 1) % max(n, 1), "int32"))
     return tuple(places)
-
-

@@ -439,3 +439,11 @@ def _lu_rule(g, y):
 
 
 lu_factor.vjp(x=_lu_rule)
+
+
+def __getattr__(name: str) -> Any:  # keras.ops.linalg has more names, whose rooms are others
+    from autonet import ops
+
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(ops, name)

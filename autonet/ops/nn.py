@@ -347,3 +347,11 @@ def multi_hot(
     inputs = convert_to_tensor(inputs)
     hot = one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse)
     return max(hot, axis=1 if inputs.ndim > 1 else 0, initial=0) if inputs.ndim else hot
+
+
+def __getattr__(name: str) -> Any:  # keras.ops.nn has more names, whose rooms are others
+    from autonet import ops
+
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return getattr(ops, name)

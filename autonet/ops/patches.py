@@ -45,7 +45,8 @@ def overlap(x, *, strides, dilation, starts, places):
     """
     d = len(places)
     counts, window = x.shape[1 : d + 1], x.shape[d + 1 : -1]
-    covered = tuple([max(n, p + s) for n, p, s in zip(lengths(counts, window, strides, dilation), places, starts)])
+    reached = lengths(counts, window, strides, dilation)
+    covered = tuple([max(n, p + s) for n, p, s in zip(reached, places, starts, strict=True)])
     frame = np.zeros((x.shape[0], *covered, x.shape[-1]), x.dtype)
     for cell in cells(window):
         frame[seen_by(cell, counts, strides, dilation)] += x[(*(slice(None),) * (d + 1), *cell)]

@@ -283,5 +283,3 @@ def unique(
         if asked:
             results.append(wrap(np.asarray(found, np.int32)))
     return results[0] if len(results) == 1 else tuple(results)
-
-

@@ -17,14 +17,11 @@ from autonet.ops.creation import cast
 from autonet.ops.pointwise import divide, multiply, sqrt, square, where
 from autonet.ops.products import matmul, matrix_transpose
 from autonet.ops.shaping import (
-    broadcast_to,
     concatenate,
     expand_dims,
     moveaxis,
     pad,
-    ravel,
     reshape,
-    transpose,
 )
 from autonet.ops.sorting import sort
 
@@ -110,8 +107,13 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance along `axis` of what is not NaN; NaN if there is nothing."""
-    x = _floats(x)
-    return nanmean(square(x - nanmean(x, axis, keepdims=True)), axis, keepdims)
+    x, known = _known(_floats(x), 0)
+    count = reduction.sum(cast(known, x.dtype), axis=axis, keepdims=True)
+    mean = reduction.sum(x, axis=axis, keepdims=True) / where(equal(count, 0), 1, count)
+    total = reduction.sum(square(where(known, x - mean, 0)), axis=axis, keepdims=keepdims)
+    if not keepdims:
+        count = reduction.sum(cast(known, x.dtype), axis=axis)
+    return divide(total, where(equal(count, 0), math.nan, count))
 
 
 def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -285,6 +287,8 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     if x1.shape[-1] not in (2, 3) or x2.shape[-1] not in (2, 3):
         raise ShapeError(f"cross expects vectors of 2 or 3 components; received shapes {x1.shape} and {x2.shape}.")
+    a: list[Any]
+    b: list[Any]
     a, b = ([x[..., i] if i < x.shape[-1] else None for i in range(3)] for x in (x1, x2))
 
     def part(i: int, j: int) -> Any:
@@ -311,7 +315,9 @@ def kron(x1: Any, x2: Any) -> Tensor:
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     ndim = max(x1.ndim, x2.ndim)
     left, right = ((1,) * (ndim - x.ndim) + x.shape for x in (x1, x2))
-    spread = reshape(x1, tuple([n for m in left for n in (m, 1)])) * reshape(x2, tuple([n for m in right for n in (1, m)]))
+    spread = reshape(x1, tuple([n for m in left for n in (m, 1)])) * reshape(
+        x2, tuple([n for m in right for n in (1, m)])
+    )
     return reshape(spread, tuple([m * n for m, n in zip(left, right, strict=True)]))
 
 
@@ -341,7 +347,7 @@ def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor
         raise ArgumentError(
             f"select expects as many choices as conditions, at least one; received {len(choicelist)} and {len(condlist)}."
         )
-    y = convert_to_tensor(default) if not isinstance(default, (int, float)) else default
+    y: Any = convert_to_tensor(default) if not isinstance(default, (int, float)) else default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         y = where(condition, choice, y)
     return y

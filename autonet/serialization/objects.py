@@ -83,12 +83,13 @@ def serialize_keras_object(obj: Any) -> Any:
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = registry.module_of(cls)
+    public = module is not None and not module.startswith("keras.src.")  # of others Keras writes the name twice
     with sharing.Storing() as scope:
         stored = {
             "module": module,
             "class_name": cls.__name__,
             "config": serialize_keras_object(getattr(obj, "get_stored_config", obj.get_config)()),
-            "registered_name": None if module else registry.get_registered_name(cls),
+            "registered_name": None if public else registry.get_registered_name(cls),
         }
         for part in ("build", "compile"):
             config = getattr(obj, f"get_{part}_config", lambda: None)()

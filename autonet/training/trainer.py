@@ -35,6 +35,7 @@ class Trainer(Layer):
         "stop_predicting",
         "_functions",
         "_known_dtype",
+        "_position",
     }
     _untracked = (
         Layer._untracked
@@ -56,6 +57,7 @@ class Trainer(Layer):
         self._loss_tracker = Mean(name="loss")
         self._functions: dict[str, StepFunction] = {}
         self._known_dtype = (-1, "")
+        self._position: Any = None  # while fit runs: where it stands
 
     # compile
 
@@ -310,25 +312,28 @@ class Trainer(Layer):
         Raises: ArgumentError, ShapeError, DataError for what does not fit; NotBuiltError before compile().
         """
         self._assert_compiled("fit")
-        return loop.fit(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
+        try:
+            return loop.fit(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
+        finally:
+            self._position = None  # which knows the data and the model
 
     def evaluate(
         self,

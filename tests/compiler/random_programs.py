@@ -32,8 +32,9 @@ class World:
     generator: SeedGenerator
 
     def state(self) -> list[np.ndarray]:
-        """Everything, as arrays."""
-        return [v.numpy() for v in (*self.variables, self.generator.state)]
+        """Everything, as arrays: looked at, and as operations get it."""
+        everything = (*self.variables, self.generator.state)
+        return [v.numpy() for v in everything] + [v.value.numpy() for v in everything]
 
 
 @dataclasses.dataclass

@@ -18,9 +18,7 @@ SOME = [((4,), (4,)), ((5,), (5,)), ((2, 3), (2, 3)), ((0, 2), (0, 2)), ((1,), (
 
 CASES = {
     "complex_fft": Case(reals(), reals(), shapes=SOME, numpy=lambda a, b: parts(np.fft.fft(a + 1j * b))),
-    "real_fft": Case(
-        reals(), shapes=[(s,) for s, _ in SOME], numpy=lambda x: parts(np.fft.rfft(x)), value_rtol=1e-11
-    ),
+    "real_fft": Case(reals(), shapes=[(s,) for s, _ in SOME], numpy=lambda x: parts(np.fft.rfft(x)), value_rtol=1e-11),
     "irfft": Case(
         reals(),
         reals(),

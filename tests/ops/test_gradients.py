@@ -39,6 +39,7 @@ def _known():
     return {name for name, primitive in PRIMITIVES.items() if primitive.__module__.startswith("autonet.")}
 
 
+KNOWN = _known()  # before the tables: a row finds its primitive by name
 ROWS = merged(*_tables())
 SMOOTH = {name: case for name, case in ROWS.items() if not case.zero}
 every_row = pytest.mark.parametrize("case", ROWS.values(), ids=list(ROWS))
@@ -46,7 +47,7 @@ every_row = pytest.mark.parametrize("case", ROWS.values(), ids=list(ROWS))
 
 def test_every_primitive_has_a_row():
     rows = {case.name for case in ROWS.values()}
-    assert sorted(_known() - rows) == [], "primitives without a row in any CASES"
+    assert sorted(KNOWN - rows) == [], "primitives without a row in any CASES"
 
 
 @pytest.mark.parametrize("case", SMOOTH.values(), ids=list(SMOOTH))

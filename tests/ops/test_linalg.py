@@ -7,7 +7,7 @@ import pytest
 
 from autonet import check_gradients, gradients, ops
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, GradientError
+from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops import linalg
 from tests.ops.cases import Case, made, reals
 
@@ -44,7 +44,23 @@ def fixed_signs(*factors):
     return tuple(f * f for f in factors)
 
 
+def exchanges(shape, rng):
+    """Row exchanges, one for each row with itself or a later one."""
+    return rng.integers(np.arange(shape[-1]), shape[-1], shape)
+
+
 CASES = {
+    "pseudo_inverse": Case(
+        made(spread), shapes=[((3, 3),), ((4, 2),), ((2, 2, 3),)], settings={"rcond": 1e-9}, value_rtol=1e-9
+    ),
+    "matrix_rank": Case(made(spread), shapes=[((3, 3),), ((2, 4, 2),)], settings=[{}, {"tol": 1.5}], zero=True),
+    "lu_factor": Case(made(regular), shapes=SQUARES, value_rtol=1e-10),
+    "exchanged": Case(
+        reals(),
+        made(exchanges, dtype="int32", smooth=False),
+        shapes=[((3, 2), (3,)), ((2, 3, 3), (2, 3))],
+        settings=[{"back": False}, {"back": True}],
+    ),
     "det": Case(made(regular), shapes=SQUARES, numpy=np.linalg.det),
     "slogdet": Case(made(regular), shapes=SQUARES, numpy=lambda x: tuple(np.linalg.slogdet(x))),
     "inv": Case(made(regular), shapes=SQUARES, numpy=np.linalg.inv, value_rtol=1e-10),
@@ -220,3 +236,43 @@ def test_matrices_that_do_not_fit_are_refused(wrong, words):
 def test_integers_become_floats():
     assert ops.det([[2, 0], [0, 3]]).dtype == "float32"
     assert ops.det([[2, 0], [0, 3]]).item() == pytest.approx(6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 4), (2, 3, 3)])
+def test_factors_of_a_matrix_in_general(shape, rng):
+    x = rng.standard_normal(shape)
+    lu, pivots = ops.lu_factor(x)
+    n = shape[-1]
+    lower, upper = np.tril(lu, -1) + np.eye(n), np.triu(lu)
+    np.testing.assert_allclose(linalg.exchanged(lower @ upper, pivots, back=True), x, atol=1e-12)
+    assert np.all(np.abs(lower) <= 1) and pivots.dtype == "int32"
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
+def test_least_squares(shape, rng):
+    a, b = rng.standard_normal(shape), rng.standard_normal((shape[0], 2))
+    np.testing.assert_allclose(ops.lstsq(a, b), np.linalg.lstsq(a, b)[0], atol=1e-10)
+    np.testing.assert_allclose(ops.lstsq(a, b[:, 0]), np.linalg.lstsq(a, b[:, 0])[0], atol=1e-10)
+    check_gradients(lambda a, b: ops.sum(ops.sin(ops.lstsq(a, b))), a, b)
+
+
+def test_inverses_from_factors(rng):
+    x = rng.standard_normal((2, 3, 3))
+    x = x @ np.swapaxes(x, -1, -2) + np.eye(3)
+    factor = ops.cholesky(x)
+    np.testing.assert_allclose(ops.cholesky_inverse(factor), np.linalg.inv(x), atol=1e-10)
+    upper = ops.cholesky(x, upper=True)
+    np.testing.assert_allclose(ops.cholesky_inverse(upper, upper=True), np.linalg.inv(x), atol=1e-10)
+
+
+def test_small_singular_values_count_as_zero():
+    assert ops.matrix_rank([[1.0, 2.0], [2.0, 4.0]]).item() == 1
+    np.testing.assert_allclose(ops.pinv(np.diag([1.0, 1e-20])), np.diag([1.0, 0.0]), atol=1e-12)
+    with pytest.raises(ShapeError, match="matrices"):
+        ops.pinv(np.zeros(3))
+    with pytest.raises(ShapeError, match="lstsq"):
+        ops.lstsq(np.zeros((3, 2)), np.zeros(2))
+    with pytest.raises(ShapeError, match="square"):
+        ops.lu_factor(np.zeros((2, 3)))
+    with pytest.raises(ShapeError, match="square"):
+        ops.cholesky_inverse(np.zeros((2, 3)))

@@ -7,15 +7,25 @@ from hypothesis import strategies as st
 
 from autonet import gradients, jit, ops
 from autonet.errors import ArgumentError, ShapeError
-from tests.ops.cases import Case, integers, reals
+from tests.ops.cases import Case, integers, made, reals
 
 ROWS = [((5,), (5,)), ((4, 2), (4,)), ((0, 2), (0,)), ((3, 1, 2), (3,))]
-EXTREMES = [{"count": 3, "largest": True}, {"count": 2, "largest": False}]
+
+
+def taking_turns(shape, rng):
+    """No segment is empty."""
+    return rng.permutation(shape[0]) % 2
+
 
 CASES = {
     "segment_total": Case(reals(), integers(-1, 4), shapes=ROWS, settings=[{"count": 3}, {"count": 5}, {"count": 0}]),
     "segment_product": Case(reals(away=(0,)), integers(0, 3), shapes=ROWS, settings=[{"count": 3}, {"count": 2}]),
-    "segment_extreme": Case(reals(apart=True), integers(0, 3), shapes=ROWS, settings=EXTREMES),
+    "segment_extreme": Case(
+        reals(apart=True),
+        made(taking_turns, dtype="int32", smooth=False),
+        shapes=[((5,), (5,)), ((4, 2), (4,)), ((3, 1, 2), (3,))],
+        settings=[{"count": 2, "largest": True}, {"count": 2, "largest": False}],
+    ),
     "_histogram": Case(reals(), settings=[{"bins": 3, "range": None}, {"bins": 4, "range": (-1, 2)}], zero=True),
     "_isin": Case(integers(0, 5), integers(0, 5), settings=[{"invert": False}, {"invert": True}], zero=True),
 }

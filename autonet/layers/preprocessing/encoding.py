@@ -156,3 +156,10 @@ def refuse_sparse(who: str, sparse: bool) -> None:
 def result_dtype(dtype: str, mode: str) -> str:
     """Dtype of the result in a mode, for a layer of this dtype: places are integers, all else is as the layer says."""
     return ("int64" if is_float(dtype) else dtype) if mode == "int" else dtype
+
+
+def finished(layer: Any, found: Tensor, depth: int, gaps: bool = False) -> Tensor:
+    """Numbers of bins in the layer's output mode."""
+    if layer.output_mode == "int":
+        return ops.cast(found, result_dtype(layer.compute_dtype, "int"))
+    return encode(found, layer.output_mode, depth, layer.compute_dtype, gaps=gaps)

@@ -12,7 +12,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
-from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse, result_dtype
+from autonet.layers.preprocessing.encoding import MODES, encoded_shape, finished, refuse_sparse, result_dtype
 from autonet.utils.fingerprints import farmhash64, siphash64
 
 Key = tuple[int, int] | None
@@ -116,13 +116,6 @@ class Hashing(TextLayer):
     def get_config(self) -> dict[str, Any]:
         names = ("num_bins", "salt", "mask_value", "output_mode", "sparse")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def finished(layer: Any, found: Tensor, depth: int, gaps: bool = False) -> Tensor:
-    """Numbers of bins in the layer's output mode."""
-    if layer.output_mode == "int":
-        return ops.cast(found, result_dtype(layer.compute_dtype, "int"))
-    return encode(found, layer.output_mode, depth, layer.compute_dtype, gaps=gaps)
 
 
 _CROSSING = 0xDECAFCAFFE  # what Keras mixes into every crossing

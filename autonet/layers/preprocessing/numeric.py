@@ -10,7 +10,6 @@ import numpy as np
 from autonet import ops
 from autonet.core import dtypes
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
 from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse

@@ -16,3 +16,6 @@ from autonet.ops.image.warping import map_coordinates as map_coordinates
 from autonet.ops.image.warping import perspective_transform as perspective_transform
 from autonet.ops.patches import extract_patches as extract_patches
 from autonet.ops.patches import extract_patches_3d as extract_patches_3d
+from autonet.ops.shapes import admit_placeholders as _admit_placeholders
+
+_admit_placeholders(globals())

@@ -84,4 +84,8 @@ def crop_images(
     for axis, sides in ((down, rows), (across, columns)):
         before, after = _edges("crop_images", x.shape[axis], sides, -1)
         starts[axis], lengths[axis] = before, x.shape[axis] - before - after
+        if lengths[axis] < 1:
+            raise ArgumentError(
+                f"crop_images would leave nothing of axis {axis}: {before} and {after} of {x.shape[axis]}."
+            )
     return _crop(x, starts=tuple(starts), lengths=tuple(lengths))

@@ -86,7 +86,9 @@ def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([math.prod(sizes[i + 1 :]) for i in range(len(sizes))])
 
 
-def map_coordinates(inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: Any = 0) -> Tensor:
+def map_coordinates(
+    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: Any = 0
+) -> Tensor:
     """`inputs` at places given by real numbers.
 
     Args:
@@ -144,9 +146,7 @@ def _warped(
     n, height, width, channels = x.shape
     rows, columns = places(n, height, width, x.dtype)
     base = (np.arange(n, dtype=np.int32) * (height * width)).reshape(n, 1, 1)
-    y = _sampled(
-        reshape(x, (-1, channels)), base, (rows, columns), (height, width), order, fill_mode, fill_value
-    )
+    y = _sampled(reshape(x, (-1, channels)), base, (rows, columns), (height, width), order, fill_mode, fill_value)
     y = moveaxis(y, -1, 1) if first else y
     return as_before(reshape(y, images.shape), images.dtype)
 
@@ -279,5 +279,3 @@ def elastic_transform(
         return y + down[..., 0], x + across[..., 0]
 
     return _warped(images, data_format, "elastic_transform", places, interpolation, fill_mode, fill_value)
-
-

@@ -1,0 +1,317 @@
+"""Images moved at random in training: turned over, turned, shifted, zoomed, cut.
+
+What is drawn for a batch is a dictionary; `get_random_transformation` draws it, `transform_images` applies it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autonet import ops, random
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
+from autonet.layers.preprocessing.base import check_choice
+from autonet.layers.preprocessing.images import ImageLayer, _Sized
+from autonet.random.seeds import SeedGenerator
+
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+
+
+class RandomImageLayer(ImageLayer):
+    """Base of layers that draw: `generator` is where chance comes from. Without training, images stay as they are.
+
+    Like in Keras, a call that says nothing about training is one in training.
+    """
+
+    def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Any):
+        super().__init__(data_format, **common)
+        self.seed = seed
+        self.generator = SeedGenerator(seed)
+
+    def _uniform(self, shape: tuple, bounds: Any, seed: Any = None) -> Tensor:
+        low, high = sorted(bounds)
+        return random.uniform(shape, low, high, self.compute_dtype, self.generator if seed is None else seed)
+
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+        images = ops.cast(images, self.compute_dtype)
+        return images if transformation is None or not training else self._apply(images, transformation)
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+        if transformation is None or not training:
+            return segmentation_masks
+        return self._apply(segmentation_masks, transformation, nearest=True)
+
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        return self._draw(*self._size(data), seed) if training else None
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        """What is drawn for n images (None for one without that axis) of this size."""
+        raise NotImplementedError
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        """Images after what was drawn; with `nearest`, no values between those of pixels."""
+        raise NotImplementedError
+
+
+def bounds(who: str, name: str, factor: Any, low: float = -1.0, least: float | None = None) -> tuple[float, float]:
+    """The range that a factor means: a number stands for (-number, number), or (least, number).
+
+    Raises: ArgumentError outside of [low, 1].
+    """
+    pair = tuple(factor) if isinstance(factor, (tuple, list)) else (factor,)
+    numbers = all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in pair)
+    if not numbers or len(pair) > 2 or any(not low <= v <= 1 for v in pair):
+        raise ArgumentError(f"{who} expects {name} to be a number from {low:g} to 1, or two; received {factor!r}.")
+    if len(pair) == 2:
+        return min(pair), max(pair)
+    if least is not None and pair[0] < least:
+        raise ArgumentError(f"{who} expects {name} to be a number from {least:g} to 1, or two; received {factor!r}.")
+    return (-abs(pair[0]) if least is None else least), abs(pair[0])
+
+
+class RandomFlip(RandomImageLayer):
+    """Every image turned over, or not, with equal chances.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical", or "horizontal_and_vertical" (both at once, which
+            turns the image upside down).
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(data_format, seed, **common)
+        check_choice(self.label, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
+        self.mode = mode
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        shape = (1, 1, 1) if n is None else (n, 1, 1, 1)
+        return {"flips": ops.less_equal(self._uniform(shape, (0.0, 1.0), seed), 0.5)}
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        vertical, horizontal = self._axes(images.shape)
+        axes = {"horizontal": (horizontal,), "vertical": (vertical,)}.get(self.mode, (vertical, horizontal))
+        return ops.where(transformation["flips"], ops.flip(images, axis=axes), images)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed, "mode": self.mode}
+
+
+class _Warping(RandomImageLayer):
+    """Layers that move pixels by an affine map, drawn anew for every image."""
+
+    def __init__(
+        self,
+        fill_mode: str,
+        interpolation: str,
+        seed: int | None,
+        fill_value: float,
+        data_format: str | None,
+        **common: Any,
+    ):
+        super().__init__(data_format, seed, **common)
+        check_choice(self.label, "fill_mode", fill_mode, FILL_MODES)
+        check_choice(self.label, "interpolation", interpolation, ("nearest", "bilinear"))
+        self.fill_mode = fill_mode
+        self.interpolation = interpolation
+        self.fill_value = fill_value
+
+    def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
+        """The numbers a0, a1, a2, b0, b1, b2 of `ops.image.affine_transform`, each of shape (n,)."""
+        raise NotImplementedError
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        n, height, width = self._size(images)
+        numbers = self._map(transformation, height, width)
+        some = next(x for x in numbers if isinstance(x, Tensor))
+        matrix = ops.stack([x if isinstance(x, Tensor) else ops.full_like(some, x) for x in [*numbers, 0.0, 0.0]], axis=-1)
+        return ops.image.affine_transform(
+            images,
+            matrix[0] if n is None else matrix,
+            interpolation="nearest" if nearest else self.interpolation,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+            data_format=self.data_format,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("fill_mode", "fill_value", "interpolation", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class RandomRotation(_Warping):
+    """Every image turned about its middle by an angle of its own.
+
+    Args:
+        factor: greatest angle, as a part of a full turn, or two numbers between which it lies; above 0 turns
+            anticlockwise.
+        fill_mode: what lies outside of the image: "reflect" (mirrored, the edge twice), "wrap", "constant"
+            (`fill_value`) or "nearest".
+        interpolation: "bilinear" or "nearest".
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        fill_value: for "constant".
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
+        self.factor = bounds(self.label, "factor", factor)
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        return {"angle": self._uniform((1 if n is None else n,), self.factor, seed) * 360.0}
+
+    def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
+        angle = transformation["angle"] * (math.pi / 180)
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        w, h = width - 1, height - 1
+        return [cos, -sin, (w - (cos * w - sin * h)) / 2, sin, cos, (h - (sin * w + cos * h)) / 2]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+class RandomTranslation(_Warping):
+    """Every image shifted by distances of its own.
+
+    Args:
+        height_factor: greatest shift downwards or upwards, as a part of the height, or two numbers between which it
+            lies; above 0 goes down.
+        width_factor: the same for the width; above 0 goes right.
+        fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
+        self.height_factor = height_factor
+        self.width_factor = width_factor
+        self._bounds = [
+            bounds(self.label, name, factor)
+            for name, factor in (("width_factor", width_factor), ("height_factor", height_factor))
+        ]
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        shape = (1 if n is None else n, 1)
+        shifts = [self._uniform(shape, b, seed) * k for b, k in zip(self._bounds, (width, height), strict=True)]
+        return {"translations": ops.concatenate(shifts, axis=1)}
+
+    def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
+        shifts = transformation["translations"]
+        return [1.0, 0.0, -shifts[:, 0], 0.0, 1.0, -shifts[:, 1]]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+class RandomZoom(_Warping):
+    """Every image shrunk or enlarged about its middle by factors of its own.
+
+    Args:
+        height_factor: greatest change of the height, as a part of it, or two numbers between which it lies; above 0
+            shows more (the image shrinks), below 0 less.
+        width_factor: the same for the width; None for that of the height.
+        fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
+    """
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **common: Any,
+    ):
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
+        self.height_factor = height_factor
+        self.width_factor = width_factor
+        self._height_bounds = bounds(self.label, "height_factor", height_factor)
+        self._width_bounds = None if width_factor is None else bounds(self.label, "width_factor", width_factor)
+        for factor in (height_factor, width_factor):
+            if isinstance(factor, (tuple, list)) and -1 in factor:
+                raise ArgumentError(f"{self.label} expects factors above -1, where nothing is left; received {factor!r}.")
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        shape = (1 if n is None else n, 1)
+        down = 1.0 + self._uniform(shape, self._height_bounds, seed)
+        across = down if self._width_bounds is None else 1.0 + self._uniform(shape, self._width_bounds, seed)
+        return {"height_zoom": down, "width_zoom": across}
+
+    def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
+        down, across = transformation["height_zoom"][:, 0], transformation["width_zoom"][:, 0]
+        return [across, 0.0, (width - 1) / 2 * (1.0 - across), 0.0, down, (height - 1) / 2 * (1.0 - down)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+
+
+class RandomCrop(RandomImageLayer, _Sized):
+    """A part of images, the same place for all of a batch; without training, and of smaller images, the largest middle
+    part of these proportions, resized. (Keras returns images whole without training.)
+
+    Args:
+        height, width: of the result.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        **common: Any,
+    ):
+        _Sized.__init__(self, height, width, data_format, name=name, **common)
+        self.seed = seed
+        self.generator = SeedGenerator(seed)
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> Any:
+        if height < self.height or width < self.width:
+            return None
+        generator = self.generator if seed is None else seed
+        spaces = (height - self.height + 1, width - self.width + 1)
+        return tuple([random.randint((), 0, space, seed=generator) for space in spaces])
+
+    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+        return self._part(ops.cast(images, self.compute_dtype), transformation, "bilinear")
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+        return self._part(segmentation_masks, transformation, "nearest")
+
+    def _part(self, images: Tensor, place: Any, interpolation: str) -> Tensor:
+        return self._largest(images, interpolation) if place is None else self._window(images, *place)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}

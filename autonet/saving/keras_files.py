@@ -1,0 +1,166 @@
+"""Files that Keras 3 writes, and files that it opens. Needs the extra `keras` (h5py).
+
+What a configuration names is found as in autonet's own files: in the closed registry, or among what the caller passes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError, AutonetError
+from autonet.optimizers import Optimizer
+from autonet.saving import hdf5, keras_zip, loading
+from autonet.saving.container import replacing
+from autonet.saving.fitting import LoadReport, Specs, load
+from autonet.saving.keras_names import keras_groups, own_variables
+
+KERAS_VERSION = "3.15.1"  # whose files these were compared with
+
+
+# Reading
+
+
+def load_model(file: BinaryIO, path: str, compile: bool = True) -> Any:
+    """The model in a ".keras" file of Keras's.
+
+    Raises: DataError for a damaged file or one that does not fit itself; ArgumentError for names that nothing answers to.
+    """
+    from autonet.saving.models import make_model
+
+    hdf5.h5py()
+    zipped = keras_zip.KerasZip(file, path)
+    config = zipped.json(keras_zip.CONFIG)
+    with hdf5.WeightsFile(zipped.weights(), path) as weights, loading.loading(path, weights.nbytes):
+        model = make_model(config, path, compile)
+        _build(model, config.get("build_config"))
+        _fill(model, weights, path)
+        if model.compiled and model.optimizer is not None:
+            _fill_optimizer(model, weights, path)
+    return model
+
+
+def _build(model: Any, config: Any) -> None:
+    """Build the layers of a subclassed model as Keras does, by a call on placeholders of the stored shape."""
+    if model.built and all(layer.built for layer in model._flatten_layers()):
+        return
+    from autonet.layers.arguments import shapes_of
+    from autonet.layers.symbolic import KerasTensor
+
+    if not config:
+        return
+    args, kwargs = shapes_of(config)
+
+    def placeholders(shape: Any) -> Any:
+        if isinstance(shape, dict):
+            return {k: placeholders(v) for k, v in shape.items()}
+        if isinstance(shape, list):
+            return [placeholders(s) for s in shape]
+        return None if shape is None else KerasTensor(shape, model.compute_dtype)
+
+    named = {k.removesuffix("_shape"): placeholders(v) for k, v in kwargs.items()}
+    model(*[placeholders(shape) for shape in args], **named)
+
+
+def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch: bool = False) -> LoadReport:
+    """Give a model the weights in a ".weights.h5" file, or those of a ".keras" file of Keras's.
+
+    Raises: DataError or ShapeError if the file does not fit.
+    """
+    hdf5.h5py()
+    if kind == "keras":
+        file = keras_zip.KerasZip(file, path).weights()
+    with hdf5.WeightsFile(file, path) as weights:
+        return _fill(model, weights, path, skip_mismatch)
+
+
+def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool = False) -> LoadReport:
+    """Load a model's weights. What the file has for optimizers is left alone."""
+    found = list(keras_groups(model))
+    others = {f"{group}/vars" for group, x in found if isinstance(x, Optimizer)} | {"optimizer/vars"}
+    variables = {
+        f"{group}/vars/{i}".lstrip("/"): v
+        for group, x in found
+        if not isinstance(x, Optimizer)
+        for i, v in enumerate(own_variables(x))
+    }
+    specs = {
+        f"{group}/{name}": spec
+        for group, arrays in weights.groups.items()
+        if group not in others
+        for name, spec in arrays.items()
+    }
+    return load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path, skip_mismatch)
+
+
+def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
+    stored = weights.groups.get("optimizer/vars")
+    if stored is None:
+        return
+    model.optimizer.build(model.trainable_variables)
+    variables = {f"optimizer/vars/{i}": v for i, v in enumerate(model.optimizer.variables)}
+    specs: Specs = {
+        f"optimizer/vars/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)    # Keras counts in int32
+        for n, (shape, dtype) in stored.items()
+    }
+    try:
+        load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path)
+    except AutonetError as error:
+        warnings.warn(f"The state of {model.optimizer.name} is not as here, so it starts anew. {error}", stacklevel=5)
+
+
+# Writing
+
+
+def save_model(model: Any, stored: dict[str, Any], path: Path, include_optimizer: bool) -> None:
+    """Write a ".keras" file that Keras opens.
+
+    Args:
+        stored: the model's configuration.
+
+    Raises: ArgumentError for a Lambda whose function has no name.
+    """
+    if _names_lambda(stored):
+        raise ArgumentError(
+            f"{model.label} holds a Lambda whose function has no name, for which Keras's files need code. Define the "
+            "function with `def` and register it."
+        )
+    metadata = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d@%H:%M:%S"),
+    }
+    keras_zip.write(path, stored, metadata, _weights(model, include_optimizer))
+
+
+def _names_lambda(config: Any) -> bool:
+    if isinstance(config, dict):
+        return config.get("class_name") == "__lambda__" or any(_names_lambda(v) for v in config.values())
+    return isinstance(config, (list, tuple)) and any(_names_lambda(v) for v in config)
+
+
+def save_weights(model: Any, path: str | os.PathLike) -> None:
+    """Write a ".weights.h5" file that Keras opens."""
+    buffer = _weights(model, False)
+    with replacing(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def _weights(model: Any, include_optimizer: bool) -> Any:
+    groups: dict[str, tuple[str | None, list[np.ndarray]]] = {}
+    for group, x in keras_groups(model):
+        if isinstance(x, Optimizer):
+            if not include_optimizer or not x.built:
+                continue
+            arrays = [v.numpy() for v in own_variables(x)]
+            arrays = [a.astype("int32") if a.dtype == "int64" else a for a in arrays]
+        else:
+            arrays = [v.numpy() for v in own_variables(x)]
+        groups[f"{group}/vars".lstrip("/")] = x.name, arrays
+    return hdf5.write(groups)
+

@@ -1,0 +1,140 @@
+"""Keras's ".keras" files: a zip of three parts, stored as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zipfile
+import zlib
+from typing import Any, BinaryIO
+
+from autonet.errors import DataError
+from autonet.saving.container import replacing
+from autonet.saving.plain import MOST_BYTES, loads
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_LOCAL = struct.Struct("<4s5H3L2H")
+_FAULTS = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError),
+    *(LookupError, OverflowError, TypeError, struct.error),
+)
+
+
+class _Window(io.RawIOBase):
+    """Some bytes of a file, as a file."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int):
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        n = max(0, min(len(buffer), self._size - self._at))
+        self._file.seek(self._start + self._at)
+        n = self._file.readinto(memoryview(buffer)[:n])  # type: ignore[attr-defined]
+        self._at += n
+        return n
+
+
+class KerasZip:
+    """The parts of a ".keras" file that Keras wrote, checked.
+
+    Args:
+        file: opened for reading bytes.
+        path: its name in messages.
+
+    Raises: DataError for a zip of another kind: parts missing, doubled or with other names, compressed or encrypted,
+    overlapping or damaged, or described differently in two places.
+    """
+
+    def __init__(self, file: BinaryIO, path: str):
+        self._file, self.path = file, path
+        try:
+            self._places = self._find()
+        except _FAULTS as error:
+            if isinstance(error, DataError):
+                raise
+            raise self._wrong(f"it is no zip file, or damaged ({str(error)[:200]})") from error
+
+    def _wrong(self, what: str) -> DataError:
+        return DataError(f"{self.path}: {what}. It is not what Keras 3 writes; take another copy of it.")
+
+    def _find(self) -> dict[str, tuple[int, int]]:
+        with zipfile.ZipFile(self._file) as zipped:
+            parts, end = zipped.infolist(), zipped.start_dir
+        names = [part.filename for part in parts]
+        if sorted(names) != sorted([CONFIG, METADATA, WEIGHTS]):
+            raise self._wrong(f"it holds {str(names)[:200]}, where {[METADATA, CONFIG, WEIGHTS]} are expected")
+        places = {}
+        before = 0
+        for part in sorted(parts, key=lambda part: part.header_offset):
+            size = part.file_size
+            if part.compress_type or part.flag_bits & ~0x808 or part.compress_size != size:
+                raise self._wrong(f"its part {part.filename} is compressed or encrypted")
+            if part.header_offset < before or (part.header_offset and not places):
+                raise self._wrong("its parts overlap, or something stands before them")
+            start = part.header_offset + self._header_length(part)
+            before = start + size
+            if before > end:
+                raise self._wrong("its parts overlap, or reach into its directory")
+            self._check_sum(part, start)
+            places[part.filename] = (start, size)
+        return places
+
+    def _header_length(self, part: zipfile.ZipInfo) -> int:
+        """Bytes of the header before a part, which must say what the directory says."""
+        self._file.seek(part.header_offset)
+        fields = _LOCAL.unpack(self._file.read(_LOCAL.size))
+        signature, flags, method, crc, packed, size, length, extra = (*fields[:1], *fields[2:4], *fields[6:])
+        name = self._file.read(length)
+        sizes = {part.file_size, 0xFFFFFFFF} | ({0} if flags & 0x8 else set())  # or in a zip64 field, or behind the part
+        crcs = {part.CRC} | ({0} if flags & 0x8 else set())
+        agrees = (
+            signature == b"PK\3\4"
+            and name == part.filename.encode()
+            and flags == part.flag_bits
+            and method == 0
+            and {packed, size} <= sizes
+            and crc in crcs
+        )
+        if not agrees:
+            raise self._wrong(f"the header of {part.filename} differs from the directory")
+        return _LOCAL.size + length + extra
+
+    def _check_sum(self, part: zipfile.ZipInfo, start: int) -> None:
+        window, seen = _Window(self._file, start, part.file_size), 0
+        while piece := window.read(1 << 20):
+            seen = zlib.crc32(piece, seen)
+        if seen != part.CRC or window.tell() != part.file_size:
+            raise self._wrong(f"its part {part.filename} is damaged")
+
+    def json(self, name: str) -> Any:
+        """A part that is JSON."""
+        start, size = self._places[name]
+        return loads(_Window(self._file, start, min(size, MOST_BYTES + 1)).read(), f"{self.path}: {name}")
+
+    def weights(self) -> BinaryIO:
+        """The part of weights, as a file."""
+        return io.BufferedReader(_Window(self._file, *self._places[WEIGHTS]))  # type: ignore[return-value]
+
+
+def write(path: str | os.PathLike, config: Any, metadata: dict[str, Any], weights: io.BytesIO) -> None:
+    """Write such a file in place of `path`, atomically."""
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
+        for name, content in ((METADATA, metadata), (CONFIG, config)):
+            zipped.writestr(zipfile.ZipInfo(name), json.dumps(content, allow_nan=False))
+        with zipped.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as part:
+            part.write(weights.getbuffer())
