@@ -47,7 +47,9 @@ class ModelCheckpoint(MonitorCallback):
         self.filepath = os.fspath(filepath)
         ending = (".weights", ".weights.h5") if save_weights_only else (".keras",)
         if not self.filepath.endswith(ending):
-            raise ArgumentError(f"ModelCheckpoint expects a filepath that ends with {' or '.join(ending)}; received {filepath!r}.")
+            raise ArgumentError(
+                f"ModelCheckpoint expects a filepath that ends with {' or '.join(ending)}; received {filepath!r}."
+            )
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
             raise ArgumentError(f"ModelCheckpoint expects save_freq 'epoch' or a number of batches; received {save_freq!r}.")
         self.save_best_only = save_best_only

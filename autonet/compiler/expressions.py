@@ -152,7 +152,7 @@ def expression(i: Instruction, names: list[str]) -> str:
     """One element of the result, with the C variables `names` holding those of the operands."""
     text = template(i)
     assert text is not None
-    words: dict[str, Any] = dict(zip("abc", names))
+    words: dict[str, Any] = dict(zip("abc", names, strict=False))
     words["T"] = C_TYPES[i.results[0].dtype.name]
     words["F"] = _suffix(i.results[0].dtype)
     words["U"] = C_TYPES[i.operands[0].dtype.name]

@@ -357,9 +357,9 @@ def _exchanged(x: Any, rest: Any) -> Any:
 
 def flatten_once(tree: dict) -> list[Any]:
     """The branches of a dictionary in the order in which `flatten` takes them."""
-    from autonet.core.trees import _ordered
+    from autonet.core.trees import keys
 
-    return [tree[k] for k in _ordered(tree)]
+    return [tree[k] for k in keys(tree)]
 
 
 def _is_array(x: Any) -> bool:

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler import emit_attention as _attention  # noqa: F401  # registers its kernels
-from autonet.compiler import emit_copies, emit_recurrent  # noqa: F401  # which add to NATIVE
+from autonet.compiler import emit_attention, emit_copies, emit_recurrent, emit_windows  # noqa: F401  # which add to NATIVE
 from autonet.compiler.emit_kernels import NATIVE
 from autonet.compiler.emit_loops import LoopWriter
 from autonet.compiler.expand import expand
 from autonet.compiler.fold import drop_dead
 from autonet.compiler.fuse import Loop, fuse
-from autonet.compiler.native import library
 from autonet.compiler.layout import Layout
+from autonet.compiler.native import library
 from autonet.compiler.numpy_kernels import refusal
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
@@ -203,7 +202,8 @@ class NativePlan(NumpyPlan):
                 f"    {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
                 f"      const int64_t first = control[0] + control[2] * {batch};",
                 f"      if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
-                f"      else for (int64_t r = 0; r < {batch}; r++) memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
+                f"      else for (int64_t r = 0; r < {batch}; r++)",
+                f"        memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
             ]
         lines += ["    an_part_0(t);", "    if (*(int64_t *)t[0]) return;", "  }", "}"]
         return "\n".join(lines)

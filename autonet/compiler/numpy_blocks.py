@@ -192,8 +192,8 @@ def _convolve_input(write: Any, i: Any, given: list[str], out: list[str]) -> Non
             (matrix.T, shown[seen_by(cell, counts, strides, dilation)])
             for cell, matrix in zip(cells(window), kernel_, strict=True)
         ]
-        target, source = frame_parts(shown, x[rows], starts)[::-1] if framed else (None, None)
-        items.append((flat, piece.reshape(-1, channels), shown, piece, sums, target, source))
+        target, source = frame_parts(shown, x[rows], starts)[::-1] if framed else (None, None)  # type: ignore[assignment]
+        items.append((flat, piece.reshape(-1, channels), shown, piece, sums, target, source))  # type: ignore[arg-type]
     write(f"{out[0]}.fill(0)")
     if thin:
         write(f"for flat, laid, frame, sums, target, source in {write.constant(items)}:")
@@ -234,7 +234,7 @@ def _sweep(write: Any, i: Any, given: list[str], out: str, f: np.ufunc, fill: An
     for axis, (w, s, n) in enumerate(zip(window, strides, size, strict=True)):
         lead = (slice(None),) * (axis + 1)
         parts = [x[(*lead, slice(t, t + (n - 1) * s + 1, s))] for t in range(w)]
-        if w > 1 and axis == last and all(s == 1 and w == 1 for w, s in zip(window[axis + 1 :], strides[axis + 1 :])):
+        if w > 1 and axis == last and all(s == 1 and w == 1 for w, s in zip(window[axis + 1 :], strides[axis + 1 :], strict=True)):
             y = write.statics[out]
         elif w > 1:
             y = write.statics[write.workspace(parts[0].shape, x.dtype)]

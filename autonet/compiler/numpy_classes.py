@@ -9,7 +9,6 @@ import numpy as np
 from autonet.compiler.numpy_kernels import by_body, kernel, refusal
 from autonet.ops.reduction import kept_shape
 
-
 # Along an axis
 
 

@@ -154,7 +154,7 @@ def _gate(write: Any, i: Any, given: list[str], out: list[str]) -> None:
 
 @kernel("leak")
 def _leak(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    x, switch, r = *i.operands, i.results[0]
+    (x, switch), r = i.operands, i.results[0]
     if r.dtype.kind != "f" or x.shape != r.shape:
         by_body(write, i, given, out)
         return

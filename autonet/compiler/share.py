@@ -40,7 +40,7 @@ def share_equal(program: Program) -> Program:
         # True == 1 == 1.0 as keys, so types belong to the key
         settings = tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()])
         key = (instruction.primitive, operands, settings)
-        pairs = list(zip(instruction.results, seen.get(key, ())))
+        pairs = list(zip(instruction.results, seen.get(key, ()), strict=False))
         if pairs and not any({(a, r), (r, a)} & rivals for r, first in pairs for a in members.get(first, {first})):
             changed.update(pairs)
             for r, first in pairs:

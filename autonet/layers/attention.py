@@ -65,7 +65,7 @@ class ScoredAttention(Layer):
         if mask is not None and mask[1] is not None:
             hidden = ops.expand_dims(ops.logical_not(ops.cast(mask[1], "bool")), 1)
         if causal:
-            later = ~np.tri(*scores.shape[-2:], dtype=bool)
+            later = np.tri(scores.shape[-2], scores.shape[-1]) == 0
             hidden = later if hidden is None else ops.logical_or(hidden, later)
         return hidden
 

@@ -11,7 +11,6 @@ from autonet.layers.base import InputSpec
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
 from autonet.legacy import renamed
 from autonet.ops.convolution import transposed_length
-from autonet.ops.windows import per_axis
 
 
 class TransposedConvolution(Convolution):

@@ -178,6 +178,18 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     return value
 
 
+def _arrays(xs: Any) -> Any:
+    """The structure with Tensors as leaves; a list of numbers is one of them."""
+    if isinstance(xs, (list, tuple)):
+        if xs and all(isinstance(x, (int, float)) for x in xs):
+            return convert_to_tensor(xs)
+        parts = [_arrays(x) for x in xs]
+        return type(xs)(*parts) if hasattr(xs, "_fields") else type(xs)(parts)
+    if isinstance(xs, dict):
+        return {key: _arrays(x) for key, x in xs.items()}
+    return None if xs is None else convert_to_tensor(xs)
+
+
 def _leading(xs: Any, length: int | None, who: str) -> int:
     """The common length of the leading axes."""
     lengths = {convert_to_tensor(x).shape[:1] for x in flatten(xs) if x is not None}
@@ -237,7 +249,7 @@ def scan(
     if xs is None and length is None:
         raise ArgumentError("scan expects xs, or length where there are none; received neither.")
     carry = map_structure(convert_to_tensor, init)
-    xs = None if xs is None else map_structure(lambda x: None if x is None else convert_to_tensor(x), xs)
+    xs = _arrays(xs)
     n = int(length) if xs is None and length is not None else _leading(xs, length, "scan")
     if not n:
         return carry, _no_rows(lambda c, x: f(c, x)[1], carry, None if xs is None else _empty_row(xs))
@@ -253,7 +265,7 @@ def map(f: Callable, xs: Any) -> Any:
     >>> map(lambda x: x * x, [1, 2, 3]).tolist()
     [1, 4, 9]
     """
-    xs = map_structure(convert_to_tensor, xs)
+    xs = _arrays(xs)
     n = _leading(xs, None, "map")
     return _gathered([f(_row(xs, i)) for i in range(n)]) if n else _no_rows(f, _empty_row(xs))
 
@@ -264,13 +276,7 @@ def vectorized_map(function: Callable, elements: Any) -> Any:
     >>> vectorized_map(lambda pair: pair[0] + pair[1], [[1, 2], [10, 20]]).tolist()
     [11, 22]
     """
-    if isinstance(elements, (list, tuple)) and elements and all(_is_number(e) for e in elements):
-        elements = convert_to_tensor(elements)
     return map(function, elements)
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float))
 
 
 def associative_scan(f: Callable, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
@@ -291,7 +297,7 @@ def associative_scan(f: Callable, elems: Any, reverse: bool = False, axis: int =
     """
     if not callable(f):
         raise TypeError(f"associative_scan expects a function f(a, b); received {type(f).__name__}.")
-    elems = map_structure(convert_to_tensor, elems)
+    elems = _arrays(elems)
     leaves = flatten(elems)
     lengths = {x.shape[axis] for x in leaves}
     if len(lengths) != 1:

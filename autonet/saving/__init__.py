@@ -8,6 +8,7 @@ from autonet.saving.models import model_from_json as model_from_json
 from autonet.saving.models import model_to_json as model_to_json
 from autonet.saving.models import save_model as save_model
 from autonet.saving.models import save_weights as save_weights
+from autonet.saving.readable import export_json as export_json
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
 from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope as CustomObjectScope

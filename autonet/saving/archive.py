@@ -71,7 +71,7 @@ class Archive:
         self._file: BinaryIO | None = None
         if isinstance(file, (str, os.PathLike)):
             path = os.fspath(file)
-            file = self._file = open(file, "rb")    # noqa: SIM115  # closed by __exit__
+            file = self._file = open(file, "rb")    # closed by __exit__
         self.path = path
         try:
             self._parts = Parts(file, path)
@@ -155,7 +155,7 @@ class Archive:
             raise self._wrong(f"there is no array {name!r}")
         part, dtype, shape = self._table[name]
         array = np.empty(shape, dtype)
-        self._read_into(part, memoryview(array.reshape(-1).view(np.uint8)))
+        self._read_into(part, array.reshape(-1).view(np.uint8).data)
         if dtype.name == "bool" and array.size and array.view(np.uint8).max() > 1:
             raise self._wrong(f"the array {name!r} holds something else than booleans")
         return array.astype(dtype.newbyteorder("="), copy=False)

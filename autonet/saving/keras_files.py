@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
@@ -133,7 +132,7 @@ def save_model(model: Any, stored: dict[str, Any], path: Path, include_optimizer
         )
     metadata = {
         "keras_version": KERAS_VERSION,
-        "date_saved": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d@%H:%M:%S"),
+        "date_saved": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d@%H:%M:%S"),
     }
     keras_zip.write(path, stored, metadata, _weights(model, include_optimizer))
 

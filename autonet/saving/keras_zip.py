@@ -78,7 +78,7 @@ class KerasZip:
         names = [part.filename for part in parts]
         if sorted(names) != sorted([CONFIG, METADATA, WEIGHTS]):
             raise self._wrong(f"it holds {str(names)[:200]}, where {[METADATA, CONFIG, WEIGHTS]} are expected")
-        places = {}
+        places: dict[Any, Any] = {}
         before = 0
         for part in sorted(parts, key=lambda part: part.header_offset):
             size = part.file_size

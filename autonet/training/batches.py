@@ -63,7 +63,7 @@ class ArrayBatches:
         starts = np.arange(0, self.size, self.batch_size)
         whole = self.size // self.batch_size
         starts[:whole] = draws.permutation(starts[:whole])  # a ragged one stays the last
-        return np.concatenate([np.arange(s, min(s + self.batch_size, self.size)) for s in starts])
+        return np.concatenate([np.arange(s, min(s + self.batch_size, self.size)) for s in starts.tolist()])
 
     def stretches(self) -> Iterator[tuple[int, int]]:
         """The batches of one epoch, as ranges of numbers within a pass, whose `order` holds meanwhile."""

@@ -153,7 +153,7 @@ def _train_epoch(
     """One epoch's batches, from where `position` stands: the number of steps done, and the epoch's logs."""
     returned: Any = None
     done = position.step
-    for begin, done, run in _stretches(model._make_train_function(), batches, callbacks, done):
+    for begin, done, run in _stretches(model._make_train_function(), batches, callbacks, position.step):
         callbacks.on_train_batch_begin(begin)
         with interrupt.step:
             returned = run()

@@ -79,7 +79,7 @@ def predict_step(model: Any, x: Any) -> Any:
 
 def _loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
     """What the model's `compute_loss` says, as one number."""
-    told = {"training": training} if _takes_training(type(model)) else {}
+    told = {"training": training} if _takes_training(model.__class__) else {}
     loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **told)
     if loss is None:
         raise ArgumentError(f"{model.label}: compute_loss returned None. Let it return the loss, one number.")

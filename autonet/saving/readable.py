@@ -1,0 +1,170 @@
+"""A small network as JSON that a person can read: its layers, their shapes, and every number."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError, NotBuiltError
+from autonet.saving.container import replacing
+from autonet.saving.names import numbered
+from autonet.saving.plain import dumps
+from autonet.serialization.objects import serialize_keras_object
+
+WIDTH = 120
+
+
+def export_json(model: Any, path: str | os.PathLike, most_numbers: int = 100_000) -> None:
+    """Write a network as plain JSON for people and for other programs. It is not read back: that is what `save` is for.
+
+        {"format": "autonet network", "version": 1, "name": ..., "class": ...,
+         "inputs": [{"name", "shape", "dtype"}, ...],      where the model knows them; null for the batch
+         "outputs": [name of a layer, ...],
+         "layers": [{"name", "class", "from": [name, ...], "output_shape",
+                     "settings": {...},                    what the constructor took, but names, dtypes and initializers
+                     "weights": {name: {"shape", "trainable", "values": nested lists}},
+                     "layers": [...]},                     those inside
+                    ...]}
+
+    Numbers have as many digits as tell one float from the next. Layers stand in the order of the calls where that is
+    known, and then say `from` where their inputs come; `A @ kernel + bias` and the like is up to the class.
+
+    Args:
+        most_numbers: refuse larger networks.
+
+    Raises: ArgumentError for a network that is too large, or holds NaN or infinities; NotBuiltError before there are
+    weights.
+    """
+    if not model.built:
+        raise NotBuiltError(f"{model.label} has no weights yet: build it, or call it on data, then export it.")
+    numbers = sum([v.size for v in model.weights])
+    if numbers > most_numbers:
+        raise ArgumentError(
+            f"{model.label} has {numbers:,} numbers, more than the {most_numbers:,} that anybody reads. Save it with "
+            "model.save(), or raise most_numbers."
+        )
+    network: dict[str, Any] = {"format": "autonet network", "version": 1, "name": model.name, "class": type(model).__name__}
+    ends = _ends(model)
+    text = _text({**network, **ends, "layers": _layers(model)}, "", 0)
+    with replacing(path) as file:
+        file.write(f"{text}\n".encode())
+
+
+def _ends(model: Any) -> dict[str, Any]:
+    """Inputs and outputs of a model that knows them."""
+    try:
+        inputs, outputs = model.inputs, model.output_names
+    except AttributeError:
+        return {}
+    told = [{"name": x.name, "shape": list(x.shape), "dtype": str(x.dtype)} for x in inputs]
+    if model._graph is not None:
+        for entry, name in zip(told, model.input_names, strict=True):
+            entry["name"] = name
+    return {"inputs": told, "outputs": list(outputs)}
+
+
+def _layers(x: Any) -> list[dict[str, Any]]:
+    sources = _sources(x)
+    return [_layer(inner, sources.get(id(inner))) for inner in x._sublayers if not hasattr(inner, "update_state")]
+
+
+def _sources(x: Any) -> dict[int, list[str]]:
+    """For each layer of a model that is given by its layers, the names of those before it."""
+    graph = getattr(x, "_graph", None)
+    if graph is not None:
+        return {
+            id(op): list(dict.fromkeys(t._origin.op.name for node in graph.nodes if node.op is op for t in node.inputs))
+            for op in graph.operations
+        }
+    if hasattr(x, "_input_layer_kept"):  # a Sequential
+        names = ["input", *[layer.name for layer in x.layers]]
+        return {id(layer): [before] for layer, before in zip(x.layers, names, strict=False)}
+    return {}
+
+
+def _layer(layer: Any, sources: list[str] | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": layer.name, "class": type(layer).__name__}
+    if sources:
+        entry["from"] = sources
+    try:
+        entry["output_shape"] = _plain(layer.output.shape)
+    except AttributeError:
+        pass  # called on data alone, or several outputs
+    inside = _layers(layer)
+    settings = {} if inside and hasattr(layer, "compile") else _settings(layer)
+    if settings:
+        entry["settings"] = settings
+    own: list[Variable] = [*layer._trainable_variables, *layer._non_trainable_variables]
+    if own:
+        entry["weights"] = {name: _weight(v) for name, v in zip(numbered([v.name for v in own]), own, strict=True)}
+    if inside:
+        entry["layers"] = inside
+    return entry
+
+
+def _settings(layer: Any) -> dict[str, Any]:
+    """What is worth telling of a configuration."""
+    config = serialize_keras_object(layer.get_config())
+    dropped = {"name", "trainable", "dtype", "layer", "backward_layer", "cell", "cells"}
+    return {k: _short(v) for k, v in config.items() if k not in dropped and not k.endswith("_initializer") and v is not None}
+
+
+def _short(x: Any) -> Any:
+    """A configuration by its class and what it was made with."""
+    if isinstance(x, dict) and "class_name" in x:
+        config = x.get("config")
+        if not isinstance(config, dict):
+            return config  # the name of a function
+        return {x["class_name"]: {k: _short(v) for k, v in config.items()}} if config else x["class_name"]
+    return _plain(x)
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, (list, tuple)):
+        return [_plain(v) for v in x]
+    return {k: _short(v) for k, v in x.items()} if isinstance(x, dict) else x
+
+
+def _weight(v: Variable) -> dict[str, Any]:
+    array = v.numpy()
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise ArgumentError(f"{v.path} holds NaN or infinities, for which JSON has no numbers.")
+    return {"shape": list(v.shape), "trainable": v.trainable, "values": _digits(array)}
+
+
+def _digits(array: np.ndarray) -> Any:
+    """Nested lists of numbers with no more digits than needed."""
+    if array.ndim:
+        return [_digits(a) for a in array]
+    return float(str(array)) if array.dtype.kind == "f" else array.item()
+
+
+def _text(x: Any, before: str, depth: int) -> str:
+    """JSON where what fits on a line stands on one, and rows of numbers stand below each other."""
+    line = json.dumps(x, ensure_ascii=False)
+    if len(line) + len(before) + depth <= WIDTH or not isinstance(x, (list, dict)) or _is_row(x):
+        return before + (line if not _is_row(x) else _wrapped(x, len(before), depth))
+    pad = " " * (depth + 1)
+    if isinstance(x, dict):
+        rows = [pad + _text(v, f"{json.dumps(k, ensure_ascii=False)}: ", depth + 1) for k, v in x.items()]
+        return before + "{\n" + ",\n".join(rows) + "\n" + " " * depth + "}"
+    return before + "[\n" + ",\n".join([pad + _text(v, "", depth + 1) for v in x]) + "\n" + " " * depth + "]"
+
+
+def _is_row(x: Any) -> bool:
+    return isinstance(x, list) and bool(x) and not any(isinstance(v, (list, dict)) for v in x)
+
+
+def _wrapped(row: list[Any], used: int, depth: int) -> str:
+    """A list of plain values over as many lines as it needs."""
+    lines, room = [""], WIDTH - used - depth - 1
+    for word in [f"{dumps(v).decode()}, " for v in row]:
+        if lines[-1] and len(lines[-1]) + len(word) > room:
+            lines.append("")
+            room = WIDTH - depth - 2
+        lines[-1] += word
+    return "[" + ("\n" + " " * (depth + 1)).join([line.rstrip() for line in lines]).rstrip(",") + "]"
