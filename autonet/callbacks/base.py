@@ -49,6 +49,10 @@ class Callback:
         """Called before training with the model."""
         self.model = model
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what a pickle holds, belongs to no model yet."""
+        return {name: value for name, value in self.__dict__.items() if name != "_model"}
+
     def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Plain values and arrays from which `set_state` goes on in another process: by default the plain attributes."""
         return remembered(self)

@@ -60,7 +60,7 @@ def _unpool_mean(write: Any, i: Instruction) -> bool:
     g, x = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     if x.ndim != 4 or g.dtype != np.float32 or not (x.size and g.size) or not g.flags.c_contiguous:
         return False
-    n, h, w, c = x.shape
+    _, h, w, c = x.shape
     own = h * w * c
     deed = [
         "for (int64_t v = v0; v < v1; v++) for (int64_t u = u0; u < u1; u++) {",
@@ -80,10 +80,10 @@ def _as_images(flat: Callable, kernels: tuple[bool, ...]) -> Callable:
 
     def kernel(write: Any, i: Instruction) -> bool:
         values = (*i.operands, i.results[0])
-        if any(v.ndim != 3 for v in (write.arrays[v] for v in values)):
+        if any(write.arrays[v].ndim != 3 for v in values) or len(set(values)) < len(values):
             return flat(write, i)
         seen = copy.copy(write)
-        seen.arrays = dict(zip(values, [_one_high(write.arrays[v], k) for v, k in zip(values, kernels, strict=True)]))
+        seen.arrays = {v: _one_high(write.arrays[v], k) for v, k in zip(values, kernels, strict=True)}
         return flat(seen, Instruction(i.primitive, i.operands, _two_axes(i.settings), i.results))
 
     return kernel

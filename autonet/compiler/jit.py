@@ -150,8 +150,8 @@ class Compiled:
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.capture is not None:
-            return self.f(*args, **kwargs)  # part of an outer capture
+        if state.capture is not None or state.rehearsal is not None:
+            return self.f(*args, **kwargs)  # part of an outer capture; or Variables are of another dtype for a while
         reader = _Reader(self.static)
         for place, argument in (*enumerate(args), *sorted(kwargs.items())):
             reader.read(place, argument)

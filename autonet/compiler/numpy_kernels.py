@@ -39,7 +39,7 @@ IN_PLACE = frozenset(UFUNCS)
 
 # Primitives whose body gives a view of its operand wherever strides allow
 VIEWS = frozenset(
-    "reshape transpose expand_dims squeeze broadcast_to _getitem _part _crop flip diagonal _split".split()
+    "reshape transpose matrix_transpose expand_dims squeeze broadcast_to _getitem _part _crop flip diagonal _split".split()
 )
 
 

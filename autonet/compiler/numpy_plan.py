@@ -49,7 +49,7 @@ class NumpyPlan:
 
     def _name(self, v: Value) -> str:
         if v not in self.names:
-            self.names[v] = self.write.constant(self.arrays[v])
+            self.names[v] = self.write.constant(self.arrays[v], v.name)
         return self.names[v]
 
     def _show(self, i: Instruction) -> bool:
@@ -110,8 +110,10 @@ class NumpyPlan:
 
     def publish(self) -> None:
         """Let whoever reads the Variables see what the plan wrote: what was read before is out of date."""
+        stamp = object()
         for w in self.written:
             w._array = w._storage
+            w._stamp = stamp
             w._mirror = None
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:

@@ -12,6 +12,12 @@ from autonet.compiler.memory import shaped
 from autonet.compiler.program import Instruction, Value
 
 
+RESERVED = frozenset(
+    "inputs outputs step make fill store seen rows more flat laid frame sums target source to piece matrix values "
+    "shares parts back own to_bits peaks bits first free picked picked_bits a b x g y p sum map status fail".split()
+)
+
+
 class Writer:
     """The generated function in the making.
 
@@ -45,17 +51,27 @@ class Writer:
             return repr(x)
         return self.constant(x)
 
-    def constant(self, thing: Any) -> str:
-        """The name of a function, number or array in the generated code."""
-        name = self._by_id.get(id(thing))
+    def constant(self, thing: Any, name: str | None = None) -> str:
+        """The name of a function, number or array in the generated code.
+
+        Functions are called by their own names, values as in listings, the rest by numbers: so the names of many plans
+        are few, and Python, which keeps a table of all names, does not grow by making plans.
+        """
+        known = self._by_id.get(id(thing))
+        if known is not None:
+            return known
         if name is None:
-            base = getattr(thing, "__name__", "k")
-            base = base if isinstance(base, str) and base.isidentifier() else "k"
-            name = f"{base}_{len(self.names)}"
-            self.names[name] = thing
-            self._by_id[id(thing)] = name
-            if isinstance(thing, np.ndarray):
-                self.statics[name] = thing
+            name = getattr(thing, "__name__", None)
+            if isinstance(owner := getattr(thing, "__self__", None), np.ufunc):
+                name = f"{owner.__name__}_{name}"  # a method, which Python makes anew each time it is looked up
+                if name in self.names and self.names[name] == thing:
+                    return name
+            if not isinstance(name, str) or not name.isidentifier() or name in (*RESERVED, *self.names):
+                name = f"k{len(self.names)}"
+        self.names[name] = thing
+        self._by_id[id(thing)] = name
+        if isinstance(thing, np.ndarray):
+            self.statics[name] = thing
         return name
 
     def workspace(self, shape: tuple[int, ...], dtype: Any, order: Any = None) -> str:

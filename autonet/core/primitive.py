@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
@@ -20,6 +21,7 @@ from autonet.errors import ArgumentError, AutonetError, GradientError, ShapeErro
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
 _VARARGS = 4  # the flag of code objects with *args
+_MISSING = object()
 _new = object.__new__
 ndarray = np.ndarray
 
@@ -281,8 +283,8 @@ class Primitive:
             missing = [name for name in self.setting_names if name not in full]
             raise TypeError(f"{self.name}{self.__signature__} is missing {missing[0]!r}.")
         for name, value in full.items():
-            if value.__class__ not in _PLAIN:
-                full[name] = _freeze(value, self.name, name)
+            if value.__class__ not in PLAIN:
+                full[name] = freeze(value, self.name, name)
         return operands, full
 
     def _convert(self, operands: tuple) -> tuple:
@@ -361,6 +363,48 @@ class _Unary(Primitive):
         return tensor
 
 
+class _UnaryWith(Primitive):
+    """A primitive of one operand `x` and settings, with its own shorter way through a call."""
+
+    def __call__(self, x: Any = _MISSING, *rest: Any, **settings: Any) -> Any:
+        if rest or type(x) is not Tensor:
+            if rest or not isinstance(x, Tensor):
+                return Primitive.__call__(self, *(() if x is _MISSING else (x, *rest)), **settings)
+            x = x.snapshot()
+            if type(x) is not Tensor:
+                return Primitive.__call__(self, x, **settings)
+        value = x._value
+        if self.floating and value.dtype.kind != "f":
+            return Primitive.__call__(self, x, **settings)
+        if len(settings) != len(self.setting_names):
+            settings = {**self.defaults, **settings}
+            if len(settings) != len(self.setting_names):
+                return Primitive.__call__(self, x, **settings)
+        for name, setting in settings.items():
+            if setting.__class__ not in PLAIN:
+                settings[name] = freeze(setting, self.name, name)
+        try:
+            result = self.body(value, **settings)
+        except AutonetError:
+            raise
+        except (ValueError, IndexError) as error:
+            raise self._explain(error, [value], settings) from error
+        if type(result) is not ndarray:
+            if type(result) is tuple:
+                return self._wrap_many((x,), settings, result)
+            result = np.asarray(result)
+        tensor = _new(Tensor)
+        tensor._value = result
+        tensor._node = None
+        parent = x._node
+        if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
+            saved = x if self.saves_all else (value.shape, value.dtype)
+            tensor._node = Node(self, (parent,), (saved,), settings, result if self.saves_result else None)
+        if state.capture is not None:
+            state.capture.record(self, (x,), settings, (tensor,))
+        return tensor
+
+
 class _Binary(Primitive):
     """A primitive of two operands `x1` and `x2` and no settings, with its own shorter way through a call."""
 
@@ -415,7 +459,6 @@ def _pair(x1: Any, x2: Any) -> tuple[Any, Any]:
 _NONE: dict[str, Any] = {}  # the settings of a primitive that has none
 _NUMBER = (float, int)
 _WEAK = (bool, int, float, Number)
-_PLAIN = frozenset({int, bool, float, str, type(None)})
 
 
 def _is_long(x: Any) -> bool:
@@ -423,29 +466,6 @@ def _is_long(x: Any) -> bool:
     if type(x) is Number:
         return x.kind is int and abs(int(x._value)) >= 2**31
     return type(x) is int and abs(x) >= 2**31
-
-
-def _freeze(value: Any, primitive: str, name: str) -> Any:
-    """A setting in its static, hashable form."""
-    if value.__class__ is tuple:
-        for v in value:
-            if v.__class__ not in _PLAIN:
-                break
-        else:
-            return value
-    if isinstance(value, (list, tuple)):
-        return tuple([_freeze(v, primitive, name) for v in value])
-    if value.__class__ in _PLAIN or isinstance(value, (str, slice)) or value is Ellipsis:
-        return value
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, (np.generic, int, float))):
-        return dtypes.standardize_dtype(value)
-    if isinstance(value, (np.generic, ndarray, Tensor)) and np.ndim(value) == 0:
-        return np.asarray(value).item()
-    if isinstance(value, (ndarray, Tensor)) and value.ndim == 1:
-        return tuple(value.tolist())
-    raise TypeError(
-        f"{primitive}: {name} is a setting and must be a plain number, string, or tuple of them; received {value!r}."
-    )
 
 
 def _parameters(f: Callable) -> tuple[str, ...]:
@@ -478,9 +498,12 @@ def primitive(body: Callable | None = None, *, floating: bool = False, keep: tup
 
     def make(f: Callable) -> Primitive:
         code = f.__code__
-        plain = not (code.co_kwonlyargcount or code.co_flags & _VARARGS or keep)
         operands = code.co_varnames[: code.co_argcount]
-        kind = {("x",): _Unary, ("x1", "x2"): _Binary}.get(operands, Primitive) if plain else Primitive
+        kind: Any = Primitive
+        if operands == ("x",) and not keep and not code.co_flags & _VARARGS:
+            kind = _UnaryWith if code.co_kwonlyargcount else _Unary
+        elif operands == ("x1", "x2") and not (code.co_kwonlyargcount or code.co_flags & _VARARGS or keep):
+            kind = _Binary
         return kind(f, floating, keep)
 
     return make if body is None else make(body)

@@ -33,7 +33,8 @@ class Variable(Tensor):
     __slots__ = (
         "__dict__",  # a Variable carries what its owner says of it: constraint, regularizer, ...
         "_array",  # the current values
-        "_mirror",  # an array that is known to equal the storage
+        "_mirror",  # a copy of the storage, and the stamp that it had
+        "_stamp",  # changes whenever the storage does
         "_storage",  # where compiled plans keep the values; None before the first plan
         "name",
         "path",
@@ -71,7 +72,8 @@ class Variable(Tensor):
             raise ShapeError(f"Variable {name or ''} expects shape {tuple(shape)}; its initializer gave {array.shape}.")
         self._array = array
         self._storage: np.ndarray | None = None
-        self._mirror: np.ndarray | None = None
+        self._mirror: tuple[np.ndarray, Any] | None = None
+        self._stamp: Any = None
         self._node = None
         self.name = name if name is not None else f"variable_{_unnamed()}"
         self.path = self.name
@@ -85,11 +87,14 @@ class Variable(Tensor):
     # The array, for operations. Whoever reads it may keep it, so it is never the storage, which plans write into.
     @property
     def _value(self) -> np.ndarray:
-        if self._array is self._storage:
-            if self._mirror is None:
-                self._mirror = self._storage.copy()
-            self._array = self._mirror
-        return self._array
+        array = self._array
+        if array is not self._storage:
+            return array
+        mirror = self._mirror
+        if mirror is None or mirror[1] is not self._stamp:
+            stamp = self._stamp  # as before the copy: if another thread runs a plan meanwhile, it is out of date at once
+            mirror = self._mirror = array.copy(), stamp
+        return mirror[0]
 
     @_value.setter
     def _value(self, array: np.ndarray) -> None:
@@ -156,12 +161,14 @@ class Variable(Tensor):
         return self.snapshot()
 
     def numpy(self) -> np.ndarray:
-        return self._concrete("numpy()").copy()
+        if state.capture is not None:
+            state.capture.leaked(self, "numpy()")
+        return self._array.copy()
 
     def _concrete(self, asked: str) -> np.ndarray:
         if state.capture is not None:
             state.capture.leaked(self, asked)
-        return self._array
+        return self._value
 
     def assign(self, value: Any) -> Variable:
         """Replace the values; the shape must stay, the dtype stays.
@@ -239,8 +246,8 @@ def settle(variable: Variable) -> np.ndarray:
     if variable._array is not storage:
         if storage is None:
             storage = variable._storage = np.array(variable._array, order="C")
-        elif variable._array is not variable._mirror:
+        else:
             np.copyto(storage, variable._array)
-            variable._mirror = None
+        variable._stamp = object()
         variable._array = storage
-    return storage
+    return storage  # type: ignore[return-value]

@@ -192,10 +192,10 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return settled, pullback
 
 
-def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple:
-    """f(*primals) and its derivative along `tangents`: (result, tangent of the result).
+def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple:
+    """fun(*primals) and its derivative along `tangents`: (result, tangent of the result).
 
-    With has_aux f returns (result, auxiliary), and the auxiliary comes third.
+    With has_aux `fun` returns (result, auxiliary), and the auxiliary comes third.
 
     By two reverse passes: the pullback is linear in its cotangent, and its own derivative is the forward derivative
     (J. Townsend, "A new trick for calculating Jacobian vector products", 2017).
@@ -220,7 +220,7 @@ def jvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         for u, t in zip(directions, targets, strict=True):
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
-        result, aux = f(*new) if has_aux else (f(*new), None)
+        result, aux = fun(*new) if has_aux else (fun(*new), None)
         result = map_structure(convert_to_tensor, result)
         outputs = flatten(result)
         floats = [y for y in outputs if y.dtype.kind == "f"]

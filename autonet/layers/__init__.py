@@ -14,6 +14,8 @@ from autonet.layers.base import Layer as Layer
 from autonet.layers.cells import GRUCell as GRUCell
 from autonet.layers.cells import LSTMCell as LSTMCell
 from autonet.layers.cells import SimpleRNNCell as SimpleRNNCell
+from autonet.layers.configurations import deserialize as deserialize
+from autonet.layers.configurations import serialize as serialize
 from autonet.layers.conv_lstm import ConvLSTM1D as ConvLSTM1D
 from autonet.layers.conv_lstm import ConvLSTM2D as ConvLSTM2D
 from autonet.layers.conv_lstm import ConvLSTM3D as ConvLSTM3D
@@ -30,6 +32,7 @@ from autonet.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from autonet.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from autonet.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from autonet.layers.embedding import Embedding as Embedding
+from autonet.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from autonet.layers.heads import GroupQueryAttention as GroupQueryAttention
 from autonet.layers.heads import MultiHeadAttention as MultiHeadAttention
 from autonet.layers.input import Input as Input

@@ -9,6 +9,7 @@ import numpy as np
 from autonet import ops, random
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
+from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dropout import checked_rate
 from autonet.random.seeds import SeedGenerator
@@ -57,6 +58,11 @@ class ScoredAttention(Layer):
         if mask is not None and mask[0] is not None:
             y = y * ops.expand_dims(ops.cast(mask[0], y.dtype), -1)
         return (y, weights) if return_attention_scores else y
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("return_attention_scores"):
+            return symbolic.dry_run(self, args, kwargs)
+        return super().compute_output_spec(*args, **kwargs)
 
     @staticmethod
     def _hidden(scores: Tensor, mask: Any, causal: bool) -> Any:

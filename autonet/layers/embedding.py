@@ -7,6 +7,7 @@ from typing import Any
 from autonet import constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
+from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.legacy import renamed
@@ -101,3 +102,70 @@ class Embedding(Layer):
             "mask_zero": self.mask_zero,
             "quantization_config": None,
         }
+
+
+class ReversibleEmbedding(Embedding):
+    """An embedding, and the way back: from a vector to a score for each whole number.
+
+        y = embeddings[x];  with reverse=True, y = x @ embeddings.T
+
+    Shapes: x (...), whole numbers, y (..., output_dim); with reverse=True, x (..., output_dim), y (..., input_dim).
+
+    Args:
+        input_dim, output_dim: how many numbers there are, and the length of the vectors.
+        tie_weights: whether the way back takes the same matrix; otherwise it has reverse_embeddings,
+            (output_dim, input_dim).
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the matrices.
+        mask_zero: whether 0 stands for no word.
+        reverse_dtype: name of the dtype in which the way back is computed; by default the layer's.
+        logit_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: str | None = None,
+        logit_soft_cap: float | None = None,
+        **common: Any,
+    ):
+        own = embeddings_initializer, embeddings_regularizer, embeddings_constraint
+        super().__init__(input_dim, output_dim, *own, mask_zero, **common)
+        self.tie_weights = tie_weights
+        self.reverse_dtype = reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                (self.output_dim, self.input_dim),
+                self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+                name="reverse_embeddings",
+            )
+
+    def call(self, inputs: Any, reverse: bool = False) -> Tensor:
+        if not reverse:
+            return super().call(inputs)
+        matrix = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        dtype = self.reverse_dtype or self.dtype
+        y = ops.matmul(ops.cast(inputs, dtype), ops.cast(matrix, dtype))
+        cap = self.logit_soft_cap
+        return y if cap is None else ops.tanh(y / cap) * cap
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return super().compute_mask(inputs, mask) if inputs.dtype.kind in "iu" else mask
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        return symbolic.dry_run(self, args, kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"tie_weights": self.tie_weights, "reverse_dtype": self.reverse_dtype}
+        return {**super().get_config(), **own, "logit_soft_cap": self.logit_soft_cap}

@@ -11,6 +11,7 @@ import numpy as np
 from autonet import constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
+from autonet.layers import symbolic
 from autonet.layers.activation import Softmax
 from autonet.layers.base import Layer
 from autonet.layers.dense import EinsumDense, positive
@@ -41,7 +42,7 @@ class HeadedAttention(Layer):
         self.sliding_window = None if sliding_window is None else positive(sliding_window, "sliding_window", self.label)
         self.seed = seed
         for kind, module in (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints)):
-            for name in [n for n in weights if n.endswith(kind)]:
+            for name in [n for n in weights if n.endswith(kind) and not n.startswith("activity")]:
                 setattr(self, name, module.get(weights[name]))
         self.activity = regularizers.get(weights["activity_regularizer"])  # of each projection
         self.supports_masking = True
@@ -89,6 +90,11 @@ class HeadedAttention(Layer):
             y, scores = self._fused(query, key, value, mask, use_causal_mask), None
         y = self._output_dense(y if gate is None else y * gate)
         return (y, scores) if return_attention_scores else y
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("return_attention_scores"):
+            return symbolic.dry_run(self, args, kwargs)
+        return super().compute_output_spec(*args, **kwargs)
 
     def _joined(self, masks: list, attention_mask: Any) -> Tensor | None:
         """All masks as one that broadcasts to (n, t, s); None if nothing is hidden."""

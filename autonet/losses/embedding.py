@@ -44,7 +44,7 @@ def circle(
     Source: Sun et al., 2020, https://arxiv.org/abs/2002.10857
 
     >>> [round(x, 4) for x in circle([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], gamma=2).tolist()]
-    [0.5191, 1.2873, 0.0]
+    [0.4518, 0.7763, 0.0]
     """
     if (ref_labels is None) != (ref_embeddings is None):
         raise ArgumentError("circle expects ref_labels and ref_embeddings together, or neither; received one of them.")

@@ -25,7 +25,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     Source: Milletari, Navab, Ahmadi, 2016, https://arxiv.org/abs/1606.04797
 
     >>> float(dice([1.0, 1.0, 0.0], [1.0, 0.0, 0.0], axis=-1))
-    0.3333333730697632
+    0.3333333134651184
     """
     y_true, y_pred = paired("dice", y_true, y_pred)
     axis = as_axes(axis)

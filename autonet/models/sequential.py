@@ -95,7 +95,7 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for inputs of `input_shape`, batch axis included."""
-        shape = tuple(input_shape) if input_shape is not None else self._batch_shape
+        shape = tuple(_only(input_shape)) if input_shape is not None else self._batch_shape
         if shape is None:
             raise ArgumentError(f"{self.label} needs a shape to build: build((None, features)), or an Input layer.")
         if self._batch_shape is None:
@@ -119,7 +119,7 @@ class Sequential(Model):
         return [map_structure(lambda x: x.shape, x) for x in self._symbols[1:]]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        x = inputs
+        x = _only(inputs)
         if mask is not None and isinstance(x, Tensor) and getattr(x, "_mask", None) is None:
             x._mask = mask
         if self._batch_shape is not None and isinstance(x, Tensor):
@@ -248,3 +248,9 @@ def _first_shape(layer: Layer) -> tuple | None:
         shape = layer._graph.input_shape
         return shape if isinstance(layer.input, KerasTensor) else None
     return layer._input_shape
+
+
+def _only(x: Any) -> Any:
+    """What a list of one input (or of its shape) holds; anything else as it is."""
+    alone = isinstance(x, (list, tuple)) and len(x) == 1 and not isinstance(x[0], (int, type(None)))
+    return x[0] if alone else x

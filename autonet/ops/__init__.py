@@ -71,7 +71,6 @@ from autonet.ops.creation import zeros_like as zeros_like
 from autonet.ops.crossentropy import binary_crossentropy as binary_crossentropy
 from autonet.ops.crossentropy import categorical_crossentropy as categorical_crossentropy
 from autonet.ops.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from autonet.ops.ctc import ctc_loss as ctc_loss
 from autonet.ops.indexing import nonzero as nonzero
 from autonet.ops.indexing import scatter as scatter
 from autonet.ops.indexing import scatter_update as scatter_update
@@ -249,6 +248,7 @@ _LATER = {  # rooms and the names that they have for others
     "arrangement": """append array_split depth_to_space diagflat dsplit dstack empty_like fliplr flipud geomspace get_item
         hsplit meshgrid rearrange rot90 space_to_depth vander vsplit""",
     "control": "associative_scan cond fori_loop map scan switch vectorize vectorized_map while_loop",
+    "ctc": "ctc_loss",
     "decoding": "ctc_decode",
     "elementwise": """allclose angle conj conjugate copy divide_no_nan dtype fabs fmax fmin fmod gcd heaviside i0 imag
         isneginf isposinf isreal lcm ldexp logaddexp2 nextafter real saturate_cast sinc unravel_index view""",

@@ -10,7 +10,9 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.accumulate import cast as _cast
 from autonet.core.primitive import primitive
-from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.tensor import Tensor, wrap
+from autonet.core.tensor import convert_to_tensor as _convert
+from autonet.errors import ArgumentError
 
 __all__ = [
     "arange",
@@ -44,12 +46,22 @@ def _dims(shape: Any) -> tuple[int, ...]:
 
 def array(x, dtype=None) -> Tensor:
     """`x` as a Tensor."""
-    return convert_to_tensor(x, dtype)
+    return _convert(x, dtype)
+
+
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None) -> Tensor:
+    """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
+
+    Lists may hold Tensors, which are stacked, with derivatives. `sparse` and `ragged` are for Keras's sake.
+    """
+    if sparse or ragged:
+        raise ArgumentError("autonet has no sparse or ragged arrays: convert_to_tensor makes dense ones only.")
+    return _convert(x, dtype)
 
 
 def cast(x, dtype) -> Tensor:
     """`x` with element type `dtype`; between floats the derivative passes."""
-    x = convert_to_tensor(x)
+    x = _convert(x)
     name = dtypes.standardize_dtype(dtype)
     return x if x.dtype == name else _cast(x, dtype=name)
 
@@ -98,7 +110,7 @@ def full(shape, fill_value, dtype=None) -> Tensor:
     """`fill_value`, a number or an array that broadcasts, repeated to `shape`."""
     from autonet.core.accumulate import broadcast_to
 
-    value = convert_to_tensor(fill_value, dtype or dtypes.floatx())
+    value = _convert(fill_value, dtype or dtypes.floatx())
     return broadcast_to(value, shape=_dims(shape))
 
 
@@ -108,19 +120,19 @@ def _like(x, dtype) -> np.dtype:
 
 def zeros_like(x, dtype=None) -> Tensor:
     """Zeros of the shape and dtype of `x`."""
-    x = convert_to_tensor(x)
+    x = _convert(x)
     return wrap(np.zeros(x.shape, _like(x, dtype)))
 
 
 def ones_like(x, dtype=None) -> Tensor:
     """Ones of the shape and dtype of `x`."""
-    x = convert_to_tensor(x)
+    x = _convert(x)
     return wrap(np.ones(x.shape, _like(x, dtype)))
 
 
 def full_like(x, fill_value, dtype=None) -> Tensor:
     """`fill_value` repeated to the shape of `x`."""
-    x = convert_to_tensor(x)
+    x = _convert(x)
     return full(x.shape, fill_value, _like(x, dtype))
 
 
@@ -137,7 +149,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     """`num` evenly spaced numbers from start to stop, whose derivatives reach both ends."""
     from autonet.ops.shaping import moveaxis
 
-    start, stop = convert_to_tensor(start), convert_to_tensor(stop)
+    start, stop = _convert(start), _convert(stop)
     dtype = dtype or dtypes.result_type(start.dtype, stop.dtype, float)
     steps = max(num - 1 if endpoint else num, 1)
     ndim = max(start.ndim, stop.ndim)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
 from autonet.core.primitive import primitive
+from autonet.core.settings import Static
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, ShapeError, unknown
 
@@ -16,6 +18,7 @@ _Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides bel
 # A static key is a tuple of whole numbers, None, Ellipsis, and ("slice", start, stop, step): hashable, unlike slices.
 
 
+@functools.lru_cache(4096)
 def _thaw(key: tuple) -> tuple:
     return tuple([_Slice(*k[1:]) if isinstance(k, tuple) else k for k in key])
 
@@ -71,13 +74,18 @@ def getitem(x, key: Any) -> Tensor:
 
     Raises: ShapeError for an index outside its axis.
     """
-    x = convert_to_tensor(x)
+    if not isinstance(x, Tensor):
+        x = convert_to_tensor(x)
     static: list[Any] = []
     arrays: list[Any] = []
-    for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, _Slice):
-            static.append(("slice", _whole(k.start), _whole(k.stop), _whole(k.step)))
-        elif k is None or k is Ellipsis or type(k) is int:
+    for k in key if type(key) is tuple else (key,):
+        kind = type(k)
+        if kind is _Slice:
+            start, stop, step = k.start, k.stop, k.step
+            if not (type(start) in _STATIC and type(stop) in _STATIC and type(step) in _STATIC):
+                start, stop, step = _whole(start), _whole(stop), _whole(step)
+            static.append(("slice", start, stop, step))
+        elif kind in _STATIC or k is Ellipsis:
             static.append(k)
         elif isinstance(k, (bool, np.bool_)) or (getattr(k, "ndim", True) and _is_mask(k)):
             for positions in np.nonzero(np.asarray(k)):
@@ -93,7 +101,10 @@ def getitem(x, key: Any) -> Tensor:
             arrays.append(index if index.size else convert_to_tensor(index, "int32"))
     if arrays:
         return _gather(x, *arrays, key=tuple(static))
-    return _getitem(x, key=tuple(static))
+    return _getitem(x, key=Static(static))
+
+
+_STATIC = frozenset({int, type(None)})
 
 
 def _whole(i: Any) -> int | None:

@@ -41,6 +41,8 @@ def matmul(x1, x2):
 
 
 def _matmul_left(g, x2, x1_shape):
+    if x2.ndim == len(x1_shape) == 2:
+        return matmul(g, matrix_transpose(x2))
     if x2.ndim == 1:
         return expand_dims(g, -1) * x2
     if len(x1_shape) == 1:
@@ -49,11 +51,13 @@ def _matmul_left(g, x2, x1_shape):
         m, k = x1_shape
         others = math.prod(x2.shape[:-2]) * x2.shape[-1]
         g = reshape(_last_but_one_first(g), (m, others))
-        return matmul(g, transpose(reshape(_last_but_one_first(x2), (k, others))))
+        return matmul(g, matrix_transpose(reshape(_last_but_one_first(x2), (k, others))))
     return matmul(g, matrix_transpose(x2))
 
 
 def _matmul_right(g, x1, x2_shape):
+    if x1.ndim == len(x2_shape) == 2:
+        return matmul(matrix_transpose(x1), g)
     if x1.ndim == 1:
         return x1 * g if len(x2_shape) == 1 else expand_dims(x1, -1) * expand_dims(g, -2)
     if len(x2_shape) == 1:  # the stack is rows of one matrix
@@ -62,7 +66,7 @@ def _matmul_right(g, x1, x2_shape):
     if len(x2_shape) == 2 < x1.ndim:
         rows = math.prod(x1.shape[:-1])
         x1 = reshape(x1, (rows, x1.shape[-1]))
-        return matmul(transpose(x1), reshape(g, (rows, x2_shape[1])))
+        return matmul(matrix_transpose(x1), reshape(g, (rows, x2_shape[1])))
     return matmul(matrix_transpose(x1), g)
 
 
@@ -70,11 +74,13 @@ def _last_but_one_first(x):
     return transpose(x, (x.ndim - 2, *range(x.ndim - 2), x.ndim - 1))
 
 
+@primitive
 def matrix_transpose(x):
     """Each matrix of a stack transposed."""
-    return transpose(x) if x.ndim == 2 else transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return x.swapaxes(-1, -2)
 
 
+matrix_transpose.vjp(x=lambda g: matrix_transpose(g))
 matmul.vjp(x1=_matmul_left, x2=_matmul_right)
 
 

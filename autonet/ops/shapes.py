@@ -117,7 +117,7 @@ def _sample(op: Primitive, shapes: list[tuple], values: list[np.ndarray], settin
 # Rules. Each gets the primitive, its operands as arrays, and its settings.
 
 VIEWS = frozenset(
-    "reshape transpose expand_dims squeeze broadcast_to _getitem _part _crop diagonal flip _split alias detach".split()
+    "reshape transpose matrix_transpose expand_dims squeeze broadcast_to _getitem _part _crop diagonal flip _split alias detach".split()
 )
 
 POINTWISE = frozenset(

@@ -70,13 +70,18 @@ def _build(model: Any, config: Any) -> None:
 def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch: bool = False) -> LoadReport:
     """Give a model the weights in a ".weights.h5" file, or those of a ".keras" file of Keras's.
 
+    As in Keras, the optimizer's state comes along if the model is compiled and the file has one.
+
     Raises: DataError or ShapeError if the file does not fit.
     """
     hdf5.h5py()
     if kind == "keras":
         file = keras_zip.KerasZip(file, path).weights()
     with hdf5.WeightsFile(file, path) as weights:
-        return _fill(model, weights, path, skip_mismatch)
+        report = _fill(model, weights, path, skip_mismatch)
+        if model.compiled and model.optimizer is not None:
+            _fill_optimizer(model, weights, path)
+        return report
 
 
 def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool = False) -> LoadReport:
@@ -144,8 +149,8 @@ def _names_lambda(config: Any) -> bool:
 
 
 def save_weights(model: Any, path: str | os.PathLike) -> None:
-    """Write a ".weights.h5" file that Keras opens."""
-    buffer = _weights(model, False)
+    """Write a ".weights.h5" file that Keras opens; as there, with the state of optimizers."""
+    buffer = _weights(model, True)
     with replacing(path) as file:
         file.write(buffer.getbuffer())
 

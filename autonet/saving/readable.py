@@ -28,6 +28,7 @@ def export_json(model: Any, path: str | os.PathLike, most_numbers: int = 100_000
                      "settings": {...},                    what the constructor took, but names, dtypes and initializers
                      "weights": {name: {"shape", "trainable", "values": nested lists}},
                      "layers": [...]},                     those inside
+                    {"name", "operation", "arguments"},    a function of autonet.ops between layers
                     ...]}
 
     Numbers have as many digits as tell one float from the next. Layers stand in the order of the calls where that is
@@ -69,7 +70,25 @@ def _ends(model: Any) -> dict[str, Any]:
 
 def _layers(x: Any) -> list[dict[str, Any]]:
     sources = _sources(x)
-    return [_layer(inner, sources.get(id(inner))) for inner in x._sublayers if not hasattr(inner, "update_state")]
+    graph = getattr(x, "_graph", None)
+    inside = graph.operations if graph is not None else [y for y in x._sublayers if not hasattr(y, "update_state")]
+    return [_layer(y, sources.get(id(y))) if hasattr(y, "_sublayers") else _operation(y, graph) for y in inside]
+
+
+def _operation(op: Any, graph: Any) -> dict[str, Any]:
+    """A function of `autonet.ops` between layers: its arguments, with the names of those before it."""
+
+    def told(x: Any) -> Any:
+        if hasattr(x, "_origin"):
+            return x._origin.op.name
+        if isinstance(x, (list, tuple)):
+            return [told(v) for v in x]
+        return serialize_keras_object(x)
+
+    node = next(node for node in graph.nodes if node.op is op)
+    named = {k: told(v) for k, v in node.kwargs.items()}
+    entry = {"name": op.name, "operation": op.word, "arguments": [told(x) for x in node.args]}
+    return {**entry, "settings": named} if named else entry
 
 
 def _sources(x: Any) -> dict[int, list[str]]:
@@ -81,7 +100,7 @@ def _sources(x: Any) -> dict[int, list[str]]:
             for op in graph.operations
         }
     if hasattr(x, "_input_layer_kept"):  # a Sequential
-        names = ["input", *[layer.name for layer in x.layers]]
+        names = [x._symbols[0]._origin.op.name if x._symbols else "input", *[layer.name for layer in x.layers]]
         return {id(layer): [before] for layer, before in zip(x.layers, names, strict=False)}
     return {}
 

@@ -170,6 +170,14 @@ class CompileMetrics(Watched):
                         name = f"weighted_{name}"
                     self.results[free_name(name, self.results)] = metric
 
+    def build_for(self, model: Any, y: Any, y_pred: Any) -> tuple[list[str], list[Any], list[Tensor]]:
+        """Names, targets and outputs of a batch, for which the metrics are made if they are not there."""
+        names, outputs = outputs_of(model, y_pred)
+        targets = targets_for(y, names, "y")
+        if self.names != names:
+            self.build(names, targets, outputs)
+        return names, targets, outputs
+
     @staticmethod
     def _per_output(given: Any, names: list[str], what: str) -> list[list[Any]]:
         if given is None:
@@ -208,10 +216,7 @@ class CompileMetrics(Watched):
 
     def update(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take in a batch."""
-        names, outputs = outputs_of(model, y_pred)
-        targets = targets_for(y, names, "y")
-        if self.names != names:
-            self.build(names, targets, outputs)
+        names, targets, outputs = self.build_for(model, y, y_pred)
         weights = weights_for(sample_weight, names)
         for i, metric, weighted in self.pairs:
             if targets[i] is None:

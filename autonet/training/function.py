@@ -45,7 +45,7 @@ class StepFunction:
 
     def __call__(self, batch: Any) -> Any:
         model = self.model()
-        model._prepare(batch[0], self)  # type: ignore[union-attr]
+        model._prepare(batch, self)  # type: ignore[union-attr]
         if self._eager(model):
             return self.run(*[as_tensors(part) for part in batch])
         if self.trains:

@@ -133,7 +133,7 @@ class Position:
 
 def rehearse(model: Any, batch: Any) -> None:
     """Evaluate a batch once, so that every Variable that a training step uses exists."""
-    model._prepare(batch[0], model._make_train_function())
+    model._prepare(batch, model._make_train_function())
     with no_grad():
         steps.test_step(model, *[as_tensors(part) for part in batch])
     model.reset_metrics()

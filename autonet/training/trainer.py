@@ -21,7 +21,18 @@ from autonet.metrics import Mean
 from autonet.training import loop
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
-from autonet.training.data import arrays, as_arrays, as_tensors, class_table, clean, is_empty, length, unpack, weigh
+from autonet.training.data import (
+    Batch,
+    arrays,
+    as_arrays,
+    as_tensors,
+    class_table,
+    clean,
+    is_empty,
+    length,
+    unpack,
+    weigh,
+)
 from autonet.training.function import StepFunction
 
 
@@ -224,19 +235,21 @@ class Trainer(Layer):
             raise NotBuiltError(f"{self.label} has run no {which} step yet: fit, evaluate or predict first.")
         return self._functions[which].compiled.explain()
 
-    def _prepare(self, x: Any, function: StepFunction) -> None:
-        """Build for a batch `x` of arrays, and see that the optimizer knows the weights."""
+    def _prepare(self, batch: Batch, function: StepFunction) -> None:
+        """Build for a batch of arrays, and see that the optimizer knows the weights."""
         if function.prepared == structure.version:
             return  # nothing has changed since the last time
         if not self.built and self._has_call():
             if type(self).build is Layer.build:  # its layers are built as the call reaches them
                 with no_grad():
-                    self(as_tensors(x), training=False)
+                    self(as_tensors(batch[0]), training=False)
             else:
-                self.build(map_structure(lambda a: tuple(a.shape), x))
+                self.build(map_structure(lambda a: tuple(a.shape), batch[0]))
             self.built = True
         if function.trains and isinstance(self.optimizer, optimizers.Optimizer):
             self._prepare_optimizer(function.custom)
+        if function.custom and self.compiled and self._has_call():
+            self._prepare_metrics(batch)
         function.prepared = structure.version
 
     def _has_call(self) -> bool:
@@ -254,6 +267,16 @@ class Trainer(Layer):
                 f"{self.label} has weights that its optimizer does not know: layers were added, unfrozen or built "
                 "anew after compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
             )
+
+    def _prepare_metrics(self, batch: Batch) -> None:
+        """Make the compiled metrics now: a step of the user's own may ask for `metrics` before it updates them."""
+        compiled = self._compile_metrics
+        if compiled is not None and compiled.names is None and any(flatten(compiled.given)):
+            x, y, _ = (as_tensors(part) for part in batch)
+            with no_grad():
+                y_pred = self(x, training=False)
+            self._clear_losses()
+            compiled.build_for(self, y, y_pred)
 
     def _data_dtype(self) -> str:
         """The dtype that float data is brought to once, before any batch is cut."""
@@ -398,7 +421,7 @@ class Trainer(Layer):
             x = arrays(x, "x", self._data_dtype())
         function = self._make_predict_function()
         if is_empty(x):
-            self._prepare(x, function)
+            self._prepare((x, None, None), function)
             return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
         return as_arrays(function((x, None, None)))
 

@@ -104,6 +104,13 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` stands for a Tensor to come: an `Input`, or what was made of one."""
+    from autonet.ops import shapes
+
+    return shapes.placeholder is not None and isinstance(x, shapes.placeholder)
+
+
 def _floatx() -> str:
     from autonet.core.dtypes import floatx
 

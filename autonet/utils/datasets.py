@@ -98,6 +98,7 @@ def split_dataset(
     right_size: float | int | None = None,
     shuffle: bool = False,
     seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Any, Any]:
     """Two parts of the rows of an array, or of a nested list, tuple or dict of arrays.
 
@@ -107,6 +108,7 @@ def split_dataset(
         right_size: the same for the right part.
         shuffle: draw the rows at random before the split.
         seed: of that draw.
+        preferred_backend: accepted for Keras; the parts are arrays in any case.
 
     Returns: (left, right), structured like `dataset`.
     Raises: ArgumentError for sizes that do not fit; ShapeError for unequal lengths.

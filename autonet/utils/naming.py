@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 
 _counts: Counter[str] = Counter()
+_uids: Counter[str] = Counter()
 _lock = threading.Lock()
 
 
@@ -21,6 +22,14 @@ def reset_names() -> None:
     """Start the numbers of automatic names again."""
     with _lock:
         _counts.clear()
+        _uids.clear()
+
+
+def get_uid(prefix: str = "") -> int:
+    """1 the first time for a prefix, then 2, ...; `clear_session` starts again."""
+    with _lock:
+        _uids[prefix] += 1
+        return _uids[prefix]
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -359,9 +359,9 @@ def test_other_code_may_read_and_assign_between_runs(native):
         assert f(x).numpy().tolist() == [11, 21, 31, 41] and w.numpy()[0] == 11
         w.assign(w * 2)  # eagerly, from its own value
         assert f(x).numpy()[0] == 23 and (w + 0.0).numpy()[0] == 23
-        u = Variable(w)
+        u, a, b = Variable(w), np.asarray(w), w.numpy()
         f(x)
-        assert u.numpy()[0] == 23 and w.numpy()[0] == 24
+        assert u.numpy()[0] == a[0] == b[0] == 23 and w.numpy()[0] == 24
 
 
 def test_two_functions_share_variables():

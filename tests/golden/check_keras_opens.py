@@ -30,7 +30,8 @@ def check(name, folder):
     theirs = keras.saving.load_model(path)
     assert theirs.compiled == model.compiled
     if model.compiled:
-        assert [np.allclose(a, b, atol=1e-6) for a, b in zip(theirs.optimizer.variables, model.optimizer.get_weights())]
+        pairs = zip(theirs.optimizer.variables, model.optimizer.get_weights(), strict=True)
+        assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
         assert int(theirs.optimizer.iterations) == int(model.optimizer.iterations)
     ours, back = keras_models.outputs(model, x), keras_models.outputs(theirs, x)
     assert ours.keys() == back.keys()

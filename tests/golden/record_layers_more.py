@@ -132,7 +132,7 @@ CASES = [
 NEEDED = {
     "units": 3, "rate": 0.5, "stddev": 0.5, "filters": 3, "kernel_size": 2, "output_size": 2, "num_heads": 2,
     "key_dim": 3, "head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2, "equation": "ab,bc->ac",
-    "output_shape": 3, "dims": [2, 1], "n": 2,
+    "output_shape": 3, "dims": [2, 1], "n": 2, "input_dim": 5, "output_dim": 3,
 }  # fmt: skip
 
 
@@ -217,7 +217,7 @@ if __name__ == "__main__":
         parts = {name: np.asarray(value, "float32") for name, value in found.items()}
         arrays[str(i)] = np.concatenate([part.ravel() for part in parts.values()])
         cases.append({**one, "output_shape": shape, "layout": [[name, part.shape] for name, part in parts.items()]})
-    names = {one["layer"] for one in CASES} | {"SpatialDropout1D", "SpatialDropout3D"}
+    names = {one["layer"] for one in CASES} | {"ReversibleEmbedding", "SpatialDropout1D", "SpatialDropout3D"}
     facts = {
         "keras": keras.__version__,
         "cases": cases,

@@ -71,7 +71,12 @@ CASES = [  # class, arguments, x, what to adapt to
     *[["RandomFlip", {"mode": mode, "seed": 3}, pixels(4, 3, 4, 2), None] for mode in ("horizontal", "vertical")],
     ["RandomFlip", {"seed": 3}, pixels(4, 3, 4, 2), None],
     *[
-        ["RandomRotation", {"factor": 0.4, "seed": 1, "fill_mode": mode, "interpolation": kind}, pixels(2, 5, 6, 2), None]
+        [
+            "RandomRotation",
+            {"factor": 0.4, "seed": 1, "fill_mode": mode, "interpolation": kind},
+            pixels(2, 5, 6, 2),
+            None,
+        ]
         for mode, kind in (("reflect", "bilinear"), ("wrap", "bilinear"), ("constant", "bilinear"))
     ],
     ["RandomRotation", {"factor": [0.1, 0.2], "seed": 1, "fill_mode": "nearest", **FIRST}, pixels(2, 1, 5, 6), None],
@@ -119,7 +124,9 @@ def record(name, config, x, data):
 def described(name):
     """Arguments with defaults, and the configuration of one of minimal arguments, called "given"."""
     cls = getattr(keras.layers, name)
-    parameters = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+    parameters = [
+        p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD
+    ]
     arguments = [[p.name, None if p.default is p.empty else [p.default]] for p in parameters]
     given = {n: NEEDED[n] for n, default in arguments if default is None or n in ("num_tokens", "num_bins")}
     config = None if name in TEXT else cls(**given, name="given").get_config()

@@ -69,3 +69,10 @@ def test_a_function_of_ones_own():
     np.testing.assert_array_equal(layer(X), 2 * X)
     with pytest.raises(ArgumentError, match="lambda cannot be serialized"):
         layer.get_config()
+
+
+def test_a_penalty_on_what_passes():
+    layer = layers.ActivityRegularization(l1=0.5, l2=2.0)
+    x = np.array([[1.0, -2.0], [0.0, 1.0]], "float32")
+    np.testing.assert_array_equal(layer(x), x)
+    assert float(layer.losses[0]) == pytest.approx((0.5 * 4 + 2 * 6) / 2)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autonet import layers, losses
 from autonet.core import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 
 
 @given(
@@ -79,3 +79,46 @@ def test_unknown_names_come_with_near_ones():
         layers.Dense(2, activation="rellu")
     with pytest.raises(ArgumentError, match="'glorot_uniform'"):
         layers.Dense(2, kernel_initializer="glorot_unifrom")
+
+
+# EinsumDense
+
+
+@pytest.mark.parametrize("equation, output_shape, bias_axes, shape, kernel, bias, result", [
+    ("ab,bc->ac", 4, "c", (2, 3), (3, 4), (4,), (2, 4)),
+    ("abc,cd->abd", (None, 4), "d", (2, 3, 5), (5, 4), (4,), (2, 3, 4)),
+    ("abc,cd->abd", (None, 4), "bd", (2, 3, 5), (5, 4), (3, 4), (2, 3, 4)),
+    ("abc,cde->abde", (None, 2, 4), "d", (2, 3, 5), (5, 2, 4), (2, 1), (2, 3, 2, 4)),
+    ("...x,xy->...y", 4, "y", (2, 3, 6, 5), (5, 4), (4,), (2, 3, 6, 4)),
+    ("ab...,bc->ac...", 4, "c", (2, 3, 5), (3, 4), (4, 1), (2, 4, 5)),
+    ("abc,acd->abd", (None, 7), None, (2, 3, 5), (2, 5, 7), None, (2, 3, 7)),
+])  # fmt: skip
+def test_shapes_of_an_equation(equation, output_shape, bias_axes, shape, kernel, bias, result, rng):
+    layer = layers.EinsumDense(equation, output_shape, bias_axes=bias_axes, bias_initializer="normal", dtype="float64")
+    x = rng.standard_normal(shape)
+    y = layer(x)
+    assert layer.kernel.shape == kernel and (layer.bias is None) == (bias is None)
+    assert y.shape == result == layer.compute_output_shape(shape)
+    expected = np.einsum(equation, x, layer.kernel.numpy())
+    if bias is not None:
+        assert layer.bias.shape == bias
+        expected = expected + layer.bias.numpy()
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("equation, output_shape, bias_axes, error, advice", [
+    ("ab,bc,cd->ad", 4, None, ArgumentError, "an equation of the form"),
+    ("...ab,bc->ac", 4, None, ArgumentError, "an equation of the form"),
+    ("ab,cd->ac", 4, None, ArgumentError, "the letter 'd' .* neither in the input"),
+    ("ab,bc->ac", 4, "x", ArgumentError, "has no 'x'"),
+    ("abc,cd->abd", 4, None, ShapeError, "expects 3 axes; received shape .2, 3."),
+    ("ab,bc->abc", (9, 4), None, ShapeError, "expects length 9 along 'b'"),
+])  # fmt: skip
+def test_equations_that_do_not_fit(equation, output_shape, bias_axes, error, advice):
+    with pytest.raises(error, match=advice):
+        layers.EinsumDense(equation, output_shape, bias_axes=bias_axes)(np.zeros((2, 3)))
+
+
+def test_letters_that_are_missing_in_the_output_shape():
+    with pytest.raises(ArgumentError, match="'d' .* neither in the input nor"):
+        layers.EinsumDense("ab,bcd->acd", 4)(np.zeros((2, 3)))

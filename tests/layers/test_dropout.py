@@ -82,3 +82,58 @@ def test_noise_that_does_not_fit():
 def test_integers_are_refused_in_training():
     with pytest.raises(DtypeError, match="expects floats"):
         layers.Dropout(0.5)(np.ones((2, 2), "int32"), training=True)
+
+
+# Relatives
+
+
+@pytest.mark.parametrize("rank, first", [(1, False), (2, False), (2, True), (3, False), (3, True)])
+def test_whole_channels_are_dropped(rank, first):
+    shape = (6, *(3, 2, 2)[:rank], 5)
+    form = {"data_format": "channels_first"} if first else {}
+    layer = getattr(layers, f"SpatialDropout{rank}D")(0.5, seed=3, **form)
+    y = np.array(layer(np.ones((6, 5, *shape[1:-1]) if first else shape), training=True))
+    y = (y if first else np.moveaxis(y, -1, 1)).reshape(6, 5, -1)
+    assert (y == y[..., :1]).all() and 0 < (y[..., 0] == 0).mean() < 1
+
+
+@given(rate=st.floats(0.05, 0.9), seed=st.integers(0, 99))
+def test_noise_keeps_mean_and_variance(rate, seed):
+    """Of normal numbers for AlphaDropout; the others keep the mean, and add the variance that they say."""
+    n = 40_000
+    x = np.random.default_rng(seed).standard_normal((1, n))
+    y = np.array(layers.AlphaDropout(rate, seed=seed)(x, training=True))
+    assert abs(y.mean()) < 0.05 and abs(y.var() - 1) < 0.1
+    y = np.array(layers.GaussianNoise(rate, seed=seed)(np.zeros((1, n)), training=True))
+    assert abs(y.mean()) < 0.05 and abs(y.std() - rate) < 0.05
+    y = np.array(layers.GaussianDropout(rate, seed=seed)(np.ones((1, n)), training=True))
+    assert abs(y.mean() - 1) < 0.05 and abs(y.var() - rate / (1 - rate)) < 0.1 / (1 - rate)
+
+
+def test_what_alpha_dropout_drops_becomes_one_number():
+    y = np.array(layers.AlphaDropout(0.5, seed=1)(np.zeros((1, 1000)), training=True))
+    assert len(np.unique(y)) == 2
+    rows = np.array(layers.AlphaDropout(0.5, noise_shape=(None, 1), seed=1)(np.zeros((9, 50)), training=True))
+    assert (rows == rows[:, :1]).all() and len(np.unique(rows)) == 2
+
+
+@pytest.mark.parametrize(
+    "make", [layers.SpatialDropout1D, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise]
+)
+def test_nothing_to_do(make):
+    x = Tensor(np.ones((2, 3, 4), "float32"))
+    assert make(0.0)(x, training=True) is x and make(0.5)(x, training=False) is x
+    assert not make(0.0).variables
+
+
+@pytest.mark.parametrize("make", [layers.AlphaDropout, layers.GaussianDropout])
+def test_something_must_be_left(make):
+    with pytest.raises(ArgumentError, match="a rate below 1, for something to be left"):
+        make(1.0)
+    with pytest.raises(ArgumentError, match="expects a rate from 0 to 1"):
+        make(-0.1)
+
+
+def test_stddev_from_0_to_1_as_in_keras():
+    with pytest.raises(ArgumentError, match="expects a stddev from 0 to 1; received 2"):
+        layers.GaussianNoise(2)

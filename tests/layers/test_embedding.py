@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import Sequential, layers, ops
+from autonet import Model, Sequential, layers, ops
 from autonet.compiler import jit
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -89,3 +89,32 @@ def test_first_weights():
 def test_errors_give_advice(call, error, advice):
     with pytest.raises(error, match=advice):
         call()
+
+
+# There and back
+
+
+@pytest.mark.parametrize("config", [{}, {"tie_weights": False}, {"logit_soft_cap": 2.0}, {"reverse_dtype": "float64"}])
+def test_reversible(config, rng):
+    layer = layers.ReversibleEmbedding(5, 3, **config)
+    words = layer(np.array([[1, 2, 0]]))
+    scores = layer(words, reverse=True)
+    matrix = layer.embeddings.numpy().T if config.get("tie_weights", True) else layer.reverse_embeddings.numpy()
+    expected = np.asarray(words) @ matrix
+    if "logit_soft_cap" in config:
+        expected = 2 * np.tanh(expected / 2)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-7)
+    assert scores.dtype == config.get("reverse_dtype", "float32")
+    assert layers.ReversibleEmbedding.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+def test_reversible_in_a_functional_model(rng):
+    """One layer at both ends: its matrix is trained from both."""
+    ids = layers.Input((None,), dtype="int32")
+    layer = layers.ReversibleEmbedding(7, 4, mask_zero=True)
+    scores = layer(layers.Dense(4)(layer(ids)), reverse=True)
+    assert scores.shape == (None, None, 7)
+    model = Model(ids, scores)
+    assert len(model.trainable_weights) == 3
+    x = rng.integers(1, 7, (2, 5))
+    np.testing.assert_allclose(model(x), layer(model.layers[2](layer(x)), reverse=True), rtol=1e-6)

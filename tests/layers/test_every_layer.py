@@ -97,7 +97,13 @@ CASES = [
     Case("GroupNormalization", {"groups": -1, "axis": 1, "scale": False}, (2, 3, 2, 2)),
     Case("RMSNormalization", {}, (3, 4)),
     Case("UnitNormalization", {"axis": [1, 2]}, (2, 3, 4)),
-    Case("SpectralNormalization", {"layer": lambda dtype: layers.Dense(3, dtype=dtype)}, (4, 5), chance=True, differs=True),
+    Case(
+        "SpectralNormalization",
+        {"layer": lambda dtype: layers.Dense(3, dtype=dtype)},
+        (4, 5),
+        chance=True,
+        differs=True,
+    ),
     Case("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "d"}, (2, 3, 4)),
     Case("EinsumDense", {"equation": "...a,ab->...b", "output_shape": 2, "activation": "relu"}, (2, 3, 4)),
     Case("Conv1DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 4, 3)),
@@ -134,6 +140,7 @@ CASES = [
     Case("UpSampling2D", {"interpolation": "bicubic"}, (1, 2, 3, 2)),
     Case("UpSampling3D", {"size": (1, 2, 1)}, (1, 2, 2, 1, 2)),
     Case("Embedding", {"input_dim": 9, "output_dim": 3}, (2, 4)),
+    Case("ReversibleEmbedding", {"input_dim": 9, "output_dim": 3, "tie_weights": False}, (2, 4)),
     Case("SimpleRNN", {"units": 3, "return_sequences": True}, (2, 3, 4), masked=True),
     Case("LSTM", {"units": 2}, (2, 3, 4)),
     Case("LSTM", {"units": 2, "return_sequences": True, "go_backwards": True}, (2, 3, 4), masked=True),
@@ -141,7 +148,12 @@ CASES = [
     Case("GRU", {"units": 2, "reset_after": False, "return_sequences": True}, (2, 3, 4), masked=True),
     Case("GRU", {"units": 3, "dropout": 0.5, "recurrent_dropout": 0.5}, (2, 3, 4), chance=True, differs=True),
     Case("RNN", {"cell": lambda dtype: layers.GRUCell(2, dtype=dtype), "zero_output_for_mask": True}, (2, 3, 4)),
-    Case("Bidirectional", {"layer": lambda dtype: layers.GRU(2, return_sequences=True, dtype=dtype)}, (2, 3, 4), masked=True),
+    Case(
+        "Bidirectional",
+        {"layer": lambda dtype: layers.GRU(2, return_sequences=True, dtype=dtype)},
+        (2, 3, 4),
+        masked=True,
+    ),
     Case("TimeDistributed", {"layer": lambda dtype: layers.Dense(2, dtype=dtype)}, (2, 3, 4)),
     Case("TimeDistributed", {"layer": lambda dtype: layers.BatchNormalization(dtype=dtype)}, (4, 2, 3), differs=True),
     Case("ConvLSTM1D", {"filters": 2, "kernel_size": 2, "return_sequences": True}, (2, 3, 4, 2), masked=True),
@@ -168,11 +180,27 @@ CASES = [
     Case("RandomFlip", {"mode": "vertical", **FIRST}, (6, 1, 3, 3), chance=True, differs=True, trains=True),
     Case("RandomRotation", {"factor": 0.3}, (2, 4, 5, 1), chance=True, differs=True, trains=True),
     Case("RandomRotation", {"factor": 0.3, "fill_mode": "wrap"}, (4, 5, 1), chance=True, differs=True, trains=True),
-    Case("RandomTranslation", {"height_factor": 0.4, "width_factor": 0.4}, (2, 4, 5, 1), chance=True, differs=True, trains=True),
+    Case(
+        "RandomTranslation",
+        {"height_factor": 0.4, "width_factor": 0.4},
+        (2, 4, 5, 1),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
     Case("RandomZoom", {"height_factor": 0.4, **FIRST}, (2, 1, 4, 5), chance=True, differs=True, trains=True),
     Case("RandomCrop", {"height": 2, "width": 3}, (2, 7, 9, 1), chance=True, differs=True, trains=True),
-    Case("RandomContrast", {"factor": 0.5, "value_range": (-9, 9)}, (2, 3, 2, 2), chance=True, differs=True, trains=True),
-    Case("RandomBrightness", {"factor": 0.1, "value_range": (-9, 9)}, (2, 3, 2, 2), chance=True, differs=True, trains=True),
+    Case(
+        "RandomContrast", {"factor": 0.5, "value_range": (-9, 9)}, (2, 3, 2, 2), chance=True, differs=True, trains=True
+    ),
+    Case(
+        "RandomBrightness",
+        {"factor": 0.1, "value_range": (-9, 9)},
+        (2, 3, 2, 2),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
 ]
 every = pytest.mark.parametrize("case", CASES, ids=[f"{i}-{c.name}" for i, c in enumerate(CASES)])
 

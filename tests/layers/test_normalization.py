@@ -1,4 +1,4 @@
-"""BatchNormalization: which statistics it uses and keeps, with masks, frozen, and over channels anywhere."""
+"""Normalisations: which statistics they use and keep, with masks, frozen, and over channels anywhere."""
 
 import numpy as np
 import pytest
@@ -150,3 +150,64 @@ def test_misfits():
     layer(np.ones((2, 3)))
     with pytest.raises(ShapeError, match="expects length 3 on axis -1"):
         layer(np.ones((2, 4)))
+
+
+# Over features
+
+
+@given(shape=st.lists(st.integers(1, 4), min_size=2, max_size=4), seed=st.integers(0, 99), data=st.data())
+def test_features_have_mean_0_and_variance_1(shape, seed, data):
+    rng = np.random.default_rng(seed)
+    axes = sorted(data.draw(st.sets(st.integers(1, len(shape) - 1), min_size=1)))
+    x = rng.standard_normal(shape) * 3 + 1
+    layer = layers.LayerNormalization(axis=axes, epsilon=0.01, dtype="float64")
+    layer.build(tuple(shape))
+    gamma, beta = (rng.uniform(0.5, 2, [shape[a] for a in axes]) for _ in range(2))
+    layer.set_weights([gamma, beta])
+    along = [n if i in axes else 1 for i, n in enumerate(shape)]
+    mean, variance = x.mean(tuple(axes), keepdims=True), x.var(tuple(axes), keepdims=True)
+    expected = (x - mean) / np.sqrt(variance + 0.01) * gamma.reshape(along) + beta.reshape(along)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@given(groups=st.integers(1, 3), each=st.integers(1, 3), last=st.booleans(), seed=st.integers(0, 99))
+def test_groups_of_channels(groups, each, last, seed):
+    """Each is the layer normalisation of its places and channels."""
+    x = np.random.default_rng(seed).standard_normal((2, groups * each, 3, 2))
+    layer = layers.GroupNormalization(groups, axis=-1 if last else 1, epsilon=0.01, dtype="float64")
+    y = np.array(layer(np.moveaxis(x, 1, -1) if last else x))
+    y = np.moveaxis(y, -1, 1) if last else y
+    for g in range(groups):
+        own = x[:, g * each : (g + 1) * each]
+        expected = (own - own.mean((1, 2, 3), keepdims=True)) / np.sqrt(own.var((1, 2, 3), keepdims=True) + 0.01)
+        np.testing.assert_allclose(y[:, g * each : (g + 1) * each], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_each_channel_for_itself():
+    layer = layers.GroupNormalization(-1)
+    layer.build((None, 4, 6))
+    assert layer.get_config()["groups"] == 6
+
+
+def test_lengths_of_one(rng):
+    x = rng.standard_normal((3, 4, 2)) * 5
+    y = np.array(layers.UnitNormalization(axis=(1, 2), dtype="float64")(x))
+    np.testing.assert_allclose((y**2).sum((1, 2)), 1)
+    y = np.array(layers.RMSNormalization(axis=1, epsilon=0.0, dtype="float64")(x))
+    np.testing.assert_allclose((y**2).mean(1), 1)
+
+
+def test_misfits_over_features():
+    with pytest.raises(ShapeError, match=r"has axis=3; received an input of shape \(2, 3\)"):
+        layers.LayerNormalization(axis=3)(np.ones((2, 3)))
+    for make in (layers.LayerNormalization, layers.RMSNormalization, layers.UnitNormalization):
+        with pytest.raises(ArgumentError, match="axis to be a whole number or several; received 'a'"):
+            make(axis="a")
+    with pytest.raises(ArgumentError, match="take RMSNormalization instead"):
+        layers.LayerNormalization(rms_scaling=True)
+    with pytest.raises(ArgumentError, match="its 3 groups divide; received 4 on axis -1"):
+        layers.GroupNormalization(3)(np.ones((2, 4)))
+    with pytest.raises(ArgumentError, match="groups to be a whole number above 0, or -1; received 0"):
+        layers.GroupNormalization(0)
+    with pytest.raises(ArgumentError, match="axis to be one whole number; received .1, 2."):
+        layers.GroupNormalization(axis=[1, 2])

@@ -81,3 +81,22 @@ def test_misfits():
         layers.MaxPooling1D(padding="causal")
     with pytest.raises(ArgumentError, match="pool_size must be"):
         layers.AveragePooling2D((2, 0))
+
+
+# Adaptive; the windows themselves are tested with the operations
+
+
+def test_adaptive_windows_cover_everything():
+    x = np.arange(7.0, dtype="float32").reshape(1, 7, 1)
+    assert layers.AdaptiveAveragePooling1D(3)(x).numpy().ravel().tolist() == [1, 3, 5]
+    assert layers.AdaptiveMaxPooling1D(3)(x).numpy().ravel().tolist() == [2, 4, 6]
+    layer = layers.AdaptiveMaxPooling2D((2, 3), data_format="channels_first")
+    assert layer.compute_output_shape((None, 5, None, None)) == (None, 5, 2, 3)
+    assert layer(np.zeros((1, 5, 4, 4))).shape == (1, 5, 2, 3)
+
+
+def test_adaptive_misfits():
+    with pytest.raises(ArgumentError, match="output_size must be a whole number above 0, or 2 of them"):
+        layers.AdaptiveAveragePooling2D((2, 2, 2))
+    with pytest.raises(ShapeError, match="4 axes"):
+        layers.AdaptiveMaxPooling2D(2)(np.zeros((1, 4, 2)))

@@ -53,3 +53,22 @@ def test_another_number_of_elements(target):
 def test_targets_that_are_none(target):
     with pytest.raises(ArgumentError, match="a tuple of lengths with at most one -1"):
         layers.Reshape(target)
+
+
+def test_permute_counts_axes_from_one():
+    x = np.arange(24.0, dtype="float32").reshape(1, 2, 3, 4)
+    np.testing.assert_array_equal(layers.Permute((3, 1, 2))(x), x.transpose(0, 3, 1, 2))
+    for dims in ((0, 1), (1, 3), (1, 1)):
+        with pytest.raises(ArgumentError, match="the numbers from 1 on, each once"):
+            layers.Permute(dims)
+    with pytest.raises(ShapeError, match="3 axes"):
+        layers.Permute((2, 1))(x)
+
+
+def test_repeat_vector():
+    x = np.arange(6.0, dtype="float32").reshape(2, 3)
+    np.testing.assert_array_equal(layers.RepeatVector(2)(x), np.stack([x, x], 1))
+    with pytest.raises(TypeError, match="n to be a whole number; received 'a'"):
+        layers.RepeatVector("a")
+    with pytest.raises(ShapeError, match="2 axes"):
+        layers.RepeatVector(2)(x[None])

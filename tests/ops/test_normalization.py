@@ -62,6 +62,15 @@ CASES = {
     "standardize": Case(
         reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True, extra={"epsilon": [0.1]})
     ),
+    # only used where nobody differentiates it: see _standardize_rule
+    "standardize_slopes": Case(
+        *(_any(),) * 4,
+        shapes=[((2, 3, 4), (2, 3, 1), (2, 3, 4), (2, 3, 1)), ((5, 40), (5, 1), (5, 40), (5, 1))],
+        settings={"axis": -1},
+        numpy=lambda gy, gr, y, r, axis: (
+            r * (gy - gy.mean(axis, keepdims=True) - y * ((gy * y).mean(axis, keepdims=True) + gr * r / y.shape[axis]))
+        ),
+    ),
     "layer_normalization": Case(
         reals(),
         reals(),

@@ -33,6 +33,7 @@ PAIRS = [
 
 CASES = {
     "matmul": Case(reals(), reals(), shapes=PAIRS, numpy=np.matmul),
+    "matrix_transpose": Case(reals(min_dims=2), numpy=np.matrix_transpose),
     "dot": Case(
         reals(), reals(), op=ops.dot, shapes=[*PAIRS[:5], ((), (2, 3)), ((2, 3), ()), ((2, 3), (4, 3, 2))], numpy=np.dot
     ),

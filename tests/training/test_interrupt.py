@@ -29,7 +29,7 @@ before = model.evaluate(x, y, verbose=0)
 assert np.isfinite(before)
 model.fit(x, y, batch_size=10, epochs=1, verbose=0)
 assert int(model.optimizer.iterations) == steps + 500
-assert model.evaluate(x, y, verbose=0) < before * 2
+assert model.evaluate(x, y, verbose=0) < max(2 * before, 0.1)    # near its end a training goes up and down
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 print("usable")
 """

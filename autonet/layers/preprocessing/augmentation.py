@@ -39,7 +39,9 @@ class RandomImageLayer(ImageLayer):
         images = ops.cast(images, self.compute_dtype)
         return images if transformation is None or not training else self._apply(images, transformation)
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Tensor:
         if transformation is None or not training:
             return segmentation_masks
         return self._apply(segmentation_masks, transformation, nearest=True)
@@ -133,7 +135,9 @@ class _Warping(RandomImageLayer):
         n, height, width = self._size(images)
         numbers = self._map(transformation, height, width)
         some = next(x for x in numbers if isinstance(x, Tensor))
-        matrix = ops.stack([x if isinstance(x, Tensor) else ops.full_like(some, x) for x in [*numbers, 0.0, 0.0]], axis=-1)
+        matrix = ops.stack(
+            [x if isinstance(x, Tensor) else ops.full_like(some, x) for x in [*numbers, 0.0, 0.0]], axis=-1
+        )
         return ops.image.affine_transform(
             images,
             matrix[0] if n is None else matrix,
@@ -258,7 +262,9 @@ class RandomZoom(_Warping):
         self._width_bounds = None if width_factor is None else bounds(self.label, "width_factor", width_factor)
         for factor in (height_factor, width_factor):
             if isinstance(factor, (tuple, list)) and -1 in factor:
-                raise ArgumentError(f"{self.label} expects factors above -1, where nothing is left; received {factor!r}.")
+                raise ArgumentError(
+                    f"{self.label} expects factors above -1, where nothing is left; received {factor!r}."
+                )
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         shape = (1 if n is None else n, 1)
@@ -307,7 +313,9 @@ class RandomCrop(RandomImageLayer, _Sized):
     def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
         return self._part(ops.cast(images, self.compute_dtype), transformation, "bilinear")
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Tensor:
         return self._part(segmentation_masks, transformation, "nearest")
 
     def _part(self, images: Tensor, place: Any, interpolation: str) -> Tensor:

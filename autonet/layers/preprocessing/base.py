@@ -94,7 +94,8 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
         yield convert(data)
         return
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        data = (data[i] for i in range(len(data)))
+        source = data
+        data = (source[i] for i in range(len(source)))
     if not hasattr(data, "__iter__"):
         raise ArgumentError(f"{who}.adapt expects an array, or an iterable of batches; received {type(data).__name__}.")
     found = False

@@ -22,7 +22,9 @@ class _Coloring(RandomImageLayer):
             )
         self.value_range = pair
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Tensor:
         return segmentation_masks
 
     def _numbers(self, n: int | None, interval: Any, seed: Any) -> Tensor:

@@ -129,7 +129,9 @@ class CategoryEncoding(DataLayer):
 
     def call(self, inputs: Any, count_weights: Any = None) -> Tensor:
         if count_weights is not None and self.output_mode != "count":
-            raise ArgumentError(f"{self.label} uses count_weights in the mode 'count' only; it is {self.output_mode!r}.")
+            raise ArgumentError(
+                f"{self.label} uses count_weights in the mode 'count' only; it is {self.output_mode!r}."
+            )
         if count_weights is not None and count_weights.shape != inputs.shape:
             raise ShapeError(
                 f"{self.label} expects count_weights of the inputs' shape {inputs.shape}; "

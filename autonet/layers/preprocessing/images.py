@@ -36,7 +36,9 @@ class ImageLayer(DataLayer):
         """The images after what was drawn."""
         raise NotImplementedError(f"{type(self).__name__} must define transform_images(images, transformation).")
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Tensor:
         """The masks after the same; by default as images."""
         return self.transform_images(segmentation_masks, transformation, training=training)
 

@@ -78,7 +78,9 @@ class Normalization(DataLayer):
         shape = tuple(input_shape)
         n = len(shape)
         if any(not -n <= a < n for a in self.axis):
-            raise ArgumentError(f"{self.label} expects axis from {-n} to {n - 1} for inputs {shape}; it is {self.axis}.")
+            raise ArgumentError(
+                f"{self.label} expects axis from {-n} to {n - 1} for inputs {shape}; it is {self.axis}."
+            )
         kept = sorted({a % n for a in self.axis})
         if any(shape[a] is None for a in kept):
             raise ShapeError(f"{self.label} must know the length of the axes {self.axis}; received shape {shape}.")

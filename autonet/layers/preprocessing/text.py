@@ -184,7 +184,9 @@ class TextVectorization(TextLayer):
 
     def call(self, inputs: Any) -> Tensor:
         if not isinstance(inputs, np.ndarray):
-            raise ArgumentError(f"{self.label} expects texts; received {type(inputs).__name__} of dtype {inputs.dtype}.")
+            raise ArgumentError(
+                f"{self.label} expects texts; received {type(inputs).__name__} of dtype {inputs.dtype}."
+            )
         rows = self._split(self._column(inputs))
         longest = max([len(row) for row in rows], default=0)
         length = self.output_sequence_length or longest

@@ -67,7 +67,9 @@ class IndexLookup(DataLayer):
         if invert and output_mode != "int":
             raise ArgumentError(f"{self.label} can invert the mode 'int' only; received {output_mode!r}.")
         if invert and num_oov_indices > 1:
-            raise ArgumentError(f"{self.label} can invert one place for unknown tokens at most; received {num_oov_indices}.")
+            raise ArgumentError(
+                f"{self.label} can invert one place for unknown tokens at most; received {num_oov_indices}."
+            )
         if output_mode != "tf_idf" and idf_weights is not None:
             raise ArgumentError(f"{self.label} uses idf_weights in the mode 'tf_idf' only; it is {output_mode!r}.")
         self.max_tokens = max_tokens
@@ -156,7 +158,9 @@ class IndexLookup(DataLayer):
         repeated = [t for t, n in collections.Counter(own).items() if n > 1]
         if repeated:
             raise ArgumentError(f"{self.label}: the vocabulary holds tokens more than once: {repeated[:10]}.")
-        reserved = [t for t in ({self.mask_token} - {None}) | ({self.oov_token} if self.num_oov_indices else set()) if t in own]
+        reserved = [
+            t for t in ({self.mask_token} - {None}) | ({self.oov_token} if self.num_oov_indices else set()) if t in own
+        ]
         if reserved:
             raise ArgumentError(f"{self.label}: the vocabulary holds the special tokens {reserved} among the others.")
         if self.max_tokens is not None and len(own) + len(special) > self.max_tokens:

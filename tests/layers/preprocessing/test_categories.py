@@ -31,12 +31,21 @@ CASES = [
     Case("CategoryEncoding", {"num_tokens": 8}, NUMBERS, (2, 8), "float32"),
     Case("CategoryEncoding", {"num_tokens": 8, "output_mode": "one_hot"}, NUMBERS, (2, 3, 8), "float32"),
     Case("Discretization", {"bin_boundaries": [1.0, 3.0]}, NUMBERS, (2, 3), "int32"),
-    Case("Discretization", {"bin_boundaries": [1.0, 3.0], "output_mode": "count"}, [[0.5, 2.0, 3.0]], (1, 3), "float32"),
+    Case(
+        "Discretization", {"bin_boundaries": [1.0, 3.0], "output_mode": "count"}, [[0.5, 2.0, 3.0]], (1, 3), "float32"
+    ),
     Case("Hashing", {"num_bins": 5}, NUMBERS, (2, 3), "int64"),
     Case("Hashing", {"num_bins": 5, "mask_value": 3, "output_mode": "multi_hot"}, NUMBERS, (2, 5), "float32"),
     Case("Hashing", {"num_bins": 5, "salt": [1, 2]}, WORDS, (2, 3), "int64", text=True),
     Case("HashedCrossing", {"num_bins": 5}, [["a", "b"], [1, 2]], (2,), "int64", text=True),
-    Case("HashedCrossing", {"num_bins": 5, "output_mode": "one_hot"}, [["a", "b"], ["c", "d"]], (2, 5), "float32", text=True),
+    Case(
+        "HashedCrossing",
+        {"num_bins": 5, "output_mode": "one_hot"},
+        [["a", "b"], ["c", "d"]],
+        (2, 5),
+        "float32",
+        text=True,
+    ),
     Case("IntegerLookup", {"vocabulary": [1, 3, 5]}, NUMBERS, (2, 3), "int64"),
     Case("IntegerLookup", {"vocabulary": [1, 3], "num_oov_indices": 3, "mask_token": 0}, NUMBERS, (2, 3), "int64"),
     Case("IntegerLookup", {"vocabulary": [0, 1, 3, 7], "num_oov_indices": 0}, NUMBERS, (2, 3), "int64"),
@@ -49,7 +58,9 @@ CASES = [
     ),
     Case("IntegerLookup", {"vocabulary": [10, 30], "invert": True}, [[0, 1], [2, 9]], (2, 2), "int64"),
     Case("StringLookup", {"vocabulary": VOCABULARY}, WORDS, (2, 3), "int64", text=True),
-    Case("StringLookup", {"vocabulary": VOCABULARY, "num_oov_indices": 3, "salt": 7}, WORDS, (2, 3), "int64", text=True),
+    Case(
+        "StringLookup", {"vocabulary": VOCABULARY, "num_oov_indices": 3, "salt": 7}, WORDS, (2, 3), "int64", text=True
+    ),
     Case(
         "StringLookup",
         {"vocabulary": VOCABULARY, "mask_token": "", "output_mode": "tf_idf", "idf_weights": [1.0, 2.0, 3.0, 4.0]},
@@ -59,7 +70,14 @@ CASES = [
         text=True,
     ),
     Case("TextVectorization", {"vocabulary": ["a", "man"]}, TEXTS, (2, 4), "int64", text=True),
-    Case("TextVectorization", {"vocabulary": ["a", "man"], "output_sequence_length": 2}, TEXTS, (2, 2), "int64", text=True),
+    Case(
+        "TextVectorization",
+        {"vocabulary": ["a", "man"], "output_sequence_length": 2},
+        TEXTS,
+        (2, 2),
+        "int64",
+        text=True,
+    ),
     Case(
         "TextVectorization",
         {"vocabulary": ["a", "a man"], "ngrams": 2, "output_mode": "count", "max_tokens": 5, "pad_to_max_tokens": True},
@@ -74,10 +92,6 @@ every = pytest.mark.parametrize("case", CASES, ids=[f"{i}-{c.name}" for i, c in 
 
 def make(case, **more):
     return getattr(layers, case.name)(**case.config, **more)
-
-
-def shape_of(x):
-    return [np.shape(part) for part in x] if isinstance(x[0][0], str) and np.ndim(x[0]) == 1 and len(x) == 2 else np.shape(x)
 
 
 @every

@@ -1,0 +1,44 @@
+"""Settings of primitives: static and hashable, so that calls can be recorded, compared and replayed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.core import dtypes
+from autonet.core.tensor import Tensor
+
+ndarray = np.ndarray
+
+
+class Static(tuple):
+    """A tuple that is known to be static all the way down: it needs no look."""
+
+    __slots__ = ()
+
+
+PLAIN = frozenset({int, bool, float, str, type(None), Static})
+
+
+def freeze(value: Any, primitive: str, name: str) -> Any:
+    """A setting in its static, hashable form."""
+    if value.__class__ is tuple:
+        for v in value:
+            if v.__class__ not in PLAIN:
+                break
+        else:
+            return value
+    if isinstance(value, (list, tuple)):
+        return tuple([freeze(v, primitive, name) for v in value])
+    if value.__class__ in PLAIN or isinstance(value, (str, slice)) or value is Ellipsis:
+        return value
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, (np.generic, int, float))):
+        return dtypes.standardize_dtype(value)
+    if isinstance(value, (np.generic, ndarray, Tensor)) and np.ndim(value) == 0:
+        return np.asarray(value).item()
+    if isinstance(value, (ndarray, Tensor)) and value.ndim == 1:
+        return tuple(value.tolist())
+    raise TypeError(
+        f"{primitive}: {name} is a setting and must be a plain number, string, or tuple of them; received {value!r}."
+    )

@@ -1,0 +1,651 @@
+"""Models that train captured and models that train eagerly end in the same bits, whatever they are made of."""
+
+import gc
+import tracemalloc
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+import autonet
+from autonet import Model, Sequential, callbacks, constraints, initializers, layers, losses, metrics, ops, optimizers, regularizers
+from autonet.compiler.jit import PLANS
+from autonet.compiler.native import library
+from autonet.optimizers import schedules
+from tests.compiler.programs import assert_same_bits
+
+needs_compiler = pytest.mark.skipif(not library.available(), reason="no C compiler here")
+ROWS = 30  # cut into batches of 8, the last one is ragged
+L = layers
+
+
+def data(*shape, classes=3, seed=0):
+    """Inputs of this shape, and class numbers that depend on them."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((ROWS, *shape)).astype(np.float32)
+    return x, (np.abs(x).reshape(ROWS, -1).sum(axis=1) * 7).astype(int) % classes
+
+
+def words(length=6, vocabulary=12):
+    """Rows of word numbers, some ending in zeros, and classes."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(1, vocabulary, (ROWS, length))
+    for row, n in enumerate(rng.integers(2, length + 1, ROWS)):
+        x[row, n:] = 0
+    return x, x.sum(axis=1) % 3
+
+
+def classifier(*parts):
+    """Layers with three classes at their end."""
+    return lambda: Sequential([*[p() if callable(p) and not isinstance(p, L.Layer) else p for p in parts], L.Dense(3)])
+
+
+CLASSES = losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class Residual(Model):
+    """A model of the user's own: training flag, add_loss, weights made at the first call."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.drop = L.Dense(8), L.Dense(8, activation="tanh"), L.Dropout(0.25, seed=1)
+        self.last = L.Dense(3)
+
+    def call(self, x, training=False):
+        y = self.first(x)
+        y = y + self.drop(self.second(y), training=training)
+        if training:
+            self.add_loss(0.01 * ops.mean(ops.square(y)))
+        return self.last(y)
+
+
+class OwnStep(Model):
+    """A model with a train_step of the user's own, which reports a loss that has a derivative."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(3)
+        self.seen = self.add_weight((), "zeros", trainable=False, name="seen")
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, batch):
+        x, y = batch
+
+        def loss(kernel, bias):
+            return ops.mean(ops.sparse_categorical_crossentropy(y, x @ kernel + bias, from_logits=True))
+
+        value, found = autonet.value_and_grad(loss, (0, 1))(self.dense.kernel.value, self.dense.bias.value)
+        self.optimizer.apply(found, self.dense.trainable_variables)
+        self.seen.assign_add(1.0)
+        return {"loss": value * 1.0, "seen": self.seen.value}
+
+
+def two_inputs():
+    a, b = L.Input((4,)), L.Input((3,))
+    y = L.Concatenate()([L.Dense(6, activation="relu")(a), L.Dense(6)(b)])
+    y = L.Add()([y, L.Multiply()([y, y])])
+    return Model([a, b], [L.Dense(3)(y), L.Dense(1)(y)])
+
+
+IMAGES = data(8, 8, 2)
+MODELS = {  # builder, (x, y), loss
+    "mlp": (classifier(lambda: L.Dense(8, activation="sigmoid"), lambda: L.Dense(8, activation="relu")), data(5), CLASSES),
+    "softmax": (lambda: Sequential([L.Dense(3, activation="softmax")]), data(5), "sparse_categorical_crossentropy"),
+    "binary": (lambda: Sequential([L.Dense(4, "tanh"), L.Dense(1, "sigmoid")]), data(5, classes=2), "binary_crossentropy"),
+    "normalized": (
+        classifier(lambda: L.Dense(8), L.BatchNormalization, lambda: L.Activation("relu"), lambda: L.Dropout(0.5)),
+        data(5),
+        CLASSES,
+    ),
+    "layer norms": (
+        classifier(lambda: L.Dense(8), L.LayerNormalization, L.RMSNormalization, lambda: L.GroupNormalization(2)),
+        data(5),
+        CLASSES,
+    ),
+    "noise": (
+        classifier(
+            lambda: L.Dense(8),
+            lambda: L.GaussianNoise(0.1),
+            lambda: L.GaussianDropout(0.2),
+            lambda: L.AlphaDropout(0.2),
+            lambda: L.ActivityRegularization(l2=0.01),
+        ),
+        data(5),
+        CLASSES,
+    ),
+    "activations": (
+        classifier(
+            *[lambda a=a: L.Dense(6, activation=a) for a in ("elu", "selu", "gelu", "silu", "softplus", "mish")],
+            lambda: L.LeakyReLU(),
+            lambda: L.PReLU(),
+        ),
+        data(5),
+        CLASSES,
+    ),
+    "penalties": (
+        classifier(
+            lambda: L.Dense(8, kernel_regularizer="l2", bias_constraint="non_neg", activity_regularizer="l1"),
+            lambda: L.Dense(8, kernel_constraint=constraints.MaxNorm(1.0), kernel_regularizer=regularizers.L1L2(1e-3, 1e-3)),
+        ),
+        data(5),
+        CLASSES,
+    ),
+    "convnet": (
+        classifier(
+            lambda: L.Conv2D(4, 3, activation="relu"),
+            L.MaxPooling2D,
+            lambda: L.Conv2D(4, 2, padding="same", strides=2, use_bias=False),
+            L.BatchNormalization,
+            L.Flatten,
+        ),
+        IMAGES,
+        CLASSES,
+    ),
+    "convolutions": (
+        classifier(
+            lambda: L.SeparableConv2D(4, 3, padding="same"),
+            lambda: L.DepthwiseConv2D(2),
+            lambda: L.Conv2DTranspose(3, 3, strides=2),
+            lambda: L.AveragePooling2D(3, 2, padding="same"),
+            lambda: L.UpSampling2D(2),
+            lambda: L.ZeroPadding2D(1),
+            lambda: L.SpatialDropout2D(0.2),
+            L.GlobalMaxPooling2D,
+        ),
+        IMAGES,
+        CLASSES,
+    ),
+    "sequences": (
+        classifier(lambda: L.Conv1D(4, 2), L.MaxPooling1D, lambda: L.Permute((2, 1)), L.GlobalAveragePooling1D),
+        data(9, 3),
+        CLASSES,
+    ),
+    "embedding": (classifier(lambda: L.Embedding(12, 5), L.Flatten), words(), CLASSES),
+    "lstm": (classifier(lambda: L.Embedding(12, 5, mask_zero=True), lambda: L.LSTM(6, dropout=0.1)), words(), CLASSES),
+    "gru": (
+        classifier(lambda: L.Embedding(12, 5), lambda: L.Bidirectional(L.GRU(4, return_sequences=True)), L.Flatten),
+        words(),
+        CLASSES,
+    ),
+    "simple rnn": (classifier(lambda: L.SimpleRNN(5, return_sequences=True), L.GlobalMaxPooling1D), data(6, 3), CLASSES),
+    "attention": (
+        lambda: (lambda a: Model(a, L.Dense(3)(L.Flatten()(L.MultiHeadAttention(2, 3, dropout=0.1)(a, a)))))(L.Input((5, 4))),
+        data(5, 4),
+        CLASSES,
+    ),
+    "two inputs, two outputs": (
+        two_inputs,
+        ([data(4)[0], data(3, seed=1)[0]], [data(4)[1], data(1, seed=2)[0]]),
+        [CLASSES, "mse"],
+    ),
+    "subclass": (Residual, data(5), CLASSES),
+    "own train step": (OwnStep, data(5), CLASSES),
+    "float64": (lambda: Sequential([L.Dense(6, "tanh", dtype="float64"), L.Dense(3, dtype="float64")]), data(5), CLASSES),
+}
+
+
+def history_of(model):
+    """The logs of fit, by epoch; names differ where layers or metrics are named by number."""
+    return list(model.history.history.values())
+
+
+def state_of(model):
+    """Weights, metric totals, generator states, slots."""
+    slots = [] if model.optimizer is None else model.optimizer.variables
+    return [v.numpy() for v in (*model.variables, *slots)]
+
+
+def trained(build, xy, loss, epochs=25, act=None, **options):
+    """A model after `epochs` of four steps each; `act(model)` happens after each epoch."""
+    autonet.utils.set_random_seed(11)
+    model = build()
+    options = {"optimizer": "sgd", "metrics": [["accuracy"], []] if isinstance(loss, list) else ["accuracy"], **options}
+    model.compile(loss=loss, **options)
+    watch = [] if act is None else [callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: act(model, epoch))]
+    model.fit(*xy, batch_size=8, epochs=epochs, verbose=0, callbacks=watch)
+    return model
+
+
+def assert_equal(a, b, xy):
+    """Two models in the same state, with the same past, that give the same."""
+    assert history_of(a) == history_of(b)
+    assert_same_bits(state_of(a), state_of(b))
+    assert a.evaluate(*xy, batch_size=7, verbose=0) == b.evaluate(*xy, batch_size=7, verbose=0)
+    ours, theirs = (autonet.core.trees.flatten(m.predict(xy[0], batch_size=11, verbose=0)) for m in (a, b))
+    assert_same_bits(ours, theirs)
+
+
+@pytest.fixture
+def numpy_only(monkeypatch):
+    """Plans by NumPy alone."""
+    monkeypatch.setenv("AUTONET_NATIVE", "0")
+
+
+def captured_and_eager(build, xy, loss, **options):
+    """The same training twice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fast = trained(build, xy, loss, **options)
+        slow = trained(build, xy, loss, **options, run_eagerly=True)
+    entry = fast._functions["train"].compiled.last
+    assert entry.obstacle is None and entry.plan is not None
+    assert slow._functions["train"].compiled.last is None
+    return fast, slow
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model(name, numpy_only):
+    build, xy, loss = MODELS[name]
+    assert_equal(*captured_and_eager(build, xy, loss), xy)
+
+
+OPTIMIZERS = {
+    "sgd": lambda: optimizers.SGD(0.05),
+    "nesterov": lambda: optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "adam": lambda: optimizers.Adam(0.01),
+    "amsgrad, global norm": lambda: optimizers.Adam(0.01, amsgrad=True, global_clipnorm=0.5),
+    "adamw, norm": lambda: optimizers.AdamW(0.01, weight_decay=0.02, clipnorm=0.5),
+    "nadam": lambda: optimizers.Nadam(0.01),
+    "adamax": lambda: optimizers.Adamax(0.01),
+    "rmsprop, values": lambda: optimizers.RMSprop(0.01, momentum=0.5, centered=True, clipvalue=0.2),
+    "adagrad": lambda: optimizers.Adagrad(0.05),
+    "adadelta": lambda: optimizers.Adadelta(0.5),
+    "lion": lambda: optimizers.Lion(0.005),
+    "lamb": lambda: optimizers.Lamb(0.01),
+    "ftrl": lambda: optimizers.Ftrl(0.05, l1_regularization_strength=0.01),
+    "adafactor": lambda: optimizers.Adafactor(0.01),
+    "accumulation": lambda: optimizers.SGD(0.05, momentum=0.9, gradient_accumulation_steps=3),
+    "averages": lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=7),
+    "scaled loss": lambda: optimizers.SGD(0.05, loss_scale_factor=8.0),
+    "dynamic scale": lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.05), dynamic_growth_steps=5),
+    "exponential": lambda: optimizers.SGD(schedules.ExponentialDecay(0.1, 10, 0.5)),
+    "cosine": lambda: optimizers.SGD(schedules.CosineDecay(0.0, 60, warmup_target=0.1, warmup_steps=20)),
+    "pieces": lambda: optimizers.SGD(schedules.PiecewiseConstantDecay([10, 40], [0.1, 0.05, 0.01])),
+    "function": lambda: optimizers.SGD(lambda step: 0.1 / (1 + 0.1 * step)),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_option_of_optimizers(name, numpy_only):
+    build, xy, loss = MODELS["normalized"]
+    autonet.utils.set_random_seed(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fast = trained(build, xy, loss, optimizer=OPTIMIZERS[name]())
+        slow = trained(build, xy, loss, optimizer=OPTIMIZERS[name](), run_eagerly=True)
+    assert_equal(fast, slow, xy)
+
+
+METRICS = {
+    "losses": lambda: ["mse", "mae", "cosine_similarity", "categorical_crossentropy", metrics.MeanSquaredLogarithmicError()],
+    "classes": lambda: ["categorical_accuracy", metrics.TopKCategoricalAccuracy(2), metrics.Precision(), metrics.Recall()],
+    "curves": lambda: [metrics.AUC(num_thresholds=9), metrics.BinaryAccuracy(), metrics.TruePositives()],
+    "regression": lambda: [metrics.RootMeanSquaredError(), metrics.R2Score()],
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_kind_of_metric(name, numpy_only):
+    x, y = data(5)
+    build = lambda: Sequential([L.Dense(3, activation="softmax")])
+    models = [
+        trained(build, (x, np.eye(3, dtype=np.float32)[y]), "categorical_crossentropy", 5, metrics=METRICS[name](), **way)
+        for way in ({}, {"run_eagerly": True})
+    ]
+    assert_equal(*models, (x, np.eye(3, dtype=np.float32)[y]))
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", MODELS)
+def test_native_steps_come_close(name):
+    build, xy, loss = MODELS[name]
+    fast = trained(build, xy, loss, epochs=5)
+    slow = trained(build, xy, loss, epochs=5, run_eagerly=True)
+    assert fast._functions["train"].compiled.last.plan.kind == "native"
+    for ours, theirs in zip(state_of(fast), state_of(slow), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+# What changes between steps
+
+
+def change_rate(model, epoch):
+    model.optimizer.learning_rate = 0.1 / (epoch + 1)
+
+
+def freeze(model, epoch):
+    model.layers[0].trainable = epoch % 3 == 0
+
+
+def freeze_a_weight(model, epoch):
+    model.layers[-1].kernel.trainable = epoch % 2 == 0
+
+
+def set_weights(model, epoch):
+    if epoch % 4 == 0:
+        model.set_weights([w * np.float32(0.5) for w in model.get_weights()])
+
+
+def assign(model, epoch):
+    model.layers[0].bias.assign_add(0.1)
+
+
+def swap(model, epoch):
+    a, b = model.layers[0].bias, model.layers[1].gamma
+    old = a.value
+    a.assign(b)
+    b.assign(old)
+
+
+def change_layer(model, epoch):
+    model.layers[3].rate = 0.5 if epoch % 2 else 0.25
+
+
+def change_activation(model, epoch):
+    model.layers[2].activation = ops.tanh if epoch % 2 else ops.relu
+
+
+def change_clipping(model, epoch):
+    model.optimizer.clipnorm = 0.1 * (epoch % 3 + 1)
+
+
+def change_regularizer(model, epoch):
+    model.layers[0].kernel.regularizer = regularizers.L2(0.1) if epoch % 2 else None
+
+
+def change_inside_regularizer(model, epoch):
+    model.layers[0].kernel.regularizer.l2 = 0.01 * epoch
+
+
+def change_loss(model, epoch):
+    model.loss.label_smoothing = 0.1 * (epoch % 2)
+
+
+def new_variable(model, epoch):
+    if epoch == 3:
+        model.layers[0].kernel = autonet.Variable(model.layers[0].kernel.numpy() * 2, name="another")
+
+
+def interleave(model, epoch):
+    x, y = data(5)
+    y = np.eye(3, dtype=np.float32)[y]
+    model.evaluate(x, y, batch_size=4 + epoch % 3, verbose=0)
+    model.predict(x[: 3 + epoch % 4], verbose=0)
+    model.predict_on_batch(x[:2])
+    model.train_on_batch(x[:5], y[:5])
+    model(x[:3])
+
+
+def eager_in_between(model, epoch):
+    model.run_eagerly = epoch % 3 == 1
+
+
+CHANGES = [
+    *(change_rate, freeze, freeze_a_weight, set_weights, assign, swap, change_layer, change_activation),
+    *(change_clipping, change_regularizer, change_loss, interleave),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=[f.__name__ for f in CHANGES])
+def test_what_changes_between_epochs_changes_as_in_eager_runs(change, numpy_only):
+    build, xy, _ = MODELS["normalized"]
+    xy = xy[0], np.eye(3, dtype=np.float32)[xy[1]]
+    models = []
+    for way in ({}, {"run_eagerly": True}):
+        loss = losses.CategoricalCrossentropy(from_logits=True)
+        models.append(trained(build, xy, loss, 12, change, **way))
+    assert_equal(*models, xy)
+
+
+def test_numbers_inside_losses_and_regularizers_may_change(numpy_only):
+    build = lambda: Sequential([L.Dense(4, kernel_regularizer=regularizers.L2(0.5)), L.Dense(1)])
+    x, y = data(5)[0], data(1, seed=3)[0]
+
+    def act(model, epoch):
+        change_inside_regularizer(model, epoch)
+        model.loss.delta = 0.2 * (epoch + 1)
+
+    models = [trained(build, (x, y), losses.Huber(0.1), 8, act, metrics=[], **w) for w in ({}, {"run_eagerly": True})]
+    assert_equal(*models, (x, y))
+
+
+def test_eager_and_captured_steps_mix(numpy_only):
+    build, xy, loss = MODELS["normalized"]
+    assert_equal(trained(build, xy, loss, 9, eager_in_between), trained(build, xy, loss, 9, run_eagerly=True), xy)
+
+
+def test_compiling_anew_starts_from_the_new_options(numpy_only):
+    build, xy, loss = MODELS["mlp"]
+    models = []
+    for eager in (False, True):
+        model = trained(build, xy, loss, 3, run_eagerly=eager)
+        model.compile(optimizers.Adam(0.01), "mse", run_eagerly=eager)
+        model.fit(xy[0], np.eye(3, dtype=np.float32)[xy[1]], batch_size=8, epochs=3, verbose=0)
+        models.append(model)
+    assert_same_bits(*[state_of(m) for m in models])
+
+
+def test_other_batch_sizes_and_data_layouts(numpy_only):
+    build, (x, y), loss = MODELS["mlp"]
+    models = []
+    for eager in (False, True):
+        model = trained(build, (x, y), loss, 2, run_eagerly=eager)
+        for size, layout in ((5, np.asfortranarray(x)), (30, x[::-1]), (7, np.repeat(x, 2, axis=1)[:, ::2]), (1, x)):
+            model.fit(layout, y, batch_size=size, epochs=1, verbose=0, shuffle=size != 7)
+        models.append(model)
+    assert_same_bits(*[state_of(m) for m in models])
+
+
+def test_shuffling_in_batches_and_weights(numpy_only):
+    build, (x, y), loss = MODELS["mlp"]
+    states = []
+    for eager in (False, True):
+        model = trained(build, (x, y), loss, 2, run_eagerly=eager)
+        options = {"batch_size": 8, "epochs": 3, "verbose": 0}
+        model.fit(x, y, shuffle="batch", **options)
+        model.fit(x, y, sample_weight=np.linspace(0, 2, ROWS), **options)
+        model.fit(x, y, class_weight={0: 2.0, 1: 0.5}, validation_split=0.2, **options)
+        states.append(state_of(model))
+    assert_same_bits(*states)
+
+
+@needs_compiler
+def test_several_steps_in_a_row_are_the_steps_one_by_one():
+    build, (x, y), loss = MODELS["normalized"]
+    x, y = np.tile(x, (20, 1)), np.tile(y, 20)
+
+    def fit(watched):
+        autonet.utils.set_random_seed(2)
+        model = build()
+        model.compile("adam", loss, metrics=["accuracy"])
+        seen = []
+        see = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+        model.fit(x, y, batch_size=16, epochs=3, verbose=0, callbacks=[see] if watched else None)
+        return model, seen
+
+    (one, seen), (many, _) = fit(True), fit(False)
+    assert len(seen) == 3 * -(-len(x) // 16)
+    assert_same_bits(state_of(many), state_of(one))
+    assert history_of(many) == history_of(one)
+
+
+# Options
+
+
+def test_run_eagerly_and_jit_compile():
+    build, xy, loss = MODELS["mlp"]
+    for options, kinds in (
+        ({"run_eagerly": True}, {None}),
+        ({"jit_compile": False}, {None}),
+        ({"jit_compile": "auto"}, {"native", "numpy"}),
+        ({"jit_compile": True}, {"native", "numpy"}),
+    ):
+        model = trained(build, xy, loss, 1, **options)
+        entry = model._functions["train"].compiled.last
+        assert (None if entry is None else entry.plan.kind) in kinds
+
+
+def test_native_code_switched_off(numpy_only):
+    model = trained(*MODELS["mlp"], 1)
+    assert model._functions["train"].compiled.last.plan.kind == "numpy"
+    assert "def make" in str(model.explain_step())
+
+
+# What cannot be captured
+
+
+class Branching(Model):
+    """A model whose Python depends on values."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(3)
+
+    def call(self, x):
+        y = self.dense(x)
+        return y * 2 if ops.mean(y) > 0 else y  # the line to be named
+
+
+class Counting(Model):
+    """A model that counts its calls in Python."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.calls = L.Dense(3), 0
+
+    def call(self, x):
+        self.calls += 1
+        return self.dense(x) * (1.0 if self.calls % 2 else 0.5)
+
+
+@pytest.mark.parametrize("build, told", [(Branching, "the line to be named"), (Counting, "changes its attribute 'calls'")])
+def test_a_model_that_cannot_be_captured_runs_eagerly_and_says_so_once(build, told, numpy_only):
+    xy, loss = MODELS["mlp"][1:]
+    with pytest.warns(UserWarning) as caught:
+        model = trained(build, xy, loss, 4)
+    found = [str(w.message) for w in caught]
+    assert len(found) == 1 and told in found[0] and "Two ways out" in found[0] and __file__ in found[0]
+    slow = trained(build, xy, loss, 4, run_eagerly=True)
+    assert_same_bits(state_of(model), state_of(slow))
+    assert history_of(model) == history_of(slow)
+
+
+class Remembering(Model):
+    """A model that keeps what it computed in an attribute: a result, and no condition of its step."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(3)
+
+    def call(self, x):
+        self.hidden = self.dense(x)
+        return self.hidden * 2.0
+
+
+def test_attributes_that_hold_results_do_not_capture_anew(numpy_only):
+    xy, loss = MODELS["mlp"][1:]
+    model = trained(Remembering, xy, loss, 2)
+    first = [id(e) for e in model._functions["train"].compiled.entries.values()]
+    for _ in range(3):
+        model.fit(*xy, batch_size=8, verbose=0)
+        model.evaluate(*xy, batch_size=8, verbose=0)
+    assert [id(e) for e in model._functions["train"].compiled.entries.values()] == first
+
+
+def test_nothing_is_captured_anew_without_a_reason(numpy_only):
+    for name in ("normalized", "lstm", "convnet", "attention", "subclass"):
+        build, xy, loss = MODELS[name]
+        model = trained(build, xy, loss, 2, optimizer="adam")
+        known = {w: [id(e) for e in f.compiled.entries.values()] for w, f in model._functions.items()}
+        for _ in range(2):
+            model.fit(*xy, batch_size=8, epochs=2, verbose=0)
+            model.evaluate(*xy, batch_size=8, verbose=0)
+            model.optimizer.learning_rate = 0.5
+            model.set_weights(model.get_weights())
+        for which, ids in known.items():
+            assert [id(e) for e in model._functions[which].compiled.entries.values()] == ids, (name, which)
+
+
+def test_plans_are_bounded(numpy_only):
+    model = trained(*MODELS["mlp"], 1)
+    x = MODELS["mlp"][1][0]
+    for n in range(1, PLANS + 6):
+        model.predict_on_batch(x[:n])
+    assert len(model._functions["predict"].compiled.entries) == PLANS
+
+
+# Memory
+
+
+def test_models_that_are_dropped_leave_nothing_behind(numpy_only):
+    x, y = data(5)
+
+    def made_and_dropped():
+        model = Sequential([L.Input((5,)), L.Dense(4, activation="relu"), L.BatchNormalization(), L.Dropout(0.5), L.Dense(3)])
+        model.compile("adam", CLASSES, metrics=["accuracy"])
+        for _ in range(2):
+            model.train_on_batch(x, y)
+        model.predict_on_batch(x)
+        return weakref.ref(model), weakref.ref(model._functions["train"].compiled.last.plan)
+
+    for _ in range(3):
+        made_and_dropped()
+    gc.collect()
+    gc.disable()
+    try:
+        assert all(r() is None for r in made_and_dropped())  # without the garbage collector's help
+        tracemalloc.start()
+        for _ in range(10):
+            made_and_dropped()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(30):
+            made_and_dropped()
+        assert tracemalloc.get_traced_memory()[0] - before < 30_000
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@pytest.mark.slow
+def test_a_thousand_models(numpy_only):
+    x, y = data(5)
+    seen = []
+    tracemalloc.start()
+    try:
+        for n in range(1000):
+            model = Sequential([L.Dense(4, activation="relu"), L.Dense(3)])
+            model.compile("adam", CLASSES)
+            model.fit(x, y, verbose=0)
+            if n in (499, 999):
+                del model
+                gc.collect()
+                seen.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert seen[1] - seen[0] < 100_000
+
+
+def test_memory_is_flat_over_many_steps(numpy_only):
+    model = trained(*MODELS["normalized"], 2, optimizer="adam")
+    x, y = MODELS["normalized"][1]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        model.fit(x, y, batch_size=8, epochs=20, verbose=0)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(3):
+            model.fit(x, y, batch_size=8, epochs=60, verbose=0)
+        assert tracemalloc.get_traced_memory()[0] - before < 30_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_initializers_draw_once(numpy_only):
+    # weights made inside the first step belong to no program
+    autonet.utils.set_random_seed(4)
+    model = trained(lambda: Sequential([L.Dense(4, kernel_initializer=initializers.HeNormal()), L.Dense(3)]), *MODELS["mlp"][1:], 2)
+    program = model._functions["train"].compiled.last.program
+    assert not any(i.op.startswith("random") for i in program.instructions)

@@ -1,0 +1,191 @@
+"""Plans in several threads at once: each gives what it gives alone."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import autonet
+from autonet import Sequential, layers, losses, ops
+from autonet.compiler import CaptureError, jit
+from autonet.compiler.native import library
+from autonet.core import Variable, no_grad
+from autonet.core.state import state
+from tests.compiler.programs import assert_same_bits, same_bits
+
+KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not library.available(), reason="no C compiler here"))]
+both = pytest.mark.parametrize("native", KINDS, ids=["numpy", "native"])
+
+
+def at_once(*jobs):
+    """Run the jobs in threads of their own, started together; what they return, or the first error."""
+    results, errors = [None] * len(jobs), []
+    start = threading.Barrier(len(jobs))
+
+    def run(k):
+        start.wait()
+        try:
+            results[k] = jobs[k]()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(len(jobs))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    if errors:
+        raise errors[0]
+    assert not any(t.is_alive() for t in threads)
+    return results
+
+
+def made(kind, seed):
+    """A model of a kind, with data; what it draws comes from its own generators."""
+    autonet.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    if kind == "mlp":
+        model = Sequential(
+            [
+                layers.Input((300,)),
+                layers.Dense(200, activation="relu"),
+                layers.BatchNormalization(),
+                layers.Dropout(0.5, seed=seed),
+                layers.Dense(10),
+            ]
+        )
+        x = rng.standard_normal((256, 300)).astype(np.float32)
+    else:
+        model = Sequential(
+            [
+                layers.Input((12, 12, 3)),
+                layers.Conv2D(8, 3, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(10),
+            ]
+        )
+        x = rng.standard_normal((128, 12, 12, 3)).astype(np.float32)
+    model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    y = rng.integers(0, 10, len(x))
+
+    def train():
+        model.fit(x, y, batch_size=32, epochs=3, verbose=0, shuffle=False)
+        result = model.evaluate(x, y, batch_size=50, verbose=0)
+        outputs = model.predict(x, batch_size=100, verbose=0)
+        slots = [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+        return [*slots, np.array(result), np.array(model.history.history["loss"]), outputs]
+
+    return train
+
+
+@both
+@pytest.mark.parametrize("kinds", [("mlp", "mlp"), ("mlp", "convnet")], ids=["two mlps", "mlp and convnet"])
+def test_two_models_train_at_the_same_time(kinds, native, monkeypatch):
+    if not native:
+        monkeypatch.setenv("AUTONET_NATIVE", "0")
+    alone = [made(kind, seed)() for seed, kind in enumerate(kinds)]
+    together = at_once(*[made(kind, seed) for seed, kind in enumerate(kinds)])
+    for ours, theirs in zip(together, alone, strict=True):
+        assert_same_bits(ours, theirs)
+
+
+@both
+def test_one_function_from_several_threads(native):
+    w = Variable(np.eye(150, dtype=np.float32))
+    f = jit(lambda x, k: ops.tanh(x @ w) * k + ops.sum(x, axis=0), native=native)
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal((n, 150)).astype(np.float32) for n in (64, 64, 64, 31)]
+    with no_grad():
+        alone = [[f(x, float(k)).numpy() for k in range(8)] for x in inputs for _ in range(2)][1::2]
+
+    def job(x):
+        with no_grad():
+            return [f(x, float(k)).numpy() for k in range(8)] * 1
+
+    for _ in range(3):
+        for ours, theirs in zip(at_once(*[lambda x=x: job(x) for x in inputs]), alone, strict=True):
+            assert_same_bits(ours, theirs)
+        f.clear()  # and again, with captures at the same time
+        with no_grad():
+            for x in inputs[2:]:
+                f(x, 1.0), f(x, 1.0)
+    assert len(f.entries) == 2
+
+
+@both
+def test_runs_of_a_function_that_changes_a_variable_follow_each_other(native):
+    count = Variable(np.zeros(50_000, np.float32))
+    f = jit(lambda: (count.assign_add(1.0), None)[1], native=native)
+    f(), f()
+    at_once(*[lambda: [f() for _ in range(50)] for _ in range(4)])
+    assert set(count.numpy().tolist()) == {202.0}
+
+
+@both
+def test_reading_meanwhile_leaves_nothing_stale(native):
+    # plans write into storages: what another thread read stays as it was read, and is not what is read later
+    a = Variable(np.zeros(200_000, np.float32))
+    f = jit(lambda: (a.assign_add(1.0), None)[1], native=native)
+    f(), f()
+    done = threading.Event()
+
+    def write():
+        for _ in range(200):
+            f()
+        done.set()
+
+    def read():
+        seen = []
+        while not done.is_set():
+            seen.append(a.value)
+        return seen[-50:]
+
+    _, seen = at_once(write, read)
+    assert a.numpy()[0] == a.value.numpy()[-1] == 202.0
+    kept = [t.numpy().copy() for t in seen]
+    f()
+    assert all(same_bits(t.numpy(), k) for t, k in zip(seen, kept, strict=True))
+
+
+def test_captures_of_two_threads_do_not_mix():
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow(x):
+        y = ops.exp(x)
+        inside.set()
+        leave.wait(60)
+        return y * 2
+
+    def quick():
+        inside.wait(60)
+        assert state.capture is None
+        try:
+            g = jit(lambda x: x * 3, native=False)
+            x = np.ones(3, np.float32)
+            return [(g(x) + ops.sin(x)).numpy() for _ in range(3)]
+        finally:
+            leave.set()
+
+    f = jit(slow, native=False)
+    x = np.ones(3, np.float32)
+    first, other = at_once(lambda: f(x).numpy(), quick)
+    assert [i.op for i in f.last.captured.instructions] == ["exp", "multiply"]
+    assert same_bits(f(x).numpy(), first) and all(same_bits(o, other[0]) for o in other)
+
+
+def test_an_error_in_one_thread_leaves_the_others_alone():
+    def fails(x):
+        return x * float(ops.sum(x))
+
+    bad, good = jit(fails, native=False), jit(lambda x: x * 2, native=False)
+    x = np.ones(3, np.float32)
+
+    def caught():
+        for _ in range(20):
+            with pytest.raises(CaptureError):
+                bad(x)
+        return state.capture is None
+
+    clean, results = at_once(caught, lambda: [good(x).numpy().tolist() for _ in range(20)])
+    assert clean and results == [[2.0] * 3] * 20

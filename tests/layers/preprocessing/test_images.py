@@ -1,0 +1,157 @@
+"""Resizing, cropping, and what is drawn for images; values against Keras's are in test_against_keras.py."""
+
+import numpy as np
+import pytest
+
+from autonet import layers, ops
+from autonet.errors import ArgumentError, ShapeError
+from autonet.models import Sequential
+
+MOVING = [
+    layers.RandomFlip,
+    lambda **o: layers.RandomRotation(0.5, **o),
+    lambda **o: layers.RandomTranslation(0.5, 0.5, **o),
+    lambda **o: layers.RandomZoom(0.5, **o),
+    lambda **o: layers.RandomCrop(3, 2, **o),
+]
+COLORING = [lambda **o: layers.RandomContrast(0.5, **o), lambda **o: layers.RandomBrightness(0.5, **o)]
+random_layer = pytest.mark.parametrize("make", MOVING + COLORING)
+
+
+def images(rng, *shape):
+    return rng.uniform(0, 255, shape).astype("float32")
+
+
+@random_layer
+def test_one_image_and_channels_first(make, rng):
+    """An image alone is a batch of one without its axis; channels may come first."""
+    x = images(rng, 4, 5, 2)
+    alone, batch = make(seed=7)(x), make(seed=7)(x[None])
+    np.testing.assert_allclose(alone, batch[0], rtol=1e-5)
+    first = make(seed=7, data_format="channels_first")(np.moveaxis(x, -1, 0))
+    np.testing.assert_allclose(np.moveaxis(first.numpy(), 0, -1), alone, rtol=1e-5, atol=1e-3)
+    with pytest.raises(ShapeError, match="three axes"):
+        make()(x[0])
+
+
+@pytest.mark.parametrize("make", MOVING)
+def test_masks_move_as_images_do(make, rng):
+    """To the nearest pixel, keeping their dtype; labels stay."""
+    mask = rng.integers(0, 9, (3, 5, 6, 1)).astype("uint8")
+    data = {"images": images(rng, 3, 5, 6, 2), "segmentation_masks": mask, "labels": np.arange(3)}
+    layer = make(seed=3)
+    y = layer(data)
+    assert y["segmentation_masks"].dtype == "uint8" and y["labels"].tolist() == [0, 1, 2]
+    assert np.isin(y["segmentation_masks"].numpy(), mask).all()
+    nearest = make(seed=3, **({"interpolation": "nearest"} if hasattr(layer, "interpolation") else {}))
+    np.testing.assert_array_equal(nearest(mask), y["segmentation_masks"])
+    with pytest.raises(ArgumentError, match="'images'"):
+        layer({"labels": np.arange(3)})
+    with pytest.raises(ArgumentError, match="received 'bounding_boxes'"):
+        layer({**data, "bounding_boxes": np.zeros((3, 4))})
+
+
+@pytest.mark.parametrize("make", COLORING)
+def test_masks_keep_their_colors(make, rng):
+    mask = rng.integers(0, 9, (3, 5, 6, 1))
+    y = make()({"images": images(rng, 3, 5, 6, 2), "segmentation_masks": mask})
+    np.testing.assert_array_equal(y["segmentation_masks"], mask)
+
+
+def test_flips_come_half_of_the_time():
+    x = np.tile(np.array([[[0.0], [1.0]]], "float32"), (2000, 1, 1, 1))
+    y = layers.RandomFlip("horizontal", seed=1)(x).numpy()
+    assert 0.45 < y[:, 0, 0, 0].mean() < 0.55
+    assert np.all(y.sum(axis=2) == 1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "low", "high"),
+    [
+        (layers.RandomRotation(0.2, seed=1), "angle", -72, 72),
+        (layers.RandomRotation((0.1, 0.3), seed=1), "angle", 36, 108),
+        (layers.RandomTranslation((0.1, 0.2), (-0.5, -0.25), seed=1), "translations", (-5, 1), (-2.5, 2)),
+        (layers.RandomZoom((-0.5, -0.2), seed=1), "height_zoom", 0.5, 0.8),
+        (layers.RandomContrast((0.3, 0.6), seed=1), "contrast_factor", 0.7, 1.6),
+        (layers.RandomBrightness(0.1, (0, 1), seed=1), "rgb_delta", -0.1, 0.1),
+    ],
+)
+def test_ranges(layer, name, low, high):
+    drawn = layer.get_random_transformation(np.zeros((500, 10, 10, 1)))[name].numpy()
+    drawn = drawn.reshape(500, -1)
+    assert np.all(drawn >= low) and np.all(drawn <= high)
+    span = np.subtract(high, low)
+    assert np.all(drawn.min(0) < low + 0.05 * span) and np.all(drawn.max(0) > high - 0.05 * span)
+
+
+def test_directions():
+    """Factors above 0 turn anticlockwise, shift down and right, and shrink."""
+    x = np.zeros((1, 5, 5, 1), "float32")
+    x[0, 2, 4] = 1  # right of the middle
+    assert layers.RandomRotation((0.25, 0.25))(x).numpy()[0, 0, 2, 0] == pytest.approx(1, abs=1e-5)
+    assert layers.RandomTranslation((0.2, 0.2), (-0.4, -0.4), fill_mode="constant")(x).numpy()[0, 3, 2, 0] == 1
+    assert layers.RandomZoom((1.0, 1.0), fill_mode="constant")(x).numpy()[0, 2, 3, 0] == 1
+
+
+def test_crops_lie_everywhere_and_the_same_for_a_batch():
+    x = np.arange(4 * 4, dtype="float32").reshape(1, 4, 4, 1) + np.zeros((3, 1, 1, 1), "float32")
+    layer = layers.RandomCrop(2, 3, seed=0)
+    corners = {float(layer(x).numpy()[0, 0, 0, 0]) for _ in range(60)}
+    assert corners == {0.0, 1.0, 4.0, 5.0, 8.0, 9.0}
+    y = layer(x).numpy()
+    assert np.all(y == y[:1])
+    resized = ops.image.resize(x, (2, 3), crop_to_aspect_ratio=True)
+    np.testing.assert_array_equal(layer(x, training=False), resized)
+    assert layer(x[:, :1]).shape == (3, 2, 3, 1)  # too small to cut
+
+
+def test_in_a_model():
+    """Drawn anew in each captured step of training, and left out of evaluation."""
+    rng = np.random.default_rng(0)
+    x, y = images(rng, 32, 6, 6, 1) / 255, rng.integers(0, 2, 32)
+    model = Sequential(
+        [
+            layers.Input((6, 6, 1)),
+            layers.RandomFlip(),
+            layers.RandomRotation(0.1),
+            layers.RandomContrast(0.2, value_range=(0, 1)),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=2, batch_size=8, verbose=0)
+    np.testing.assert_allclose(model.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+    generators = [v.numpy() for v in model.variables if v.name == "seed_generator_state"]
+    assert [state[1] for state in generators] == [8, 8, 8]
+
+
+def test_dtypes_of_pixels(rng):
+    x = rng.integers(0, 256, (2, 4, 4, 3)).astype("uint8")
+    assert layers.Resizing(2, 2)(x).dtype == "uint8"
+    assert layers.CenterCrop(2, 2)(x).dtype == "float32"
+    for make in MOVING + COLORING:
+        for training in (True, False):
+            assert make()(x, training=training).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.RandomFlip("sideways"), "'vertical'"),
+        (lambda: layers.RandomRotation(2.0), "factor"),
+        (lambda: layers.RandomRotation(0.1, fill_mode="mirror"), "'wrap'"),
+        (lambda: layers.RandomRotation(0.1, interpolation="bicubic"), "'nearest'"),
+        (lambda: layers.RandomTranslation(0.1, "far"), "width_factor"),
+        (lambda: layers.RandomZoom((-1, 0)), "nothing is left"),
+        (lambda: layers.RandomContrast(-0.1), "from 0 to 1"),
+        (lambda: layers.RandomBrightness(0.1, value_range=(1, 0)), "the smaller first"),
+        (lambda: layers.RandomCrop(0, 2), "height of at least 1"),
+        (lambda: layers.Resizing(2, 2, interpolation="cubic"), "'bicubic'"),
+        (lambda: layers.Resizing(2, 2, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True), "not both"),
+        (lambda: layers.CenterCrop(2, 2, data_format="channels"), "channels_first"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()
