@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autonet.errors import ArgumentError, AutonetError
+from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
 from autonet.saving.container import replacing
@@ -38,11 +38,23 @@ def load_model(file: BinaryIO, path: str, compile: bool = True) -> Any:
     config = zipped.json(keras_zip.CONFIG)
     with hdf5.WeightsFile(zipped.weights(), path) as weights, loading.loading(path, weights.nbytes):
         model = make_model(config, path, compile)
+        _take_vocabularies(model, zipped.assets(), path)
         _build(model, config.get("build_config"))
         _fill(model, weights, path)
         if model.compiled and model.optimizer is not None:
             _fill_optimizer(model, weights, path)
     return model
+
+
+def _take_vocabularies(model: Any, assets: dict[str, list[str]], path: str) -> None:
+    """Give layers the tokens that were kept for them."""
+    for group, x in keras_groups(model):
+        if group in assets and hasattr(x, "set_vocabulary"):
+            tokens = assets.pop(group)
+            assets = {place: kept for place, kept in assets.items() if not place.startswith(f"{group}/")}    # its own parts
+            x.set_vocabulary(tokens)
+    if assets:
+        raise DataError(f"{path} holds a vocabulary for {next(iter(assets))!r}, where the model has no layer that takes one.")
 
 
 def _build(model: Any, config: Any) -> None:

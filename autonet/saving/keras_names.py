@@ -62,12 +62,13 @@ def _called(x: Any) -> str:
 def _children(x: Layer) -> list[tuple[str, Any]]:
     """Attributes that may lead to layers, in Keras's order."""
     own = {k: v for k, v in vars(x).items() if k not in _PRIVATE}
+    graph = getattr(x, "_graph", None)
     if hasattr(x, "compile_from_config"):  # a model
         own = {k: v for k, v in own.items() if k[0] != "_"}
-        own["layers"] = x.layers  # type: ignore[attr-defined]
+        own["layers"] = x.layers if graph is None else graph.layers  # type: ignore[attr-defined]
     renamed = _RENAMED.get(type(x).__name__, {})
     own = {renamed.get(k, k): v for k, v in own.items()}
-    given = getattr(x, "_graph", None) is not None or hasattr(x, "_input_layer_kept")
+    given = graph is not None or hasattr(x, "_input_layer_kept")
     return sorted(own.items(), key=lambda item: (item[0] != "layers" or not given, item[0][0] == "_", item[0]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from autonet.saving.container import replacing
 from autonet.saving.plain import MOST_BYTES, loads
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")    # tokens of a layer; or a folder of such
 _LOCAL = struct.Struct("<4s5H3L2H")
 _FAULTS = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError),
@@ -76,7 +78,8 @@ class KerasZip:
         with zipfile.ZipFile(self._file) as zipped:
             parts, end = zipped.infolist(), zipped.start_dir
         names = [part.filename for part in parts]
-        if sorted(names) != sorted([CONFIG, METADATA, WEIGHTS]):
+        plain = [name for name in names if not _ASSET.fullmatch(name)]
+        if sorted(plain) != sorted([CONFIG, METADATA, WEIGHTS]) or len(set(names)) < len(names):
             raise self._wrong(f"it holds {str(names)[:200]}, where {[METADATA, CONFIG, WEIGHTS]} are expected")
         places: dict[Any, Any] = {}
         before = 0
@@ -125,6 +128,21 @@ class KerasZip:
         """A part that is JSON."""
         start, size = self._places[name]
         return loads(_Window(self._file, start, min(size, MOST_BYTES + 1)).read(), f"{self.path}: {name}")
+
+    def assets(self) -> dict[str, list[str]]:
+        """Tokens that layers keep beside their weights, by the groups of the layers."""
+        found = {}
+        for name, (start, size) in self._places.items():
+            match = _ASSET.fullmatch(name)
+            if match and match[2]:
+                if size > MOST_BYTES:
+                    raise self._wrong(f"its part {name} has {size:,} bytes, more than any vocabulary")
+                try:
+                    text = _Window(self._file, start, size).read().decode("utf-8")
+                except UnicodeDecodeError:
+                    raise self._wrong(f"its part {name} is no text") from None
+                found[match[1].rstrip("/")] = text.split("\n")
+        return found
 
     def weights(self) -> BinaryIO:
         """The part of weights, as a file."""

@@ -121,9 +121,11 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
         kept = [name for name in archive.names if name.startswith("optimizer")]
         if model.compiled:
             for name, optimizer in model_optimizers(model).items():
-                if any(n.startswith(f"{name}/") for n in kept) and (name == "optimizer" or optimizer.built):
-                    optimizer.build(model.trainable_variables)
-                    variables |= optimizer_variables(optimizer, name)
+                if any(n.startswith(f"{name}/") for n in kept):
+                    if name == "optimizer" and not optimizer.built:
+                        optimizer.build(model.trainable_variables)
+                    if optimizer.built:
+                        variables |= optimizer_variables(optimizer, name)
         left = [name for name in kept if name not in variables]
         if left and model.compiled:
             warnings.warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...", stacklevel=4)

@@ -71,7 +71,7 @@ def _ends(model: Any) -> dict[str, Any]:
 def _layers(x: Any) -> list[dict[str, Any]]:
     sources = _sources(x)
     graph = getattr(x, "_graph", None)
-    inside = graph.operations if graph is not None else [y for y in x._sublayers if not hasattr(y, "update_state")]
+    inside = graph.operations if graph is not None else x.layers if hasattr(x, "_input_layer_kept") else x._sublayers
     return [_layer(y, sources.get(id(y))) if hasattr(y, "_sublayers") else _operation(y, graph) for y in inside]
 
 
@@ -165,7 +165,7 @@ def _digits(array: np.ndarray) -> Any:
 def _text(x: Any, before: str, depth: int) -> str:
     """JSON where what fits on a line stands on one, and rows of numbers stand below each other."""
     line = json.dumps(x, ensure_ascii=False)
-    if len(line) + len(before) + depth <= WIDTH or not isinstance(x, (list, dict)) or _is_row(x):
+    if len(line) + len(before) + depth < WIDTH or not isinstance(x, (list, dict)) or _is_row(x):
         return before + (line if not _is_row(x) else _wrapped(x, len(before), depth))
     pad = " " * (depth + 1)
     if isinstance(x, dict):
@@ -180,7 +180,7 @@ def _is_row(x: Any) -> bool:
 
 def _wrapped(row: list[Any], used: int, depth: int) -> str:
     """A list of plain values over as many lines as it needs."""
-    lines, room = [""], WIDTH - used - depth - 1
+    lines, room = [""], WIDTH - used - depth - 2
     for word in [f"{dumps(v).decode()}, " for v in row]:
         if lines[-1] and len(lines[-1]) + len(word) > room:
             lines.append("")

@@ -174,6 +174,8 @@ def find_class(name: str, module: str | None = None, registered_name: str | None
 def find_function(name: str) -> Callable:
     """The function that a stored configuration calls `name`; ArgumentError if there is none."""
     found = get_registered_object(name)
+    if found is None and isinstance(name, str) and ">" in name:  # what was registered there, the caller may pass here
+        found = get_registered_object(name.rpartition(">")[2])
     known: list[str] = []
     for module in FUNCTIONS:
         if found is not None:

@@ -41,7 +41,9 @@ class StepFunction:
         self.custom = custom
         self.prepared = -1  # the version of the structure for which the model was found ready
         self.run = run
-        self.compiled = Compiled(run, strict=False, native=model.jit_compile, differentiable=False, at_once=which != "predict")
+        self.compiled = Compiled(
+            run, strict=False, native=model.jit_compile, differentiable=False, at_once=which != "predict"
+        )
 
     def __call__(self, batch: Any) -> Any:
         model = self.model()

@@ -30,7 +30,7 @@ class Position:
     """
 
     def __init__(self, model: Any, callbacks: Any, batches: Any, epoch: int):
-        self._model = weakref.ref(model)    # which holds this
+        self._model = weakref.ref(model)  # which holds this
         self.callbacks = callbacks
         self.batches = batches
         self.epoch = epoch
@@ -108,7 +108,9 @@ class Position:
         own = [type(c).__name__ for c in self.callbacks.callbacks]
         kept = [entry["class"] for entry in config["callbacks"]]
         if own != kept:
-            raise DataError(f"The backup is of a training with the callbacks {kept}; this one has {own}. Use the same ones.")
+            raise DataError(
+                f"The backup is of a training with the callbacks {kept}; this one has {own}. Use the same ones."
+            )
         self.epoch, self.step, self.stopped = config["epoch"], config["step"], config["stopped"]
         self.restored = config, arrays
 

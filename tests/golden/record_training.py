@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-from trainings import TRAININGS, run  # noqa: E402
+from trainings import TRAININGS, run
 
 found = {f"{name}/{key}": array for name in TRAININGS for key, array in run(keras, name).items()}
 np.savez_compressed(Path(__file__).with_name("training.npz"), version=keras.__version__, **found)

@@ -163,7 +163,9 @@ def test_explaining_a_step(monkeypatch):
         model.explain_step("predict")
 
 
-@pytest.mark.parametrize("way_to_copy", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "way_to_copy", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
+)
 def test_a_copy_goes_its_own_way(way_to_copy, way):
     model = Blocks()
     model.compile("adam", "mse", metrics=["mae"], **way)

@@ -322,6 +322,9 @@ def test_errors_of_the_users_own_classes_are_shown(tmp_path):
             super().__init__(**common)
             self.size = 1 // size
 
+        def call(self, x):
+            return x
+
         def get_config(self):
             return {**super().get_config(), "size": 0}
 

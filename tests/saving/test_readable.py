@@ -19,7 +19,7 @@ def exported(model, tmp_path, **options):
 
 
 def small():
-    model = keras.Sequential([L.Input((2,), name="x"), L.Dense(3, "relu", name="hidden"), L.Dense(1, use_bias=False, name="y")], "net")
+    model = keras.Sequential([L.Input((2,), name="x"), L.Dense(3, "relu", name="hidden"), L.Dense(1, use_bias=False, name="y")], name="net")
     rng = np.random.default_rng(1)
     model.set_weights([rng.normal(size=w.shape) for w in model.weights])
     return model

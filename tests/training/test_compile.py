@@ -38,14 +38,20 @@ def dist(y_true, y_pred):
         ({"only": ["mae", "mse"]}, ["mae", "mse"]),
         (["mae", "mae", "MAE", "mean_absolute_error"], ["mae", "mae_1", "MAE", "mean_absolute_error"]),
         (["MeanAbsoluteError", keras.metrics.MeanAbsoluteError(name="q")], ["MeanAbsoluteError", "q"]),
-        ([keras.metrics.MeanAbsoluteError(), keras.metrics.MeanAbsoluteError()], ["mean_absolute_error", "mean_absolute_error_1"]),
+        (
+            [keras.metrics.MeanAbsoluteError(), keras.metrics.MeanAbsoluteError()],
+            ["mean_absolute_error", "mean_absolute_error_1"],
+        ),
         ([keras.metrics.MeanAbsoluteError], ["mean_absolute_error"]),
         ([dist, lambda y, p: p], ["dist", "lambda"]),
-        ([keras.losses.mean_squared_error, keras.losses.MeanAbsoluteError()], ["mean_squared_error", "mean_absolute_error"]),
+        (
+            [keras.losses.mean_squared_error, keras.losses.MeanAbsoluteError()],
+            ["mean_squared_error", "mean_absolute_error"],
+        ),
         (["acc", "Accuracy", "binary_accuracy", "accuracy"], ["acc", "Accuracy", "binary_accuracy", "accuracy"]),
         (["crossentropy", "ce"], ["crossentropy", "ce"]),
     ],
-)  # fmt: skip
+)
 def test_names_in_logs(metrics, expected):
     assert names(model(metrics=metrics)) == expected
 
@@ -88,9 +94,18 @@ def test_unknown_words_are_told_at_once_with_near_ones(word):
 def test_losses():
     y = Y.astype("float32")
     expected = None
-    for loss in ("mse", "mean_squared_error", "MeanSquaredError", keras.losses.mean_squared_error, keras.losses.MeanSquaredError(),
-                 ["mse"], {"only": "mse"}, lambda a, b: keras.ops.mean((a - b) ** 2, axis=-1), lambda a, b: keras.ops.mean((a - b) ** 2),
-                 keras.losses.MeanSquaredError(reduction=None)):  # fmt: skip
+    for loss in (
+        "mse",
+        "mean_squared_error",
+        "MeanSquaredError",
+        keras.losses.mean_squared_error,
+        keras.losses.MeanSquaredError(),
+        ["mse"],
+        {"only": "mse"},
+        lambda a, b: keras.ops.mean((a - b) ** 2, axis=-1),
+        lambda a, b: keras.ops.mean((a - b) ** 2),
+        keras.losses.MeanSquaredError(reduction=None),
+    ):
         keras.utils.set_random_seed(0)
         found = model(loss=loss).fit(X, y, epochs=2, shuffle=False, verbose=0).history["loss"]
         expected = expected or found
@@ -231,14 +246,20 @@ def test_added_losses_and_penalties_count(way):
             self.add_loss(keras.ops.mean(x * x) * 0.5)
             return x
 
-    stack = [Added(), keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.25), activity_regularizer="l1"), Added()]
+    stack = [
+        Added(),
+        keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.25), activity_regularizer="l1"),
+        Added(),
+    ]
     made = keras.Sequential(stack)
     made.compile("sgd", "mse", metrics=["mse"], **way)
     y = np.zeros((10, 3), "float32")
     made.fit(X, y, batch_size=5, epochs=2, verbose=0)
     found = made.evaluate(X, y, batch_size=10, verbose=0, return_dict=True)
     out, kernel = made.predict(X, verbose=0), made.layers[1].kernel.numpy()
-    expected = 0.5 * np.mean(X * X) + 0.5 * np.mean(out * out) + 0.25 * np.sum(kernel**2) + 0.01 * np.abs(out).sum() / 10
+    expected = (
+        0.5 * np.mean(X * X) + 0.5 * np.mean(out * out) + 0.25 * np.sum(kernel**2) + 0.01 * np.abs(out).sum() / 10
+    )
     assert found["mse"] == pytest.approx(np.mean(out * out), rel=1e-4)
     assert found["loss"] == pytest.approx(expected + found["mse"], rel=1e-4)
 

@@ -206,7 +206,9 @@ def test_two_optimizers(way):
             loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
             n = real.shape[0]
             z = keras.random.normal((n, 3), seed=self.noise)
-            d_loss = loss_of(ops.ones((n, 1)), self.d(real)) + loss_of(ops.zeros((n, 1)), self.d(keras.stop_gradient(self.g(z))))
+            d_loss = loss_of(ops.ones((n, 1)), self.d(real)) + loss_of(
+                ops.zeros((n, 1)), self.d(keras.stop_gradient(self.g(z)))
+            )
             weights = self.d.trainable_variables
             self.d_optimizer.apply(backward(d_loss, weights), weights)
             g_loss = loss_of(ops.ones((n, 1)), self.d(self.g(z)))

@@ -140,7 +140,9 @@ def test_split_keeps_the_order():
     assert x1.tolist() == [0, 1, 2, 3, 4, 5, 6] and x2.tolist() == [7, 8, 9]
     assert y1["a"].tolist() == x1.tolist() and y2["a"].tolist() == x2.tolist() and w1 is w2 is None
     for fraction in (0.01, 0.999):
-        assert len(data.split((np.arange(1000.0), None, None), fraction, "float32")[0][0]) == round(1000 * (1 - fraction))
+        assert len(data.split((np.arange(1000.0), None, None), fraction, "float32")[0][0]) == round(
+            1000 * (1 - fraction)
+        )
     with pytest.raises(ArgumentError, match="one part empty"):
         data.split((np.arange(3.0), None, None), 0.9, "float32")
     for fraction in (-0.5, 1, 2):

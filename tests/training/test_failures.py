@@ -20,7 +20,9 @@ def way(request, monkeypatch):
 def classifier(way, **options):
     keras.utils.set_random_seed(4)
     model = keras.Sequential([keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(3, activation="softmax")])
-    model.compile(**{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **way, **options})
+    model.compile(
+        **{"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **way, **options}
+    )
     return model
 
 
@@ -102,7 +104,15 @@ def test_an_error_in_a_callback(way):
 
     model, twin = classifier(way), classifier(way)
     good = np.arange(20) % 3
-    hooks = ("train_begin", "epoch_begin", "train_batch_begin", "train_batch_end", "test_batch_end", "epoch_end", "train_end")
+    hooks = (
+        "train_begin",
+        "epoch_begin",
+        "train_batch_begin",
+        "train_batch_end",
+        "test_batch_end",
+        "epoch_end",
+        "train_end",
+    )
     for hook in hooks:
         options = dict(batch_size=5, shuffle=False, validation_split=0.25, verbose=0)
         with pytest.raises(RuntimeError, match="boom"):
@@ -151,7 +161,10 @@ def test_models_in_threads(way):
 
     good = np.arange(20) % 3
     several, alone = [classifier(way) for _ in range(4)], classifier(way)
-    work = [threading.Thread(target=m.fit, args=(X, good), kwargs=dict(epochs=20, batch_size=6, shuffle=False, verbose=0)) for m in several]
+    work = [
+        threading.Thread(target=m.fit, args=(X, good), kwargs=dict(epochs=20, batch_size=6, shuffle=False, verbose=0))
+        for m in several
+    ]
     for thread in work:
         thread.start()
     for thread in work:
@@ -208,7 +221,9 @@ def test_changes_between_fits_are_seen(way):
     kernel = model.layers[0].kernel
     assert model.fit(X, zeros, verbose=0).history["loss"][0] == pytest.approx(np.maximum(X.sum(1), 0).mean(), rel=1e-4)
     kernel.assign(kernel * 2)
-    assert model.fit(X, zeros, verbose=0).history["loss"][0] == pytest.approx(2 * np.maximum(X.sum(1), 0).mean(), rel=1e-4)
+    assert model.fit(X, zeros, verbose=0).history["loss"][0] == pytest.approx(
+        2 * np.maximum(X.sum(1), 0).mean(), rel=1e-4
+    )
     kernel.regularizer = keras.regularizers.L1(1.0)
     assert model.evaluate(X, zeros, verbose=0) == pytest.approx(2 * np.maximum(X.sum(1), 0).mean() + 8, rel=1e-4)
     assert first == pytest.approx(np.abs(X.sum(1)).mean(), rel=1e-4)

@@ -35,7 +35,9 @@ BATCHES = [0.5, 2.5, 4.5, 6.5, 8.5]  # the losses of these five
 
 def test_arrays(teller, losses, way):
     seen = losses(2)
-    history = teller(**way).fit(column(10), column(10), batch_size=2, shuffle=False, epochs=2, verbose=0, callbacks=seen)
+    history = teller(**way).fit(
+        column(10), column(10), batch_size=2, shuffle=False, epochs=2, verbose=0, callbacks=seen
+    )
     assert seen.epochs == [BATCHES] * 2
     assert history.history == {"loss": [4.5, 4.5]} and history.epoch == [0, 1]
 
@@ -182,7 +184,9 @@ def test_sample_weights(teller, way):
     x, y = column(4), column(4)
     weights = np.array([0, 1, 2, 0.5])
     for given in (weights, weights[:, None], weights.tolist(), weights.astype("float32")):
-        history = teller(weighted_metrics=["mae"], metrics=["mae"], **way).fit(x, y, sample_weight=given, verbose=0).history
+        history = (
+            teller(weighted_metrics=["mae"], metrics=["mae"], **way).fit(x, y, sample_weight=given, verbose=0).history
+        )
         assert history["loss"] == [6.5 / 4] and history["mae"] == [1.5]
         assert history["weighted_mae"] == pytest.approx([6.5 / 3.5])
 
@@ -255,7 +259,9 @@ def test_validation_steps_and_batch_size(teller, way):
 def test_validation_freq(freq, expected, teller):
     held_out = column(4), column(4)
     model = teller()
-    history = model.fit(column(4), column(4), validation_data=held_out, validation_freq=freq, epochs=6, verbose=0).history
+    history = model.fit(
+        column(4), column(4), validation_data=held_out, validation_freq=freq, epochs=6, verbose=0
+    ).history
     assert len(history["loss"]) == 6 and len(history.get("val_loss", [])) == expected
 
 
@@ -351,7 +357,15 @@ def test_a_second_fit_uses_the_plans_of_the_first(xy, monkeypatch):
 
 def test_the_order_of_hooks_and_their_logs(teller, watch, way):
     model = teller(metrics=["mse"], **way)
-    model.fit(column(4), column(4), batch_size=2, epochs=2, verbose=0, validation_data=(column(2), column(2)), callbacks=[watch])
+    model.fit(
+        column(4),
+        column(4),
+        batch_size=2,
+        epochs=2,
+        verbose=0,
+        validation_data=(column(2), column(2)),
+        callbacks=[watch],
+    )
     own, both = ["loss", "mse"], ["loss", "mse", "val_loss", "val_mse"]
     epoch = [
         ("train_batch_begin", 0, []),
@@ -431,7 +445,14 @@ def test_stop_training_within_an_epoch(teller, watch, way):
 
     model = teller(**way)
     history = model.fit(
-        column(10), column(10), batch_size=2, shuffle=False, epochs=9, validation_split=0.2, verbose=0, callbacks=[Stop(), watch]
+        column(10),
+        column(10),
+        batch_size=2,
+        shuffle=False,
+        epochs=9,
+        validation_split=0.2,
+        verbose=0,
+        callbacks=[Stop(), watch],
     )
     assert history.history == {"loss": [1.5], "val_loss": [8.5]}
     assert [hook for hook, *_ in watch.seen][-3:] == ["test_end", "epoch_end", "train_end"]

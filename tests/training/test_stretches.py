@@ -77,7 +77,9 @@ def test_they_do_run_in_a_row():
     function.compiled.f = lambda *args: calls.append(args) or single(*args)
     plan_runs = []
     entry = function.compiled.last
-    whole = [e for e in function.compiled.entries.values() if e.program is not None and e.program.inputs[0].shape[0] == 4][0]
+    whole = next(
+        e for e in function.compiled.entries.values() if e.program is not None and e.program.inputs[0].shape[0] == 4
+    )
     run_one = whole.plan.run
     whole.plan.run = lambda inputs: plan_runs.append(1) or run_one(inputs)
     model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
@@ -89,7 +91,9 @@ def test_evaluation_in_a_row():
     _, model, _ = run()
     one = model.evaluate(X, Y, batch_size=4, verbose=0, callbacks=[Every()])
     assert model.evaluate(X, Y, batch_size=4, verbose=0) == one
-    assert model.evaluate(X, Y, batch_size=4, steps=7, verbose=0) == model.evaluate(X[:28], Y[:28], batch_size=4, verbose=0)
+    assert model.evaluate(X, Y, batch_size=4, steps=7, verbose=0) == model.evaluate(
+        X[:28], Y[:28], batch_size=4, verbose=0
+    )
 
 
 class Every(keras.callbacks.Callback):
@@ -103,4 +107,6 @@ def test_other_data_of_the_same_shape_is_seen():
     model.compile(keras.optimizers.SGD(0.0), "mae")
     for _ in range(2):
         assert model.fit(X, X * 0, batch_size=4, verbose=0).history["loss"] == [0.0]
-        assert model.fit(X * 0, X, batch_size=4, verbose=0).history["loss"] == pytest.approx([np.abs(X).mean()], rel=1e-4)
+        assert model.fit(X * 0, X, batch_size=4, verbose=0).history["loss"] == pytest.approx(
+            [np.abs(X).mean()], rel=1e-4
+        )

@@ -59,7 +59,9 @@ def penalties_and_sample_weights(keras):
 def binary_with_class_weights(keras):
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, "sigmoid"), keras.layers.Dense(1, "sigmoid")])
     rate = keras.optimizers.schedules.ExponentialDecay(0.02, 5, 0.8)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.02, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=6)
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=0.02, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=6
+    )
     metrics = ["accuracy", keras.metrics.Precision(name="precision"), keras.metrics.AUC(name="auc")]
     prepared(model, optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
     return model, {"x": X, "y": (LABELS > 0).astype("float32"), "class_weight": {0: 2.0, 1: 0.5}}
@@ -74,7 +76,12 @@ def convolutions(keras):
         keras.layers.Dense(3, activation="softmax"),
     ]
     model = keras.Sequential([keras.Input((8, 8, 2)), *layers])
-    prepared(model, optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["acc", "sparse_categorical_crossentropy"])
+    prepared(
+        model,
+        optimizer="adam",
+        loss="sparse_categorical_crossentropy",
+        metrics=["acc", "sparse_categorical_crossentropy"],
+    )
     return model, {"x": numbers(50, 8, 8, 2), "y": LABELS}
 
 

@@ -269,6 +269,10 @@ class IndexLookup(DataLayer):
         own = {"pad_to_max_tokens": self.pad_to_max_tokens, "vocabulary": tokens, "idf_weights": weights}
         return {**config, **own, "salt": self.salt}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        return super().from_config(without_paths(config, cls.__name__))
+
     def save_assets(self, dir_path: str) -> None:
         """Write the tokens into a file, one in each line."""
         with open(os.path.join(dir_path, "vocabulary.txt"), "w", encoding="utf-8") as file:
@@ -278,3 +282,13 @@ class IndexLookup(DataLayer):
         """Take the tokens from where `save_assets` put them."""
         if self._known is None:
             self.set_vocabulary(os.path.join(dir_path, "vocabulary.txt"))
+
+
+def without_paths(config: dict[str, Any], who: str) -> dict[str, Any]:
+    """The configuration, if it names no file.
+
+    Raises: ArgumentError if its vocabulary is the path of one.
+    """
+    if isinstance(config.get("vocabulary"), (str, bytes, os.PathLike)):
+        raise ArgumentError(f"A configuration of {who} holds the tokens themselves, never the path of a file with them.")
+    return config

@@ -1,0 +1,225 @@
+"""Files that real Keras 3 wrote (tests/golden/keras_files), opened here; and what is written for it, read back."""
+
+import importlib
+import io
+import json
+import pathlib
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import autonet as keras
+from autonet import layers as L
+from autonet.errors import ArgumentError, DataError, ShapeError
+from autonet.saving import load_model
+from autonet.saving.names import optimizer_variables
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+FILES = GOLDEN / "keras_files"
+h5py = pytest.importorskip("h5py", reason="Keras's files need h5py, the extra `keras`")
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """The module that makes the recorded models."""
+    spec = importlib.util.spec_from_file_location("keras_models", GOLDEN / "keras_models.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = dict(keras.saving.get_custom_objects())
+    module.make("subclassed", keras)    # registers its classes
+    yield module
+    keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(before)
+
+
+def expected(name):
+    with np.load(FILES / "values.npz") as values:
+        return {k.partition("/")[2]: values[k] for k in values.files if k.startswith(f"{name}/")}
+
+
+def close(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    return all(a.shape == theirs[k].shape and np.allclose(a, theirs[k], rtol=0, atol=1e-5) for k, a in ours.items())
+
+
+NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "subclassed"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_keras_wrote(name, recorded):
+    model = load_model(FILES / f"{name}.keras")
+    assert close(recorded.outputs(model, recorded.data(name)), expected(name))
+
+
+@pytest.mark.parametrize("name", ["mlp", "subclassed"])
+def test_weights_that_keras_wrote(name, recorded):
+    for path in (FILES / f"{name}.weights.h5", FILES / f"{name}.keras"):
+        model = recorded.make(name, keras)
+        report = model.load_weights(path)
+        assert len(report.loaded) == len(model.weights) and not report.missing and not report.unexpected
+        assert close(recorded.outputs(model, recorded.data(name)), expected(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_and_back(name, recorded, tmp_path):
+    model = load_model(FILES / f"{name}.keras")
+    model.save(tmp_path / "x.keras", format="keras")
+    model.save_weights(tmp_path / "x.weights.h5")
+    other = load_model(tmp_path / "x.keras")
+    assert close(recorded.outputs(other, recorded.data(name)), expected(name))
+    assert [w.shape for w in other.weights] == [w.shape for w in model.weights]
+    other.set_weights([0 * w for w in other.get_weights()])
+    other.load_weights(tmp_path / "x.weights.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_groups_are_those_of_keras(name, recorded, tmp_path):
+    """The same groups, with the same layers' names and the same arrays in them."""
+    model = load_model(FILES / f"{name}.keras")
+    model.save(tmp_path / "x.keras", format="keras")
+
+    def contents(path):
+        with zipfile.ZipFile(path) as zipped, h5py.File(io.BytesIO(zipped.read("model.weights.h5"))) as file:
+            found = {}
+            file.visititems(lambda place, x: found.update({place: (getattr(x, "shape", None), getattr(x, "dtype", None), dict(x.attrs))}))
+            return found
+
+    ours, theirs = contents(tmp_path / "x.keras"), contents(FILES / f"{name}.keras")
+    if name == "subclassed":    # its layers are named anew
+        ours, theirs = ({place: x[:2] for place, x in found.items()} for found in (ours, theirs))
+    assert ours == theirs
+
+
+def test_optimizers_go_on(recorded, tmp_path):
+    model = load_model(FILES / "mlp.keras")
+    assert model.compiled and int(model.optimizer.iterations) == 2 and model.optimizer.clipnorm == 1.0
+    assert [m.name for m in model._compile_metrics.given[0][1:]] == ["sparse_top_k_categorical_accuracy"]
+    with zipfile.ZipFile(FILES / "mlp.keras") as zipped, h5py.File(io.BytesIO(zipped.read("model.weights.h5"))) as file:
+        kept = [file["optimizer/vars"][str(i)][()] for i in range(len(file["optimizer/vars"]))]
+    assert all(np.array_equal(a, b) for a, b in zip(model.optimizer.get_weights(), kept, strict=True))
+    model.save(tmp_path / "x.keras", format="keras")
+    other = load_model(tmp_path / "x.keras")
+    one, two = (optimizer_variables(m.optimizer) for m in (model, other))
+    assert all(np.array_equal(one[k].numpy(), two[k].numpy()) for k in one)
+    assert not load_model(FILES / "mlp.keras", compile=False).compiled
+    x = recorded.data("mlp")
+    assert np.isfinite(model.train_on_batch(x, recorded.targets("mlp"))[0])
+
+
+def test_an_optimizer_of_another_kind_starts_anew(tmp_path):
+    model = keras.Sequential([L.Input((3,)), L.Dense(2)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
+    model.save_weights(tmp_path / "x.weights.h5")
+    other = keras.Sequential([L.Input((3,)), L.Dense(2)])
+    other.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="The state of sgd.* is not as here, so it starts anew.*unexpected: optimizer/vars/2"):
+        other.load_weights(tmp_path / "x.weights.h5")
+
+
+def test_strict(tmp_path):
+    model = keras.Sequential([L.Input((3,)), L.Dense(2), L.Dense(4)])
+    model.save_weights(tmp_path / "x.weights.h5")
+    with pytest.raises(DataError, match=r"missing: layers/dense_2/vars/0, layers/dense_2/vars/1; unexpected: none"):
+        keras.Sequential([L.Input((3,)), L.Dense(2), L.Dense(4), L.Dense(1)]).load_weights(tmp_path / "x.weights.h5")
+    other = keras.Sequential([L.Input((3,)), L.Dense(2), L.Dense(5)])
+    with pytest.raises(ShapeError, match=r"layers/dense_1/vars/0 \(\[2, 5\] here, \[2, 4\] there\)"):
+        other.load_weights(tmp_path / "x.weights.h5")
+    with pytest.warns(UserWarning, match="of another shape or dtype: layers/dense_1/vars/0"):
+        report = other.load_weights(tmp_path / "x.weights.h5", skip_mismatch=True)
+    assert report.loaded == ["layers/dense/vars/0", "layers/dense/vars/1"] and len(report.misfits) == 2
+    assert np.array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_places_of_layers_in_attributes():
+    """Observed in files that Keras wrote for the like."""
+    from autonet.saving.keras_names import keras_groups
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.alpha = [L.Dense(1), [L.Dense(4)], (L.Dense(5),)]
+            self.zeta, self._private = L.Dense(2), L.Dense(3)
+            self.parts = {"k": [L.Dense(6)], "z": L.Dense(7)}
+            self.again = self.alpha[0]
+
+    assert [place for place, _ in keras_groups(Net())] == [
+        *("", "again", "alpha/container/dense", "alpha/container_1/dense"),
+        *("layers/dense_3", "layers/dense_4", "layers/dense_5", "layers/dense_6"),
+    ]
+
+    class Inner(L.Layer):
+        def __init__(self):
+            super().__init__()
+            self._a = self.b = L.Dense(2)
+            self.Z = self.a = L.Dense(2)
+            self._q = L.Dense(2)
+
+    assert [place for place, _ in keras_groups(Inner())] == ["", "Z", "b", "_q"]
+
+    class Given(keras.Model):
+        def __init__(self):
+            x, inner = L.Input((2,)), L.Dense(2)
+            super().__init__(x, inner(x))
+            self.first, self.extra = inner, L.Dense(2)
+
+    assert [place for place, _ in keras_groups(Given())] == ["", "layers/input_layer", "layers/dense", "extra"]
+
+
+def test_json_that_keras_wrote(recorded):
+    for name in NAMES[:-1]:
+        with zipfile.ZipFile(FILES / f"{name}.keras") as zipped:
+            model = keras.models.model_from_json(zipped.read("config.json").decode())
+        assert [w.shape for w in model.weights] == [w.shape for w in load_model(FILES / f"{name}.keras").weights]
+
+
+def test_a_lambda_of_keras_needs_its_function(tmp_path):
+    """Keras keeps the code of a lambda, which is not even looked at."""
+    model = keras.Sequential([L.Input((3,)), L.Lambda(keras.ops.relu, name="mine"), L.Dense(2)])
+    model.save(tmp_path / "x.keras", format="keras")
+    with zipfile.ZipFile(tmp_path / "x.keras") as zipped:
+        parts = {name: zipped.read(name) for name in zipped.namelist()}
+    config = json.loads(parts["config.json"])
+    code = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
+    config["config"]["layers"][1]["config"]["function"] = code
+    parts["config.json"] = json.dumps(config)
+    with zipfile.ZipFile(tmp_path / "y.keras", "w") as zipped:
+        for name, content in parts.items():
+            zipped.writestr(name, content)
+    for safe_mode in (True, False):
+        with pytest.raises(ArgumentError, match=r"custom_objects=\{'mine': function\}"):
+            load_model(tmp_path / "y.keras", safe_mode=safe_mode)
+    assert load_model(tmp_path / "y.keras", {"mine": keras.ops.abs}).built
+
+
+def test_a_lambda_is_not_written_for_keras(tmp_path):
+    model = keras.Sequential([L.Input((3,)), L.Lambda(lambda x: x)])
+    with pytest.raises(ArgumentError, match="Lambda whose function has no name"):
+        model.save(tmp_path / "x.keras", format="keras")
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_h5py(tmp_path, monkeypatch):
+    model = keras.Sequential([L.Input((3,)), L.Dense(2)])
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    for action in (
+        lambda: load_model(FILES / "mlp.keras"),
+        lambda: model.load_weights(FILES / "mlp.weights.h5"),
+        lambda: model.save(tmp_path / "x.keras", format="keras"),
+        lambda: model.save_weights(tmp_path / "x.weights.h5"),
+    ):
+        with pytest.raises(ArgumentError, match=r"pip install 'autonet\[keras\]'.*model.save\('x.keras'\)"):
+            action()
+    assert not any(tmp_path.iterdir())
+    model.save(tmp_path / "x.keras")
+    load_model(tmp_path / "x.keras")
+
+
+def test_hdf5_that_is_no_file_of_weights(tmp_path):
+    model = keras.Sequential([L.Input((3,)), L.Dense(2)])
+    model.save_weights(tmp_path / "x.weights.h5")
+    with pytest.raises(DataError, match="is an HDF5 file: of weights, or of Keras 2"):
+        load_model(tmp_path / "x.weights.h5")
