@@ -51,13 +51,15 @@ class ModelCheckpoint(MonitorCallback):
                 f"ModelCheckpoint expects a filepath that ends with {' or '.join(ending)}; received {filepath!r}."
             )
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise ArgumentError(f"ModelCheckpoint expects save_freq 'epoch' or a number of batches; received {save_freq!r}.")
+            raise ArgumentError(
+                f"ModelCheckpoint expects save_freq 'epoch' or a number of batches; received {save_freq!r}."
+            )
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
         self.due = sys.maxsize if save_freq == "epoch" else save_freq - 1
-        self._batches = 0    # before this epoch
+        self._batches = 0  # before this epoch
         self._epoch = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -119,7 +121,9 @@ class BackupAndRestore(Callback):
         if not str(backup_dir):
             raise ArgumentError("BackupAndRestore needs a folder as backup_dir.")
         if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
-            raise ArgumentError(f"BackupAndRestore expects save_freq 'epoch' or a number of batches; received {save_freq!r}.")
+            raise ArgumentError(
+                f"BackupAndRestore expects save_freq 'epoch' or a number of batches; received {save_freq!r}."
+            )
         self.backup_dir = os.fspath(backup_dir)
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
@@ -136,7 +140,7 @@ class BackupAndRestore(Callback):
         position = self.model._position
         position.keeper = self
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
-        for cut_off in Path(self.backup_dir).glob(".latest.backup.*.part"):    # by a kill inside a save
+        for cut_off in Path(self.backup_dir).glob(".latest.backup.*.part"):  # by a kill inside a save
             cut_off.unlink(missing_ok=True)
         self._plan(position.step)
         if self.path.exists():

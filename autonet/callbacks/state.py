@@ -37,7 +37,7 @@ def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) 
         if number:
             lists.setdefault(attribute, []).append(array)
         else:
-            lists[attribute] = array    # type: ignore[assignment]
+            lists[attribute] = array  # type: ignore[assignment]
     for name, value in {**{k: _decoded(v) for k, v in plain.items()}, **lists}.items():
         if name not in vars(callback) or name in callback.unkept:
             raise DataError(f"The backup would set {name!r} of {type(callback).__name__}, which has no such state.")

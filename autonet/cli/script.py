@@ -30,12 +30,14 @@ class Stand(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name in STANDARD:
             raise AttributeError(name)
-        if self._real is None:    # tensorflow itself: it has keras, and nothing else
+        if self._real is None:  # tensorflow itself: it has keras, and nothing else
             if name == "keras":
                 return importlib.import_module("tensorflow.keras")
             if name == "__version__":
                 return "0 (autonet)"
-            raise AttributeError(f"the script uses {self.__name__}.{name}; autonet has Keras's names only, not TensorFlow's.")
+            raise AttributeError(
+                f"the script uses {self.__name__}.{name}; autonet has Keras's names only, not TensorFlow's."
+            )
         if name == "__version__" and self.__name__ in ROOTS:
             return "3.0 (autonet)"
         try:
@@ -57,9 +59,11 @@ class Stands:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name == "tensorflow" or any(name == root or name.startswith(root + ".") for root in ROOTS):
-            return ModuleSpec(name, self, is_package=True)    # type: ignore[arg-type]
+            return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         if name.startswith("tensorflow."):
-            raise ImportError(f"the script imports {name}; autonet has Keras's names only, not TensorFlow's.", name=name)
+            raise ImportError(
+                f"the script imports {name}; autonet has Keras's names only, not TensorFlow's.", name=name
+            )
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -92,13 +96,13 @@ def run(arguments: Sequence[str]) -> int:
     hook = Stands()
     before = sys.argv
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if _stands_for(name)}
-    sys.meta_path.insert(0, hook)    # type: ignore[arg-type]
+    sys.meta_path.insert(0, hook)  # type: ignore[arg-type]
     sys.argv = [script, *rest]
     try:
         runpy.run_path(script, run_name="__main__")
     finally:
         sys.argv = before
-        sys.meta_path.remove(hook)    # type: ignore[arg-type]
+        sys.meta_path.remove(hook)  # type: ignore[arg-type]
         for name in [name for name in sys.modules if _stands_for(name)]:
             del sys.modules[name]
         sys.modules.update(hidden)

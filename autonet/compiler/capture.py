@@ -126,7 +126,9 @@ class Recorder:
             for name, value in numbers(thing).items():
                 if name in before and value != before[name] and value == value:
                     label = getattr(thing, "label", type(thing).__name__)
-                    self.refuse(f"{label} changes its attribute {name!r} as it runs, which only the first run would do.")
+                    self.refuse(
+                        f"{label} changes its attribute {name!r} as it runs, which only the first run would do."
+                    )
         nodes = {id(v.source._node) for v in self.values.values() if v.kind == VARIABLE}
         if any(leaf.grad is not None and id(leaf) in nodes for leaf in self.leaves):
             self.refuse(

@@ -24,6 +24,7 @@ C_TYPES = {
     "float64": "double",
 }
 
+
 def literal(value: Any, ctype: str) -> str:
     """A number as C source, exact to the last bit."""
     if ctype in ("float", "double"):

@@ -8,6 +8,7 @@ allow, so that a value which only the backward pass needs is computed there, not
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from autonet.compiler.expressions import is_pointwise
 from autonet.compiler.program import Instruction, Program, Value
@@ -87,7 +88,7 @@ def _gather(program: Program) -> list[_Group]:
         shape = i.results[0].shape if is_pointwise(i) else None
         reduced = reduction_operand(i)
         home = None
-        if shape is not None and at >= 0 and late_first[at].shape == shape and _feeds(late_first[at], i):
+        if shape is not None and at >= 0 and late_first[at].shape == shape:
             home = at
         if home is None:
             late_first.append(_Group(shape if shape is not None else reduced.shape if reduced is not None else None, i))
@@ -97,14 +98,6 @@ def _gather(program: Program) -> list[_Group]:
         for v in i.operands:
             place[v] = max(place.get(v, -1), home)
     return late_first[::-1]
-
-
-def _feeds(group: _Group, i: Instruction) -> bool:
-    """Whether the group's loop can take `i` in: it uses the result elementwise, or as what it reduces."""
-    for member in group.members:
-        if i.results[0] in member.operands and reduction_operand(member) not in (None, i.results[0]):
-            return False
-    return True
 
 
 def _join_reductions(groups: list[_Group]) -> list[_Group]:
@@ -129,28 +122,32 @@ def _join_reductions(groups: list[_Group]) -> list[_Group]:
 
 def _join_siblings(groups: list[_Group]) -> list[_Group]:
     """Loops of one shape that read the same array, where the later one does not wait for anything in between."""
-    n = 0
-    groups = list(groups)
-    while n < len(groups):
-        first = groups[n]
-        if first.shape is None or not first.shape:
-            n += 1
+    order = {id(g): n for n, g in enumerate(groups)}
+    maker = {r: g for g in groups for i in g.members for r in i.results}
+    alike: dict[Any, list[_Group]] = {}  # in order
+    for g in groups:
+        if g.shape:
+            alike.setdefault(g.shape, []).append(g)
+    gone: set[int] = set()
+    for first in groups:
+        if not first.shape or id(first) in gone:
             continue
-        blocked = {r for i in first.members for r in i.results if reduction_operand(i) is not None}
-        own = {r for i in first.members for r in i.results} - blocked
+        reduced = {r for i in first.members for r in i.results if reduction_operand(i) is not None}
+        own = {r for i in first.members for r in i.results} - reduced
         reads = {v for i in first.members for v in i.operands if v.shape == first.shape} | own
-        k = n + 1
-        while k < len(groups):
-            other = groups[k]
-            needs = {v for i in other.members for v in i.operands}
-            if other.shape == first.shape and not needs & blocked and needs & reads:
-                first.members[:0] = other.members
-                for i in other.members:
-                    (blocked if reduction_operand(i) is not None else own).update(i.results)
-                reads |= {v for v in needs if v.shape == first.shape} | own
-                del groups[k]
+        at = order[id(first)]
+        for other in alike[first.shape]:
+            if order[id(other)] <= at or id(other) in gone:
                 continue
-            blocked |= {r for i in other.members for r in i.results}
-            k += 1
-        n += 1
-    return groups
+            needs = {v for i in other.members for v in i.operands}
+            if not needs & reads or needs & reduced:
+                continue
+            if any(g is not other and order[id(g)] > at for g in (maker[v] for v in needs if v in maker)):
+                continue  # it waits for something in between
+            first.members[:0] = other.members
+            for i in other.members:
+                (reduced if reduction_operand(i) is not None else own).update(i.results)
+                maker.update(dict.fromkeys(i.results, first))
+            reads |= {v for v in needs if v.shape == first.shape} | own
+            gone.add(id(other))
+    return [g for g in groups if id(g) not in gone]

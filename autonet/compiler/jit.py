@@ -72,7 +72,9 @@ class Entry:
         self.obstacle = recorder.obstacle
         self.held = held  # arguments that the key knows by identity
         self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
-        self.guards = Guards([thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values)
+        self.guards = Guards(
+            [thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values
+        )
         self.template = _template(result, recorder)
         self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None

@@ -169,7 +169,9 @@ def _convolve_input(write: Any, i: Any, given: list[str], out: list[str]) -> Non
     inside = within(starts, covered, places)
     at = list(blocks(g.shape[0], math.prod(counts) * channels * len(kernel_) * g.itemsize))
     most = at[0].stop
-    laid = write.statics[write.workspace(((len(kernel_) if thin else 1) * channels * most * math.prod(counts),), x.dtype)]
+    laid = write.statics[
+        write.workspace(((len(kernel_) if thin else 1) * channels * most * math.prod(counts),), x.dtype)
+    ]
     framed = thin or not inside
     frame = write.statics[write.workspace((most * math.prod(covered) * channels if framed else 0,), x.dtype)]
     items = []
@@ -234,7 +236,11 @@ def _sweep(write: Any, i: Any, given: list[str], out: str, f: np.ufunc, fill: An
     for axis, (w, s, n) in enumerate(zip(window, strides, size, strict=True)):
         lead = (slice(None),) * (axis + 1)
         parts = [x[(*lead, slice(t, t + (n - 1) * s + 1, s))] for t in range(w)]
-        if w > 1 and axis == last and all(s == 1 and w == 1 for w, s in zip(window[axis + 1 :], strides[axis + 1 :], strict=True)):
+        if (
+            w > 1
+            and axis == last
+            and all(s == 1 and w == 1 for w, s in zip(window[axis + 1 :], strides[axis + 1 :], strict=True))
+        ):
             y = write.statics[out]
         elif w > 1:
             y = write.statics[write.workspace(parts[0].shape, x.dtype)]

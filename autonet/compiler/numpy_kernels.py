@@ -211,7 +211,7 @@ def _log1p_exp(write: Any, x: str, y: str) -> None:
 
 @kernel("sigmoid_crossentropy")
 def _sigmoid_crossentropy(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    target, x = i.operands
+    _target, x = i.operands
     above = write.workspace(x.shape, x.dtype)
     product = write.workspace(i.results[0].shape, x.dtype)
     _log1p_exp(write, given[1], out[0])

@@ -92,7 +92,9 @@ class Variable(Tensor):
             return array
         mirror = self._mirror
         if mirror is None or mirror[1] is not self._stamp:
-            stamp = self._stamp  # as before the copy: if another thread runs a plan meanwhile, it is out of date at once
+            stamp = (
+                self._stamp
+            )  # as before the copy: if another thread runs a plan meanwhile, it is out of date at once
             mirror = self._mirror = array.copy(), stamp
         return mirror[0]
 

@@ -56,6 +56,15 @@ class InputSpec:
         self.name = name
         self.optional = optional
 
+    def fits(self, shape: tuple) -> bool:
+        """Whether there is nothing to say against `shape`; where it is False, `check` says what, if anything."""
+        n = len(shape)
+        if (self.ndim is not None and n != self.ndim) or self.max_ndim is not None or self.shape is not None:
+            return False
+        if self.min_ndim is not None and n < self.min_ndim:
+            return False
+        return all(-n <= axis < n and shape[axis] == length for axis, length in self.axes.items())
+
     def check(self, shape: tuple, label: str) -> None:
         """Raise ShapeError, in the name of `label`, if `shape` does not fit."""
         n = len(shape)
@@ -391,7 +400,7 @@ class Layer(symbolic.Called, Tracking):
             args = (kwargs.pop(first),) if first in kwargs else ()
         if args and type(args[0]) is Tensor and len(args) == 1:
             value = args[0]._value
-            if self.autocast and value.dtype.kind == "f" and value.dtype.name != self._dtype:
+            if self.autocast and value.dtype.kind == "f" and value.dtype != _NUMPY[self._dtype]:
                 args = (self._receive(args[0]),)
         else:
             if args and any(isinstance(x, (int, float, str)) for x in flatten(args[0])):
@@ -445,7 +454,7 @@ class Layer(symbolic.Called, Tracking):
             x = convert_to_tensor(x)
         elif isinstance(x, Variable) or not isinstance(x, Tensor):
             return x
-        if self.autocast and x.dtype.kind == "f" and x.dtype.name != self._dtype:
+        if self.autocast and x.dtype.kind == "f" and x.dtype != _NUMPY[self._dtype]:
             mask = getattr(x, "_mask", None)
             x = cast(x, dtype=self._dtype)
             if mask is not None:
@@ -466,7 +475,12 @@ class Layer(symbolic.Called, Tracking):
         self.build(**{n: named.get(n.removesuffix("_shape")) for n in names if named.get(n.removesuffix("_shape"))})
 
     def _check_input(self, args: tuple) -> None:
-        specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
+        spec = self.input_spec
+        if type(spec) is InputSpec and len(args) == 1 and type(args[0]) is Tensor:
+            if not spec.fits(shape := args[0]._value.shape):
+                spec.check(shape, self.label)
+            return
+        specs = spec if isinstance(spec, (list, tuple)) else [spec]
         inputs = flatten(args[0]) if args else []
         if len(specs) != len(inputs):
             raise ArgumentError(f"{self.label} expects {len(specs)} inputs; received {len(inputs)}.")
@@ -479,8 +493,9 @@ class Layer(symbolic.Called, Tracking):
         return previous_mask
 
     def _carry_mask(self, inputs: Any, outputs: Any) -> None:
-        if not (self.supports_masking or type(self).compute_mask is not Layer.compute_mask):
-            return
+        if type(self).compute_mask is Layer.compute_mask:
+            if not self.supports_masking or (type(inputs) is Tensor and getattr(inputs, "_mask", None) is None):
+                return
         masks = map_structure(lambda x: getattr(x, "_mask", None), inputs)
         if not isinstance(inputs, Tensor) and all(m is None for m in flatten(masks)):
             masks = None
@@ -557,6 +572,7 @@ class _Takes:
 
 
 _FLAGS = ("training",)
+_NUMPY = {name: np.dtype(name) for name in dtypes.NAMES}
 _losses_were_added = False  # by any layer: until then a call need not look for losses of the call before
 
 

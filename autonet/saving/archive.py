@@ -71,7 +71,7 @@ class Archive:
         self._file: BinaryIO | None = None
         if isinstance(file, (str, os.PathLike)):
             path = os.fspath(file)
-            file = self._file = open(file, "rb")    # closed by __exit__
+            file = self._file = open(file, "rb")  # closed by __exit__
         self.path = path
         try:
             self._parts = Parts(file, path)
@@ -92,7 +92,9 @@ class Archive:
         if not isinstance(manifest, dict) or set(manifest) != {"format", "version", "kind", "sha256", "arrays"}:
             raise self._wrong("its manifest is not that of an archive")
         if manifest["format"] != FORMAT or manifest["version"] != VERSION:
-            raise self._wrong(f"it has format {manifest['format']!r}, version {manifest['version']!r}; this is version {VERSION}")
+            raise self._wrong(
+                f"it has format {manifest['format']!r}, version {manifest['version']!r}; this is version {VERSION}"
+            )
         if kind is not None and manifest["kind"] != kind:
             raise self._wrong(f"it holds {manifest['kind']!r}, where {kind!r} is expected")
         self.kind = manifest["kind"]

@@ -24,17 +24,17 @@ from typing import Any, BinaryIO
 
 from autonet.errors import DataError
 
-NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.[a-z0-9]+)?")    # no dots before the last, no root, no drive
+NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.[a-z0-9]+)?")  # no dots before the last, no root, no drive
 MOST_PARTS = 1_000_000
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
-_SIZES = struct.Struct("<2H2Q")    # the zip64 field of a local header
-_PLACES = struct.Struct("<2H3Q")    # ... and of the directory, with the offset
+_SIZES = struct.Struct("<2H2Q")  # the zip64 field of a local header
+_PLACES = struct.Struct("<2H3Q")  # ... and of the directory, with the offset
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _END = struct.Struct("<4s4H2LH")
-_FULL = 0xFFFFFFFF    # "see the zip64 field"
-_DATE = 0x21    # 1980-01-01
+_FULL = 0xFFFFFFFF  # "see the zip64 field"
+_DATE = 0x21  # 1980-01-01
 _CHUNK = 1 << 20
 
 
@@ -86,7 +86,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         try:
             os.fsync(folder)
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):    # a file system without folders to flush
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system without folders to flush
                 raise
         finally:
             os.close(folder)
@@ -100,7 +100,7 @@ def _sweep(target: Path) -> None:
         process = left.name.rsplit(".", 3)[-3]
         if process.isdecimal() and int(process) != os.getpid():
             try:
-                os.kill(int(process), 0)    # asks whether it is there
+                os.kill(int(process), 0)  # asks whether it is there
             except ProcessLookupError:
                 left.unlink(missing_ok=True)
             except (OSError, OverflowError):
@@ -154,7 +154,7 @@ class Parts:
 
         Raises: ArchiveError if there is no such part, or its check sum differs.
         """
-        content = bytearray(self.size(name))    # no longer than the file: _find compared
+        content = bytearray(self.size(name))  # no longer than the file: _find compared
         self.read_into(name, memoryview(content))
         return content
 
@@ -165,7 +165,7 @@ class Parts:
         """
         offset, size, crc = self._place(name)
         self._file.seek(offset)
-        if self._file.readinto(buffer) != size or zlib.crc32(buffer) != crc:    # type: ignore[attr-defined]
+        if self._file.readinto(buffer) != size or zlib.crc32(buffer) != crc:  # type: ignore[attr-defined]
             raise self._damaged(f"the part {name!r} is damaged")
 
     def check(self) -> None:

@@ -44,7 +44,16 @@ def _faults(path: str) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         told = f"{type(error).__name__}: {str(error)[:200]}"
         raise DataError(f"{path}: its weights cannot be read. {told}. Take another copy of the file.") from error
 

@@ -51,10 +51,14 @@ def _take_vocabularies(model: Any, assets: dict[str, list[str]], path: str) -> N
     for group, x in keras_groups(model):
         if group in assets and hasattr(x, "set_vocabulary"):
             tokens = assets.pop(group)
-            assets = {place: kept for place, kept in assets.items() if not place.startswith(f"{group}/")}    # its own parts
+            assets = {
+                place: kept for place, kept in assets.items() if not place.startswith(f"{group}/")
+            }  # its own parts
             x.set_vocabulary(tokens)
     if assets:
-        raise DataError(f"{path} holds a vocabulary for {next(iter(assets))!r}, where the model has no layer that takes one.")
+        raise DataError(
+            f"{path} holds a vocabulary for {next(iter(assets))!r}, where the model has no layer that takes one."
+        )
 
 
 def _build(model: Any, config: Any) -> None:
@@ -122,7 +126,7 @@ def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
     model.optimizer.build(model.trainable_variables)
     variables = {f"optimizer/vars/{i}": v for i, v in enumerate(model.optimizer.variables)}
     specs: Specs = {
-        f"optimizer/vars/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)    # Keras counts in int32
+        f"optimizer/vars/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)  # Keras counts in int32
         for n, (shape, dtype) in stored.items()
     }
     try:
@@ -179,4 +183,3 @@ def _weights(model: Any, include_optimizer: bool) -> Any:
             arrays = [v.numpy() for v in own_variables(x)]
         groups[f"{group}/vars".lstrip("/")] = x.name, arrays
     return hdf5.write(groups)
-

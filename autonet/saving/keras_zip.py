@@ -16,7 +16,7 @@ from autonet.saving.container import replacing
 from autonet.saving.plain import MOST_BYTES, loads
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")    # tokens of a layer; or a folder of such
+_ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")  # tokens of a layer; or a folder of such
 _LOCAL = struct.Struct("<4s5H3L2H")
 _FAULTS = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError),
@@ -103,7 +103,9 @@ class KerasZip:
         fields = _LOCAL.unpack(self._file.read(_LOCAL.size))
         signature, flags, method, crc, packed, size, length, extra = (*fields[:1], *fields[2:4], *fields[6:])
         name = self._file.read(length)
-        sizes = {part.file_size, 0xFFFFFFFF} | ({0} if flags & 0x8 else set())  # or in a zip64 field, or behind the part
+        sizes = {part.file_size, 0xFFFFFFFF} | (
+            {0} if flags & 0x8 else set()
+        )  # or in a zip64 field, or behind the part
         crcs = {part.CRC} | ({0} if flags & 0x8 else set())
         agrees = (
             signature == b"PK\3\4"

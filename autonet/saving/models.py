@@ -72,7 +72,7 @@ def model_config(model: Any) -> dict[str, Any]:
     except AutonetError as error:
         compiled, model.compiled = model.compiled, False
         try:
-            stored = serialize_keras_object(model)    # without what compile received; or the model itself is at fault
+            stored = serialize_keras_object(model)  # without what compile received; or the model itself is at fault
         finally:
             model.compiled = compiled
         told = f"How {model.label} was compiled is not saved. {error} Compile it again after loading."
@@ -128,7 +128,9 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
                         variables |= optimizer_variables(optimizer, name)
         left = [name for name in kept if name not in variables]
         if left and model.compiled:
-            warnings.warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...", stacklevel=4)
+            warnings.warn(
+                f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...", stacklevel=4
+            )
         specs = {name: spec for name, spec in archive.specs.items() if name not in left}
         load(variables, specs, archive.array, path)
     return model

@@ -9,7 +9,7 @@ from typing import Any
 
 from autonet.errors import ArgumentError, DataError
 
-MOST_DEPTH = 200    # levels of nesting; a model of models of models needs a few dozen
+MOST_DEPTH = 200  # levels of nesting; a model of models of models needs a few dozen
 MOST_BYTES = 64 << 20
 
 
@@ -20,7 +20,7 @@ def dumps(value: Any, what: str = "This") -> bytes:
     """
     try:
         return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except (TypeError, ValueError) as error:    # UnicodeEncodeError, for half a character, is a ValueError
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError, for half a character, is a ValueError
         raise ArgumentError(f"{what} cannot be stored as JSON: {error}.") from None
 
 
@@ -39,7 +39,7 @@ def loads(text: bytes | bytearray | str, what: str) -> Any:
         )
     except DataError as error:
         raise DataError(f"{what}: {error}") from None
-    except (ValueError, RecursionError) as error:    # UnicodeDecodeError and JSONDecodeError are ValueErrors
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise DataError(f"{what} is no JSON text: {str(error)[:200]}.") from None
 
 

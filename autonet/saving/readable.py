@@ -48,7 +48,12 @@ def export_json(model: Any, path: str | os.PathLike, most_numbers: int = 100_000
             f"{model.label} has {numbers:,} numbers, more than the {most_numbers:,} that anybody reads. Save it with "
             "model.save(), or raise most_numbers."
         )
-    network: dict[str, Any] = {"format": "autonet network", "version": 1, "name": model.name, "class": type(model).__name__}
+    network: dict[str, Any] = {
+        "format": "autonet network",
+        "version": 1,
+        "name": model.name,
+        "class": type(model).__name__,
+    }
     ends = _ends(model)
     text = _text({**network, **ends, "layers": _layers(model)}, "", 0)
     with replacing(path) as file:
@@ -129,7 +134,9 @@ def _settings(layer: Any) -> dict[str, Any]:
     """What is worth telling of a configuration."""
     config = serialize_keras_object(layer.get_config())
     dropped = {"name", "trainable", "dtype", "layer", "backward_layer", "cell", "cells"}
-    return {k: _short(v) for k, v in config.items() if k not in dropped and not k.endswith("_initializer") and v is not None}
+    return {
+        k: _short(v) for k, v in config.items() if k not in dropped and not k.endswith("_initializer") and v is not None
+    }
 
 
 def _short(x: Any) -> Any:

@@ -63,8 +63,12 @@ def _is_branch(x: Any) -> bool:
 def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
     if isinstance(value, Tensor):
         array = value._value
-    elif isinstance(value, np.ndarray):
+    elif type(value) is np.ndarray:
         array = value
+    elif isinstance(value, np.ndarray):  # such as one that lies on disk
+        if isinstance(value, np.ma.MaskedArray):
+            raise DataError(f"{name} is a masked array: fill it, with {name}.filled(0), and pass the mask as weights.")
+        array = np.asarray(value)
     elif hasattr(value, "toarray"):
         raise DataError(f"{name} is a sparse matrix, and models take dense arrays: pass {name}.toarray().")
     else:
@@ -202,6 +206,8 @@ def weigh(data: Batch, table: dict[int, float] | None) -> Batch:
 
 def as_tensors(tree: Any) -> Any:
     """A tree of arrays as Tensors around the same memory, where it is in C order; texts and None stay."""
+    if tree is None:
+        return None
     if type(tree) is np.ndarray and tree.dtype.kind != "U":
         return wrap(np.asarray(tree, order="C").view())  # a view: a Variable that is given it takes a copy
     return map_structure(lambda a: as_tensors(a) if type(a) is np.ndarray and a.dtype.kind != "U" else a, tree)

@@ -263,7 +263,7 @@ def as_list(logs: dict[str, Any]) -> Any:
 
 def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """`Model.predict`: see there."""
-    if isinstance(x, np.ndarray) and callbacks is None and steps is None and verbose in (0, "auto"):
+    if type(x) is np.ndarray and callbacks is None and steps is None and verbose in (0, "auto"):
         if x.ndim and (len(x) <= 32 if batch_size is None else type(batch_size) is int and 0 < len(x) <= batch_size):
             return model.predict_on_batch(x)  # one batch: nothing to show, nothing to join
     if not is_stream(x):

@@ -13,7 +13,7 @@ from autonet import ops
 from autonet.core.backward import gradients
 from autonet.core.state import enable_grad, no_grad
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import flatten
+from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
 
 
@@ -72,9 +72,10 @@ def _watch(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Te
 
 
 def predict_step(model: Any, x: Any) -> Any:
-    """The model's outputs in inference."""
+    """The model's outputs in inference, values alone: without masks, and without the logits that a softmax keeps."""
     with no_grad():
-        return model(x, training=False)
+        y = model(x, training=False)
+    return map_structure(lambda t: wrap(t._value) if type(t) is Tensor else t, y)
 
 
 def _loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:

@@ -417,7 +417,7 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, in inference, as arrays."""
-        if not isinstance(x, np.ndarray) or not x.ndim or x.dtype != self._data_dtype():
+        if type(x) is not np.ndarray or not x.ndim or x.dtype != self._data_dtype():
             x = arrays(x, "x", self._data_dtype())
         function = self._make_predict_function()
         if is_empty(x):

@@ -13,7 +13,7 @@ import pytest
 import autonet as keras
 from autonet.errors import DataError
 
-KILLS = 26    # per setting; eight settings: more than two hundred
+KILLS = 26  # per setting; eight settings: more than two hundred
 
 SETTINGS = {
     "momentum": dict(optimizer="momentum"),
@@ -35,7 +35,9 @@ def make_optimizer(name):
     return keras.optimizers.Adam(rate, gradient_accumulation_steps=3 if option == "accumulation" else None)
 
 
-def train(folder, optimizer, dropout=0.0, normalized=False, rows=40, stops=False, plateau=False, validate=False, freq=2):
+def train(
+    folder, optimizer, dropout=0.0, normalized=False, rows=40, stops=False, plateau=False, validate=False, freq=2
+):
     """A small training with a backup; returns all that it ends in, as bytes."""
     keras.utils.set_random_seed(11)
     rng = np.random.default_rng(5)
@@ -54,7 +56,13 @@ def train(folder, optimizer, dropout=0.0, normalized=False, rows=40, stops=False
     if plateau and "schedule" not in optimizer:
         callbacks.append(keras.callbacks.ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=0.05))
     history = model.fit(
-        x, y, batch_size=8, epochs=12, verbose=0, callbacks=callbacks, validation_data=(x[:9], y[:9]) if validate else None
+        x,
+        y,
+        batch_size=8,
+        epochs=12,
+        verbose=0,
+        callbacks=callbacks,
+        validation_data=(x[:9], y[:9]) if validate else None,
     )
     ends = {
         "weights": [w.tobytes() for w in model.get_weights()],
@@ -129,9 +137,18 @@ def test_an_exception_in_a_callback_loses_nothing(at, freq, tmp_path):
     def go(folder, boom):
         keras.utils.set_random_seed(3)
         x = np.random.default_rng(0).standard_normal((30, 4)).astype("float32")
-        model = keras.Sequential([keras.layers.Dense(5, activation="relu"), keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+        model = keras.Sequential(
+            [keras.layers.Dense(5, activation="relu"), keras.layers.Dropout(0.2), keras.layers.Dense(1)]
+        )
         model.compile("adam", "mse")
-        model.fit(x, x[:, :1], batch_size=8, epochs=5, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(folder, freq), boom])
+        model.fit(
+            x,
+            x[:, :1],
+            batch_size=8,
+            epochs=5,
+            verbose=0,
+            callbacks=[keras.callbacks.BackupAndRestore(folder, freq), boom],
+        )
         return [w.tobytes() for w in model.get_weights()]
 
     Boom.calls = 1000

@@ -20,8 +20,16 @@ SCRIPTS = {
         "keras.models",
         "L",
     ),
-    "tensorflow": ("import tensorflow as tf\nfrom tensorflow import keras\nfrom tensorflow.keras import layers", "tf.keras", "layers"),
-    "tensorflow.keras": ("from tensorflow.keras.models import Sequential\nimport tensorflow.keras as k", "k", "k.layers"),
+    "tensorflow": (
+        "import tensorflow as tf\nfrom tensorflow import keras\nfrom tensorflow.keras import layers",
+        "tf.keras",
+        "layers",
+    ),
+    "tensorflow.keras": (
+        "from tensorflow.keras.models import Sequential\nimport tensorflow.keras as k",
+        "k",
+        "k.layers",
+    ),
 }
 
 

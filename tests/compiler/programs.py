@@ -37,7 +37,8 @@ def same_bits(a, b):
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     return a.tobytes() == b.tobytes() or (
-        a.dtype.kind == "f" and bool(np.all((np.isnan(a) & np.isnan(b)) | ((a == b) & (np.signbit(a) == np.signbit(b)))))
+        a.dtype.kind == "f"
+        and bool(np.all((np.isnan(a) & np.isnan(b)) | ((a == b) & (np.signbit(a) == np.signbit(b)))))
     )
 
 
@@ -47,7 +48,9 @@ def assert_same_bits(ours, theirs, what=""):
     for k, (a, b) in enumerate(zip(ours, theirs, strict=True)):
         if not same_bits(a, b):
             apart = np.max(np.abs(np.asarray(a, float) - np.asarray(b, float))) if np.size(a) == np.size(b) else None
-            raise AssertionError(f"{what}: result {k} of {np.shape(b)} {np.asarray(b).dtype}: {a!r} is not {b!r} ({apart})")
+            raise AssertionError(
+                f"{what}: result {k} of {np.shape(b)} {np.asarray(b).dtype}: {a!r} is not {b!r} ({apart})"
+            )
 
 
 @contextlib.contextmanager

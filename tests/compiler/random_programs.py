@@ -222,7 +222,9 @@ def _view(d: _Drawer) -> None:
     if k is None:
         return
     x = d.values[k]
-    kind = d.pick(["transpose", "reshape", "slice", "flip", "expand", "part", "element", "broadcast", "split", "squeeze"])
+    kind = d.pick(
+        ["transpose", "reshape", "slice", "flip", "expand", "part", "element", "broadcast", "split", "squeeze"]
+    )
     f: Callable
     if kind == "transpose":
         order = tuple(d.chance.sample(range(x.ndim), x.ndim))

@@ -168,7 +168,9 @@ def test_static_arguments_that_f_does_not_have_are_refused():
 
 
 def test_static_numbers_of_one_value_but_other_kinds_are_told_apart():
-    f = numpy_jit(lambda x, k: x * (2.0 if isinstance(k, bool) else 3.0 if isinstance(k, int) else 4.0), static_argnums=1)
+    f = numpy_jit(
+        lambda x, k: x * (2.0 if isinstance(k, bool) else 3.0 if isinstance(k, int) else 4.0), static_argnums=1
+    )
     for _ in range(2):
         assert [f(1.0, k).item() for k in (True, 1, 1.0)] == [2.0, 3.0, 4.0]
     f = numpy_jit(lambda x, k: x * np.copysign(1.0, k), static_argnums=1)
@@ -397,7 +399,9 @@ def test_draws_go_on_from_call_to_call_and_repeat_from_the_seed():
     f = numpy_jit(lambda: (random.uniform((3,), seed=g), random.normal((2,), seed=g), random.uniform((2,), seed=4)))
     ours = [[t.numpy() for t in f()] for _ in range(3)]
     h = SeedGenerator(7)
-    theirs = [[random.uniform((3,), seed=h), random.normal((2,), seed=h), random.uniform((2,), seed=4)] for _ in range(3)]
+    theirs = [
+        [random.uniform((3,), seed=h), random.normal((2,), seed=h), random.uniform((2,), seed=4)] for _ in range(3)
+    ]
     assert all(same_bits(a, b.numpy()) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x, y, strict=True))
     assert g.state.numpy().tolist() == h.state.numpy().tolist()
 
@@ -464,7 +468,7 @@ BRANCHES = {
     "asarray": lambda x: x * np.asarray(x).sum(),
     "index": lambda x: [1.0, 2.0][ops.cast(ops.sum(x) > 0, "int32")] * x,
     "format": lambda x: x * float(f"{ops.sum(x):.1f}"),
-    "loop": lambda x: [x for _ in range(int(ops.sum(ops.ones_like(x)) + 0 * ops.sum(x)))][0],
+    "loop": lambda x: next(x for _ in range(int(ops.sum(ops.ones_like(x)) + 0 * ops.sum(x)))),
 }
 
 
@@ -474,7 +478,9 @@ def test_python_that_looks_at_a_value_is_an_error_that_names_the_line(name):
     with pytest.raises(CaptureError) as caught:
         f(X)
     message = str(caught.value)
-    assert f"{__file__}:" in message and "Two ways out" in message and "ops.where" in message and "run_eagerly" in message
+    assert (
+        f"{__file__}:" in message and "Two ways out" in message and "ops.where" in message and "run_eagerly" in message
+    )
     assert state.capture is None
     with pytest.raises(CaptureError):
         f(X)

@@ -100,7 +100,17 @@ def test_large_arrays_agree(name):
 def test_small_integers_booleans_and_halves():
     def f(i, b, h, u):
         total = ops.sum(i) + ops.cast(ops.sum(b), "int8")
-        return i * i - 7, -i, total, ops.logical_xor(b, i > 3), h * 2 + 1, ops.sum(h), u - 1, ops.max(i, axis=0), ops.where(b, i, u)
+        return (
+            i * i - 7,
+            -i,
+            total,
+            ops.logical_xor(b, i > 3),
+            h * 2 + 1,
+            ops.sum(h),
+            u - 1,
+            ops.max(i, axis=0),
+            ops.where(b, i, u),
+        )
 
     xs = [
         np.arange(-6, 6, dtype=np.int8).reshape(3, 4),
@@ -117,8 +127,26 @@ def test_nan_and_infinities_go_the_same_ways():
     y = x[::-1].copy()
 
     def f(x, y):
-        small = [ops.relu, ops.absolute, ops.sign, ops.sqrt, ops.exp, ops.log, ops.tanh, ops.sigmoid, ops.softplus, ops.square]
-        some = [g(x) for g in small] + [ops.leaky_relu(x), ops.elu(x), ops.floor(x), ops.isnan(x), ops.isinf(x), ops.isfinite(x)]
+        small = [
+            ops.relu,
+            ops.absolute,
+            ops.sign,
+            ops.sqrt,
+            ops.exp,
+            ops.log,
+            ops.tanh,
+            ops.sigmoid,
+            ops.softplus,
+            ops.square,
+        ]
+        some = [g(x) for g in small] + [
+            ops.leaky_relu(x),
+            ops.elu(x),
+            ops.floor(x),
+            ops.isnan(x),
+            ops.isinf(x),
+            ops.isfinite(x),
+        ]
         pairs = [ops.maximum, ops.minimum, ops.add, ops.divide, ops.equal, ops.less, ops.logical_and]
         return [*some, *[g(x, y) for g in pairs], ops.clip(x, -1.0, 1.0), ops.max(x), ops.min(x), ops.sum(x[3:7])]
 
@@ -131,7 +159,14 @@ def test_nan_and_infinities_go_the_same_ways():
 
 def test_shapes_without_elements_or_axes():
     def f(x, y, z):
-        return [x + y, ops.sum(x + y, axis=0), ops.exp(z) * 2, ops.sum(z), ops.matmul(ops.transpose(x), x + y), ops.mean(z * z)]
+        return [
+            x + y,
+            ops.sum(x + y, axis=0),
+            ops.exp(z) * 2,
+            ops.sum(z),
+            ops.matmul(ops.transpose(x), x + y),
+            ops.mean(z * z),
+        ]
 
     xs = [np.zeros((3, 0), np.float32), np.zeros((3, 1), np.float32), np.float32(2.0)]
     program, eager = captured(f, *xs)
@@ -152,7 +187,9 @@ def test_products_in_double_precision():
 def test_numbers_as_c_source(dtype):
     kind = np.dtype(dtype).kind
     info = np.iinfo(dtype) if kind in "iu" else None
-    values = [0, 1] if kind == "b" else [info.min, info.max, 0, 7] if info else [0.1, -0.0, 1e-45, np.inf, -np.inf, np.nan]
+    values = (
+        [0, 1] if kind == "b" else [info.min, info.max, 0, 7] if info else [0.1, -0.0, 1e-45, np.inf, -np.inf, np.nan]
+    )
     ctype = C_TYPES[dtype]
     wanted = np.array(values, dtype)
     body = " ".join(f"to[{k}] = {literal(v, ctype)};" for k, v in enumerate(wanted))
@@ -214,7 +251,11 @@ def stepper(f, *arrays):
 @pytest.mark.parametrize("order", [None, [5, 2, 2, 9, 0, 11, 3, 7]])
 def test_rows_in_one_call_are_steps_one_by_one(order):
     x, y = plain(12, 4), np.arange(12) % 3
-    state = [Variable(np.zeros(4, np.float32)), Variable(np.zeros((), np.int64)), Variable(np.zeros((2, 4), np.float32))]
+    state = [
+        Variable(np.zeros(4, np.float32)),
+        Variable(np.zeros((), np.int64)),
+        Variable(np.zeros((2, 4), np.float32)),
+    ]
     draws = SeedGenerator(5)
 
     def f(x, y):
@@ -250,7 +291,9 @@ def test_a_refusal_in_the_middle_of_rows_says_why():
     w = Variable(np.zeros(3, np.float32))
 
     def f(labels, x):
-        w.assign_add(ops.sum(ops.one_hot(labels, 3), axis=0) * ops.mean(ops.sparse_categorical_crossentropy(labels, x, True)))
+        w.assign_add(
+            ops.sum(ops.one_hot(labels, 3), axis=0) * ops.mean(ops.sparse_categorical_crossentropy(labels, x, True))
+        )
 
     labels, x = np.array([0, 1, 2, 1, 7, 0]), plain(6, 3)
     with no_grad():

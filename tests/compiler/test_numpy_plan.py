@@ -123,7 +123,10 @@ LARGE = {  # beyond the sizes at which bodies cut their work into blocks, or cho
     ),
     "stacks": (lambda x, w: ops.matmul(ops.relu(x), w), (8, 50, 64), (64, 32)),
     "transposed stacks": (lambda x, w: ops.matmul(ops.transpose(x, (0, 2, 1)), w), (8, 50, 64), (8, 50, 32)),
-    "slices": (lambda x: [ops.sum(x[::2, 3:] * x[1::2, :-3], 0), ops.mean(x[::-1]), ops.softmax(x[:, ::-1])], (200, 99)),
+    "slices": (
+        lambda x: [ops.sum(x[::2, 3:] * x[1::2, :-3], 0), ops.mean(x[::-1]), ops.softmax(x[:, ::-1])],
+        (200, 99),
+    ),
     "classes": (lambda x: ops.sparse_categorical_crossentropy(labels(500), x, from_logits=True), (500, 10)),
     "one-hot classes": (lambda x: ops.categorical_crossentropy(ops.softmax(x), x, from_logits=True), (500, 10)),
     "yes or no": (lambda x: ops.binary_crossentropy(ops.sigmoid(-x), x, from_logits=True), (500, 10)),
@@ -149,7 +152,15 @@ def test_halves_run_too():
         s, o = ops.ones(30, "float16"), ops.zeros(30, "float16")
         y = ops.batch_normalize(x, s, o)[0]
         u = random.dropout(x, 0.5, seed=3) + random.uniform((40, 30), dtype="float16", seed=4)
-        return y, ops.mean(x), ops.sum(x, axis=0), ops.softmax(x), ops.layer_normalization(x), ops.relu(x) @ ops.transpose(y), u
+        return (
+            y,
+            ops.mean(x),
+            ops.sum(x, axis=0),
+            ops.softmax(x),
+            ops.layer_normalization(x),
+            ops.relu(x) @ ops.transpose(y),
+            u,
+        )
 
     check(f, [x], "halves")
 
@@ -164,7 +175,9 @@ def test_numbers_that_python_cannot_write():
 def test_single_elements_are_views():
     x = plain(4, 5)
     plan = check(lambda x: [x[1][2] * 2, x[0, 0] + x[-1, -1], ops.sum(x)[None]], [x], "elements")
-    assert all(plan.layout.kinds[r] == "view" for i in plan.program.instructions if i.op == "_getitem" for r in i.results)
+    assert all(
+        plan.layout.kinds[r] == "view" for i in plan.program.instructions if i.op == "_getitem" for r in i.results
+    )
 
 
 # Allocations

@@ -96,7 +96,7 @@ def test_a_draw_that_nobody_uses_still_moves_its_generator():
 
 def test_what_depends_on_constants_alone_is_computed_now():
     a = ops.array(X)
-    program, (expected,) = captured(lambda x: x + ops.exp(a) * 2.0, X)
+    program, (_expected,) = captured(lambda x: x + ops.exp(a) * 2.0, X)
     folded = fold_constants(program)
     assert names(folded) == ["add"]
     (constant,) = [v for v in folded.used() if v.kind == CONSTANT]
@@ -234,7 +234,7 @@ def test_no_two_slots_overlap_but_for_an_heir(rng):
     inherited = 0
     for _ in range(50):
         slots = []
-        for n in range(40):
+        for _n in range(40):
             first = int(rng.integers(0, 60))
             donors = [s for s in slots if s.first < s.last == first and rng.random() < 0.5]
             slots.append(Slot(int(rng.choice([0, 4, 64, 100, 4000])), first, first + int(rng.integers(0, 9)), donors))

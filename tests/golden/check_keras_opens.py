@@ -1,6 +1,6 @@
 """Checks that real Keras opens what autonet writes, and predicts the same. Run by hand where Keras 3 is installed too:
 
-    KERAS_BACKEND=jax PYTHONPATH=. python tests/golden/check_keras_opens.py
+KERAS_BACKEND=jax PYTHONPATH=. python tests/golden/check_keras_opens.py
 """
 
 import pathlib

@@ -151,7 +151,9 @@ def make(name, keras):
     """The model `name`, with weights that are all different."""
     model = globals()[name](keras)
     rng = np.random.default_rng(len(name))
-    model.set_weights([rng.uniform(0.1, 0.6, w.shape).astype(w.dtype) * rng.choice([-1, 1], w.shape) for w in model.get_weights()])
+    model.set_weights(
+        [rng.uniform(0.1, 0.6, w.shape).astype(w.dtype) * rng.choice([-1, 1], w.shape) for w in model.get_weights()]
+    )
     for w in model.weights:
         if w.path.endswith("moving_variance"):
             w.assign(np.abs(np.asarray(w)))

@@ -1,6 +1,6 @@
 """Records keras_files/: files that real Keras wrote, and what it predicts. Run by hand where Keras 3 is installed:
 
-    KERAS_BACKEND=jax python tests/golden/record_keras_files.py
+KERAS_BACKEND=jax python tests/golden/record_keras_files.py
 """
 
 import pathlib

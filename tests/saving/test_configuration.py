@@ -151,7 +151,10 @@ def test_a_compile_of_its_own(tmp_path):
     assert not loaded.compiled and np.array_equal(loaded(X).numpy(), model(X).numpy())
 
     def get_compile_config(self):
-        return {"left": keras.optimizers.serialize(self.left_optimizer), "right": keras.optimizers.serialize(self.right_optimizer)}
+        return {
+            "left": keras.optimizers.serialize(self.left_optimizer),
+            "right": keras.optimizers.serialize(self.right_optimizer),
+        }
 
     def compile_from_config(self, config):
         self.compile(*[keras.optimizers.deserialize(config[k]) for k in ("left", "right")])
@@ -170,7 +173,9 @@ def test_a_compile_of_its_own(tmp_path):
 
 
 def test_a_lambda_needs_its_function(tmp_path):
-    model = keras.Sequential([L.Input((6,)), L.Lambda(lambda x: x * 2, name="doubled"), L.Lambda(halved, name="halved")])
+    model = keras.Sequential(
+        [L.Input((6,)), L.Lambda(lambda x: x * 2, name="doubled"), L.Lambda(halved, name="halved")]
+    )
     path = saved(model, tmp_path)
     assert b"lambda x" not in path.read_bytes()
     with pytest.raises(ArgumentError, match=r"code from a file is never run.*custom_objects=\{'doubled': function\}"):
@@ -183,7 +188,9 @@ def test_a_lambda_needs_its_function(tmp_path):
 
 
 def test_a_lambda_with_shape_and_mask(tmp_path):
-    layer = L.Lambda(lambda x: x[:, :2], output_shape=lambda shape: (shape[0], 2), mask=lambda x, mask: mask, name="cut")
+    layer = L.Lambda(
+        lambda x: x[:, :2], output_shape=lambda shape: (shape[0], 2), mask=lambda x, mask: mask, name="cut"
+    )
     path = saved(keras.Sequential([L.Input((6,)), layer]), tmp_path)
     with pytest.raises(ArgumentError, match=r"'cut\.(output_shape|mask)'"):
         load_model(path, {"cut": layer.function})
@@ -225,7 +232,9 @@ def test_other_arguments_are_refused():
             super().__init__(**common)
             self.inner = inner
 
-    with pytest.raises(ArgumentError, match=r"was made with inner, a Dense, which a configuration cannot hold.*get_config\(\)"):
+    with pytest.raises(
+        ArgumentError, match=r"was made with inner, a Dense, which a configuration cannot hold.*get_config\(\)"
+    ):
         Holder(L.Dense(2)).get_config()
 
     class Open(L.Layer):
@@ -312,7 +321,9 @@ def test_layers_that_a_call_does_not_reach(tmp_path):
     model(X)
     model(X, training=True)
     loaded = load_model(saved(model, tmp_path))
-    assert len(loaded.weights) == 4 and np.array_equal(loaded(X, training=True).numpy(), model(X, training=True).numpy())
+    assert len(loaded.weights) == 4 and np.array_equal(
+        loaded(X, training=True).numpy(), model(X, training=True).numpy()
+    )
 
 
 def test_errors_of_the_users_own_classes_are_shown(tmp_path):

@@ -38,7 +38,10 @@ def test_there_and_back(small):
     config, arrays = read(small)
     assert config == {"name": "ü", "values": [1, 2.5, None]}
     assert arrays.keys() == ARRAYS.keys()
-    assert all(arrays[k].dtype == a.dtype and arrays[k].shape == a.shape and np.array_equal(arrays[k], a) for k, a in ARRAYS.items())
+    assert all(
+        arrays[k].dtype == a.dtype and arrays[k].shape == a.shape and np.array_equal(arrays[k], a)
+        for k, a in ARRAYS.items()
+    )
 
 
 def test_every_flipped_bit_is_noticed(small):
@@ -117,7 +120,9 @@ def test_only_numbers_are_written(array, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("array", [np.arange(6).reshape(2, 3).T, np.arange(9.0)[::2], np.array(3, ">i4"), np.ones((2, 0, 3))])
+@pytest.mark.parametrize(
+    "array", [np.arange(6).reshape(2, 3).T, np.arange(9.0)[::2], np.array(3, ">i4"), np.ones((2, 0, 3))]
+)
 def test_any_order_of_memory(array, tmp_path):
     write_archive(tmp_path / "x.keras", "model", {}, {"a": array})
     with Archive(tmp_path / "x.keras") as archive:

@@ -28,7 +28,7 @@ def recorded():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     before = dict(keras.saving.get_custom_objects())
-    module.make("subclassed", keras)    # registers its classes
+    module.make("subclassed", keras)  # registers its classes
     yield module
     keras.saving.get_custom_objects().clear()
     keras.saving.get_custom_objects().update(before)
@@ -84,11 +84,15 @@ def test_groups_are_those_of_keras(name, recorded, tmp_path):
     def contents(path):
         with zipfile.ZipFile(path) as zipped, h5py.File(io.BytesIO(zipped.read("model.weights.h5"))) as file:
             found = {}
-            file.visititems(lambda place, x: found.update({place: (getattr(x, "shape", None), getattr(x, "dtype", None), dict(x.attrs))}))
+            file.visititems(
+                lambda place, x: found.update(
+                    {place: (getattr(x, "shape", None), getattr(x, "dtype", None), dict(x.attrs))}
+                )
+            )
             return found
 
     ours, theirs = contents(tmp_path / "x.keras"), contents(FILES / f"{name}.keras")
-    if name == "subclassed":    # its layers are named anew
+    if name == "subclassed":  # its layers are named anew
         ours, theirs = ({place: x[:2] for place, x in found.items()} for found in (ours, theirs))
     assert ours == theirs
 
@@ -116,7 +120,9 @@ def test_an_optimizer_of_another_kind_starts_anew(tmp_path):
     model.save_weights(tmp_path / "x.weights.h5")
     other = keras.Sequential([L.Input((3,)), L.Dense(2)])
     other.compile("sgd", "mse")
-    with pytest.warns(UserWarning, match="The state of sgd.* is not as here, so it starts anew.*unexpected: optimizer/vars/2"):
+    with pytest.warns(
+        UserWarning, match="The state of sgd.* is not as here, so it starts anew.*unexpected: optimizer/vars/2"
+    ):
         other.load_weights(tmp_path / "x.weights.h5")
 
 

@@ -63,10 +63,12 @@ def test_the_loaded_model_is_the_saved_one(name, tmp_path):
     assert plain(loaded.optimizer.get_config()) == plain(model.optimizer.get_config())
     assert [v.trainable for v in loaded.weights] == [v.trainable for v in model.weights]
     assert all(np.array_equal(a, b) for a, b in zip(outputs(loaded, x), outputs(model, x), strict=True))
-    if name in ("subclassed", "dictionary"):    # whose layers are made, and so named, anew
+    if name in ("subclassed", "dictionary"):  # whose layers are made, and so named, anew
         assert plain(loaded.get_config()) == plain(model.get_config())
     else:
-        assert unbuilt(keras.saving.serialize_keras_object(loaded)) == unbuilt(keras.saving.serialize_keras_object(model))
+        assert unbuilt(keras.saving.serialize_keras_object(loaded)) == unbuilt(
+            keras.saving.serialize_keras_object(model)
+        )
         assert name == "custom_layers" or [v.path for v in loaded.weights] == [v.path for v in model.weights]
 
     loaded.save(again)
@@ -135,9 +137,14 @@ def stacks():
         st.builds(L.LayerNormalization),
         st.builds(L.Dropout, st.sampled_from([0.1, 0.5])),
         st.builds(lambda units: L.TimeDistributed(L.Dense(units)), st.integers(1, 4)),
-        st.builds(L.GRU, st.integers(1, 4), return_sequences=st.just(True), recurrent_dropout=st.sampled_from([0.0, 0.3])),
+        st.builds(
+            L.GRU, st.integers(1, 4), return_sequences=st.just(True), recurrent_dropout=st.sampled_from([0.0, 0.3])
+        ),
         st.builds(L.Conv1D, st.integers(1, 4), st.integers(1, 3), padding=st.just("same")),
-        st.builds(lambda inner: keras.Sequential(inner), st.lists(st.builds(L.Dense, st.integers(1, 3)), min_size=1, max_size=2)),
+        st.builds(
+            lambda inner: keras.Sequential(inner),
+            st.lists(st.builds(L.Dense, st.integers(1, 3)), min_size=1, max_size=2),
+        ),
     )
     return st.lists(layer, min_size=1, max_size=5)
 

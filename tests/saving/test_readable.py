@@ -19,7 +19,9 @@ def exported(model, tmp_path, **options):
 
 
 def small():
-    model = keras.Sequential([L.Input((2,), name="x"), L.Dense(3, "relu", name="hidden"), L.Dense(1, use_bias=False, name="y")], name="net")
+    model = keras.Sequential(
+        [L.Input((2,), name="x"), L.Dense(3, "relu", name="hidden"), L.Dense(1, use_bias=False, name="y")], name="net"
+    )
     rng = np.random.default_rng(1)
     model.set_weights([rng.normal(size=w.shape) for w in model.weights])
     return model
@@ -45,7 +47,9 @@ def test_a_person_can_run_it(tmp_path):
     x = np.array([[0.5, -1.5]], "float32")
     kernels = [np.array(layer["weights"]["kernel"]["values"], "float32") for layer in network["layers"]]
     bias = np.array(network["layers"][0]["weights"]["bias"]["values"], "float32")
-    assert all(np.array_equal(a, b) for a, b in zip(kernels, [model.get_weights()[0], model.get_weights()[2]], strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(kernels, [model.get_weights()[0], model.get_weights()[2]], strict=True)
+    )
     assert np.allclose(np.maximum(x @ kernels[0] + bias, 0) @ kernels[1], model(x).numpy(), atol=1e-6)
 
 
@@ -59,7 +63,9 @@ def test_every_kind(name, tmp_path):
         own = sum(np.size(w["values"]) for layer in layers for w in layer.get("weights", {}).values())
         return own + sum(numbers(layer["layers"]) for layer in layers if "layers" in layer)
 
-    assert numbers(network["layers"]) == sum(w.size for layer in model.layers for w in layer.weights) or name == "nested"
+    assert (
+        numbers(network["layers"]) == sum(w.size for layer in model.layers for w in layer.weights) or name == "nested"
+    )
     assert all(len(line) <= 120 for line in text.splitlines())
 
 

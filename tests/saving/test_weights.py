@@ -36,7 +36,9 @@ def test_there_and_back(name, tmp_path):
     assert name == "frozen" or not unchanged(model, kept)
     report = model.load_weights(tmp_path / "x.weights")
     assert unchanged(model, kept)
-    assert report.loaded == list(layer_variables(model, generators=False)) and not report.missing and not report.unexpected
+    assert (
+        report.loaded == list(layer_variables(model, generators=False)) and not report.missing and not report.unexpected
+    )
 
 
 def test_those_of_a_saved_model(tmp_path):
@@ -55,7 +57,9 @@ def test_missing_and_unexpected(tmp_path):
     with pytest.raises(DataError) as caught:
         model.load_weights(tmp_path / "x.weights")
     told = str(caught.value)
-    assert re.search(r"does not fit the model\. Loaded: none; missing: none; unexpected: weights/dense_1/kernel, ", told)
+    assert re.search(
+        r"does not fit the model\. Loaded: none; missing: none; unexpected: weights/dense_1/kernel, ", told
+    )
     assert "Nothing was changed" in told and unchanged(model, before)
 
     larger = stack(4, 5, 6)
@@ -79,7 +83,9 @@ def test_taking_what_fits(tmp_path):
     source.save_weights(tmp_path / "x.weights")
     model = stack(4, 6, 2)
     before = weights_of(model)
-    with pytest.warns(UserWarning, match=r"missing: weights/dense_2/kernel.*of another shape or dtype: weights/dense_1/kernel"):
+    with pytest.warns(
+        UserWarning, match=r"missing: weights/dense_2/kernel.*of another shape or dtype: weights/dense_1/kernel"
+    ):
         report = model.load_weights(tmp_path / "x.weights", skip_mismatch=True)
     assert report == LoadReport(
         ["weights/dense/kernel", "weights/dense/bias"],
@@ -95,7 +101,9 @@ def test_dtypes(tmp_path):
     model = stack(2)
     kernel, bias = model.get_weights()
     names = ("weights/dense/kernel", "weights/dense/bias")
-    write_archive(tmp_path / "a", "weights", {}, dict(zip(names, (kernel.astype("float64"), bias.astype("float16")), strict=True)))
+    write_archive(
+        tmp_path / "a", "weights", {}, dict(zip(names, (kernel.astype("float64"), bias.astype("float16")), strict=True))
+    )
     model.load_weights(tmp_path / "a")
     assert unchanged(model, [kernel, bias]) and model.weights[0].dtype == "float32"
     write_archive(tmp_path / "b", "weights", {}, dict(zip(names, (kernel.astype("int32"), bias), strict=True)))
@@ -105,7 +113,9 @@ def test_dtypes(tmp_path):
 
 def test_before_there_are_weights(tmp_path):
     stack(2).save_weights(tmp_path / "x.weights")
-    with pytest.raises(NotBuiltError, match="has no weights yet: build it, or call it on data|has no weights yet: build it, fit"):
+    with pytest.raises(
+        NotBuiltError, match="has no weights yet: build it, or call it on data|has no weights yet: build it, fit"
+    ):
         keras.Sequential([L.Dense(2)]).load_weights(tmp_path / "x.weights")
     with pytest.raises(DataError, match="There is no file"):
         stack(2).load_weights(tmp_path / "y.weights")

@@ -78,7 +78,9 @@ def old_and_writer(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-@pytest.mark.parametrize("function, code", [("fsync", errno.EIO), ("replace", errno.EIO), ("open", errno.ENOSPC), ("open", errno.EACCES)])
+@pytest.mark.parametrize(
+    "function, code", [("fsync", errno.EIO), ("replace", errno.EIO), ("open", errno.ENOSPC), ("open", errno.EACCES)]
+)
 def test_a_fault_leaves_the_old_file(kind, function, code, tmp_path, monkeypatch):
     path, old = old_and_writer(kind, tmp_path)
     with monkeypatch.context() as patch:
@@ -105,7 +107,7 @@ def test_a_full_disk_leaves_the_old_file(kind, tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_flushed_is_told(tmp_path, monkeypatch):
-    Disk(monkeypatch, "fsync", 2, errno.EIO)    # the first flush is the file's
+    Disk(monkeypatch, "fsync", 2, errno.EIO)  # the first flush is the file's
     with pytest.raises(OSError):
         model_of(1).save(tmp_path / "x.keras")
     assert load_model(tmp_path / "x.keras").weights[1].numpy()[0] == 1
@@ -148,7 +150,9 @@ def test_a_kill_leaves_a_whole_file(tmp_path):
     rng = np.random.default_rng(1)
     last = 0
     for _ in range(6):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, cwd=pathlib.Path(__file__).parents[2])
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, cwd=pathlib.Path(__file__).parents[2]
+        )
         process.stdout.readline()
         while not path.exists():
             time.sleep(0.001)
@@ -160,7 +164,7 @@ def test_a_kill_leaves_a_whole_file(tmp_path):
         last = max(last, bias[0])
     assert last > 1
     model_of(1).save(path)
-    assert list(tmp_path.iterdir()) == [path]    # what the killed ones left is gone
+    assert list(tmp_path.iterdir()) == [path]  # what the killed ones left is gone
 
 
 def test_others_files_stay(tmp_path):

@@ -114,7 +114,13 @@ WORDS = rng.integers(0, 20, (12, 5)).astype("int32")
 
 def sequential():
     model = keras.Sequential(
-        [L.Input((6,)), L.Dense(8, "relu", kernel_regularizer="l2"), L.BatchNormalization(), L.Dropout(0.3), L.Dense(2)],
+        [
+            L.Input((6,)),
+            L.Dense(8, "relu", kernel_regularizer="l2"),
+            L.BatchNormalization(),
+            L.Dropout(0.3),
+            L.Dense(2),
+        ],
         name="stack",
     )
     model.compile("adam", "mse", metrics=["mae"])
@@ -123,14 +129,20 @@ def sequential():
 
 def deferred():
     model = keras.Sequential([L.Dense(4, "tanh"), L.GaussianNoise(0.1), L.Dense(3, "softmax")])
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model, X, CLASSES
 
 
 def convolutional():
-    model = keras.Sequential([L.Input((8, 8, 2)), L.Conv2D(3, 3), L.BatchNormalization(), L.MaxPooling2D(), L.Flatten(), L.Dense(2)])
+    model = keras.Sequential(
+        [L.Input((8, 8, 2)), L.Conv2D(3, 3), L.BatchNormalization(), L.MaxPooling2D(), L.Flatten(), L.Dense(2)]
+    )
     schedule = keras.optimizers.schedules.CosineDecay(0.05, 20, warmup_target=0.1, warmup_steps=2)
-    model.compile(keras.optimizers.RMSprop(schedule, momentum=0.5, centered=True, clipnorm=1.0), keras.losses.Huber(0.5))
+    model.compile(
+        keras.optimizers.RMSprop(schedule, momentum=0.5, centered=True, clipnorm=1.0), keras.losses.Huber(0.5)
+    )
     return model, IMAGES, Y
 
 
@@ -147,7 +159,9 @@ def attentive():
     a, b = L.Input((6,), name="a"), L.Input((5,), dtype="int32", name="b")
     x = L.Embedding(20, 6)(b) + L.Reshape((1, 6))(a)
     x = x + L.MultiHeadAttention(2, 3, dropout=0.1)(x, x)
-    model = keras.Model({"a": a, "b": b}, [L.Dense(2, name="one")(x[:, 0]), L.Dense(1, name="two")(ops.mean(x, axis=1))])
+    model = keras.Model(
+        {"a": a, "b": b}, [L.Dense(2, name="one")(x[:, 0]), L.Dense(1, name="two")(ops.mean(x, axis=1))]
+    )
     model.compile(
         keras.optimizers.AdamW(0.01, weight_decay=0.02, use_ema=True, ema_momentum=0.9),
         {"one": "mse", "two": "mae"},
@@ -169,7 +183,9 @@ def nested():
 
 
 def custom_layers():
-    model = keras.Sequential([L.Input((6,)), Block(5, name="block"), Scale(3.0, name="scale"), L.Dense(2, activation="gelu")])
+    model = keras.Sequential(
+        [L.Input((6,)), Block(5, name="block"), Scale(3.0, name="scale"), L.Dense(2, activation="gelu")]
+    )
     model.compile(keras.optimizers.Adafactor(0.01), Absolute(), weighted_metrics=["mae"])
     return model, X, Y
 
@@ -202,6 +218,17 @@ def double():
 
 ZOO = {
     f.__name__: f
-    for f in (sequential, deferred, convolutional, recurrent, attentive, nested, custom_layers, subclassed, dictionary, frozen)
+    for f in (
+        sequential,
+        deferred,
+        convolutional,
+        recurrent,
+        attentive,
+        nested,
+        custom_layers,
+        subclassed,
+        dictionary,
+        frozen,
+    )
 }
 ZOO["double"] = double

@@ -82,6 +82,18 @@ def test_floats_get_the_dtype_of_the_model_and_are_not_copied_for_nothing():
             assert (found is array) == (kind == wanted)
 
 
+def test_arrays_on_disk(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(6.0, dtype="float32").reshape(3, 2))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    found = data.arrays(x, "x", "float32")
+    assert type(found) is np.ndarray and np.shares_memory(found, x)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for _ in range(2):
+        model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0)
+        assert model.predict(x, verbose=0).shape == (3, 1)
+
+
 def test_texts_pass():
     assert data.arrays(["one", "two"], "x", "float32").tolist() == ["one", "two"]
     assert data.arrays(np.array(["one", "two"], object), "x", "float32").dtype.kind == "U"
@@ -98,6 +110,7 @@ def test_texts_pass():
         (np.zeros(3, complex), "type complex128"),
         (np.zeros(3, "datetime64[s]"), "datetime64"),
         (Sparse(), r"x\.toarray\(\)"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), "masked array"),
         ([1.0, "two"], "cannot be used as an array"),
     ],
 )

@@ -14,6 +14,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check_choice
 from autonet.layers.preprocessing.encoding import result_dtype
 from autonet.layers.preprocessing.lookup import StringLookup
+from autonet.layers.preprocessing.vocabulary import without_paths
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
@@ -223,6 +224,10 @@ class TextVectorization(TextLayer):
             "idf_weights": table["idf_weights"],
             "encoding": self.encoding,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return super().from_config(without_paths(config, cls.__name__))
 
     def save_assets(self, dir_path: str) -> None:
         """Write the words into a file."""

@@ -270,7 +270,7 @@ class IndexLookup(DataLayer):
         return {**config, **own, "salt": self.salt}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         return super().from_config(without_paths(config, cls.__name__))
 
     def save_assets(self, dir_path: str) -> None:
@@ -290,5 +290,7 @@ def without_paths(config: dict[str, Any], who: str) -> dict[str, Any]:
     Raises: ArgumentError if its vocabulary is the path of one.
     """
     if isinstance(config.get("vocabulary"), (str, bytes, os.PathLike)):
-        raise ArgumentError(f"A configuration of {who} holds the tokens themselves, never the path of a file with them.")
+        raise ArgumentError(
+            f"A configuration of {who} holds the tokens themselves, never the path of a file with them."
+        )
     return config

@@ -1,0 +1,151 @@
+"""Loads hostile files under an audit hook: python victim.py <folder>, from the top of the repository.
+
+For each file, in a child of its own, it says as a line of JSON what came of it: the exception, what the interpreter was
+asked to do meanwhile (opened files, imports, code, sockets, ...), the memory and the time it took.
+"""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import sys
+import time
+import warnings
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3]))
+
+import h5py  # what a reader of Keras's files needs is there before anything is looked at
+import numpy as np
+
+import autonet as keras
+from autonet.saving import keras_files
+
+del h5py, keras_files
+
+SECONDS = 10
+ROOM = 4 << 30  # address space
+
+# What looking into objects and saying warnings does; nothing else may happen.
+HARMLESS = {"builtins.id", 
+    "object.__getattr__",
+    "object.__setattr__",
+    "sys._getframe",
+    "sys._getframemodulename",
+    "cpython._PySys_ClearAuditHooks",
+}
+
+events = None
+
+
+def hook(event, arguments):
+    if events is not None and event not in HARMLESS:
+        events.append((event, [repr(a)[:200] for a in arguments]))
+
+
+def load(path):
+    """The entrance that a file's name asks for."""
+    entrance = path.name.partition("-")[0]
+    if entrance == "json":
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        return lambda: keras.models.model_from_json(text)
+    if entrance == "weights":
+        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+        model.compile("adam", "mse")
+        return lambda: model.load_weights(path)
+    if entrance == "skip":
+        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+        return lambda: model.load_weights(path, skip_mismatch=True)
+    return lambda: keras.saving.load_model(path)
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def attack(path):
+    global events
+    action = load(path)
+    before, start = peak(), time.perf_counter()
+    files = len(os.listdir("/proc/self/fd"))
+    events = []
+    kind = said = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            action()
+        except BaseException as error:
+            kind = "documented" if isinstance(error, keras.errors.AutonetError) else "other"
+            said = f"{type(error).__name__}: {error}"
+    happened, events = events, None
+    return {
+        "name": path.name,
+        "outcome": kind or "loaded",
+        "said": said and said[:300],
+        "long": len(said or "") > 5000,
+        "events": happened,
+        "seconds": time.perf_counter() - start,
+        "memory": peak() - before,
+        "files": len(os.listdir("/proc/self/fd")) - files,
+    }
+
+
+def child(path, pipe):
+    resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
+    signal.alarm(SECONDS)
+    try:
+        told = attack(path)
+    except BaseException as error:
+        told = {"name": path.name, "outcome": "broken", "said": repr(error)}
+    os.write(pipe, json.dumps(told).encode()[:60000])
+    os._exit(0)
+
+
+def main():
+    warm_up()
+    sys.addaudithook(hook)
+    for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+        reader, writer = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.close(reader)
+            child(path, writer)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            told = pipe.read()
+        _, status = os.waitpid(process, 0)
+        if not told:
+            told = json.dumps(
+                {"name": path.name, "outcome": "killed", "said": f"by signal {os.WTERMSIG(status)}"}
+            ).encode()
+        print(told.decode(), flush=True)
+
+
+def warm_up():
+    """What Python and NumPy do once, such as importing parts of themselves, is done before the hook listens."""
+    folder = pathlib.Path(sys.argv[1])
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
+    for name, write in {
+        "warm.keras": lambda p: model.save(p),
+        "warm2.keras": lambda p: model.save(p, format="keras"),
+    }.items():
+        path = folder.parent / name
+        write(path)
+        keras.saving.load_model(path)
+        path.write_bytes(path.read_bytes()[:-100])
+        for bad in (path, folder.parent / "none"):
+            try:
+                keras.saving.load_model(bad)
+            except keras.errors.AutonetError:
+                pass
+        path.unlink()
+    try:
+        keras.models.model_from_json('{"class_name": "Dens", "config": {}, "module": "keras.layers"}')
+    except keras.errors.AutonetError:
+        pass
+
+
+if __name__ == "__main__":
+    main()
