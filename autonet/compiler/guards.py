@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core import dtypes
 from autonet.core.state import Watched, structure
 from autonet.core.tensor import Tensor
+from autonet.ops.windows import image_data_format
 
 
 class _Same:
@@ -71,7 +73,8 @@ class Guards:
 
     def _take(self) -> list[Any]:
         seen: set[int] = set(self.ignored)
-        taken: list[Any] = [None if t is None else self._signature(t, seen) for t in (ref() for ref in self.things)]
+        taken: list[Any] = [(dtypes.floatx(), dtypes.epsilon(), image_data_format())]
+        taken += [None if t is None else self._signature(t, seen) for t in (ref() for ref in self.things)]
         for v in (ref() for ref in self.variables):
             if v is not None:
                 taken.append((v.trainable, self._frozen(v.constraint, seen), self._frozen(v.regularizer, seen)))

@@ -6,7 +6,9 @@ import functools
 import inspect
 import sys
 import threading
+import types
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +72,7 @@ class Entry:
 
     def __init__(self, recorder: Recorder, result: Any, held: list[Any], differentiable: bool):
         self.obstacle = recorder.obstacle
-        self.held = held  # arguments that the key knows by identity
+        self.held = held  # for arguments that the key knows by identity
         self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
         self.guards = Guards(
             [thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values
@@ -171,6 +173,10 @@ class Compiled:
         self.last = entry
         return entry.run(reader.inputs, self.native)
 
+    def __get__(self, thing: Any, owner: Any = None) -> Any:
+        """As a method, whose plans belong to the object that it is called on."""
+        return self if thing is None else types.MethodType(self, thing)
+
     def _find(self, key: Any) -> Entry | None:
         with self._lock:
             entry = self.entries.get(key)
@@ -208,7 +214,7 @@ class Compiled:
                 f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}",
                 stacklevel=4,
             )
-        entry = Entry(recorder, result, reader.held, self.differentiable)
+        entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
         self.entries[key] = entry
         self.entries.move_to_end(key)
         self.last = entry
@@ -244,7 +250,7 @@ class Compiled:
         """
         leaves = [a for a in flatten(data) if a is not None]
         entry = self.last
-        if entry is None or entry.plan is None or not getattr(entry.plan, "whole", False) or entry.template is not None:
+        if entry is None or entry.plan is None or not entry.plan.repeats or entry.template is not None:
             return None
         wanted = [(v.shape, v.dtype) for v in entry.program.inputs]  # type: ignore[union-attr]
         if [((batch, *a.shape[1:]), a.dtype) for a in leaves] != wanted or not entry.guards.hold():
@@ -274,7 +280,7 @@ class _Reader:
         self.key: list[Any] = []
         self.inputs: list[np.ndarray] = []  # each once
         self.places: list[int] = []  # in `inputs`, of each array among the arguments
-        self.held: list[Any] = []  # what the key knows by identity, to be kept alive
+        self.held: list[Any] = []  # what the key knows by identity
         self.tracked = False  # whether one of the arrays has a derivative
         self.foreign = False  # whether there are arrays that no plan can take, such as texts
 
@@ -362,6 +368,21 @@ def flatten_once(tree: dict) -> list[Any]:
     from autonet.core.trees import keys
 
     return [tree[k] for k in keys(tree)]
+
+
+def _held(x: Any, compiled: Compiled, key: Any) -> Any:
+    """What keeps a key that knows `x` by its address from meaning another object: when `x` goes, so does the plan."""
+    owner = weakref.ref(compiled)
+
+    def gone(_: Any) -> None:
+        alive = owner()
+        if alive is not None:
+            alive.entries.pop(key, None)
+
+    try:
+        return weakref.ref(x, gone)
+    except TypeError:
+        return x
 
 
 def _is_array(x: Any) -> bool:

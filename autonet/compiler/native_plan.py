@@ -210,6 +210,8 @@ class NativePlan(NumpyPlan):
 
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
+        if not self.whole:  # there is Python in it
+            return super().run_rows(sources, order, first, steps)
         for k, a in enumerate(sources):
             self.sources[k] = a.ctypes.data
         self.control[:] = first, steps, 0, 0 if order is None else order.ctypes.data

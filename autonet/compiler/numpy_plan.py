@@ -124,3 +124,20 @@ class NumpyPlan:
                 return self._step(inputs)
         finally:
             self.publish()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether `run_rows` can repeat the step: it gives nothing back, and every input has the batch as its first axis."""
+        return not self.program.outputs and all(v.shape for v in self.program.inputs)
+
+    def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
+        """`steps` steps on consecutive batches, from row `first` of the order (row numbers) or of the data itself."""
+        size = self.program.inputs[0].shape[0]
+        self.prepare()
+        try:
+            with np.errstate(all="ignore"):
+                for start in range(first, first + steps * size, size):
+                    at = slice(start, start + size) if order is None else order[start : start + size]
+                    self._step([a[at] for a in sources])
+        finally:
+            self.publish()

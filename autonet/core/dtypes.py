@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.state import structure
 from autonet.errors import ArgumentError, DtypeError
 
 NAMES = (
@@ -46,6 +47,7 @@ def set_floatx(value: str) -> None:
     if value not in ("float16", "float32", "float64"):
         raise ArgumentError(f"set_floatx expects 'float16', 'float32' or 'float64'; received {value!r}.")
     _floatx = value
+    structure.changed()
 
 
 def epsilon() -> float:
@@ -59,6 +61,7 @@ def set_epsilon(value: float) -> None:
     if not value > 0:
         raise ArgumentError(f"set_epsilon expects a number above 0; received {value!r}.")
     _epsilon = float(value)
+    structure.changed()
 
 
 def standardize_dtype(dtype: Any) -> str:

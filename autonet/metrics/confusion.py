@@ -265,8 +265,10 @@ class AUC(Metric):
                 "AUC expects summation_method 'interpolation', 'minoring' or 'majoring'; "
                 f"received {summation_method!r}."
             )
-        if thresholds is None and not num_thresholds > 1:
-            raise ArgumentError(f"AUC expects num_thresholds above 1; received {num_thresholds!r}.")
+        if thresholds is None and not 1 < num_thresholds <= MOST_THRESHOLDS:
+            raise ArgumentError(
+                f"AUC expects num_thresholds above 1, and at most {MOST_THRESHOLDS:,}; received {num_thresholds!r}."
+            )
         if num_labels is not None and not multi_label:
             raise ArgumentError("AUC uses num_labels with multi_label=True only: pass that, or leave num_labels out.")
         self.init_thresholds = None if thresholds is None else sorted(_limits(self.name, thresholds, 0.5))

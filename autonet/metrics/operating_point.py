@@ -31,8 +31,10 @@ class _AtLevel(Metric):
         super().__init__(dtype=dtype, name=name)
         if not 0 <= value <= 1:
             raise ArgumentError(f"{self.name} expects {self.level} from 0 to 1; received {value!r}.")
-        if isinstance(num_thresholds, bool) or not num_thresholds > 0:
-            raise ArgumentError(f"{self.name} expects num_thresholds above 0; received {num_thresholds!r}.")
+        if isinstance(num_thresholds, bool) or not 0 < num_thresholds <= MOST_THRESHOLDS:
+            raise ArgumentError(
+                f"{self.name} expects num_thresholds above 0, and at most {MOST_THRESHOLDS:,}; received {num_thresholds!r}."
+            )
         setattr(self, self.level, value)
         self.value = value
         self.num_thresholds = num_thresholds

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from autonet.core.trees import flatten, map_structure
@@ -118,18 +119,14 @@ def graph_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
         for entry in config["layers"]:
             if not entry["inbound_nodes"]:
                 made[entry["name"], 0] = [_input_of(makers[entry["name"]], entry["name"])]
-        while waiting:
-            before = len(waiting)
-            for key, call in list(waiting.items()):
-                if _is_ready(key, call, made):
-                    del waiting[key]
-                    args, kwargs = _deserialized(list(call), made)
-                    made[key] = flatten(makers[key[0]](*args, **kwargs))
-            if len(waiting) == before:
-                raise ArgumentError(
-                    f"The configuration of model {config.get('name')!r} has calls that wait for each other or for "
-                    f"layers that are not there: {sorted({name for name, _ in waiting})}."
-                )
+        for key in _in_order(waiting, made):
+            args, kwargs = _deserialized(list(waiting.pop(key)), made)
+            made[key] = flatten(makers[key[0]](*args, **kwargs))
+        if waiting:
+            raise ArgumentError(
+                f"The configuration of model {config.get('name')!r} has calls that wait for each other or for layers that "
+                f"are not there: {str(sorted({str(name) for name, _ in waiting}))[:500]}."
+            )
     inner = {name for name, maker in makers.items() if _has_graph(maker)}
     return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made, inner)
 
@@ -181,10 +178,25 @@ def _histories(tree: Any) -> list[tuple[str, int, int]]:
     return [h for v in tree for h in _histories(v)] if isinstance(tree, (list, tuple)) else []
 
 
-def _is_ready(key: tuple[str, int], call: Any, made: dict) -> bool:
-    """Whether a call's arguments exist, and the earlier calls of its layer were made."""
-    name, number = key
-    return all((n, i) in made for n, i, _ in _histories(list(call))) and (number == 0 or (name, number - 1) in made)
+def _in_order(calls: Mapping[tuple[str, int], Any], made: Mapping) -> Iterator[tuple[str, int]]:
+    """Each call when its arguments exist and the earlier calls of its layer were made; of several, the first one given."""
+    order = {key: place for place, key in enumerate(calls)}
+    waiting: dict[tuple, list[tuple[str, int]]] = {}  # by what they wait for
+    missing = {}
+    for key, call in calls.items():
+        needed = {(n, i) for n, i, _ in _histories(list(call))} | ({(key[0], key[1] - 1)} if key[1] else set())
+        missing[key] = len(needed - made.keys())
+        for other in needed - made.keys():
+            waiting.setdefault(other, []).append(key)
+    ready = [(order[key], key) for key, n in missing.items() if n == 0]
+    heapq.heapify(ready)
+    while ready:
+        _, done = heapq.heappop(ready)
+        yield done
+        for key in waiting.get(done, ()):
+            missing[key] -= 1
+            if missing[key] == 0:
+                heapq.heappush(ready, (order[key], key))
 
 
 def _deserialized(tree: Any, made: dict) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autonet.core.state import structure
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.shaping import moveaxis
@@ -32,6 +33,7 @@ def set_image_data_format(data_format: str) -> None:
     """Set where images keep their channels: "channels_last", (n, height, width, c), or "channels_first"."""
     global _data_format
     _data_format = standardize_data_format(data_format)
+    structure.changed()
 
 
 def standardize_data_format(data_format: str | None) -> str:

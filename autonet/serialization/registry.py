@@ -189,9 +189,11 @@ def find_function(name: str) -> Callable:
 
 
 def open_rooms() -> None:
-    """Import all packages in which names are looked up, so that no look-up imports anything."""
-    for package in PACKAGES.values():
-        importlib.import_module(package)
+    """Import all packages in which names are looked up, and what is in them, so that no look-up imports anything."""
+    for name in PACKAGES.values():
+        package = importlib.import_module(name)
+        for room in dir(package):
+            getattr(package, room, None)
 
 
 def _names_in(module: Any) -> dict[str, Any]:

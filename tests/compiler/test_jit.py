@@ -193,6 +193,68 @@ def test_objects_are_told_apart_by_identity_for_as_long_as_their_plans_live():
         assert g(1.0, Config(float(scale))).item() == scale
 
 
+def test_methods_have_plans_for_each_object():
+    class Model:
+        def __init__(self, scale):
+            self.scale = scale
+            self.w = Variable(np.zeros(2, np.float32))
+
+        @jit
+        def step(self, x):
+            """Move on."""
+            self.w.assign_add(x * self.scale)
+
+    one, two = Model(1.0), Model(10.0)
+    for _ in range(3):
+        for m in (one, two):
+            m.step(np.ones(2, np.float32))
+    assert (one.w.numpy()[0], two.w.numpy()[0], Model.step.__doc__) == (3.0, 30.0, "Move on.")
+    assert len(Model.step.entries) == 2
+    gone = weakref.ref(one)
+    del one, m
+    assert gone() is None and len(Model.step.entries) == 1
+
+
+def test_layers_and_optimizers_may_be_arguments():
+    layer = autonet.layers.Dense(3, activation="relu")
+    layer.build((None, 4))
+    optimizer = autonet.optimizers.SGD(0.1)
+    optimizer.build(layer.trainable_variables)
+
+    def step(layer, optimizer, x):
+        def loss(kernel):
+            return ops.sum(ops.square(layer.activation(x @ kernel)))
+
+        optimizer.apply([gradients.grad(loss)(layer.kernel.value)], [layer.kernel])
+
+    f = Counted(step)
+    g, plain = numpy_jit(f), autonet.layers.Dense(3, activation="relu")
+    plain.build((None, 4))
+    plain.set_weights(layer.get_weights())
+    other = autonet.optimizers.SGD(0.1)
+    other.build(plain.trainable_variables)
+    for k in range(6):
+        if k == 3:
+            optimizer.clipnorm = other.clipnorm = 0.1
+        g(layer, optimizer, X)
+        step(plain, other, Tensor(X))
+        assert same_bits(layer.kernel.numpy(), plain.kernel.numpy())
+    assert f.runs == 2  # again after the change
+
+
+def test_settings_of_the_whole_package_may_change():
+    f = numpy_jit(lambda x: ops.normalize(x) + autonet.config.epsilon())
+    x = np.array([3e-4, 4e-4], np.float32)
+    assert same_bits(f(x).numpy(), f(x).numpy())
+    before = f(x).numpy()
+    autonet.config.set_epsilon(1e-2)
+    assert same_bits(f(x).numpy(), f.f(Tensor(x)).numpy()) and not same_bits(f(x).numpy(), before)
+    g = numpy_jit(lambda x: x * 1.5)
+    assert g(2).dtype == g(2).dtype == "float32"
+    autonet.config.set_floatx("float64")
+    assert g(2).dtype == g(2).dtype == "float64"
+
+
 def test_one_array_given_twice():
     f = Counted(lambda x, y: x * 2 + y)
     g = numpy_jit(f)

@@ -68,7 +68,17 @@ def containers(folder):
     content, parts = simple(folder)
     entries = list(parts.items())
     extra = [*entries, ("evil.txt", b"x")]
-    for name in (b"../evil.txt", b"/etc/evil", b"arrays/../../evil", b"c:\\evil", b"arrays\\a0", b"arrays/a0/", b"", b"\xff\xfe", b"x" * 60000):
+    for name in (
+        b"../evil.txt",
+        b"/etc/evil",
+        b"arrays/../../evil",
+        b"c:\\evil",
+        b"arrays\\a0",
+        b"arrays/a0/",
+        b"",
+        b"\xff\xfe",
+        b"x" * 60000,
+    ):
         yield f"model-name-{len(name)}-{name[:6].hex()}", raw([*entries, (name, b"x")])
     yield "model-part-added", raw(extra)
     yield "model-part-doubled", raw([*entries, entries[-1]])
@@ -99,7 +109,10 @@ def containers(folder):
     yield "model-deflated", ordinary(entries, zipfile.ZIP_DEFLATED)
     bomb = bytes(200 << 20)
     yield "model-bomb", ordinary([*entries[:-1], (entries[-1][0], bomb)], zipfile.ZIP_DEFLATED)
-    yield "model-bomb-config", ordinary([entries[0], ("config.json", b"[" * (100 << 20)), *entries[2:]], zipfile.ZIP_DEFLATED)
+    yield (
+        "model-bomb-config",
+        ordinary([entries[0], ("config.json", b"[" * (100 << 20)), *entries[2:]], zipfile.ZIP_DEFLATED),
+    )
     yield "model-traversal", ordinary([*entries, ("../../evil.txt", b"x"), ("/etc/evil", b"x")])
     yield "model-link", ordinary([*entries, link("arrays/a9", "/etc/passwd")])
     for n in (0, 1, 20, len(content) // 2, len(content) - 1):
@@ -131,34 +144,122 @@ def arrays(folder):
         return {**manifest["arrays"], kernel: {**manifest["arrays"][kernel], **changes}}
 
     shapes = (
-        *([2, 2], [3, 2, 1, 1, 1], [6], [], [-3, -2], [-6], [3.0, 2], [True, 6], ["3", 2], [None, 2], [[3], [2]], "32", 6, None, {}),
-        *([2**62, 2**62], [2**63, 0], [2**64], [10**30], [10**9, 10**9], [0, 10**18], [1] * 65, [1] * 1000 + [6], [2**31, 2**33]),
+        *(
+            [2, 2],
+            [3, 2, 1, 1, 1],
+            [6],
+            [],
+            [-3, -2],
+            [-6],
+            [3.0, 2],
+            [True, 6],
+            ["3", 2],
+            [None, 2],
+            [[3], [2]],
+            "32",
+            6,
+            None,
+            {},
+        ),
+        *(
+            [2**62, 2**62],
+            [2**63, 0],
+            [2**64],
+            [10**30],
+            [10**9, 10**9],
+            [0, 10**18],
+            [1] * 65,
+            [1] * 1000 + [6],
+            [2**31, 2**33],
+        ),
     )
     for i, shape in enumerate(shapes):
         yield f"model-shape-{i}", hashed(parts, arrays=table(shape=shape))
         yield f"weights-shape-{i}", hashed(parts, arrays=table(shape=shape))
-    for dtype in ("object", "O", "|O", "<f4", "float128", "complex64", "S1000000000", "U9", "V9", "datetime64", "i4,i4", "", None, 4, ["float32"], {}):
-        yield f"model-dtype-{str(dtype)[:9].replace('|', '_')}-{type(dtype).__name__}", hashed(parts, arrays=table(dtype=dtype))
-    for i, part in enumerate(("config.json", "manifest.json", "../x", "arrays/a1", "", None, 3, ["arrays/a0"], "arrays/a0\0")):
+    for dtype in (
+        "object",
+        "O",
+        "|O",
+        "<f4",
+        "float128",
+        "complex64",
+        "S1000000000",
+        "U9",
+        "V9",
+        "datetime64",
+        "i4,i4",
+        "",
+        None,
+        4,
+        ["float32"],
+        {},
+    ):
+        yield (
+            f"model-dtype-{str(dtype)[:9].replace('|', '_')}-{type(dtype).__name__}",
+            hashed(parts, arrays=table(dtype=dtype)),
+        )
+    for i, part in enumerate(
+        ("config.json", "manifest.json", "../x", "arrays/a1", "", None, 3, ["arrays/a0"], "arrays/a0\0")
+    ):
         yield f"model-part-{i}", hashed(parts, arrays=table(part=part))
     yield "model-table-extra-key", hashed(parts, arrays=table(url="http://example.org/x"))
     yield "model-table-list", hashed(parts, arrays=[1, 2])
     yield "model-table-empty", hashed(parts, arrays={})
     yield "model-table-words", hashed(parts, arrays={kernel: "arrays/a0"})
-    for name, value in (("format", "keras"), ("version", 2), ("version", "1"), ("kind", "backup"), ("kind", None), ("kind", ["model"])):
+    for name, value in (
+        ("format", "keras"),
+        ("version", 2),
+        ("version", "1"),
+        ("kind", "backup"),
+        ("kind", None),
+        ("kind", ["model"]),
+    ):
         yield f"model-{name}-{value}".replace("'", "").replace("[", "").replace("]", ""), hashed(parts, **{name: value})
     digests = {k: hashlib.sha256(v).hexdigest() for k, v in parts.items() if k != "manifest.json"}
-    for i, wrong in enumerate(({}, [], None, {**digests, "x": "y"}, {k: "0" * 64 for k in digests}, {k: None for k in digests}, {k: v.upper() for k, v in digests.items()})):
+    for i, wrong in enumerate(
+        (
+            {},
+            [],
+            None,
+            {**digests, "x": "y"},
+            dict.fromkeys(digests, "0" * 64),
+            dict.fromkeys(digests),
+            {k: v.upper() for k, v in digests.items()},
+        )
+    ):
         yield f"model-hash-{i}", hashed(parts, sha256=wrong)
     yield "model-manifest-extra-key", hashed(parts, run="import os")
-    yield "model-array-pickled", hashed({**parts, "arrays/a0": pickle.dumps(Evil()).ljust(24, b".")[:24]}, arrays=table(dtype="object"))
+    yield (
+        "model-array-pickled",
+        hashed({**parts, "arrays/a0": pickle.dumps(Evil()).ljust(24, b".")[:24]}, arrays=table(dtype="object")),
+    )
     yield "model-array-npy", hashed({**parts, "arrays/a0": pickle.dumps(np.array([Evil()], object))})
-    for i, names in enumerate(({"weights/dense/kernel": np.ones((3, 2))}, {"weights/dense/kernel": np.ones((3, 2), "f4"), "weights/dense/bias": np.ones(2, "f4"), "weights/x": np.ones(2)}, {"../x": np.ones(2)}, {"": np.ones(1)})):
+    for i, names in enumerate(
+        (
+            {"weights/dense/kernel": np.ones((3, 2))},
+            {
+                "weights/dense/kernel": np.ones((3, 2), "f4"),
+                "weights/dense/bias": np.ones(2, "f4"),
+                "weights/x": np.ones(2),
+            },
+            {"../x": np.ones(2)},
+            {"": np.ones(1)},
+        )
+    ):
         write_archive(folder / "x", "model", json.loads(parts["config.json"]), names)
         yield f"model-names-{i}", (folder / "x").read_bytes()
         (folder / "x").unlink()
     seeds = keras.Sequential([L.Input((3,)), L.Dropout(0.5)])
-    for i, state in enumerate((np.array([1, 2], "int64"), np.array([1, 2, 3], "uint32"), np.array([1.5, 2]), np.array([[1, 2]], "uint32"), np.array([-1, 0], "int32"), np.array([2**40, 0], "uint64"))):
+    for i, state in enumerate(
+        (
+            np.array([1, 2], "int64"),
+            np.array([1, 2, 3], "uint32"),
+            np.array([1.5, 2]),
+            np.array([[1, 2]], "uint32"),
+            np.array([-1, 0], "int32"),
+            np.array([2**40, 0], "uint64"),
+        )
+    ):
         config = {"model": keras.saving.serialize_keras_object(seeds), "built": {}}
         write_archive(folder / "x", "model", config, {"generators/dropout/seed_generator": state})
         yield f"model-generator-{i}", (folder / "x").read_bytes()

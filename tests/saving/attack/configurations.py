@@ -7,7 +7,6 @@ import random
 import numpy as np
 
 import autonet as keras
-from autonet import layers as L
 from autonet.saving.archive import write_archive
 
 NAMES = [    # (module, class)
@@ -27,14 +26,42 @@ NAMES = [    # (module, class)
     *(("", ""), (None, None), (None, "system"), (3, 3), ([], {}), ("keras.layers", ["Dense"]), ({"a": 1}, "Dense"), ("keras.layers", "D" * 1_000_000)),
 ]  # fmt: skip
 FUNCTIONS = [
-    *("os.system", "system", "eval", "exec", "__import__", "open", "get_file", "load_model", "set_floatx", "set_random_seed", "deserialize", "get"),
-    *("np.load", "load_data", "__class__", "convert_to_numpy.__globals__", "", "relu.__globals__", "builtins.eval", "print", "x" * 100_000),
+    *(
+        "os.system",
+        "system",
+        "eval",
+        "exec",
+        "__import__",
+        "open",
+        "get_file",
+        "load_model",
+        "set_floatx",
+        "set_random_seed",
+        "deserialize",
+        "get",
+    ),
+    *(
+        "np.load",
+        "load_data",
+        "__class__",
+        "convert_to_numpy.__globals__",
+        "",
+        "relu.__globals__",
+        "builtins.eval",
+        "print",
+        "x" * 100_000,
+    ),
 ]
-CODE = "4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMMAAAAZAFkAGwAfQF8AGoAZAKDAVMA"    # as Keras keeps the code of a lambda
+CODE = "4wEAAAAAAAAAAAAAAAEAAAACAAAAQwAAAHMMAAAAZAFkAGwAfQF8AGoAZAKDAVMA"  # as Keras keeps the code of a lambda
 
 
 def dense(**changes):
-    return {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "units": 2, **changes}, "registered_name": None}
+    return {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "config": {"name": "d", "units": 2, **changes},
+        "registered_name": None,
+    }
 
 
 def layer(name, module="keras.layers", **config):
@@ -42,14 +69,29 @@ def layer(name, module="keras.layers", **config):
 
 
 def stack(*layers, shape=(None, 3), dtype="float32", **more):
-    first = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": list(shape), "dtype": dtype, "name": "i"}, "registered_name": None}
-    return {"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers], **more}, "registered_name": None}
+    first = {
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": {"batch_shape": list(shape), "dtype": dtype, "name": "i"},
+        "registered_name": None,
+    }
+    return {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": {"name": "m", "layers": [first, *layers], **more},
+        "registered_name": None,
+    }
 
 
 def calls():
     """Configurations that name what they should not."""
     for module, name in NAMES:
-        object_ = {"module": module, "class_name": name, "config": {"args": ["echo evil"], "command": "echo evil"}, "registered_name": None}
+        object_ = {
+            "module": module,
+            "class_name": name,
+            "config": {"args": ["echo evil"], "command": "echo evil"},
+            "registered_name": None,
+        }
         yield object_
         yield stack(object_)
         yield {**object_, "registered_name": f"{module}>{name}"}
@@ -65,7 +107,14 @@ def calls():
         yield {**stack(dense()), "compile_config": {"optimizer": "sgd", "loss": function}}
         yield {**stack(dense()), "compile_config": {"optimizer": name, "loss": name, "metrics": [name, function]}}
         yield stack(dense(kernel_regularizer=function, kernel_constraint=name))
-    for code in ({"code": CODE, "defaults": None, "closure": None}, {"value": "lambda x: __import__('os')"}, CODE, [CODE, None, None], {"name": "missing"}, {"name": ["x"]}):
+    for code in (
+        {"code": CODE, "defaults": None, "closure": None},
+        {"value": "lambda x: __import__('os')"},
+        CODE,
+        [CODE, None, None],
+        {"name": "missing"},
+        {"name": ["x"]},
+    ):
         value = {"class_name": "__lambda__", "config": code}
         yield stack(layer("Lambda", function=value))
         yield stack(dense(activation=value))
@@ -78,7 +127,17 @@ def calls():
         yield {"module": "keras", "class_name": "Sequential", "config": path}
         yield path
     for special in ("__numpy__", "__tensor__"):
-        for dtype in ("object", "S999999999", "V99999999999", "U99999999", "datetime64[s]", "float32,object", "no", None, 3):
+        for dtype in (
+            "object",
+            "S999999999",
+            "V99999999999",
+            "U99999999",
+            "datetime64[s]",
+            "float32,object",
+            "no",
+            None,
+            3,
+        ):
             yield stack(dense(kernel_initializer={"class_name": special, "config": {"value": [1], "dtype": dtype}}))
     yield stack(layer("Rescaling", scale={"class_name": "__bytes__", "config": {"value": 3}}))
     yield stack(dense(units={"class_name": "__slice__", "config": {}}))
@@ -133,7 +192,15 @@ def sizes():
         layer("PrecisionAtRecall", "keras.metrics", recall=0.5, num_thresholds=2 * 10**8),
     ):  # fmt: skip
         yield {**stack(dense()), "compile_config": {"optimizer": "sgd", "loss": "mse", "metrics": [metric]}}
-    for name, value in (("steps_per_execution", 10**18), ("jit_compile", "/bin/sh"), ("run_eagerly", "x"), ("loss_weights", "x"), ("loss", 3), ("unknown", 3), ("optimizer", 3)):
+    for name, value in (
+        ("steps_per_execution", 10**18),
+        ("jit_compile", "/bin/sh"),
+        ("run_eagerly", "x"),
+        ("loss_weights", "x"),
+        ("loss", 3),
+        ("unknown", 3),
+        ("optimizer", 3),
+    ):
         yield {**stack(dense()), "compile_config": {"optimizer": "sgd", "loss": "mse", name: value}}
     yield {**stack(dense()), "compile_config": [1]}
     yield {**stack(dense()), "build_config": {"input_shape": [10**15, 3]}}
@@ -141,15 +208,37 @@ def sizes():
 
 def graph(operation, inbound, **more):
     """A model of an input and one operation."""
-    first = {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 3], "dtype": "float32", "name": "i"}, "registered_name": None, "name": "i", "inbound_nodes": []}
+    first = {
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": {"batch_shape": [None, 3], "dtype": "float32", "name": "i"},
+        "registered_name": None,
+        "name": "i",
+        "inbound_nodes": [],
+    }
     last = {**operation, "name": "o", "inbound_nodes": inbound}
-    config = {"name": "m", "trainable": True, "layers": [first, last], "input_layers": [["i", 0, 0]], "output_layers": [["o", 0, 0]], **more}
-    return {"module": "keras.src.models.functional", "class_name": "Functional", "config": config, "registered_name": "Functional"}
+    config = {
+        "name": "m",
+        "trainable": True,
+        "layers": [first, last],
+        "input_layers": [["i", 0, 0]],
+        "output_layers": [["o", 0, 0]],
+        **more,
+    }
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": config,
+        "registered_name": "Functional",
+    }
 
 
 def graphs():
     """Graphs of operations that allocate, reach out, or never end."""
-    x = {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "dtype": "float32", "keras_history": ["i", 0, 0]}}
+    x = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 3], "dtype": "float32", "keras_history": ["i", 0, 0]},
+    }
     big = 10**10
     for word, args, kwargs in (
         ("Eye", [10**6], {}), ("Zeros", [[big]], {}), ("Ones", [[big]], {}), ("Full", [[big], 1.0], {}), ("Arange", [big], {}), ("Linspace", [0, 1, big], {}),
@@ -164,25 +253,61 @@ def graphs():
         for module in ("keras.src.ops.numpy", "autonet.ops"):
             operation = {"module": module, "class_name": word, "config": {"name": "o"}, "registered_name": word}
             yield graph(operation, [{"args": args, "kwargs": kwargs}])
-            settings = {"name": "o", "newshape": [big], "shape": [big], "repeats": big, "num_classes": big, "N": 10**6, "reps": big, "num": big}
+            settings = {
+                "name": "o",
+                "newshape": [big],
+                "shape": [big],
+                "repeats": big,
+                "num_classes": big,
+                "N": 10**6,
+                "reps": big,
+                "num": big,
+            }
             yield graph({**operation, "config": settings}, [{"args": [x], "kwargs": {}}])
     loop = copy.deepcopy(x)
     loop["config"]["keras_history"] = ["o", 0, 0]
     yield graph(dense(), [{"args": [loop], "kwargs": {}}])
-    for history in (["none", 0, 0], ["i", 5, 0], ["i", 0, 5], ["i", -1, -1], ["i"], [], "i", None, [["i"], 0, 0], ["i", "0", "0"]):
+    for history in (
+        ["none", 0, 0],
+        ["i", 5, 0],
+        ["i", 0, 5],
+        ["i", -1, -1],
+        ["i"],
+        [],
+        "i",
+        None,
+        [["i"], 0, 0],
+        ["i", "0", "0"],
+    ):
         bad = copy.deepcopy(x)
         bad["config"]["keras_history"] = history
         yield graph(dense(), [{"args": [bad], "kwargs": {}}])
         yield graph(dense(), [{"args": [x], "kwargs": {}}], output_layers=[history])
-    for inbound in ([{}], [3], [[]], [[["i", 0, 0, {}]]] * 2, "x", None, [{"args": "x", "kwargs": {}}], [{"args": [x], "kwargs": []}], [{"args": [x], "kwargs": {"training": {"a": 1}}}]):
+    for inbound in (
+        [{}],
+        [3],
+        [[]],
+        [[["i", 0, 0, {}]]] * 2,
+        "x",
+        None,
+        [{"args": "x", "kwargs": {}}],
+        [{"args": [x], "kwargs": []}],
+        [{"args": [x], "kwargs": {"training": {"a": 1}}}],
+    ):
         yield graph(dense(), inbound)
     yield graph(dense(), [{"args": [x], "kwargs": {}}] * 3000)
     names = [f"l{n}" for n in range(5000)]
 
     def tensor(name):
-        return {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "dtype": "float32", "keras_history": [name, 0, 0]}}
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": [None, 3], "dtype": "float32", "keras_history": [name, 0, 0]},
+        }
 
-    chain = [{**layer("Identity"), "config": {"name": n}, "name": n, "inbound_nodes": [{"args": [tensor(b)], "kwargs": {}}]} for n, b in zip(names, ["i", *names], strict=False)]
+    chain = [
+        {**layer("Identity"), "config": {"name": n}, "name": n, "inbound_nodes": [{"args": [tensor(b)], "kwargs": {}}]}
+        for n, b in zip(names, ["i", *names], strict=False)
+    ]
     model = graph(dense(), [{"args": [x], "kwargs": {}}], output_layers=[[names[-1], 0, 0]])
     model["config"]["layers"] = [*reversed(chain), model["config"]["layers"][0]]
     yield model
@@ -192,12 +317,53 @@ def graphs():
 
 
 BUILT = [
-    *(None, 3, [], "x", {"": 3}, {"dense": {"input_shape": [None, 10**15]}}, {"dense": {"input_shape": [None, -3]}}, {"dense": {"input_shape": "x"}}),
-    *({"dense": {"shapes_dict": {"evil": [3]}}}, {"dense": {"shapes_dict": {"self": [3]}}}, {"dense": {"input_shape": [[[[]]]]}}, {"dense": {}}, {"dense": {"run": "x"}}),
+    *(
+        None,
+        3,
+        [],
+        "x",
+        {"": 3},
+        {"dense": {"input_shape": [None, 10**15]}},
+        {"dense": {"input_shape": [None, -3]}},
+        {"dense": {"input_shape": "x"}},
+    ),
+    *(
+        {"dense": {"shapes_dict": {"evil": [3]}}},
+        {"dense": {"shapes_dict": {"self": [3]}}},
+        {"dense": {"input_shape": [[[[]]]]}},
+        {"dense": {}},
+        {"dense": {"run": "x"}},
+    ),
 ]
 VALUES = [
-    *(None, True, -1, 0, 10**18, 2**64 - 1, 1.5, -1e300, "", "x", "os.system", "../../x", "/dev/zero", [], [[]], {}, [None], [10**9] * 9, {"class_name": "system"}),
-    *({"class_name": "Dense", "module": "keras.layers", "config": {"units": 10**9}}, {"class_name": "function", "config": "eval"}, {"a": {"b": []}}, "\0", "é" * 1000),
+    *(
+        None,
+        True,
+        -1,
+        0,
+        10**18,
+        2**64 - 1,
+        1.5,
+        -1e300,
+        "",
+        "x",
+        "os.system",
+        "../../x",
+        "/dev/zero",
+        [],
+        [[]],
+        {},
+        [None],
+        [10**9] * 9,
+        {"class_name": "system"},
+    ),
+    *(
+        {"class_name": "Dense", "module": "keras.layers", "config": {"units": 10**9}},
+        {"class_name": "function", "config": "eval"},
+        {"a": {"b": []}},
+        "\0",
+        "é" * 1000,
+    ),
 ]
 
 
@@ -225,7 +391,9 @@ def mutations(models, count):
             path = rng.choice(list(places(config)))
             kind = rng.randrange(4)
             if kind == 0 and path and isinstance(path[-1], str):
-                config = changed(config, path[:-1], lambda parent, key=path[-1]: {k: v for k, v in parent.items() if k != key})
+                config = changed(
+                    config, path[:-1], lambda parent, key=path[-1]: {k: v for k, v in parent.items() if k != key}
+                )
             elif kind == 1:
                 other = rng.choice(list(places(config)))
                 value = config
@@ -260,7 +428,10 @@ def files(folder):
             if group == "call" and n % 3 == 0:
                 yield f"json-{group}-{n}", json.dumps(config).encode()
     for n, built in enumerate(BUILT):
-        config = {"model": {"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": [dense()]}}, "built": built}
+        config = {
+            "model": {"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": [dense()]}},
+            "built": built,
+        }
         write_archive(path, "model", config, two)
         yield f"model-built-{n}", path.read_bytes()
     models = []

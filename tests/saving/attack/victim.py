@@ -27,7 +27,8 @@ SECONDS = 10
 ROOM = 4 << 30  # address space
 
 # What looking into objects and saying warnings does; nothing else may happen.
-HARMLESS = {"builtins.id", 
+HARMLESS = {
+    "builtins.id",
     "object.__getattr__",
     "object.__setattr__",
     "sys._getframe",
