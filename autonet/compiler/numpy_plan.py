@@ -128,16 +128,21 @@ class NumpyPlan:
     @property
     def repeats(self) -> bool:
         """Whether `run_rows` can repeat the step: it gives nothing back, and every input has the batch as its first axis."""
-        return not self.program.outputs and all(v.shape for v in self.program.inputs)
+        return not self.program.outputs and bool(self.program.inputs) and all(v.shape for v in self.program.inputs)
 
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (row numbers) or of the data itself."""
         size = self.program.inputs[0].shape[0]
+        own = [self.arrays[v] for v in self.program.inputs]
         self.prepare()
         try:
             with np.errstate(all="ignore"):
                 for start in range(first, first + steps * size, size):
-                    at = slice(start, start + size) if order is None else order[start : start + size]
-                    self._step([a[at] for a in sources])
+                    if order is None:
+                        self._step([a[start : start + size] for a in sources])
+                        continue
+                    for a, x in zip(sources, own, strict=True):
+                        np.take(a, order[start : start + size], 0, x, "clip")  # straight into the plan's buffers
+                    self._step(own)
         finally:
             self.publish()

@@ -17,6 +17,8 @@ from autonet.losses.base import both, ratio, spread
 from autonet.metrics.accuracy import same_shape
 from autonet.metrics.base import TOTALS, Metric
 
+MOST_THRESHOLDS = 1_000_000  # which a stored configuration may ask for, too
+
 
 class Counts(NamedTuple):
     """The four counts, each of shape (thresholds, labels)."""

@@ -12,7 +12,7 @@ from autonet.core import Tensor, no_grad
 from autonet.errors import ArgumentError
 from autonet.losses.base import ratio
 from autonet.metrics.base import TOTALS, Metric
-from autonet.metrics.confusion import Counts, confusion
+from autonet.metrics.confusion import MOST_THRESHOLDS, Counts, confusion
 
 # Each a part of what its second count adds to: true positives of all positives, and so on.
 _SENSITIVITY = ("true_positives", "false_negatives")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet.core.primitive import Primitive
-from autonet.errors import unknown
+from autonet.errors import ArgumentError, unknown
 from autonet.layers.symbolic import Operation, function_named
 from autonet.serialization.objects import snake_case
 
@@ -147,9 +147,22 @@ def _signature(function: Callable) -> inspect.Signature:
     return inspect.signature(getattr(function, "__wrapped__", function))
 
 
+# These run functions, which no configuration holds; one could run for ever.
+_WITH_FUNCTIONS = frozenset(
+    "associative_scan cond fori_loop jvp map scan switch vectorized_map vectorize while_loop".split()
+)
+
+
 def word_of(name: str) -> str:
-    """The operation that Keras's class `name` stands for; ArgumentError if there is none here."""
+    """The operation that Keras's class `name` stands for.
+
+    Raises: ArgumentError if there is none here, or none that a configuration may ask for.
+    """
     word = _WORDS.get(name) or snake_case(name)
+    if word in _WITH_FUNCTIONS:
+        raise ArgumentError(
+            f"The operation {name!r} runs a function, which a configuration cannot hold. Put it into a layer."
+        )
     try:
         function_named(word)
     except ValueError as error:

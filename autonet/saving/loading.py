@@ -15,7 +15,6 @@ from autonet.random import seeds
 from autonet.saving.names import named_layers
 
 SLACK = 16 << 20  # bytes for what no file holds: metrics, learning rates
-MOST_ELEMENTS = 1 << 28  # of anything that is computed once while a model is put together
 
 _FAULTS = (
     ArithmeticError,
@@ -59,23 +58,30 @@ class Allowance:
 
 
 @contextlib.contextmanager
-def loading(path: str, nbytes: int) -> Iterator[None]:
-    """Within it, a model is made from what a file says. The file's weights take `nbytes`.
-
-    The seeds of what comes later are those that would have come without it. Errors in making the model, which are errors
-    in the file unless a class of the user's own is wrong, become DataErrors.
-    """
-    stream, generator = seeds.get_stream(), seeds.global_generator().state
-    before, outer = generator.value, state.allowance
-    state.allowance = Allowance(nbytes, path)
+def making(path: str) -> Iterator[None]:
+    """Within it, objects are made of what a file says: errors, which are the file's unless a class of the user's own is
+    wrong, become DataErrors."""
     try:
-        with no_grad():
-            yield
+        yield
     except AutonetError:
         raise
     except _FAULTS as error:
         told = f"{type(error).__name__}: {str(error)[:500]}"
         raise DataError(f"{path}: the model that it describes cannot be made. {told}") from error
+
+
+@contextlib.contextmanager
+def loading(path: str, nbytes: int) -> Iterator[None]:
+    """`making`, for a model whose weights are in the file too and take `nbytes`.
+
+    The seeds of what comes later are those that would have come without it.
+    """
+    stream, generator = seeds.get_stream(), seeds.global_generator().state
+    before, outer = generator.value, state.allowance
+    state.allowance = Allowance(nbytes, path)
+    try:
+        with no_grad(), making(path):
+            yield
     finally:
         state.allowance = outer
         seeds.set_stream(stream)

@@ -202,8 +202,9 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     Raises: DataError for what is no such text; ArgumentError for names that nothing answers to.
     """
     open_rooms()
-    with CustomObjectScope(custom_objects):
-        return make_model(loads(json_string, "the model's JSON"), "the model's JSON")
+    config = loads(json_string, "the model's JSON")
+    with CustomObjectScope(custom_objects), loading.making("the model's JSON"):
+        return make_model(config, "the model's JSON")
 
 
 # Files

@@ -13,7 +13,7 @@ from autonet.compiler.layout import DYNAMIC
 from autonet.compiler.numpy_kernels import KERNELS, VIEWS
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
-from autonet.core import PRIMITIVES, trees
+from autonet.core import PRIMITIVES, Variable, trees
 from tests.compiler.programs import assert_same_bits, captured, numpy_plan, quiet
 from tests.ops.cases import smooth_results
 from tests.ops.test_gradients import ROWS
@@ -248,6 +248,24 @@ def test_a_steady_step_allocates_no_array(name, monkeypatch):
         tracemalloc.stop()
     # ufuncs that cast between dtypes cut their work into blocks of 8192 elements, for which NumPy has buffers
     assert peak - before < 140_000 < x.nbytes and now - before < 2000
+
+
+@pytest.mark.parametrize("order", [None, np.array([4, 1, 1, 0, 3, 2])])
+def test_steps_over_rows_are_steps_one_by_one(order):
+    w = Variable(np.zeros(3, np.float32))
+    x = plain(6, 3)
+    program, _ = captured(lambda x: (w.assign_add(ops.sum(x * (w + 1.0), axis=0)), None)[1], x[:2])
+    plan = numpy_plan(program)
+    assert plan.repeats
+    found = []
+    for way in ("rows", "single"):
+        w.assign(np.zeros(3, np.float32))
+        if way == "rows":
+            plan.run_rows([x], order, 2, 2)
+        for k in (2, 4) if way == "single" else ():
+            plan.run([x[k : k + 2] if order is None else x[order[k : k + 2]]])
+        found.append([w.numpy(), w.value.numpy()])
+    assert_same_bits(*found)
 
 
 def test_variables_are_computed_in_place(monkeypatch):

@@ -19,6 +19,7 @@ import h5py  # what a reader of Keras's files needs is there before anything is 
 import numpy as np
 
 import autonet as keras
+from autonet.random import seeds
 from autonet.saving import keras_files
 
 del h5py, keras_files
@@ -64,11 +65,25 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def settings():
+    """What no file may change."""
+    return [
+        keras.config.floatx(),
+        keras.config.epsilon(),
+        sorted(keras.saving.get_custom_objects()),
+        seeds.get_stream(),
+        seeds.global_generator().state.numpy().tolist(),
+        np.geterr(),
+        os.getcwd(),
+        dict(os.environ),
+        len(os.listdir("/proc/self/fd")),
+    ]
+
+
 def attack(path):
     global events
     action = load(path)
-    before, start = peak(), time.perf_counter()
-    files = len(os.listdir("/proc/self/fd"))
+    before, start, known = peak(), time.perf_counter(), settings()
     events = []
     kind = said = None
     with warnings.catch_warnings():
@@ -83,43 +98,44 @@ def attack(path):
         "name": path.name,
         "outcome": kind or "loaded",
         "said": said and said[:300],
-        "long": len(said or "") > 5000,
         "events": happened,
         "seconds": time.perf_counter() - start,
         "memory": peak() - before,
-        "files": len(os.listdir("/proc/self/fd")) - files,
+        "changed": [a for a, b in zip(settings(), known, strict=True) if a != b] if path.name[:4] != "json" else [],
     }
 
 
-def child(path, pipe):
+def child(paths, pipe):
     resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
-    signal.alarm(SECONDS)
-    try:
-        told = attack(path)
-    except BaseException as error:
-        told = {"name": path.name, "outcome": "broken", "said": repr(error)}
-    os.write(pipe, json.dumps(told).encode()[:60000])
+    for path in paths:
+        signal.alarm(SECONDS)
+        try:
+            told = attack(path)
+        except BaseException as error:
+            told = {"name": path.name, "outcome": "broken", "said": repr(error)}
+        os.write(pipe, json.dumps(told).encode()[:60000] + b"\n")
     os._exit(0)
 
 
 def main():
     warm_up()
     sys.addaudithook(hook)
-    for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    paths = sorted(pathlib.Path(sys.argv[1]).iterdir())
+    while paths:  # one child after another, as often as one is killed
         reader, writer = os.pipe()
         process = os.fork()
         if process == 0:
             os.close(reader)
-            child(path, writer)
+            child(paths, writer)
         os.close(writer)
         with os.fdopen(reader, "rb") as pipe:
-            told = pipe.read()
+            told = pipe.read().decode()
+        print(told, end="", flush=True)
         _, status = os.waitpid(process, 0)
-        if not told:
-            told = json.dumps(
-                {"name": path.name, "outcome": "killed", "said": f"by signal {os.WTERMSIG(status)}"}
-            ).encode()
-        print(told.decode(), flush=True)
+        paths = paths[told.count("\n") :]
+        if paths:
+            name, signalled = paths.pop(0).name, os.WTERMSIG(status)
+            print(json.dumps({"name": name, "outcome": "killed", "said": f"by signal {signalled}"}), flush=True)
 
 
 def warm_up():
