@@ -245,7 +245,7 @@ def graphs():
         ("Tile", [x, [1, big]], {}), ("Repeat", [x, big], {"axis": 1}), ("OneHot", [x, big], {}), ("BroadcastTo", [x, [big, big, 3]], {}), ("Pad", [x, [[0, 0], [0, big]]], {}),
         ("Reshape", [x, [big, -1]], {}), ("Power", [x, big], {}), ("Take", [x, [big]], {}), ("Tri", [10**6], {}), ("Identity", [10**6], {}), ("MultiHot", [x, big], {}),
         ("Outer", [x, x], {}), ("Einsum", ["ab,cd->abcd", x, x], {}), ("Stack", [[x] * 10_000], {}), ("Roll", [x, big], {}), ("Logspace", [0, 1, big], {}),
-        ("Convert", [x], {}), ("Load", ["/etc/passwd"], {}), ("Fromfile", ["/etc/passwd"], {}), ("Save", ["/tmp/evil", x], {}), ("Np", [x], {}), ("Os", [x], {}),
+        ("Convert", [x], {}), ("Load", ["/etc/passwd"], {}), ("Fromfile", ["/etc/passwd"], {}), ("Save", ["/evil", x], {}), ("Np", [x], {}), ("Os", [x], {}),
         ("__Class__", [x], {}), ("_Getitem", [x, 3], {}), ("Annotations", [x], {}), ("VectorizedMap", ["os.system", x], {}), ("Map", ["eval", x], {}), ("Add", [x], {}),
         ("Add", [x, x, x], {}), ("Add", [x, "evil"], {}), ("Add", [x, {"class_name": "system", "module": "os", "config": {}}], {}), ("Conv", [x, x], {"strides": big}),
         ("Slice", [x, [0, 0], [big, big]], {}), ("Add", [], {}), ("Add", 3, {}), ("Add", [x, x], {"out": "file"}), ("Resize", [x, [big, big]], {}), ("Split", [x, big], {}),
@@ -443,7 +443,7 @@ def files(folder):
             models.append((archive.config, archive.arrays()))
         path.with_suffix(".keras").unlink()
         yield f"json-zsound-{n}", json.dumps(config).encode()
-    for n, (config, arrays) in enumerate(mutations(models, 250)):
+    for n, (config, arrays) in enumerate(mutations(models, 200)):
         write_archive(path, "model", config, arrays)
         yield f"model-mutation-{n}", path.read_bytes()
     path.unlink()
