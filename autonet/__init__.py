@@ -32,6 +32,7 @@ _PACKAGES = (
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",

@@ -26,8 +26,6 @@ MODULES = {  # old module: where its names are today
     "autonet.layers.merge": "autonet.layers",
     "autonet.layers.noise": "autonet.layers",
     "autonet.layers.wrappers": "autonet.layers",
-    "autonet.preprocessing": "autonet.utils",
-    "autonet.preprocessing.sequence": "autonet.utils",
     "autonet.utils.data_utils": "autonet.utils",
     "autonet.utils.generic_utils": "autonet.utils",
     "autonet.utils.np_utils": "autonet.utils",
@@ -88,9 +86,7 @@ class _OldModules:
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in MODULES:
             return None
-        return ModuleSpec(
-            fullname, cast(Any, self), is_package=any(name.startswith(fullname + ".") for name in MODULES)
-        )
+        return ModuleSpec(fullname, cast(Any, self))
 
     def create_module(self, spec: ModuleSpec) -> None:
         """None: an ordinary module."""
@@ -106,7 +102,7 @@ class _OldModules:
         def lookup(name: str) -> Any:
             if name == "__all__":
                 return public()
-            if name.startswith("_") or f"{old}.{name}" in MODULES:
+            if name.startswith("_"):
                 raise AttributeError(name)
             today = NAMES.get(name, name)
             value = getattr(importlib.import_module(home), today, None)

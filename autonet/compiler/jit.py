@@ -21,7 +21,7 @@ from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
 from autonet.core.state import state
-from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
+from autonet.core.tensor import Number, Tensor, convert_to_tensor, to_array, wrap
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -314,8 +314,10 @@ class _Reader:
                     self.key.append(name)
                     self._structure(value, self._leaf)
         elif _is_array(x):
-            self.foreign = self.foreign or not _is_numeric(x)
-            self._array(np.asarray(x))
+            if _is_numeric(x):
+                self._array(to_array(x))
+            else:
+                self.foreign = True
         elif kind is int or kind is float:
             self.places.append(len(self.inputs))
             self.inputs.append(Number(x)._value)

@@ -287,7 +287,7 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
         )
     if dtype is not None:
         return array.astype(dtypes.as_dtype(dtype), copy=False)
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _from_python(value: Any, narrow: bool) -> np.ndarray:

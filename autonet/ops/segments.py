@@ -258,28 +258,40 @@ def unique(
     [1, 3]
     """
     x = convert_to_tensor(x)
-    array = np.asarray(x)  # an error while a step is captured: the shape depends on values
-    axis = None if axis is None else int(axis)
-    values, index, inverse, counts = np.unique(array, True, True, True, axis=axis)
-    where_first = index
-    inverse = inverse.reshape(x.shape if axis is None else (x.shape[axis],))
-    if size is not None:
-        along = 0 if axis is None else axis
-        n = values.shape[along]
-        fill = np.asarray(0 if fill_value is None else fill_value, values.dtype)
-        if n > size:
-            values = np.take(values, np.arange(size), axis=along)
-            where_first, counts = where_first[:size], counts[:size]
-            inverse = np.minimum(inverse, size - 1)
-        elif n < size:
-            shape = list(values.shape)
-            shape[along] = size - n
-            values = np.concatenate([values, np.broadcast_to(fill, shape)], axis=along)
-            first = where_first[:1] if n else np.zeros(1, np.int64)
-            where_first = np.concatenate([where_first, np.broadcast_to(first, size - n)])
-            counts = np.concatenate([counts, np.zeros(size - n, counts.dtype)])
-    results = [wrap(values)]
-    for asked, found in ((return_index, where_first), (return_inverse, inverse), (return_counts, counts)):
-        if asked:
-            results.append(wrap(np.asarray(found, np.int32)))
-    return results[0] if len(results) == 1 else tuple(results)
+    axis = None if axis is None else int(axis) % x.ndim
+    if size is None:
+        array = np.asarray(x)  # an error while a step is captured: the shape depends on values
+        found = [wrap(part) for part in _different(array, axis)]
+    else:
+        found = different(x, axis=axis, size=int(size), fill=0 if fill_value is None else fill_value)
+    wanted = (True, return_index, return_inverse, return_counts)
+    results = tuple([part for part, asked in zip(found, wanted, strict=True) if asked])
+    return results[0] if len(results) == 1 else results
+
+
+def _different(x: np.ndarray, axis: int | None) -> tuple[np.ndarray, ...]:
+    """The different elements, where each stands first, the place of each element among them, how often each occurs."""
+    values, first, places, counts = np.unique(x, True, True, True, axis=axis)
+    places = places.reshape(x.shape if axis is None else (x.shape[axis],))
+    return values, *[part.astype(np.int32) for part in (first, places, counts)]
+
+
+@primitive
+def different(x, *, axis, size, fill):
+    """What `_different` gives, cut or filled to `size` elements."""
+    values, first, places, counts = _different(x, axis)
+    along = axis or 0
+    n = values.shape[along]
+    if n > size:
+        values = np.take(values, np.arange(size), axis=along)
+        first, counts, places = first[:size], counts[:size], np.minimum(places, size - 1).astype(np.int32)
+    elif n < size:
+        shape = list(values.shape)
+        shape[along] = size - n
+        values = np.concatenate([values, np.full(shape, fill, values.dtype)], axis=along)
+        first = np.concatenate([first, np.full(size - n, first[0] if n else 0, np.int32)])
+        counts = np.concatenate([counts, np.zeros(size - n, np.int32)])
+    return values, first, places, counts
+
+
+different.vjp(x=None)

@@ -227,6 +227,11 @@ def _standardized(op: Primitive, x: np.ndarray, *, axis: Any, epsilon: float) ->
     return blank(x.shape, x.dtype), blank(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]), x.dtype)
 
 
+def _attended(op: Primitive, query: np.ndarray, key: np.ndarray, value: np.ndarray, *_: Any, **settings: Any) -> tuple:
+    n, t, h, _ = query.shape
+    return blank((n, t, h, value.shape[3]), query.dtype), blank((n, h, t), query.dtype)
+
+
 def _batch_normalized(op: Primitive, x: np.ndarray, scale: np.ndarray, *_: Any, **settings: Any) -> tuple:
     return blank(x.shape, x.dtype), blank(scale.shape, x.dtype), blank(scale.shape, x.dtype)
 
@@ -266,6 +271,7 @@ RULES: dict[str, Callable] = {
     "convolve": _convolved,
     "convolve_input": _unconvolved,
     "standardize": _standardized,
+    "attend": _attended,
     "batch_normalize": _batch_normalized,
     "top_k_indices": _top,
 }

@@ -48,16 +48,15 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def _check_depth(text: str) -> None:
-    depth = deepest = 0
+    depth = 0
     for token in _TOKEN.finditer(text):
         c = token.group()
         if c in "[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MOST_DEPTH:
+                raise DataError(f"it nests more than {MOST_DEPTH} levels deep, which is all that is read")
         elif c in "]}":
             depth -= 1
-    if deepest > MOST_DEPTH:
-        raise DataError(f"it nests {deepest:,} levels deep; at most {MOST_DEPTH} are read")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

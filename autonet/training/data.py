@@ -209,7 +209,7 @@ def as_tensors(tree: Any) -> Any:
     if tree is None:
         return None
     if type(tree) is np.ndarray and tree.dtype.kind != "U":
-        return wrap(np.asarray(tree, order="C").view())  # a view: a Variable that is given it takes a copy
+        return wrap(np.asarray(to_array(tree), order="C").view())  # a view: a Variable that is given it takes a copy
     return map_structure(lambda a: as_tensors(a) if type(a) is np.ndarray and a.dtype.kind != "U" else a, tree)
 
 

@@ -1,15 +1,41 @@
 """Programs to test with: captured from functions, and run by every kind of plan."""
 
 import contextlib
+import functools
 
 import numpy as np
+import pytest
 
+from autonet.compiler import jit
 from autonet.compiler.capture import Recorder, capture
+from autonet.compiler.native import library
 from autonet.compiler.native_plan import NativePlan
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.core.tensor import wrap
 from autonet.core.trees import flatten
+
+needs_compiler = pytest.mark.skipif(not library.available(), reason="no C compiler here")
+both = pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_compiler)], ids=["numpy", "native"])
+
+X = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
+
+
+class Counted:
+    """A function that counts its runs."""
+
+    def __init__(self, f):
+        self.f, self.runs = f, 0
+        functools.update_wrapper(self, f)
+
+    def __call__(self, *args, **kwargs):
+        self.runs += 1
+        return self.f(*args, **kwargs)
+
+
+def numpy_jit(f, **options):
+    """jit without native code."""
+    return jit(f, native=False, **options)
 
 
 def captured(f, *arrays):

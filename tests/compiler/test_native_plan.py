@@ -21,11 +21,11 @@ from autonet.compiler.native_plan import NativePlan
 from autonet.core import Variable, no_grad, trees
 from autonet.errors import DataError
 from autonet.random import SeedGenerator
-from tests.compiler.programs import assert_same_bits, captured, native_plan, quiet, same_bits
+from tests.compiler.programs import assert_same_bits, captured, native_plan, needs_compiler, quiet, same_bits
 from tests.compiler.test_numpy_plan import LARGE, plain, pulled, with_gradients
 from tests.ops.test_gradients import ROWS
 
-pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
+pytestmark = needs_compiler
 
 
 def apart(a, b, scale=2000.0):

@@ -225,8 +225,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_steady_step_allocates_no_array(name, monkeypatch):
-    monkeypatch.setenv("AUTONET_NATIVE", "0")
+def test_a_steady_step_allocates_no_array(name, numpy_only):
     model, x, y = STEPS[name]()
     for _ in range(3):
         model.train_on_batch(x, y)
@@ -268,8 +267,7 @@ def test_steps_over_rows_are_steps_one_by_one(order):
     assert_same_bits(*found)
 
 
-def test_variables_are_computed_in_place(monkeypatch):
-    monkeypatch.setenv("AUTONET_NATIVE", "0")
+def test_variables_are_computed_in_place(numpy_only):
     model, x, y = mlp(optimizers.Adam())
     for _ in range(3):
         model.train_on_batch(x, y)

@@ -1,16 +1,13 @@
 """Random programs give the same three ways: run eagerly, replayed by NumPy (bit for bit), as machine code (rounded)."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autonet.compiler import Compiled, jit
-from autonet.compiler.native import library
-from tests.compiler.programs import assert_same_bits, quiet
+from tests.compiler.programs import assert_same_bits, needs_compiler, quiet
 from tests.compiler.random_programs import scripts, tensors
 
-needs_compiler = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 MORE = settings(max_examples=4 * settings.default.max_examples)
 
 

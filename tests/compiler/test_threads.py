@@ -8,13 +8,9 @@ import pytest
 import autonet
 from autonet import Sequential, layers, losses, ops
 from autonet.compiler import CaptureError, jit
-from autonet.compiler.native import library
 from autonet.core import Variable, no_grad
 from autonet.core.state import state
-from tests.compiler.programs import assert_same_bits, same_bits
-
-KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not library.available(), reason="no C compiler here"))]
-both = pytest.mark.parametrize("native", KINDS, ids=["numpy", "native"])
+from tests.compiler.programs import assert_same_bits, both, same_bits
 
 
 def at_once(*jobs):

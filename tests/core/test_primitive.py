@@ -220,3 +220,31 @@ def test_it_shows_its_signature():
     assert str(inspect.signature(ops.sum)) == "(x, *, axis=None, keepdims=False)"
     assert ops.sum.__name__ == "sum"
     assert "Sum" in ops.sum.__doc__
+
+
+def test_one_operand_with_settings_takes_every_spelling(define):
+    @define
+    def shifted(x, *, by=1.0, places=()):
+        return x + by * len(places)
+
+    shifted.vjp(x=lambda g: g)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for y in (
+        shifted(x, 2.0, [0, 1]),
+        shifted(x, 2.0, places=(0, 1)),
+        shifted(x, by=2.0, places=np.array([0, 1])),
+        shifted(x=x, by=2.0, places=(0, 1)),
+        shifted([1.0, 2.0], by=2.0, places=(0, 1)),
+    ):
+        assert y.tolist() == [5.0, 6.0]
+    assert shifted(x).tolist() == [1.0, 2.0]
+    shifted(x, places=[[0, (1,)]]).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="no argument 'to'"):
+        shifted(x, to=2)
+    with pytest.raises(TypeError, match="plain number"):
+        shifted(x, by=object())
+    with pytest.raises(TypeError, match="missing its operand"):
+        shifted(by=2.0)
+    with pytest.raises(ShapeError, match="reshape cannot take"):
+        ops.reshape(x, (3,))

@@ -5,6 +5,7 @@ leaf. Where a line holds something that only one can evaluate, it does not belon
 """
 
 import builtins
+import re
 
 import numpy as np
 
@@ -186,8 +187,8 @@ CALLS = [line for part in LINES.replace("\n\n", ";").replace("\n", ";").split(";
 class Names(dict):
     """Where a call finds its names: arrays, operations, and nothing else."""
 
-    def __init__(self, ops):
-        super().__init__({name: x.copy() for name, x in ARRAYS.items()})
+    def __init__(self, ops, arrays):
+        super().__init__(arrays)
         self.ops = ops
 
     def __missing__(self, name):
@@ -203,7 +204,13 @@ def leaves(x):
     return [x]
 
 
-def answer(call, ops):
-    """What a call gives, as a list of arrays and words."""
-    found = eval(call, {"__builtins__": {}}, Names(ops))
-    return [leaf if isinstance(leaf, str) else np.asarray(leaf) for leaf in leaves(found)]
+def answer(call, ops, arrays=None):
+    """What a call gives, as a list of arrays and words; `arrays` stand in for those above."""
+    given = {name: x.copy() for name, x in ARRAYS.items()}
+    found = eval(call, {"__builtins__": {}}, Names(ops, {**given, **(arrays or {})}))
+    return [leaf if isinstance(leaf, str) or arrays else np.asarray(leaf) for leaf in leaves(found)]
+
+
+def used(call):
+    """The names of the arrays that a call reads."""
+    return [name for name in ARRAYS if re.search(rf"(?<![\w.\"'])\b{name}\b", call)]

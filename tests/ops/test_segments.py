@@ -27,6 +27,12 @@ CASES = {
         settings=[{"count": 2, "largest": True}, {"count": 2, "largest": False}],
     ),
     "_histogram": Case(reals(), settings=[{"bins": 3, "range": None}, {"bins": 4, "range": (-1, 2)}], zero=True),
+    "different": Case(
+        integers(0, 4),
+        shapes=[((5,),), ((2, 3),), ((3, 1),)],
+        settings=[{"axis": None, "size": 4, "fill": 0}, {"axis": 0, "size": 2, "fill": 7}],
+        zero=True,
+    ),
     "_isin": Case(integers(0, 5), integers(0, 5), settings=[{"invert": False}, {"invert": True}], zero=True),
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 import autonet as keras
 from autonet import layers as L
-from autonet.errors import ArgumentError, DataError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DataError, ShapeError
 from autonet.saving import load_model
 from autonet.saving.names import optimizer_variables
 
@@ -229,3 +229,39 @@ def test_hdf5_that_is_no_file_of_weights(tmp_path):
     model.save_weights(tmp_path / "x.weights.h5")
     with pytest.raises(DataError, match="is an HDF5 file: of weights, or of Keras 2"):
         load_model(tmp_path / "x.weights.h5")
+
+
+def with_vocabulary(place, text, tmp_path):
+    """A file of Keras's whose TextVectorization has its words beside the weights."""
+    layer = L.TextVectorization(output_sequence_length=3, name="words", vocabulary=["to", "be"])
+    keras.Sequential([L.Input((1,), dtype="string"), layer, L.Embedding(9, 2)]).save(
+        tmp_path / "x.keras", format="keras"
+    )
+    with zipfile.ZipFile(tmp_path / "x.keras") as zipped:
+        parts = {name: zipped.read(name) for name in zipped.namelist()}
+    config = json.loads(parts["config.json"])
+    config["config"]["layers"][1]["config"]["vocabulary"] = None
+    with zipfile.ZipFile(tmp_path / "y.keras", "w") as zipped:
+        for name, content in {
+            **parts,
+            "config.json": json.dumps(config),
+            f"assets/{place}/vocabulary.txt": text,
+        }.items():
+            zipped.writestr(name, content)
+    return tmp_path / "y.keras"
+
+
+def test_words_beside_the_weights(tmp_path):
+    model = load_model(with_vocabulary("layers/text_vectorization", "\n[UNK]\nor\nnöt", tmp_path))
+    assert model.layers[0].get_vocabulary() == ["", "[UNK]", "or", "nöt"]
+
+
+@pytest.mark.parametrize("place, text", [
+    ("layers/embedding", "a\nb"),
+    ("layers/text_vectorization", b"\xff\xfe"),
+    ("layers/text_vectorization", "a\na"),
+    ("none", "a"),
+])  # fmt: skip
+def test_words_that_are_none(place, text, tmp_path):
+    with pytest.raises(AutonetError):
+        load_model(with_vocabulary(place, text, tmp_path))

@@ -1,5 +1,6 @@
 """Real Keras opens what autonet writes; see tests/golden/check_keras_opens.py, which can be run by hand as well."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -14,9 +15,9 @@ NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "subclassed"]
 @pytest.fixture(scope="module")
 def differences():
     """Largest difference of predictions by model, found in a process of its own: Keras brings a whole framework along."""
-    pytest.importorskip("h5py", reason="Keras's files need h5py, the extra `keras`")
-    pytest.importorskip("keras", reason="Keras is not installed here; the check can be run where it is")
-    pytest.importorskip("jax", reason="the check runs Keras on JAX")
+    for name in ("h5py", "keras", "jax"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed; this compares with Keras on JAX and can be run where both are")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(TOP)}
     script = TOP / "tests" / "golden" / "check_keras_opens.py"
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)

@@ -216,6 +216,26 @@ def double():
     return model, X.astype("float64"), Y.astype("float64")
 
 
+def prepared():
+    """Texts and numbers, with layers that learned from data what to do with them."""
+    words = np.array([["to be"], ["or not"], ["to"], ["be or"]] * 3)
+    vectors, scale, bins = (
+        L.TextVectorization(output_sequence_length=3),
+        L.Normalization(),
+        L.Discretization(num_bins=3),
+    )
+    vectors.adapt(words)
+    scale.adapt(X)
+    bins.adapt(X[:, :1])
+    a, b = L.Input((1,), dtype="string"), L.Input((6,))
+    x = L.Flatten()(L.Embedding(12, 2)(vectors(a)))
+    kinds = L.CategoryEncoding(num_tokens=3, output_mode="one_hot")(bins(b[:, :1]))
+    looked = L.StringLookup(vocabulary=["to", "be"], output_mode="multi_hot")(a)
+    model = keras.Model([a, b], L.Dense(2)(L.Concatenate()([x, scale(b), kinds, looked])))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model, [words, X], Y
+
+
 ZOO = {
     f.__name__: f
     for f in (
@@ -231,4 +251,4 @@ ZOO = {
         frozen,
     )
 }
-ZOO["double"] = double
+ZOO["double"], ZOO["prepared"] = double, prepared

@@ -126,7 +126,7 @@ class StringLookup(IndexLookup, TextLayer):
             if not self.num_oov_indices:
                 raise DataError(f"{self.label}: {_lacks(sorted(set(tokens.tolist())))}")
             several = self.num_oov_indices > 1
-            found[unknown] = self._first + (bins_of(tokens, self.num_oov_indices, self._key) if several else 0)
+            found[unknown] = self._offset + (bins_of(tokens, self.num_oov_indices, self._key) if several else 0)
         return found.reshape(texts.shape)
 
     def _texts(self, places: Any) -> np.ndarray:
@@ -237,10 +237,10 @@ class IntegerLookup(IndexLookup):
         if not self.num_oov_indices:
             return ops.full_like(x, _UNKNOWN)
         if self.num_oov_indices == 1:
-            return ops.full_like(x, self._first)
+            return ops.full_like(x, self._offset)
         if self.oov_method == "farmhash":
-            return self._first + hash_integers(x, bins=self.num_oov_indices, key=self._key)
-        return self._first + ops.mod(x, self.num_oov_indices)
+            return self._offset + hash_integers(x, bins=self.num_oov_indices, key=self._key)
+        return self._offset + ops.mod(x, self.num_oov_indices)
 
     def get_config(self) -> dict[str, Any]:
         own = {"vocabulary_dtype": self.vocabulary_dtype, "oov_method": self.oov_method}

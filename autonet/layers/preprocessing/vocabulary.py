@@ -101,7 +101,7 @@ class IndexLookup(DataLayer):
         return mask + [self.oov_token] * self.num_oov_indices
 
     @property
-    def _first(self) -> int:
+    def _offset(self) -> int:
         """The place of the first unknown token."""
         return int(self.mask_token is not None and self.output_mode == "int")
 

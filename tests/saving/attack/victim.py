@@ -24,7 +24,7 @@ from autonet.saving import keras_files
 
 del h5py, keras_files
 
-SECONDS = 10
+SECONDS = int(os.environ.get("ATTACK_SECONDS", "10"))
 ROOM = 4 << 30  # address space
 
 # What looking into objects and saying warnings does; nothing else may happen.
@@ -58,7 +58,28 @@ def load(path):
     if entrance == "skip":
         model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
         return lambda: model.load_weights(path, skip_mismatch=True)
+    if entrance == "control":
+        return lambda: CONTROLS[path.name.partition("-")[2]](path)
     return lambda: keras.saving.load_model(path)
+
+
+CONTROLS = {  # what must be noticed
+    "nothing": lambda path: path.open("rb").close(),
+    "import": lambda path: __import__("antigravity_of_nobody"),
+    "exec": lambda path: exec("1"),
+    "system": lambda path: os.system("true"),
+    "second": lambda path: (path.open("rb").close(), open(__file__).close()),
+    "other": lambda path: open(__file__).close(),
+    "socket": lambda path: __import__("socket").socket(),
+    "write": lambda path: path.open("ab").close(),
+    "memory": lambda path: len(b"x" * (400 << 20)),
+    "sleep": lambda path: time.sleep(SECONDS + 5),
+    "crash": lambda path: os.kill(os.getpid(), signal.SIGSEGV),
+    "error": lambda path: [][1],
+    "setting": lambda path: keras.config.set_floatx("float64"),
+    "seed": lambda path: keras.utils.set_random_seed(3),
+    "leak": lambda path: os.open(path, os.O_RDONLY),
+}
 
 
 def peak():

@@ -1,0 +1,4 @@
+"""Floor 4: the second address that Keras gives to helpers of `autonet.utils`; layers that preprocess are in `layers`."""
+
+from autonet.preprocessing import sequence as sequence
+from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array

@@ -1,0 +1,3 @@
+"""Helpers for sequences."""
+
+from autonet.utils.sequences import pad_sequences as pad_sequences
