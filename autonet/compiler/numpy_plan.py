@@ -95,12 +95,13 @@ class NumpyPlan:
                 tail.append(f"s{v.id} = {source}.copy()")  # another Variable is about to be overwritten
                 source = f"s{v.id}"
             pending.append(f"{copy}({write.constant(settle(w))}, {source})")
-        lines = [f"def make({', '.join(write.names)}):", "    def step(inputs):"]
-        lines += [f"        {line}" for line in [*head, *write.lines, *tail, *pending, "return outputs"]]
-        self.source = "\n".join([*lines, "    return step", ""])
+        lines = [f"def make({', '.join(write.names)}):", "    def body():"]
+        lines += [f"        {line}" for line in [*write.lines, *tail, *pending, "return outputs"]]
+        lines += ["    def step(inputs):", *[f"        {line}" for line in [*head, "return body()"]]]
+        self.source = "\n".join([*lines, "    return step, body", ""])
         namespace: dict[str, Any] = {}
         exec(compile(self.source, "<autonet plan>", "exec"), namespace)
-        self._step = namespace.pop("make")(**write.names)
+        self._step, self._body = namespace.pop("make")(**write.names)  # _body: the inputs are in their buffers
 
     def prepare(self) -> None:
         """Bring the Variables' values to where the plan reads and writes them."""
@@ -143,6 +144,6 @@ class NumpyPlan:
                         continue
                     for a, x in zip(sources, own, strict=True):
                         np.take(a, order[start : start + size], 0, x, "clip")  # straight into the plan's buffers
-                    self._step(own)
+                    self._body()
         finally:
             self.publish()

@@ -12,7 +12,7 @@ from autonet.compiler.memory import shaped
 from autonet.compiler.program import Instruction, Value
 
 RESERVED = frozenset(
-    "inputs outputs step make fill store seen rows more flat laid frame sums target source to piece matrix values "
+    "inputs outputs step body make fill store seen rows more flat laid frame sums target source to piece matrix values "
     "shares parts back own to_bits peaks bits first free picked picked_bits a b x g y p sum map status fail".split()
 )
 
