@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 from autonet.compiler.fuse import Loop
-from autonet.compiler.layout import BUFFER, DYNAMIC, VIEW
+from autonet.compiler.layout import VIEW
+from autonet.compiler.pipeline import lower, optimize
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
 
 
@@ -30,7 +31,7 @@ class Explanation:
         return [
             ("plan", plan.kind),
             ("captured operations", str(len(self.captured.instructions))),
-            ("after the passes", str(sum(len(i.body) if isinstance(i, Loop) else 1 for i in program.instructions))),
+            ("steps after each pass", self._passes()),
             ("loops", f"{len(loops)}, which join {sum(len(i.body) for i in loops)} operations"),
             ("views, which cost nothing", str(views)),
             (
@@ -45,6 +46,17 @@ class Explanation:
             ("floating-point operations per run", f"{sum(r[2] for r in self.rows):,}"),
         ]
 
+    def _passes(self) -> str:
+        counts: list[str] = []
+
+        def show(name: str, program: Program) -> None:
+            counts.append(f"{name} {len(program.instructions)}")
+
+        program = optimize(self.captured, show)
+        if self.plan.kind == "native":
+            lower(program, show)
+        return ", ".join(counts[1:])
+
     def _stepped_out(self) -> int:
         lines = [line for line in self.plan.write.lines if not line.startswith(("an_part_", "if status"))]
         return len(lines)
@@ -57,10 +69,10 @@ class Explanation:
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self.facts)
         lines = [self.title, *[f"  {name.ljust(width)}  {value}" for name, value in self.facts], ""]
-        lines += ["  step  operation" + " " * 52 + "flops        bytes"]
-        for n, (what, kind, flops, moved) in enumerate(self.rows):
+        lines += ["  step  operation" + " " * 52 + "flops        bytes  result"]
+        for n, (what, where, flops, moved) in enumerate(self.rows):
             shown = what if len(what) <= 54 else what[:51] + "..."
-            lines.append(f"  {n:4}  {shown.ljust(54)} {flops:12,} {moved:12,}{'  ' + kind if kind else ''}")
+            lines.append(f"  {n:4}  {shown.ljust(54)} {flops:12,} {moved:12,}  {where}")
         return "\n".join([*lines, "", self.code])
 
     __repr__ = __str__
@@ -69,27 +81,26 @@ class Explanation:
         facts = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in self.facts)
         rows = "".join(
             f"<tr><td>{n}</td><td style='text-align:left'><code>{html.escape(what)}</code></td><td>{flops:,}</td>"
-            f"<td>{moved:,}</td><td>{kind}</td></tr>"
-            for n, (what, kind, flops, moved) in enumerate(self.rows)
+            f"<td>{moved:,}</td><td style='text-align:left'>{html.escape(where)}</td></tr>"
+            for n, (what, where, flops, moved) in enumerate(self.rows)
         )
         return (
             f"<b>{html.escape(self.title)}</b><table>{facts}</table><details><summary>Steps</summary><table><tr><th></th>"
-            f"<th>operation</th><th>flops</th><th>bytes</th><th></th></tr>{rows}</table></details>"
+            f"<th>operation</th><th>flops</th><th>bytes</th><th>result</th></tr>{rows}</table></details>"
             f"<details><summary>Generated code</summary><pre>{html.escape(self.code)}</pre></details>"
         )
 
 
 def _row(i: Instruction, plan: Any) -> tuple[str, str, int, int]:
     """What an instruction does, where its result lies, floating-point operations, bytes read and written."""
-    kinds = {plan.layout.kinds.get(r) for r in i.results}
-    if kinds == {VIEW}:
-        return f"{i.op} {_shapes(i)}", "view", 0, 0
+    where = ", ".join(dict.fromkeys(plan.layout.where(r) for r in i.results))
+    if all(plan.layout.kinds[r] == VIEW for r in i.results):
+        return f"{i.op} {_shapes(i)}", where, 0, 0
     moved = sum(v.nbytes for v in (*i.operands, *i.results) if v.kind != INPUT or v.shape)
     if isinstance(i, Loop):
         what = f"loop over {list(i.shape)}: {' '.join(b.op for b in i.body)}"
-        return what, "", math.prod(i.shape) * len(i.body), moved
-    kind = {BUFFER: "", DYNAMIC: "allocates"}[kinds.pop()]
-    return f"{i.op} {_shapes(i)}", kind, _flops(i), moved
+        return what, where, math.prod(i.shape) * len(i.body), moved
+    return f"{i.op} {_shapes(i)}", where, _flops(i), moved
 
 
 def _shapes(i: Instruction) -> str:

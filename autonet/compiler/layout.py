@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.fuse import Loop, reduction_operand
-from autonet.compiler.memory import Slot, aligned, place, shaped
+from autonet.compiler.memory import Slot, aligned, check, place, shaped
 from autonet.compiler.numpy_kernels import IN_PLACE, KERNELS, UFUNCS, VIEWS
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
 from autonet.core.variable import settle
@@ -35,6 +35,7 @@ class Layout:
     kinds: BUFFER (a slot of the arena), VIEW (of another static value), DYNAMIC (made in each run).
     roots: the value whose memory a VIEW shows.
     homes: results that are computed right in the storage of the Variable that they become.
+    offsets: of the buffers in the arena, in bytes, once they are allocated.
     """
 
     def __init__(self, program: Program, all_static: bool = False):
@@ -46,6 +47,7 @@ class Layout:
         self._classify()
         self.last_read = self._last_reads()
         self.homes = self._homes()
+        self.offsets: dict[Value, int] = {}
 
     def root(self, v: Value) -> Value:
         """The value whose memory `v` shows: itself unless it is a view."""
@@ -134,6 +136,14 @@ class Layout:
             return False
         return not any(o is not operand and self.root(o) is operand for o in i.operands)  # no view of it
 
+    def where(self, v: Value) -> str:
+        """In words, where an allocated result lies."""
+        if v in self.homes:
+            return f"in {getattr(self.homes[v], 'path', 'a Variable')}"
+        if v in self.offsets:
+            return f"at {self.offsets[v]:,}"
+        return {VIEW: f"view of {self.root(v).name}", DYNAMIC: "allocates"}.get(self.kinds[v], "")
+
     def allocate(self) -> tuple[dict[Value, np.ndarray], int]:
         """The arrays of everything that is not a view or made anew in each run, and the arena's size in bytes."""
         arrays: dict[Value, np.ndarray] = {}
@@ -145,7 +155,9 @@ class Layout:
                     slots[r] = Slot(r.nbytes, n, self.last_read.get(r, n), donors)
         size = place(list(slots.values()))
         arena = aligned(size)
+        check(list(slots.values()))
         for r, slot in slots.items():
+            self.offsets[r] = slot.offset
             flat = arena[slot.offset : slot.offset + r.nbytes].view(r.dtype)
             arrays[r] = shaped(flat, r.shape, self.order(r))
         for r, w in self.homes.items():

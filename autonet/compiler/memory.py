@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.verify import CompilerError
+
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
@@ -21,7 +23,7 @@ class Slot:
     nbytes: int
     first: int
     last: int
-    donors: list[Slot] = field(default_factory=list)
+    donors: list[Slot] = field(default_factory=list, repr=False)
     offset: int = -1
 
 
@@ -57,6 +59,21 @@ def place(slots: list[Slot]) -> int:
                 end += size
         live.append(slot)
     return end
+
+
+def check(slots: list[Slot]) -> None:
+    """See that no two slots share memory while both are wanted, but for one that takes over its donor's place.
+
+    Raises: CompilerError, which is a defect of `place`.
+    """
+    live: list[Slot] = []
+    for slot in sorted(slots, key=lambda s: s.first):
+        live = [s for s in live if s.last >= slot.first]
+        for other in live:
+            apart = slot.offset >= other.offset + other.nbytes or other.offset >= slot.offset + slot.nbytes
+            if not apart and not (other.last == slot.first and other in slot.donors):
+                raise CompilerError(f"Two buffers share memory: {slot} and {other}.")
+        live.append(slot)
 
 
 def _rounded(slot: Slot) -> int:

@@ -16,15 +16,13 @@ import numpy as np
 from autonet.compiler import emit_attention, emit_copies, emit_recurrent, emit_windows  # noqa: F401  # which add to NATIVE
 from autonet.compiler.emit_kernels import NATIVE
 from autonet.compiler.emit_loops import LoopWriter
-from autonet.compiler.expand import expand
-from autonet.compiler.fold import drop_dead
-from autonet.compiler.fuse import Loop, fuse
+from autonet.compiler.fuse import Loop
 from autonet.compiler.layout import Layout
 from autonet.compiler.native import library
 from autonet.compiler.numpy_kernels import refusal
 from autonet.compiler.numpy_plan import NumpyPlan
+from autonet.compiler.pipeline import lower
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.compiler.share import share_equal
 from autonet.core.variable import settle
 
 PRELUDE = """\
@@ -79,7 +77,7 @@ class NativePlan(NumpyPlan):
         self.flops = 0
         self._in_native = False
         self._entries: dict[str, Callable] = {}
-        super().__init__(fuse(drop_dead(share_equal(expand(program)))))
+        super().__init__(lower(program))
 
     def _layout(self, program: Program) -> Layout:
         return Layout(program, all_static=True)

@@ -9,9 +9,9 @@ from autonet.compiler.expand import expand
 from autonet.compiler.fold import drop_dead, fold_constants
 from autonet.compiler.fuse import Loop, fuse, reduction_operand
 from autonet.compiler.layout import Layout
-from autonet.compiler.memory import Slot, place
+from autonet.compiler.memory import Slot, check, place
 from autonet.compiler.numpy_plan import NumpyPlan
-from autonet.compiler.pipeline import PASSES, optimize
+from autonet.compiler.pipeline import NATIVE_PASSES, PASSES, lower, optimize
 from autonet.compiler.program import CONSTANT, RESULT, Instruction, Program
 from autonet.compiler.share import share_equal
 from autonet.compiler.verify import CompilerError, verify
@@ -251,6 +251,20 @@ def test_no_two_slots_overlap_but_for_an_heir(rng):
     assert inherited
 
 
+def test_places_are_checked():
+    a, b = Slot(100, 0, 2), Slot(100, 2, 3)
+    a.offset = b.offset = 0
+    with pytest.raises(CompilerError, match="share memory"):
+        check([a, b])
+    b.donors.append(a)
+    check([a, b])
+    b.first = 1  # the donor is still read
+    with pytest.raises(CompilerError, match="share memory"):
+        check([a, b])
+    b.offset = 128
+    check([a, b])
+
+
 def test_a_long_chain_needs_two_buffers():
     def f(x):
         for _ in range(300):
@@ -335,9 +349,14 @@ def test_buffers_have_the_order_of_the_eager_run():
 def test_the_passes_are_named_and_can_be_watched():
     seen = []
     program, _ = captured(lambda x: ops.exp(x) + ops.exp(x) + ops.log(ops.ones(4)), X)
-    optimize(program, lambda name, p: seen.append((name, len(p.instructions))))
-    assert [name for name, _ in seen] == ["capture", *[p.__name__ for p in PASSES]]
-    assert [n for _, n in seen] == [5, 5, 4, 3, 3]
+
+    def show(name, program):
+        assert str(program)
+        seen.append((name, len(program.instructions)))
+
+    lower(optimize(program, show), show)
+    assert [name for name, _ in seen] == ["capture", *[p.__name__ for p in (*PASSES, *NATIVE_PASSES)]]
+    assert [n for _, n in seen] == [5, 5, 4, 3, 3, 3, 3, 3, 1]
 
 
 def broken(change):
@@ -372,6 +391,33 @@ def writes_another_shape(program):
     program.writes[Variable(np.ones(2, np.float32))] = program.instructions[0].results[0]
 
 
+def fused(change):
+    """A change of the loop that a small program becomes."""
+
+    def make(program):
+        whole = fuse(program)
+        program.instructions = whole.instructions
+        change(program.instructions[0])
+
+    return make
+
+
+def forgets_its_body(loop):
+    loop.body = loop.body[1:]
+
+
+def turns_its_body(loop):
+    loop.body = loop.body[::-1]
+
+
+def forgets_an_operand(loop):
+    loop.operands = loop.operands[1:]
+
+
+def forgets_what_it_gives(loop):
+    loop.body = loop.body[:1]
+
+
 def gives_nothing(program):
     program.outputs = [program.value(RESULT, (3,), "float32")]
 
@@ -386,6 +432,10 @@ def gives_nothing(program):
         (writes_nothing, "never computed"),
         (writes_another_shape, "is to become"),
         (gives_nothing, "never computed"),
+        (fused(forgets_its_body), "none of its operands|before it exists"),
+        (fused(turns_its_body), "before it exists"),
+        (fused(forgets_an_operand), "none of its operands"),
+        (fused(forgets_what_it_gives), "does not compute"),
     ],
 )
 def test_the_verifier_finds_broken_programs(change, told):
