@@ -6,15 +6,20 @@
 Every library works in a process of its own, one at a time, in blocks of about half a second that alternate; the first
 block is warm-up. Printed: the median with its quartiles, the ratio to the fastest peer, the time of the first step
 (compiling included) and the peak memory. "products" is no library: only the matrix products that the network needs.
+
+Below each table stands where a step of autonet's native plan spends its time (see stamps.py); what is left of a step's
+time through `fit` is Python, gathering the rows, and waking the threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import time
 
-from harness import compare, machine, serve, worker_arguments
+import numpy as np
+from harness import Candidate, compare, machine, serve, worker_arguments
 from workloads import MAKERS, OURS, WORKLOADS
 
 BLOCK = 0.5  # seconds
@@ -22,6 +27,8 @@ BLOCK = 0.5  # seconds
 
 def make(name: str, task: str):
     """A block of whole epochs; its figure is steps per second."""
+    if name == "parts":
+        return make_parts(task)
     work = WORKLOADS[task]
     if name.startswith("torch"):
         import torch
@@ -46,6 +53,41 @@ def make(name: str, task: str):
         return steps / (time.perf_counter() - begin)
 
     return {"build": built - start, "first_step": first_step}, block
+
+
+def make_parts(task: str):
+    """Microseconds per step through `fit` ("step") and of each part of the plan; the block does nothing."""
+    from stamps import parts
+    from workloads import keras_model
+
+    import autonet
+
+    work = WORKLOADS[task]
+    model, x, y = keras_model(autonet, task)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        model.fit(x, y, batch_size=work.batch, epochs=1, verbose=0)
+        times.append((time.perf_counter() - begin) / -(-work.rows // work.batch))
+    dtype = "int32" if np.issubdtype(y.dtype, np.integer) else "float32"
+    found = parts(model, (x[: work.batch], y[: work.batch].astype(dtype))) or {}
+    return {"step": statistics.median(times[1:]), "parts": found}, lambda: 0.0
+
+
+def report_parts(task: str, threads: int) -> None:
+    """Print one line: the parts of a step, largest first."""
+    worker = Candidate(__file__, "parts", task, sys.executable, threads)
+    info = worker.info
+    worker.close()
+    if "problem" in info:
+        print(f"parts of a step: {info['problem']}")
+        return
+    known = sum(info["parts"].values())
+    rest = max(info["step"] - known, 0.0)
+    shares = {**info["parts"], "Python and rows": rest}
+    total = known + rest
+    told = [f"{k} {v / total:.0%}" for k, v in sorted(shares.items(), key=lambda p: -p[1]) if v > 0.005 * total]
+    print(f"parts of a step of {total * 1e6:,.0f} us: {', '.join(told)}", flush=True)
 
 
 def report(results: dict[str, dict]) -> None:
@@ -91,6 +133,8 @@ def main() -> None:
                 options.threads,
             )
         )
+        if "autonet" in names:
+            report_parts(task, options.threads)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A `make` returns `(first, epoch)`: `first()` runs the very first step, `epoch()`
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ def one_hot(y: np.ndarray, classes: int = 10) -> np.ndarray:
     return np.eye(classes, dtype="float32")[y]
 
 
-def keras_like(keras: Any, task: str, **compiling: Any) -> Steps:
-    """For autonet and for Keras: the same script, through `fit`."""
+def keras_model(keras: Any, task: str, **compiling: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """For autonet and for Keras: the same compiled model, and its data."""
     work = WORKLOADS[task]
     x, y = work.data()
     layers = keras.layers
@@ -106,6 +107,13 @@ def keras_like(keras: Any, task: str, **compiling: Any) -> Steps:
         )
         model.compile("adam", "sparse_categorical_crossentropy", **compiling)
         x = x.reshape(-1, 28, 28, 1)
+    return model, x, y
+
+
+def keras_like(keras: Any, task: str, **compiling: Any) -> Steps:
+    """For autonet and for Keras: the same script, through `fit`."""
+    work = WORKLOADS[task]
+    model, x, y = keras_model(keras, task, **compiling)
 
     def fit(rows: int) -> None:
         model.fit(x[:rows], y[:rows], batch_size=work.batch, epochs=1, verbose=0)
@@ -118,6 +126,12 @@ def make_autonet(task: str) -> Steps:
     import autonet
 
     return keras_like(autonet, task)
+
+
+def make_numpy(task: str) -> Steps:
+    """autonet where there is no C compiler: the NumPy plan."""
+    os.environ["AUTONET_NATIVE"] = "0"
+    return make_autonet(task)
 
 
 def make_eager(task: str) -> Steps:
@@ -353,6 +367,7 @@ def make_products(task: str) -> Steps:
 
 MAKERS = {
     "autonet": make_autonet,
+    "autonet numpy": make_numpy,
     "autonet eager": make_eager,
     "torch": make_torch,
     "torch compiled": make_torch_compiled,
@@ -361,4 +376,4 @@ MAKERS = {
     "sklearn": make_sklearn,
     "products": make_products,
 }
-OURS = ("autonet", "autonet eager", "products")
+OURS = ("autonet", "autonet numpy", "autonet eager", "products")

@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from tests.compiler.programs import needs_compiler
+
 FOLDER = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
 SCRIPTS = ("eager", "training", "mnist_sigmoid", "imports")
 
@@ -43,11 +45,20 @@ def test_every_script_explains_itself(script):
 
 
 @pytest.mark.parametrize("task", ["sigmoid", "mlp", "convnet", "lstm", "transformer"])
-@pytest.mark.parametrize("name", ["autonet", "autonet eager"])
-def test_every_workload_of_ours_trains(name, task):
+@pytest.mark.parametrize("name", ["autonet", "autonet numpy", "autonet eager"])
+def test_every_workload_of_ours_trains(name, task, monkeypatch):
+    monkeypatch.setenv("AUTONET_NATIVE", "1")  # and put back as it was, whatever `make` does
     workloads = importlib.import_module("workloads")
     first, _ = workloads.MAKERS[name](task)
     first()
+
+
+@needs_compiler
+def test_a_step_is_divided_into_parts():
+    info, _ = importlib.import_module("training").make("parts", "sigmoid")
+    assert {"products", "update", "pointwise"} <= set(info["parts"])
+    assert all(0 <= part < 1 for part in info["parts"].values())
+    assert info["parts"]["products"] < 20 * info["step"]  # in seconds, both
 
 
 def test_products_are_those_of_a_step():
