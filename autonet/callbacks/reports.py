@@ -189,8 +189,14 @@ class CSVLogger(Callback):
                 self._columns += [f"val_{name}" for name in self._columns if name != "learning_rate"]
             rows.append(["epoch", *self._columns])
         rows.append([epoch, *(_plain(logs[name]) if name in logs else "NA" for name in self._columns)])
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.separator, lineterminator=os.linesep).writerows(rows)
+        try:
+            with open(self.filename, "a", newline="", encoding="utf-8") as file:
+                csv.writer(file, delimiter=self.separator, lineterminator=os.linesep).writerows(rows)
+        except OSError as problem:
+            raise DataError(
+                f"CSVLogger cannot write epoch {epoch + 1} to {self.filename!r} ({problem.strerror}). Make room, or "
+                "choose another file; the model is as the epoch left it."
+            ) from problem
         new = set(logs) - set(self._columns) - self._left_out
         if new:
             self._left_out |= new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from argparse import Namespace
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet import callbacks, layers, models, optimizers, regularizers, utils
+from autonet import activations, callbacks, layers, models, optimizers, regularizers, utils
 from autonet.cli.options import BUNDLED
 from autonet.cli.report import save_curves, save_history, table
 from autonet.cli.tables import Examples, read
@@ -92,6 +93,8 @@ def run(options: Namespace) -> None:
 def load(data: str, target: str | None) -> Examples:
     """The data set of this name, or of this file."""
     path = Path(data).expanduser()
+    if not data:
+        raise ArgumentError(f"DATA is empty: name a file, or one of {', '.join(BUNDLED)}.")
     if data in BUNDLED:
         if target is not None:
             raise ArgumentError(f"--target chooses a column of a .csv file; {data} has its own labels.")
@@ -126,7 +129,11 @@ def split(examples: Examples, options: Namespace) -> Parts:
             f"Class {examples.classes[lost]} has too few rows: none is left for training. Give more, or drop it."
         )
     train_x = x[order].astype(np.float64)
-    mean, spread = train_x.mean(axis=0), train_x.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = train_x.mean(axis=0), train_x.std(axis=0)
+    if not np.all(np.isfinite(spread)):
+        column = int(np.argmin(np.isfinite(spread)))
+        raise DataError(f"Input {column + 1} holds numbers too large to be squared. Scale it down first.")
     spread[spread < 1e-7 * (1 + np.abs(mean))] = 1.0  # a column that never changes says nothing
 
     def standardise(rows):
@@ -151,22 +158,40 @@ def cut(order: np.ndarray, share: float, name: str) -> tuple[np.ndarray, np.ndar
 def build(inputs: int, classes: int, options: Namespace) -> Any:
     """Dense, batch normalisation, activation and dropout for each hidden layer, then softmax."""
     penalty = regularizers.L2(options.l2) if options.l2 else None
+    activation = activation_named(options.activation)
     model = models.Sequential([layers.Input((inputs,))])
     for width in options.layers:
         model.add(layers.Dense(width, kernel_regularizer=penalty, use_bias=options.no_batch_normalization))
         if not options.no_batch_normalization:
             model.add(layers.BatchNormalization())
-        model.add(layers.Activation(options.activation))
+        model.add(layers.Activation(activation))
         if options.dropout:
             model.add(layers.Dropout(options.dropout))
     model.add(layers.Dense(classes, activation="softmax", kernel_regularizer=penalty))
     return model
 
 
+def activation_named(name: str) -> Any:
+    """The activation of this name; ArgumentError unless it maps every unit to one, and needs nothing else."""
+    function = activations.get(name)
+    try:
+        fits = function(np.zeros((1, 2), np.float32)).shape == (1, 2)
+    except TypeError:  # further arguments are missing
+        fits = False
+    if not fits:
+        raise ArgumentError(f"--activation: {name} does not map each unit by itself. Choose another, such as relu.")
+    return function
+
+
 def optimizer_named(name: str, rate: Any) -> Any:
     """The optimizer of this name, with this learning rate."""
-    kind: Any = type(optimizers.get(name))
-    return kind(learning_rate=rate)
+    try:
+        kind: Any = type(optimizers.get(name))
+        return kind(learning_rate=rate)
+    except TypeError:
+        raise ArgumentError(
+            f"--optimizer: {name} needs more than a learning rate. Choose another, such as adam."
+        ) from None
 
 
 def named(parts: Parts) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
@@ -181,4 +206,8 @@ def make_folder(name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise ArgumentError(f"--output: the folder {name} cannot be made ({problem.strerror}).") from problem
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # rather now than after the training
+    except OSError as problem:
+        raise ArgumentError(f"--output: the folder {name} cannot be written to ({problem.strerror}).") from problem
     return folder

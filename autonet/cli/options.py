@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -151,7 +152,7 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code: 0, 2 after a mistake, 130 after Ctrl-C, 1 if nobody reads on."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["run"]:
         from autonet.cli import script
@@ -163,7 +164,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except AutonetError as problem:
-        print(f"{PROG}: {' '.join(str(problem).split())}", file=sys.stderr)
-        return 2
+        return refuse(" ".join(str(problem).split()))
+    except MemoryError as problem:
+        return refuse(f"there is not enough memory ({problem}). Choose smaller --layers, or fewer rows.")
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer would fail once more
+        if isinstance(problem, BrokenPipeError):  # as after `| head`
+            return 1
+        return refuse(f"the report cannot be written ({problem.strerror}).")
+    except KeyboardInterrupt:
+        print(f"{PROG}: interrupted.", file=sys.stderr)
+        return 130
     return 0
+
+
+def refuse(message: str) -> int:
+    """Say in one line what is wrong; returns the exit code."""
+    print(f"{PROG}: {message}", file=sys.stderr)
+    return 2

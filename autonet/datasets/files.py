@@ -69,10 +69,10 @@ def read_npz(path: str | os.PathLike, shapes: Mapping[str, Shape], advice: str =
 def open_npz(path: str | os.PathLike, advice: str = ADVICE) -> Iterator[Any]:
     """The content of an .npz file, closed afterwards; DataError if it is damaged or something else."""
     with damaged(path, advice), open(path, "rb") as file:
-        content = np.load(file, allow_pickle=False)
-        if not isinstance(content, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is not an .npz archive of arrays. {advice}")
-        with content:
+        if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to load that
+            raise ValueError("it is no .npz archive of arrays")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as content:
             yield content
 
 

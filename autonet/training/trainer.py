@@ -403,16 +403,22 @@ class Trainer(Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One step on one batch; returns the metrics, which go on from earlier batches."""
+        """One step on one batch; returns the loss and the metrics of this batch alone.
+
+        Args: as for `fit`; with return_dict the results come by name, otherwise as the loss alone or a list.
+        """
         self._assert_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
+        self.reset_metrics()
         logs = loop.read(self, self._make_train_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Loss and metrics after one more batch, in inference."""
+        """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
         self._assert_compiled("test_on_batch")
-        logs = loop.read(self, self._make_test_function()(self._one_batch(x, y, sample_weight)))
+        batch = self._one_batch(x, y, sample_weight)
+        self.reset_metrics()
+        logs = loop.read(self, self._make_test_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:

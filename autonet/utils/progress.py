@@ -265,5 +265,13 @@ class Progbar:
 
     def _print(self, line: str) -> None:
         stream = self._out()
-        stream.write(line + "\n")
-        stream.flush()
+        if stream is None:  # a program without standard output
+            return
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except BrokenPipeError:  # nobody reads on: as with print
+            raise
+        except OSError as problem:  # a full disk is no reason to end what is being reported on
+            self.verbose = 0
+            warnings.warn(f"Progress cannot be written ({problem.strerror}); going on without.", stacklevel=2)

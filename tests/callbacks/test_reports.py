@@ -1,6 +1,7 @@
 """CSVLogger and ProgbarLogger."""
 
 import csv
+import os
 import sys
 import time
 
@@ -35,6 +36,14 @@ def test_the_file_is_complete_after_every_epoch(tmp_path):
 
     fit([CSVLogger(path, separator=";"), LambdaCallback(on_epoch_end=check)], [{"loss": 1.0}] * 3)
     assert rows(path, ";")[1] == ["0", "1.0", "NA"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_is_said_with_the_file(tmp_path):
+    path = tmp_path / "log.csv"
+    path.symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"CSVLogger cannot write epoch 1 to .*log.csv.* \(No space left on device\)"):
+        fit([CSVLogger(path)], [{"loss": 1.0}])
 
 
 def test_append_goes_on_with_the_columns_that_are_there(tmp_path):

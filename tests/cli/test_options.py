@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from autonet.cli import main
@@ -67,6 +68,12 @@ def test_a_bad_option_is_one_line_and_exit_code_2(capsys, arguments, message):
         (["bad.csv"], "bad.csv, line 2, column a: 'x' is not a finite number."),
         (["few.csv"], "2 rows are too few to set 0.2 of them aside for test."),
         (["--output", "notes.txt/run"], "--output: the folder notes.txt/run cannot be made"),
+        ([""], "DATA is empty: name a file, or one of digits"),
+        (["huge.npz"], "Input 2 holds numbers too large to be squared."),
+        (["junk.npz"], "junk.npz is damaged or cannot be read (it is no .npz archive of arrays)."),
+        (["--activation", "glu"], "--activation: glu does not map each unit by itself."),
+        (["--activation", "threshold"], "--activation: threshold does not map each unit by itself."),
+        (["--optimizer", "LossScaleOptimizer"], "--optimizer: LossScaleOptimizer needs more than a learning rate."),
     ],
 )
 def test_bad_data_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
@@ -74,11 +81,50 @@ def test_bad_data_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arg
     (tmp_path / "notes.txt").write_text("words")
     (tmp_path / "bad.csv").write_text("a,b\nx,1\n")
     (tmp_path / "few.csv").write_text("a,b\n1,0\n2,1\n")
+    (tmp_path / "junk.npz").write_bytes(b"words")
+    np.savez(tmp_path / "huge.npz", x=[[1.0, i * 1e300] for i in range(40)], y=np.arange(40) % 2)
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert "Traceback" not in captured.err + captured.out
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_training(tmp_path, monkeypatch, capsys):
+    def full(dir):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert main(["--output", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("cannot be written to (No space left on device).\n")
+
+
+def test_layers_that_do_not_fit_into_memory(tmp_path, monkeypatch, capsys):
+    def build(*arguments):
+        raise MemoryError("Unable to allocate 1 EiB")
+
+    monkeypatch.setattr("autonet.cli.job.build", build)
+    assert main(["--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(
+        "python -m autonet: there is not enough memory (Unable to allocate 1 EiB)."
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_report_that_nobody_can_read_is_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "autonet", "--epochs", "1", "--layers", "8"]
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}}
+    with open("/dev/full", "w") as full:
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, **options)
+    assert answer.returncode == 2
+    assert answer.stderr == "python -m autonet: the report cannot be written (No space left on device).\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, **options)
+    os.close(writer)
+    assert (answer.returncode, answer.stderr) == (1, "")
 
 
 def test_as_a_program(tmp_path):

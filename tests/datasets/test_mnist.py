@@ -102,7 +102,7 @@ def test_arrays_that_are_something_else(folder, arrays):
         mnist.load_data()
     with open(folder / "mnist.npz", "wb") as file:
         np.save(file, arrays["x_train"])
-    with pytest.raises(DataError, match="is not an .npz archive"):
+    with pytest.raises(DataError, match="it is no .npz archive"):
         mnist.load_data()
 
 

@@ -148,3 +148,24 @@ def test_values_in_few_characters(value, text):
 )
 def test_durations(seconds, text):
     assert format_seconds(seconds) == text
+
+
+class Full(io.StringIO):
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_no_reason_to_stop():
+    bar = Progbar(2, verbose=2, stream=Full())
+    with pytest.warns(UserWarning, match=r"Progress cannot be written \(No space left on device\)"):
+        bar.update(2)
+    assert bar.seen_so_far == 2
+
+
+def test_a_program_without_standard_output(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    for verbose in (1, 2):
+        bar = Progbar(2, verbose=verbose)
+        bar.update(1)
+        bar.update(2)
+        assert bar.seen_so_far == 2
