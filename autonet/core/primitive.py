@@ -326,7 +326,8 @@ class Primitive:
     def _explain(self, error: Exception, values: list, settings: dict) -> Exception:
         shapes = ", ".join(str(v.shape) for v in values)
         told = "".join(f", {k}={v!r}" for k, v in settings.items())
-        return ShapeError(f"{self.name} cannot take operands of shapes {shapes}{told}: {error}.")
+        name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
+        return ShapeError(f"{name} cannot take operands of shapes {shapes}{told}: {reason}.")
 
 
 def _named(name: str) -> Primitive:

@@ -74,6 +74,10 @@ class Tensor:
         def __rxor__(self, other: Any) -> Tensor: ...
         def __lshift__(self, other: Any) -> Tensor: ...
         def __rshift__(self, other: Any) -> Tensor: ...
+        def __rlshift__(self, other: Any) -> Tensor: ...
+        def __rrshift__(self, other: Any) -> Tensor: ...
+        def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
+        def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
         def __invert__(self) -> Tensor: ...
         def __getitem__(self, key: Any) -> Tensor: ...
         @property
@@ -212,6 +216,9 @@ class Tensor:
             raise TypeError("A Tensor without axes has no len().")
         return len(self._value)
 
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))  # operators.py gives Tensor its []
 
@@ -281,9 +288,10 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
         array = np.asarray(value)
     else:
         array = _from_python(value, narrow=dtype is None)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise DtypeError(
-            f"Tensors hold booleans, integers and floats; received {_describe(value)}. Encode it as numbers first."
+            f"Tensors hold booleans, integers and floats of at most 64 bits; received {_describe(value)}. "
+            "Encode it as such numbers first."
         )
     if dtype is not None:
         return array.astype(dtypes.as_dtype(dtype), copy=False)
@@ -302,7 +310,9 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray:
     except ValueError as error:
         raise DtypeError(f"Cannot make a Tensor of {_describe(value)}: {error}.") from None
     if array.dtype.kind == "O":
-        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}: its elements are not numbers of one shape.")
+        raise DtypeError(
+            f"Cannot make a Tensor of {_describe(value)}: its elements are not numbers of at most 64 bits and one shape."
+        )
     if strong or not narrow:  # a dtype that was asked for gets all digits
         return array
     if array.dtype.kind == "f":

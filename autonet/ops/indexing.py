@@ -87,8 +87,8 @@ def getitem(x, key: Any) -> Tensor:
             static.append(("slice", start, stop, step))
         elif kind in _STATIC or k is Ellipsis:
             static.append(k)
-        elif isinstance(k, (bool, np.bool_)) or (getattr(k, "ndim", True) and _is_mask(k)):
-            for positions in np.nonzero(np.asarray(k)):
+        elif isinstance(k, (bool, np.bool_)) or _is_mask(k):
+            for positions in np.nonzero(_mask(x, key, k)):
                 static.append(("array", len(arrays)))
                 arrays.append(wrap(positions))
         elif isinstance(k, (np.integer, int)):
@@ -113,6 +113,29 @@ def _whole(i: Any) -> int | None:
 
 def _is_mask(k: Any) -> bool:
     return (k.dtype if hasattr(k, "dtype") else np.asarray(k).dtype).kind == "b"
+
+
+def _mask(x: Tensor, key: Any, k: Any) -> np.ndarray:
+    """The mask `k` of a key, which has the shape of the axes that it meets."""
+    mask = np.asarray(k)
+    keys = key if type(key) is tuple else (key,)
+    at = next(i for i, other in enumerate(keys) if other is k)
+    first = sum(_axes(other) for other in keys[:at])
+    if any(other is Ellipsis for other in keys[:at]):
+        first = x.ndim - sum(_axes(other) for other in keys[at:])
+    met = x.shape[first : first + mask.ndim]
+    if not mask.ndim or mask.shape != met:
+        raise ShapeError(
+            f"A mask has the shape of the axes that it chooses from, here {met or x.shape}; received {mask.shape}."
+        )
+    return mask
+
+
+def _axes(k: Any) -> int:
+    """How many axes one part of a key uses up."""
+    if k is None or k is Ellipsis:
+        return 0
+    return np.ndim(k) if not isinstance(k, _Slice) and _is_mask(k) else 1
 
 
 @primitive(keep=("indices",))

@@ -155,8 +155,8 @@ def test_operators_are_numpys(f, rng):
 @pytest.mark.parametrize("f", [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift])
 def test_bit_operators(f):
     a, b = np.array([6, 5]), np.array([3, 1])
-    for left, right in ((Tensor(a), Tensor(b)), (Tensor(a), b)):
-        np.testing.assert_array_equal(f(left, right), f(a, b))
+    for left, right in ((Tensor(a), Tensor(b)), (Tensor(a), b), (6, Tensor(b))):
+        np.testing.assert_array_equal(f(left, right), f(np.asarray(left), np.asarray(right)))
     mask = Tensor([True, False])
     assert (~mask).tolist() == [False, True]
     assert (mask & [True, True]).tolist() == [True, False]
@@ -170,8 +170,18 @@ def test_other_operators():
     assert round(t, 1).tolist() == pytest.approx([-1.2, 2.0])
     assert (t @ t).item() == pytest.approx(5.5625)
     assert (np.ones((2, 2)) @ t).shape == (2,)
+    assert [q.tolist() for q in divmod(t, 0.5)] == [[-3.0, 4.0], [0.25, 0.0]]
+    assert [q.tolist() for q in divmod(7, Tensor([2, 3]))] == [[3, 2], [1, 1]]
     t += 1
     assert t.tolist() == [-0.25, 3.0]
+
+
+def test_membership_and_comparison_with_what_is_no_number():
+    t = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert 3 in t and 5 not in t and None not in t
+    assert (t == None) is False and (t != None) is True  # noqa: E711
+    assert (t == "auto") is False
+    assert t in [None, t]
 
 
 def test_methods_keep_their_numpy_names():
@@ -333,6 +343,14 @@ def test_promotion_does_not_depend_on_the_order(a, b, c):
 def test_dtypes_that_are_not_known_are_refused(value):
     with pytest.raises(DtypeError):
         dtypes.standardize_dtype(value)
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long doubles are doubles here")
+def test_wider_floats_are_refused():
+    with pytest.raises(DtypeError, match="at most 64 bits"):
+        Tensor(np.ones(2, np.longdouble))
+    with pytest.raises(DtypeError, match="at most 64 bits"):
+        ops.exp(np.ones(2, np.longdouble))
 
 
 def test_only_floats_are_tracked():

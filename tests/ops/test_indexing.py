@@ -166,6 +166,26 @@ def test_masks_take_derivatives():
     assert g.tolist() == [0.0, 4.0, 6.0]
 
 
+@given(st.data())
+def test_masks_are_numpys(data):
+    """A mask anywhere in a key chooses as in NumPy, and where NumPy refuses its shape, so does autonet."""
+    x = np.arange(24.0).reshape(2, 3, 4)
+    mask = data.draw(hnp.arrays(bool, st.sampled_from([(2,), (3,), (4,), (2, 3), (3, 4), (1,), (2, 3, 4)])))
+    key = data.draw(st.sampled_from([(mask,), (slice(None), mask), (..., mask), (None, mask), (mask, ...), (0, mask)]))
+    try:
+        expected = x[key]
+    except IndexError:
+        with pytest.raises(ShapeError, match="A mask has the shape of the axes"):
+            ops.array(x)[key]
+    else:
+        np.testing.assert_array_equal(ops.array(x)[key], expected)
+
+
+def test_a_truth_is_no_mask():
+    with pytest.raises(ShapeError, match=r"here \(3,\); received \(\)"):
+        ops.ones(3)[True]
+
+
 def test_large_gathers_accumulate(rng):
     table, words = rng.standard_normal((50, 3)), rng.integers(0, 50, (20, 30))
     g = gradients.grad(lambda t: (ops.take(t, words, axis=0) * 2.0).sum())(table)
