@@ -16,6 +16,7 @@ from autonet.compiler.fuse import Loop, reduction_operand
 from autonet.compiler.program import CONSTANT, Instruction, Value
 
 PIECE = 16384  # elements per piece of a parallel loop: 64 KB of floats, which a core's cache holds
+ALONE = 2 * PIECE  # elements below which a loop stays in one thread: the other would fetch what the first has at hand
 TILE = 256  # elements of a row that are computed before they are summed
 MOST_PIECES = 64  # private copies of a reduction's result
 
@@ -95,7 +96,7 @@ class LoopWriter:
         direct = {i.results[0]: self._is_row(i) for i in self.reductions}
         shared = [i for i in self.reductions if not direct[i.results[0]]]
         total, unit = (inner, 1) if flat else (outer, inner)
-        grain = max(PIECE // unit, 1)
+        grain = max(PIECE // unit, 1) if self.loop_size() >= ALONE else total
         if shared:
             grain = max(grain, -(-total // MOST_PIECES))
             if sum(i.results[0].size for i in shared) * -(-total // grain) > 4 * self.loop_size() + 65536:

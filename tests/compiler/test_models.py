@@ -105,3 +105,19 @@ def test_native_steps_come_close(name):
     assert fast._functions["train"].compiled.last.plan.kind == "native"
     for ours, theirs in zip(state_of(fast), state_of(slow), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+@needs_compiler
+def test_a_functional_model_runs_the_code_of_the_same_sequential():
+    x, y = data(12)
+    stack = [L.Dense(8, activation="relu"), L.BatchNormalization(), L.Dropout(0.5), L.Dense(3)]
+    inputs = autonet.Input((12,))
+    outputs = inputs
+    for layer in stack:
+        outputs = layer.__class__.from_config(layer.get_config())(outputs)
+    codes = []
+    for model in (Sequential([autonet.Input((12,)), *stack]), autonet.Model(inputs, outputs)):
+        model.compile("adam", autonet.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model.fit(x, y, batch_size=10, verbose=0)
+        codes.append(model.explain_step().code)
+    assert codes[0] == codes[1]
