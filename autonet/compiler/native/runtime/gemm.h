@@ -18,7 +18,8 @@
 #define KERNEL F(an_kernel_)
 
 typedef T VECTOR __attribute__((vector_size(AN_BYTES), aligned(sizeof(T)), may_alias));
-typedef void (*KERNEL)(i64 k, const T *a, i64 row, const i64 *at, const T *b, i64 ldb, T *c, i64 ldc, int add);
+typedef void (*KERNEL)(i64 k, const T *a, i64 row, const i64 *at, const T *b, i64 ldb, T *c, i64 ldc, i64 second,
+                       int add);
 
 /* clang would load all rows before it adds the first, and spill the sums for it. */
 #ifndef AN_IN_ORDER
@@ -31,22 +32,24 @@ typedef void (*KERNEL)(i64 k, const T *a, i64 row, const i64 *at, const T *b, i6
 #endif
 #endif
 
-/* c[i][j] (+)= sum over p < k of a[i * row + at[p]] * b[p * ldb + j], for i < ROWS, j < WIDE * LANES */
+/* c[i][j] (+)= sum over p < k of a[i * row + at[p]] * b[p * ldb + j], for i < ROWS, j < WIDE * LANES. The second of two
+ * vectors may begin early, at column `second`, so that it ends with the row: the columns that both hold come out alike. */
 AN_INLINE void F(an_tile_)(const int ROWS, const int WIDE, i64 k, const T *restrict a, i64 row,
                            const i64 *restrict at, const T *restrict b, i64 ldb, T *restrict c, i64 ldc,
-                           int add) {
+                           i64 second, int add) {
+#define COLUMN(j) (WIDE == 2 ? (j) * second : (j) * LANES)
     VECTOR sum[AN_ROWS][8]; /* of which ROWS times WIDE are used, and live in registers */
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < WIDE; j++)
-            if (add) sum[i][j] = *(const VECTOR *)(c + i * ldc + j * LANES);
+            if (add) sum[i][j] = *(const VECTOR *)(c + i * ldc + COLUMN(j));
             else sum[i][j] = (VECTOR){0};
     for (i64 p = 0; p < k; p++) {
         const T *from = a + at[p];
         VECTOR right[8];
 #pragma GCC unroll 8
-        for (int j = 0; j < WIDE; j++) right[j] = *(const VECTOR *)(b + j * LANES);
+        for (int j = 0; j < WIDE; j++) right[j] = *(const VECTOR *)(b + COLUMN(j));
         b += ldb;
 #pragma GCC unroll 16
         for (int i = 0; i < ROWS; i++) {
@@ -61,14 +64,15 @@ AN_INLINE void F(an_tile_)(const int ROWS, const int WIDE, i64 k, const T *restr
 #pragma GCC unroll 16
     for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 8
-        for (int j = 0; j < WIDE; j++) *(VECTOR *)(c + i * ldc + j * LANES) = sum[i][j];
+        for (int j = 0; j < WIDE; j++) *(VECTOR *)(c + i * ldc + COLUMN(j)) = sum[i][j];
+#undef COLUMN
 }
 
 /* Few rows take more columns, so that enough sums are under way to hide the latency of an addition. */
 #define TILE(rows, wide)                                                                                              \
     static void AN_GLUE(F(an_tile_), _##rows##_##wide)(i64 k, const T *a, i64 row, const i64 *at, const T *b,         \
-                                                       i64 ldb, T *c, i64 ldc, int add) {                             \
-        F(an_tile_)(rows, wide, k, a, row, at, b, ldb, c, ldc, add);                                                  \
+                                                       i64 ldb, T *c, i64 ldc, i64 second, int add) {                 \
+        F(an_tile_)(rows, wide, k, a, row, at, b, ldb, c, ldc, second, add);                                          \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 #define NAMES(rows) [rows] = {AN_GLUE(F(an_tile_), _##rows##_1), AN_GLUE(F(an_tile_), _##rows##_2)}
@@ -125,19 +129,20 @@ static void F(an_turn_)(i64 k, i64 wide, const T *from, i64 ld, T *to, i64 step)
 }
 
 /* One strip of columns, all rows, in tiles as equal as they can be. The strip has `wide` columns that count, and room
- * for 2^size vectors, `full` columns. Of its k rows `direct` stand at b, the others at `rest`, which is packed. */
+ * for 2^size vectors, `full` columns; more than two vectors are full. Of its k rows `direct` stand at b, the others at
+ * `rest`, which is packed. */
 static void F(an_strip_)(i64 m, i64 wide, int size, i64 k, i64 direct, const T *a, i64 row,
                          const i64 *at, const T *b, i64 ldb, const T *rest, T *c, i64 ldc, int add) {
-    T edge[AN_ROWS * 2 * AN_BYTES / sizeof(T) + 8 * AN_BYTES / sizeof(T)];
-    i64 tiles = (m + AN_ROWS - 1) / AN_ROWS, full = LANES << size, ragged = wide < full;
+    T edge[AN_ROWS * AN_BYTES / sizeof(T)];
+    i64 tiles = (m + AN_ROWS - 1) / AN_ROWS, full = LANES << size, second = wide - LANES, ragged = wide < LANES;
     for (i64 tile = 0, i = 0; tile < tiles; tile++) {
         i64 rows = m / tiles + (tile < m % tiles), ld = ragged ? full : ldc;
         KERNEL kernel = F(an_kernels_)[rows][size];
         T *to = c + i * ldc, *out = ragged ? edge : to;
         for (i64 r = 0; ragged && add && r < rows; r++)
             memcpy(edge + r * full, to + r * ldc, (size_t)wide * sizeof(T));
-        if (direct) kernel(direct, a + i * row, row, at, b, ldb, out, ld, add);
-        if (direct < k) kernel(k - direct, a + i * row, row, at + direct, rest, full, out, ld, add || direct);
+        if (direct) kernel(direct, a + i * row, row, at, b, ldb, out, ld, second, add);
+        if (direct < k) kernel(k - direct, a + i * row, row, at + direct, rest, full, out, ld, second, add || direct);
         for (i64 r = 0; ragged && r < rows; r++)
             memcpy(to + r * ldc, edge + r * full, (size_t)wide * sizeof(T));
         i += rows;
@@ -164,16 +169,18 @@ static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, 
             const T *left = ta ? a + p * lda + top : a + top * lda + p;
             for (i64 j = j0, wide; j < j1; j += wide) {
                 int size = most;
-                while (size && j1 - j <= LANES << (size - 1)) size--;
-                i64 full = LANES << size, direct = deep;
+                while (size > 1 && j1 - j < LANES << size) size--;
+                if (j1 - j <= LANES) size = 0;
+                i64 full = LANES << size, direct = deep, read;
                 wide = j1 - j < full ? j1 - j : full;
+                read = size ? wide : full;
                 const T *right = tb ? b + j * ldb + p : b + p * ldb + j;
                 if (tb) {
                     F(an_turn_)(deep, wide, right, ldb, strip, full);
                     direct = 0;
                 } else {
                     if (m > PACK && wide == 2 * LANES) direct = 0;
-                    while (wide < full && direct && right + (direct - 1) * ldb + full > last) direct--;
+                    while (direct && right + (direct - 1) * ldb + read > last) direct--;
                     for (i64 q = direct; q < deep; q++)
                         memcpy(strip + (q - direct) * full, right + q * ldb, (size_t)wide * sizeof(T));
                 }
