@@ -29,6 +29,7 @@ MODULES = {  # old module: where its names are today
     "autonet.utils.data_utils": "autonet.utils",
     "autonet.utils.generic_utils": "autonet.utils",
     "autonet.utils.np_utils": "autonet.utils",
+    "autonet.utils.vis_utils": "autonet.utils",
 }
 NAMES = {  # old name: today's, where it is not the same
     "Convolution1D": "Conv1D",

@@ -79,6 +79,13 @@ class Model(Persistence, Composed, Trainer):
 
         (print_fn or print)(summary(self, line_length, expand_nested, show_trainable, layer_range))
 
+    def _repr_svg_(self) -> str | None:
+        """What Jupyter shows: the layers and how they are connected; None, and so the usual text, without layers."""
+        from autonet.pictures.models import picture_of
+
+        picture = picture_of(self)
+        return None if picture is None else picture.svg
+
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:

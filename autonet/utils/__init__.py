@@ -1,4 +1,9 @@
-"""Floor 4: small tools around training: files, progress bars, sequences, labels, data sets."""
+"""Floor 4: small tools around training: files, progress bars, sequences, labels, data sets.
+
+Pictures (`plot_model`, `plot_graph`) are made upstairs, by `autonet.pictures`, which is loaded when one is asked for.
+"""
+
+from typing import Any
 
 from autonet.core.dtypes import standardize_dtype as standardize_dtype
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
@@ -24,3 +29,17 @@ from autonet.utils.progress import Progbar as Progbar
 from autonet.utils.seeds import set_random_seed as set_random_seed
 from autonet.utils.sequences import pad_sequences as pad_sequences
 from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array
+
+_PICTURES = ("plot_graph", "plot_model")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PICTURES:
+        from autonet import pictures
+
+        return getattr(pictures, name)
+    raise AttributeError(f"module 'autonet.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PICTURES})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _counts: Counter[str] = Counter()
 _uids: Counter[str] = Counter()
@@ -23,6 +25,18 @@ def reset_names() -> None:
     with _lock:
         _counts.clear()
         _uids.clear()
+
+
+@contextmanager
+def numbers_kept() -> Iterator[None]:
+    """Names given inside do not count: those after go on as if there had been none."""
+    before = Counter(_counts)
+    try:
+        yield
+    finally:
+        with _lock:
+            _counts.clear()
+            _counts.update(before)
 
 
 def get_uid(prefix: str = "") -> int:
