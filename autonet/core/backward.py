@@ -117,6 +117,7 @@ def walk(
     g: Any
     heap: list[tuple[int, Node]] = []
     push, pop = heapq.heappush, heapq.heappop
+    plain = not state.recording and state.capture is None  # nobody looks at the sums: they need not be primitives
 
     for node, g in roots:
         if node in cotangents:
@@ -143,17 +144,22 @@ def walk(
             )
         if type(g) is list:
             g = _complete(g, node.result)
-        for parent, operand, c in primitive.pull(g, node, wanted):
+        pull = primitive.pull
+        if plain and primitive.pull_bare is not None and g._value.ndim:  # numbers would not stay arrays
+            pull = primitive.pull_bare
+        for parent, operand, c in pull(g, node, wanted):
             if not isinstance(c, Tensor):
                 c = convert_to_tensor(c)
             shape = operand[0] if type(operand) is tuple else operand._value.shape
             if c._value.shape != shape:
                 c = sum_to(c, shape=shape)
-            if parent in cotangents:
-                cotangents[parent] = add(cotangents[parent], c)
-            else:
+            if parent not in cotangents:
                 cotangents[parent] = c
                 push(heap, (-parent.order, parent))
+            elif plain and cotangents[parent]._value.dtype is c._value.dtype:
+                cotangents[parent] = wrap(np.asarray(np.add(cotangents[parent]._value, c._value)))
+            else:
+                cotangents[parent] = add(cotangents[parent], c)
         if free:
             node.operands = node.result = None
             node.parents = ()

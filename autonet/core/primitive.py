@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.core import dtypes, rules
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, AutonetError, GradientError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, ShapeError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
@@ -69,8 +69,8 @@ class Primitive:
         self.saves_all = False
         self.saves_result = False
         self.flat = False  # every operand has a slope of zero
-        self._adapters: list[Callable | None] | None = None
-        self._joint_adapter: Callable | None = None
+        self.pull: rules.Pull = self._first_pull
+        self.pull_bare: rules.Pull | None = None  # the same without Tensors on the way, where `bare` declares it
         if self.name in PRIMITIVES:
             raise ArgumentError(
                 f"There is a primitive named {self.name!r} already, in {PRIMITIVES[self.name].__module__}."
@@ -110,77 +110,32 @@ class Primitive:
         self.joint = rule
         self._plan_saving([rule])
 
-    def _plan_saving(self, rules: list[Callable]) -> None:
-        needed = {name for rule in rules for name in _parameters(rule)}
+    def _plan_saving(self, declared: list[Callable]) -> None:
+        needed = {name for rule in declared for name in rules.parameters(rule)}
         self.saves = tuple(name in needed for name in self.operand_names)
         self.saves_all = all(self.saves)
         self.saves_result = "y" in needed
-        self._adapters = None
+        self.pull = self._first_pull
+
+    def bare(self) -> None:
+        """Declare that the rules, run on arrays, give the same: made of + - * / and of primitives without settings.
+
+        A walk that is neither recorded nor captured then runs them so, at half the cost. A test compares the bits.
+        """
+        self.pull_bare = self._first_pull_bare
 
     @property
-    def adapters(self) -> list[Callable | None]:
-        """For each operand, its rule as a function of (g, node); built when first used."""
-        if self._adapters is None:
-            self._adapters = [self._adapter(i, name) for i, name in enumerate(self.operand_names)]
-        return self._adapters
+    def body_alone(self) -> Any:
+        """What stands for this primitive in a rule that runs on arrays."""
+        return self if self.setting_names else self.body
 
-    def _adapter(self, i: int, name: str) -> Callable | None:
-        if name not in self.rules:
+    def _first_pull_bare(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
+        self.pull_bare = rules.written_out(self, bare=True)
+        return self.pull_bare(g, node, wanted)
 
-            def missing(g: Any, node: Node) -> Any:
-                raise GradientError(
-                    f"{self.name} has no derivative with respect to its operand {name!r}. "
-                    "Cut it off with ops.stop_gradient if it is to be constant."
-                )
-
-            return missing
-        rule = self.rules[name]
-        return None if rule is None else self._adapt(rule)
-
-    def _adapt(self, rule: Callable) -> Callable:
-        """`rule` as a function of (g, node), and of (g, node, i) when the primitive is variadic."""
-        terms = []
-        for p in _parameters(rule):
-            operand, _, aspect = p.rpartition("_")
-            if p in ("g", "i"):
-                terms.append(p)
-            elif p == "y":
-                terms.append("result(n)")
-            elif self.variadic and p == self.operand_names[0]:
-                terms.append("n.operands")
-            elif self.variadic and p == self.operand_names[0] + "_shapes":
-                terms.append("[shape(o) for o in n.operands]")
-            elif p in self.operand_names:
-                terms.append(f"n.operands[{self.operand_names.index(p)}]")
-            elif p in self.setting_names:
-                terms.append(f"n.settings[{p!r}]")
-            elif operand in self.operand_names and aspect in ("shape", "dtype"):
-                terms.append(f"{aspect}(n.operands[{self.operand_names.index(operand)}])")
-            else:
-                raise ArgumentError(f"A rule of {self.name} asks for {p!r}, which is no operand, setting, g or y.")
-        source = f"lambda g, n{', i' if self.variadic else ''}: rule({', '.join(terms)})"
-        return eval(source, {"rule": rule, "result": _result, "shape": _shape, "dtype": _dtype})
-
-    def pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-        """Triples of tracked parent, its operand, its cotangent, for those parents that are wanted (None: all)."""
-        parents = node.parents
-        operands = node.operands
-        if self.joint is not None:
-            if self._joint_adapter is None:
-                self._joint_adapter = self._adapt(self.joint)
-            cotangents = self._joint_adapter(g, node)
-            triples = zip(parents, operands, cotangents, strict=True)  # type: ignore[arg-type]
-            return [t for t in triples if t[0] is not None and t[2] is not None and (wanted is None or t[0] in wanted)]
-        pulled = []
-        adapters = self._adapters or self.adapters
-        for i, parent in enumerate(parents):
-            if parent is not None and (wanted is None or parent in wanted):
-                adapter = adapters[0 if self.variadic else i]
-                if adapter is not None:
-                    c = adapter(g, node, i) if self.variadic else adapter(g, node)
-                    if c is not None:
-                        pulled.append((parent, operands[i], c))  # type: ignore[index]
-        return pulled
+    def _first_pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
+        self.pull = rules.made(self)
+        return self.pull(g, node, wanted)
 
     # Applying
 
@@ -467,25 +422,6 @@ def _is_long(x: Any) -> bool:
     if type(x) is Number:
         return x.kind is int and abs(int(x._value)) >= 2**31
     return type(x) is int and abs(x) >= 2**31
-
-
-def _parameters(f: Callable) -> tuple[str, ...]:
-    code = f.__code__
-    return code.co_varnames[: code.co_argcount]
-
-
-def _shape(operand: Any) -> tuple[int, ...]:
-    return operand[0] if type(operand) is tuple else operand._value.shape
-
-
-def _dtype(operand: Any) -> str:
-    return (operand[1] if type(operand) is tuple else operand._value.dtype).name
-
-
-def _result(node: Node) -> Any:
-    if type(node.result) is tuple:
-        return tuple([wrap(a, Pick(node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(node.result)])
-    return wrap(node.result, node)
 
 
 def primitive(body: Callable | None = None, *, floating: bool = False, keep: tuple[str, ...] = ()) -> Any:

@@ -13,7 +13,7 @@ class State(threading.local):
     """Switches of one thread."""
 
     recording: bool = True  # whether primitives leave nodes for the backward walk
-    capture: Any = None  # the compiler's recorder while a step is captured
+    capture: Any = None  # the compiler's recorder while a step is captured, or a Watch while NaN is looked for
     rehearsal: dict | None = None  # while a check rehearses: arrays that assign replaced; floats are not narrowed
     training: bool | None = None  # what an enclosing layer call was told about training
     calling: Any = None  # the innermost layer whose call is under way
@@ -22,6 +22,11 @@ class State(threading.local):
 
 
 state = State()
+
+
+def capturing() -> bool:
+    """Whether what happens now is recorded for replays."""
+    return state.capture is not None and state.capture.replays
 
 
 class Structure:

@@ -14,7 +14,7 @@ import numpy as np
 
 from autonet.core import backward as walk
 from autonet.core.accumulate import alias, detach, zeros_of
-from autonet.core.primitive import _shape
+from autonet.core.rules import shape_of
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -243,8 +243,7 @@ def stop_gradient(x: Any) -> Any:
 class _Custom:
     """Stands in a node where a primitive would, with the caller's own pullback."""
 
-    joint = None
-    variadic = False
+    pull_bare = None
 
     def __init__(self, name: str, pullback: Callable, many: bool):
         self.name = name
@@ -263,9 +262,9 @@ class _Custom:
             if p is None or c is None or not (wanted is None or p in wanted):
                 continue
             c = convert_to_tensor(c)
-            if c.shape != _shape(o):
+            if c.shape != shape_of(o):
                 raise ShapeError(
-                    f"The gradient of {self.name} for argument {n} must have shape {_shape(o)}; received {c.shape}."
+                    f"The gradient of {self.name} for argument {n} must have shape {shape_of(o)}; received {c.shape}."
                 )
             pulled.append((p, o, c))
         return pulled

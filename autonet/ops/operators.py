@@ -26,44 +26,45 @@ def _power(x: Any, n: Any) -> Tensor:
     return p.power(x, n)
 
 
+BINARY = {  # __add__ and __radd__, ...
+    "add": p.add,
+    "sub": p.subtract,
+    "mul": p.multiply,
+    "truediv": p.divide,
+    "floordiv": c.floor_divide,
+    "mod": p.mod,
+    "pow": p.power,
+    "matmul": matmul,
+    "and": c.bitwise_and,
+    "or": c.bitwise_or,
+    "xor": c.bitwise_xor,
+    "lshift": c.left_shift,
+    "rshift": c.right_shift,
+}
+COMPARISONS = {"lt": c.less, "le": c.less_equal, "gt": c.greater, "ge": c.greater_equal}
+
+
+def _operator(op: Any) -> Any:
+    apply = type(op).__call__  # found once: an operator is the commonest way to a primitive
+    return lambda a, b: apply(op, a, b)
+
+
+def _reflected(op: Any) -> Any:
+    apply = type(op).__call__
+    return lambda a, b: apply(op, b, a)
+
+
 OPERATORS = {
-    "__add__": lambda a, b: p.add(a, b),
-    "__radd__": lambda a, b: p.add(b, a),
-    "__sub__": lambda a, b: p.subtract(a, b),
-    "__rsub__": lambda a, b: p.subtract(b, a),
-    "__mul__": lambda a, b: p.multiply(a, b),
-    "__rmul__": lambda a, b: p.multiply(b, a),
-    "__truediv__": lambda a, b: p.divide(a, b),
-    "__rtruediv__": lambda a, b: p.divide(b, a),
-    "__floordiv__": lambda a, b: c.floor_divide(a, b),
-    "__rfloordiv__": lambda a, b: c.floor_divide(b, a),
-    "__mod__": lambda a, b: p.mod(a, b),
-    "__rmod__": lambda a, b: p.mod(b, a),
+    **{f"__{name}__": _operator(op) for name, op in {**BINARY, **COMPARISONS}.items()},
+    **{f"__r{name}__": _reflected(op) for name, op in BINARY.items()},
     "__pow__": _power,
-    "__rpow__": lambda a, b: p.power(b, a),
-    "__matmul__": lambda a, b: matmul(a, b),
-    "__rmatmul__": lambda a, b: matmul(b, a),
+    "__divmod__": lambda a, b: (c.floor_divide(a, b), p.mod(a, b)),
+    "__rdivmod__": lambda a, b: (c.floor_divide(b, a), p.mod(b, a)),
+    "__eq__": lambda a, b: NotImplemented if b is None or type(b) is str else c.equal(a, b),  # then Python says no
+    "__ne__": lambda a, b: NotImplemented if b is None or type(b) is str else c.not_equal(a, b),
     "__neg__": lambda a: p.negative(a),
     "__pos__": lambda a: a,
     "__abs__": lambda a: p.absolute(a),
-    "__eq__": lambda a, b: NotImplemented if b is None or type(b) is str else c.equal(a, b),  # then Python says no
-    "__ne__": lambda a, b: NotImplemented if b is None or type(b) is str else c.not_equal(a, b),
-    "__lt__": lambda a, b: c.less(a, b),
-    "__le__": lambda a, b: c.less_equal(a, b),
-    "__gt__": lambda a, b: c.greater(a, b),
-    "__ge__": lambda a, b: c.greater_equal(a, b),
-    "__and__": lambda a, b: c.bitwise_and(a, b),
-    "__rand__": lambda a, b: c.bitwise_and(b, a),
-    "__or__": lambda a, b: c.bitwise_or(a, b),
-    "__ror__": lambda a, b: c.bitwise_or(b, a),
-    "__xor__": lambda a, b: c.bitwise_xor(a, b),
-    "__rxor__": lambda a, b: c.bitwise_xor(b, a),
-    "__lshift__": lambda a, b: c.left_shift(a, b),
-    "__rlshift__": lambda a, b: c.left_shift(b, a),
-    "__rshift__": lambda a, b: c.right_shift(a, b),
-    "__rrshift__": lambda a, b: c.right_shift(b, a),
-    "__divmod__": lambda a, b: (c.floor_divide(a, b), p.mod(a, b)),
-    "__rdivmod__": lambda a, b: (c.floor_divide(b, a), p.mod(b, a)),
     "__invert__": lambda a: c.bitwise_invert(a),
     "__round__": lambda a, n=0: c.round(a, decimals=n),
     "__getitem__": getitem,

@@ -428,3 +428,9 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     x = _select(isnan(x), nan, x)
     x = _select(x == np.inf, float(info.max) if posinf is None else posinf, x)
     return _select(x == -np.inf, float(info.min) if neginf is None else neginf, x)
+
+
+for _p in (subtract, multiply, divide, negative, absolute, reciprocal, square, sqrt, rsqrt, exp, expm1, log, log1p):
+    _p.bare()
+for _p in (sin, cos, tan, sinh, cosh, tanh, arcsinh, arctan, maximum, minimum):
+    _p.bare()

@@ -32,6 +32,9 @@ def matmul(x1, x2):
     >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).tolist()
     [[11.0]]
     """
+    if x1.ndim == 2 == x2.ndim and x1.dtype.char in "fd" and len(x1) > 1 < x2.shape[1]:
+        if x1.flags.forc and x2.flags.forc:  # the same call of BLAS, to the bit, in half the time for small matrices
+            return x1.dot(x2)
     if x1.dtype.itemsize == 1 and x1.dtype.kind in "iu":  # sums of products do not fit into 8 bits
         x1, x2 = x1.astype(np.int32), x2.astype(np.int32)
     if x2.ndim == 2 < x1.ndim and x1.flags.c_contiguous:
@@ -43,6 +46,10 @@ def matmul(x1, x2):
 def _matmul_left(g, x2, x1_shape):
     if x2.ndim == len(x1_shape) == 2:
         return matmul(g, matrix_transpose(x2))
+    return _left_of_stacks(g, x2, x1_shape)
+
+
+def _left_of_stacks(g, x2, x1_shape):
     if x2.ndim == 1:
         return expand_dims(g, -1) * x2
     if len(x1_shape) == 1:
@@ -58,6 +65,10 @@ def _matmul_left(g, x2, x1_shape):
 def _matmul_right(g, x1, x2_shape):
     if x1.ndim == len(x2_shape) == 2:
         return matmul(matrix_transpose(x1), g)
+    return _right_of_stacks(g, x1, x2_shape)
+
+
+def _right_of_stacks(g, x1, x2_shape):
     if x1.ndim == 1:
         return x1 * g if len(x2_shape) == 1 else expand_dims(x1, -1) * expand_dims(g, -2)
     if len(x2_shape) == 1:  # the stack is rows of one matrix
@@ -82,6 +93,7 @@ def matrix_transpose(x):
 
 matrix_transpose.vjp(x=lambda g: matrix_transpose(g))
 matmul.vjp(x1=_matmul_left, x2=_matmul_right)
+matmul.bare()
 
 
 def dot(x1: Any, x2: Any) -> Tensor:
