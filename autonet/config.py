@@ -1,9 +1,16 @@
-"""Settings of the whole process under Keras's names: the default float, the fuzz factor, where images keep channels."""
+"""Settings of the whole process under Keras's names: the default float, the fuzz factor, where images keep channels.
+
+Beside Keras's: `set_debug_nans` and the context `debug_nans`, under which the first operation that makes a NaN or Inf is an
+error.
+"""
 
 from autonet.core.dtypes import epsilon as epsilon
 from autonet.core.dtypes import floatx as floatx
 from autonet.core.dtypes import set_epsilon as set_epsilon
 from autonet.core.dtypes import set_floatx as set_floatx
+from autonet.core.watch import debug_nans as debug_nans
+from autonet.core.watch import is_debug_nans_enabled as is_debug_nans_enabled
+from autonet.core.watch import set_debug_nans as set_debug_nans
 from autonet.ops.windows import image_data_format as image_data_format
 from autonet.ops.windows import set_image_data_format as set_image_data_format
 

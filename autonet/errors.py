@@ -1,11 +1,12 @@
 """Exceptions: each says who complains, what was expected, what was received, and what to do.
 
-Every class is also a ValueError or TypeError, so code written for Keras catches what it caught before.
+Every class is also a ValueError, TypeError or FloatingPointError, so code written for Keras catches what it caught before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class AutonetError(Exception):
@@ -34,6 +35,33 @@ class NotBuiltError(AutonetError, ValueError):
 
 class DataError(AutonetError, ValueError):
     """Data, files or streams that cannot be used as they are."""
+
+
+class NonFiniteError(AutonetError, FloatingPointError):
+    """The first NaN or infinity, found while operations are checked.
+
+    Attributes:
+        op: name of the operation that made it; None if it came in from outside.
+        layer: whose call that was, such as "layer 'sequential/dense'" or "loss 'mean_squared_error'"; None if nobody's.
+        direction: "forward", "backward" (op is then the one whose derivative was taken), "update", "metric"; "data" or
+            "state" for what came in.
+        epoch, batch: counted from 0; None where they are not known.
+        shapes: of the operands.
+        line: file and line of the user's code that applied `op`.
+    """
+
+    op: str | None
+    layer: str | None
+    direction: str
+    epoch: int | None
+    batch: int | None
+    shapes: tuple[tuple[int, ...], ...]
+    line: tuple[str, int] | None
+
+    def __init__(self, message: str, **facts: Any):
+        super().__init__(message)
+        for name in ("op", "layer", "direction", "epoch", "batch", "shapes", "line"):
+            setattr(self, name, facts.get(name))
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ArgumentError:

@@ -37,6 +37,8 @@ class Recorder:
         strict: raise CaptureError where Python looks at a value; otherwise keep the reason in `obstacle`.
     """
 
+    replays = True  # what it sees will be run again without it
+
     def __init__(self, strict: bool):
         self.strict = strict
         self.obstacle: str | None = None

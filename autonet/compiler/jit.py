@@ -155,6 +155,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.capture is not None or state.rehearsal is not None:
+            if state.capture is not None and not state.capture.replays:
+                return self._eagerly(args, kwargs)  # somebody looks for NaN
             return self.f(*args, **kwargs)  # part of an outer capture; or Variables are of another dtype for a while
         reader = _Reader(self.static)
         for place, argument in (*enumerate(args), *sorted(kwargs.items())):

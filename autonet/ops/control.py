@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.state import state
+from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import assert_same_structure, flatten, map_structure
 from autonet.core.variable import Variable
@@ -45,7 +45,7 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     pred = convert_to_tensor(pred)
     if pred.shape != ():
         raise ShapeError(f"cond expects a single value to decide by; received shape {pred.shape}.")
-    if state.capture is None:
+    if not capturing():
         return true_fn() if pred._value else false_fn()
     return _selected([(pred, true_fn), (None, false_fn)], "cond")
 
@@ -65,7 +65,7 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     index = convert_to_tensor(index)
     if index.shape != () or index.dtype.kind not in "iu":
         raise DtypeError(f"switch expects one whole number as its index; received {index.dtype}{list(index.shape)}.")
-    if state.capture is None:
+    if not capturing():
         return branches[min(max(int(index._value), 0), len(branches) - 1)](*operands)
     index = clip(index, 0, len(branches) - 1)
     choices: list = [
@@ -156,7 +156,7 @@ def while_loop(cond: Callable, body: Callable, loop_vars: Any, maximum_iteration
 
 
 def _holds(condition: Any) -> bool:
-    if state.capture is not None and isinstance(condition, Tensor):
+    if capturing() and isinstance(condition, Tensor):
         state.capture.leaked(
             condition, "the condition of while_loop; fori_loop with a known number of rounds can be captured"
         )

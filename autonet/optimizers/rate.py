@@ -11,7 +11,7 @@ import numpy as np
 
 from autonet.core import Tensor, Variable
 from autonet.core.dtypes import floatx
-from autonet.core.state import Watched, state
+from autonet.core.state import Watched, capturing
 from autonet.errors import ArgumentError, unknown
 from autonet.legacy import LegacyWarning
 from autonet.optimizers.schedules import FunctionSchedule, InverseTimeDecay, LearningRateSchedule, deserialize
@@ -30,7 +30,7 @@ class AskedRate(LearningRateSchedule):
 
     def ask(self) -> None:
         """Ask anew, unless a step is being captured."""
-        if state.capture is None:
+        if not capturing():
             self.answer.assign(float(self.function()))
 
     def __call__(self, step: Any) -> Tensor:

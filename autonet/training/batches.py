@@ -100,6 +100,13 @@ class ArrayBatches:
         at: Any = slice(number * self.batch_size, min((number + 1) * self.batch_size, self.size))
         return cut(self.data, at if self.order is None else self.order[at])
 
+    def rows(self, number: int | None) -> np.ndarray | None:
+        """Which rows of the data step `number` of an epoch takes; None where that is not known."""
+        if number is None or self.endless:
+            return None
+        order = np.arange(self.size) if self.order is None else self.order
+        return order[number * self.batch_size : (number + 1) * self.batch_size]
+
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
         for first, last in self.stretches():
@@ -219,6 +226,9 @@ class StreamBatches:
             )
         if self.generator is not None:
             self.generator.state.assign(np.array(place["order"], np.uint32))
+
+    def rows(self, number: int | None) -> None:
+        """Which rows of the data a step takes: nobody knows."""
 
     def has_more(self) -> bool:
         """Whether another epoch will have a batch."""

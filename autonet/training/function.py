@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet.compiler.jit import Compiled
+from autonet.core.state import state
 from autonet.training.batches import ArrayBatches
 from autonet.training.data import as_tensors, pack
+from autonet.training.watching import watched
 
 _NAMES = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
@@ -22,6 +24,8 @@ class StepFunction:
         model: held weakly, since it holds this.
         default: the method of `Trainer` that `step` stands for, if no subclass has replaced it.
         step: function of (model, x, y, sample_weight).
+
+    While operations are watched for NaN, it runs eagerly; `number`, the batch's in its epoch, is for the error then.
     """
 
     def __init__(self, model: Any, which: str, default: Callable, step: Callable):
@@ -45,9 +49,13 @@ class StepFunction:
             run, strict=False, native=model.jit_compile, differentiable=False, at_once=which != "predict"
         )
 
-    def __call__(self, batch: Any) -> Any:
+    def __call__(self, batch: Any, number: int | None = None) -> Any:
         model = self.model()
         model._prepare(batch, self)  # type: ignore[union-attr]
+        if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
+            model._position.journal.before(batch, number)  # type: ignore[union-attr]
+        if state.capture is not None:
+            return watched(self.run, model, batch, self.trains, number)
         if self._eager(model):
             return self.run(*[as_tensors(part) for part in batch])
         if self.trains:
@@ -70,4 +78,4 @@ class StepFunction:
 
     @staticmethod
     def _eager(model: Any) -> bool:
-        return model.run_eagerly or model.jit_compile is False
+        return model.run_eagerly or model.jit_compile is False or state.capture is not None

@@ -195,7 +195,7 @@ def _stretches(
     if not isinstance(batches, ArrayBatches):
         for n, batch in enumerate(batches.epoch()):
             if n >= skip:
-                yield n, n + 1, functools.partial(step, batch)
+                yield n, n + 1, functools.partial(step, batch, n)
         return
     done = 0
     ran = False  # whether a step was called, after which more can run in a row
@@ -210,7 +210,7 @@ def _stretches(
                 most = min(most, max(int(STRETCH / pace), 1))
             rows = step.rows(batches, n, most) if most > 1 and ran else None
             if rows is None:
-                count, run = 1, functools.partial(step, batches.batch(n))
+                count, run = 1, functools.partial(step, batches.batch(n), done)
             else:
                 count, many = rows
                 count = count if pace else min(count, 8)

@@ -27,6 +27,7 @@ class Position:
         stopped: whether training was told to stop.
         keeper: the callback that keeps positions, if there is one; the loop tells it after each stretch and each epoch,
             when all other callbacks have had their say.
+        journal: what can run the last steps again, if a callback asked for it.
     """
 
     def __init__(self, model: Any, callbacks: Any, batches: Any, epoch: int):
@@ -38,6 +39,7 @@ class Position:
         self.stopped = False
         self.interrupted = False
         self.keeper: Any = None
+        self.journal: Any = None
         self.restored: tuple[dict, dict] | None = None
         self.place = batches.tell()
 
@@ -75,7 +77,8 @@ class Position:
         if self.keeper is not None:
             self.keeper.stepped(self)
 
-    def _variables(self) -> dict[str, Variable]:
+    def variables(self) -> dict[str, Variable]:
+        """All state that a training step reads or changes, by name."""
         model = self.model
         found = {f"model/{k}": v for k, v in layer_variables(model).items()} | optimizer_variables(model.optimizer)
         for n, metric in enumerate(model.metrics):
@@ -84,7 +87,7 @@ class Position:
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays from which `restore` goes on to the same bits."""
-        arrays = {name: v.numpy() for name, v in self._variables().items()}
+        arrays = {name: v.numpy() for name, v in self.variables().items()}
         states = []
         for n, callback in enumerate(self.callbacks.callbacks):
             plain, own = callback.get_state()
@@ -129,7 +132,7 @@ class Position:
             rehearse(self.model, batch)
         self.batches.seek(config["place"])
         kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
-        assign(self._variables(), kept, "the backup")
+        assign(self.variables(), kept, "the backup")
         seeds.set_stream(config["seeds"])
 
 

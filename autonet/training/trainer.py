@@ -34,6 +34,7 @@ from autonet.training.data import (
     weigh,
 )
 from autonet.training.function import StepFunction
+from autonet.training.watching import Journal
 
 
 class Trainer(Layer):
@@ -277,6 +278,12 @@ class Trainer(Layer):
                 y_pred = self(x, training=False)
             self._clear_losses()
             compiled.build_for(self, y, y_pred)
+
+    def _keep_journal(self) -> Journal | None:
+        """From now on, keep what is needed to find in which step of the running `fit` a NaN began; None outside one."""
+        if self._position is not None:
+            self._position.journal = Journal(self._position, self._make_train_function())
+        return getattr(self._position, "journal", None)
 
     def _data_dtype(self) -> str:
         """The dtype that float data is brought to once, before any batch is cut."""

@@ -1,0 +1,299 @@
+"""Watch: looks at every operation's result for the first NaN or infinity, and says where it came from.
+
+While one is on, it stands where a capture's recorder stands (`state.capture`), so it costs nothing when it is off, and
+whatever is compiled runs operation by operation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from autonet.core.backward import walk
+from autonet.core.state import capturing, state
+from autonet.errors import ArgumentError, NonFiniteError
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_MOST = 200_000  # operations whose origin is remembered, for a backward pass that comes later
+
+_LOG = "Keep its operand above 0, as in ops.log(ops.maximum(x, 1e-7))."
+_QUOTIENT = "Keep the divisor away from 0, as in x / (y + 1e-7), or take ops.divide_no_nan."
+_ROOT = "Keep its operand above 0, as in ops.sqrt(x + 1e-7); at 0 the root has no finite slope."
+_EXP = "Subtract the maximum first, take ops.softmax, ops.logsumexp or a loss on logits, or lower the learning rate."
+_ANY = "Scale the data, lower the learning rate, or clip the gradients with the optimizer's clipnorm."
+_ADVICE = {
+    **dict.fromkeys(("log", "log2", "log10", "log1p"), _LOG),
+    **dict.fromkeys(("divide", "reciprocal", "true_divide", "mod", "floor_divide"), _QUOTIENT),
+    **dict.fromkeys(("sqrt", "rsqrt"), _ROOT),
+    **dict.fromkeys(("exp", "exp2", "expm1", "sinh", "cosh"), _EXP),
+    "power": "Keep its base above 0, and its exponent small.",
+}
+_POINTWISE = frozenset({*_ADVICE, "multiply", "add", "subtract", "square", "arccos", "arcsin", "arctanh", "arccosh"})
+
+
+class Watch:
+    """What `state.capture` is while results are checked.
+
+    An operation is blamed if it makes a NaN although no operand has one, or an infinity although all operands and
+    settings are finite. What comes in as NaN (data, constants) may pass, until a step would put it into a Variable.
+
+    Attributes:
+        place: epoch and batch of the step under way, counted from 0, where they are known.
+        data: name and array of what the step was given.
+        rows: the number of each of its rows in the data as a whole, where that is known.
+    """
+
+    replays = False  # nothing is recorded
+
+    def __init__(self) -> None:
+        self.place: tuple[int | None, int | None] = (None, None)
+        self.data: list[tuple[str, np.ndarray]] = []
+        self.rows: np.ndarray | None = None
+        self._before: dict[int, tuple[Any, np.ndarray]] | None = None  # Variables of a step, as they were
+        self._origins: dict[int, tuple[str, tuple[str, int] | None]] = {}  # by the order of nodes: who, line
+
+    # What a step does
+
+    def begin(
+        self, place: tuple[int | None, int | None], data: list[tuple[str, np.ndarray]], rows: np.ndarray | None
+    ) -> None:
+        """A step begins: from now on Variables can be put back."""
+        self.place, self.data, self.rows, self._before = place, data, rows, {}
+        self._origins.clear()
+
+    def end(self) -> None:
+        """The step has ended."""
+        self.place, self.data, self.rows, self._before = (None, None), [], None, None
+
+    def take_back(self) -> None:
+        """Give every Variable the value that it had when the step began."""
+        for variable, array in (self._before or {}).values():
+            variable._array = array
+
+    # What a recorder is told
+
+    def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
+        """A primitive was applied: look at what it gave."""
+        for result in results:
+            value = result._value
+            if value.dtype.kind in "fc" and not np.isfinite(value).all() and _guilty(value, operands, settings):
+                raise self._blame(primitive, operands, settings, value)
+        node = results[0]._node if results else None
+        if node is not None:
+            if type(node.settings) is int:  # one of several results: the operation is behind it
+                node = node.parents[0]
+            if len(self._origins) >= _MOST:
+                for order in list(itertools.islice(self._origins, _MOST // 2)):
+                    del self._origins[order]
+            self._origins[node.order] = _who()[0], _line()
+
+    def read(self, variable: Any) -> np.ndarray:
+        """A Variable is read, or about to be assigned."""
+        if self._before is not None:
+            self._before.setdefault(id(variable), (variable, variable._array))
+        return variable._value
+
+    def assigned(self, variable: Any, array: np.ndarray) -> None:
+        """A Variable was given an array: in a step it must be finite, or have been as bad before."""
+        if self._before is None or array.dtype.kind != "f" or np.isfinite(array).all():
+            return
+        raise self._carried(variable)
+
+    def touch(self, thing: Any) -> None:
+        """A layer or optimizer takes part."""
+
+    def leaked(self, tensor: Any, asked: str) -> None:
+        """Python looks at a value, as it may where nothing is recorded."""
+
+    def refuse(self, reason: str) -> None:
+        """Something happens that replays would not repeat; there are none."""
+
+    def accumulates(self, leaf: Any) -> None:
+        """backward() adds to the gradient of a leaf."""
+
+    # What is said
+
+    def _blame(self, primitive: Any, operands: tuple, settings: dict, value: np.ndarray) -> NonFiniteError:
+        who, direction = _who()
+        line, op, how = _line(), primitive.name, primitive.name
+        node = _pulled()
+        if node is not None:
+            direction = "backward"
+            who, line = self._origins.get(node.order, (who, line))
+            op = node.primitive.name
+            how = f"{primitive.name}, in the derivative of {op}"
+        bad = ~np.isfinite(value)
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        what = "NaN" if np.isnan(value[first]) else "Inf"
+        shapes = tuple([x._value.shape for x in operands])
+        at = f", the first at {list(first)}" if first else ""
+        told = f"{how}, in the {direction} pass{f' of {who}' if who else ''}"
+        given = ", ".join(str(shape) for shape in shapes)
+        came = _values(primitive, operands, first, value.shape)
+        message = (
+            f"{self._where()}{told}, made the first {what} from finite numbers: operands of shapes {given}, result of "
+            f"shape {value.shape}, {int(bad.sum())} of {value.size} elements{at}{came}.{_shown(line)} "
+            f"{_ADVICE.get(op, _ANY)}"
+        )
+        return NonFiniteError(
+            message, op=op, layer=who or None, direction=direction, epoch=self.place[0], batch=self.place[1], shapes=shapes, line=line
+        )  # fmt: skip
+
+    def _carried(self, variable: Any) -> NonFiniteError:
+        """The error for a Variable that becomes bad although no operation can be blamed: what came in was bad."""
+        found = [f"{name} {spot(array, self.rows)}" for name, array in self.data if is_bad(array)]
+        was = [v.path for v, array in (self._before or {}).values() if is_bad(array)]
+        if found:
+            why = f"the data hold it: {'; '.join(found)}. Remove or fill such rows, as with np.nan_to_num(x)."
+        elif was:
+            shown = ", ".join(was[:5]) + (", ..." if len(was) > 5 else "")
+            why = (
+                f"it was there before this step, in {shown}. Go back to weights saved earlier, or build the model anew."
+            )
+        else:
+            why = "a constant of the model or of the loss holds it. Look for np.nan and np.inf in them."
+        message = f"{self._where()}Variable {variable.path!r} would become NaN or Inf; {why}"
+        return NonFiniteError(
+            message, op=None, layer=None, direction="data" if found else "state", epoch=self.place[0], batch=self.place[1]
+        )  # fmt: skip
+
+    def _where(self) -> str:
+        epoch, batch = self.place
+        parts = [f"{name} {n + 1}" for name, n in (("epoch", epoch), ("batch", batch)) if n is not None]
+        return f"{', '.join(parts).capitalize()}: " if parts else ""
+
+
+def is_bad(array: np.ndarray) -> bool:
+    """Whether a float array holds NaN or infinity."""
+    return array.dtype.kind == "f" and not bool(np.isfinite(array).all())
+
+
+def spot(array: np.ndarray, rows: np.ndarray | None) -> str:
+    """Where the first NaN or infinity of a batch's array is, in words."""
+    first = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+    what = "NaN" if np.isnan(array[tuple(first)]) else "Inf"
+    within = "" if rows is None else f" (row {rows[first[0]]} of the data)"
+    rest = [f"column {first[1]}"] if len(first) == 2 else [f"axis {i} at {n}" for i, n in enumerate(first) if i]
+    return ", ".join([f"has {what} in row {first[0]} of the batch{within}", *rest])
+
+
+def _guilty(value: np.ndarray, operands: tuple, settings: dict) -> bool:
+    """Whether the operation itself made what is not finite in `value`."""
+    floats = [x._value for x in operands if x._value.dtype.kind in "fc"]
+    if np.isnan(value).any() and not any(np.isnan(x).any() for x in floats):
+        return True
+    given = [v for v in settings.values() if isinstance(v, float)]
+    return all(np.isfinite(x).all() for x in floats) and all(np.isfinite(v) for v in given)
+
+
+def _values(primitive: Any, operands: tuple, first: tuple, shape: tuple) -> str:
+    """The operands' numbers at the place of the first bad result, for elementwise operations."""
+    if primitive.name not in _POINTWISE:
+        return ""
+    told = [
+        f"{name}={np.broadcast_to(x._value, shape)[first].item():.6g}"
+        for name, x in zip(primitive.operand_names, operands, strict=True)
+    ]
+    return f", where {', '.join(told)}"
+
+
+_KINDS = {"Loss": "forward", "Regularizer": "forward", "Metric": "metric", "Optimizer": "update", "Trainer": "forward"}
+
+
+def _who() -> tuple[str, str]:
+    """The layer whose call is under way, else the loss, metric, optimizer or model; and which pass that is."""
+    layer = state.calling
+    if layer is not None:
+        return f"layer {layer.path!r}", "forward"
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        thing = frame.f_locals.get("self")
+        kind = next((c.__name__ for c in type(thing).__mro__ if c.__name__ in _KINDS), None)
+        if kind is not None:
+            word = "model" if kind == "Trainer" else kind.lower()
+            return f"{word} {getattr(thing, 'name', None) or type(thing).__name__!r}", _KINDS[kind]
+        frame = frame.f_back
+    return "", "forward"
+
+
+def _pulled() -> Any:
+    """The operation of the record whose derivative is being taken, None in a forward pass."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code is walk.__code__:
+            return frame.f_locals.get("node")
+        frame = frame.f_back
+    return None
+
+
+def _line() -> tuple[str, int] | None:
+    """File and line of the innermost frame outside the package."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_PACKAGE) and not name.startswith("<frozen"):
+            return name, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def _shown(line: tuple[str, int] | None) -> str:
+    if line is None:
+        return ""
+    text = linecache.getline(*line).strip()
+    return f" At {line[0]}:{line[1]}{f': {text}' if text else ''}."
+
+
+# The switch
+
+
+class watching:
+    """Context manager: inside it, every operation of this thread is checked.
+
+    >>> from autonet import ops
+    >>> with np.errstate(all="ignore"), watching():
+    ...     try:
+    ...         ops.log(ops.subtract(1.0, 2.0))
+    ...     except NonFiniteError as error:
+    ...         print(error.op, error.direction)
+    log forward
+    """
+
+    def __enter__(self) -> Watch:
+        self.before = state.capture
+        if capturing():
+            raise ArgumentError("A step is being captured: switch the check on before it, not inside.")
+        watch = state.capture = Watch()
+        return watch
+
+    def __exit__(self, *exc: object) -> None:
+        state.capture = self.before
+
+
+def set_debug_nans(enabled: bool) -> None:
+    """Check, or no longer check, every operation of this thread for the first NaN or infinity that it makes.
+
+    The error names the operation, the layer, epoch and batch, forward or backward, the shapes, and the line of the
+    user's code; a training step that raised it is undone. While the switch is on, everything runs operation by
+    operation, `jit` and compiled models included; while it is off, it costs nothing.
+
+    Raises: NonFiniteError, from the operation; ArgumentError inside a captured step.
+    """
+    if capturing():
+        raise ArgumentError("A step is being captured: call set_debug_nans before it, not inside.")
+    state.capture = Watch() if enabled else None
+
+
+def is_debug_nans_enabled() -> bool:
+    """Whether operations of this thread are checked for NaN and infinity."""
+    return isinstance(state.capture, Watch)
+
+
+def debug_nans() -> watching:
+    """Context manager: `set_debug_nans(True)` inside it, and afterwards what was before."""
+    return watching()
