@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from autonet.core.trees import map_structure
-from autonet.errors import NotBuiltError
 
 
 def summary(
@@ -18,12 +17,8 @@ def summary(
 ) -> str:
     """The table: a line per layer with type, output shape and number of parameters, then the totals.
 
-    Where the layers are no stack, a column says what each is connected to: name[call][output] of those before it.
+    A layer that is not built yet has "?" for its shape. Where the layers are no stack, a column says what each is connected to: name[call][output] of those before it.
     """
-    if not model.built:
-        raise NotBuiltError(
-            f"{model.label} does not know its shapes yet: build it, fit it, or call it on data, then ask for its summary()."
-        )
     graph = getattr(model, "_graph", None)
     connected = graph is not None and not graph.is_stack
     header = ["Layer (type)", "Output Shape", "Param #"] + ["Trainable"] * show_trainable
@@ -61,7 +56,8 @@ def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, inden
     for layer, shape, sources in _entries(model):
         weights = getattr(layer, "weights", [])
         kind = getattr(layer, "word", None) or type(layer).__name__
-        cells = [f"{indent}{layer.name} ({kind})", shape, f"{sum(v.size for v in weights):,}"]
+        size = f"{sum(v.size for v in weights):,}" if getattr(layer, "built", True) else "0 (unbuilt)"
+        cells = [f"{indent}{layer.name} ({kind})", shape, size]
         if show_trainable:
             cells.append(("Y" if layer.trainable else "N") if weights else "-")
         if connected:
