@@ -17,7 +17,8 @@ def summary(
 ) -> str:
     """The table: a line per layer with type, output shape and number of parameters, then the totals.
 
-    A layer that is not built yet has "?" for its shape. Where the layers are no stack, a column says what each is connected to: name[call][output] of those before it.
+    A layer that is not built yet has "?" for its shape. Where the layers are no stack, a column says what each is
+    connected to: name[call][output] of those before it.
     """
     graph = getattr(model, "_graph", None)
     connected = graph is not None and not graph.is_stack
