@@ -1,8 +1,10 @@
 """What installing and importing cost, and what the front door promises."""
 
 import importlib
+import inspect
 import os
 import pathlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -59,6 +61,27 @@ def test_packages_say_their_floor():
         name = ".".join(package.relative_to(ROOT).parts)
         doc = importlib.import_module(name).__doc__
         assert doc, f"{name} has no docstring"
+
+
+def test_every_public_function_class_and_method_has_a_docstring():
+    silent, seen = [], 0
+    for found in pkgutil.walk_packages(autonet.__path__, "autonet."):
+        if found.name.endswith("__main__") or ".annexes" in found.name:
+            continue
+        module = importlib.import_module(found.name)
+        own = {k: v for k, v in vars(module).items() if getattr(v, "__module__", "") == found.name and callable(v)}
+        for name, value in own.items():
+            if name.startswith("_"):
+                continue
+            seen += 1
+            if not (inspect.getdoc(value) or "").strip():
+                silent.append(f"{found.name}.{name}")
+            for method, f in vars(value).items() if isinstance(value, type) else ():
+                f = getattr(f, "__func__", f)
+                if inspect.isfunction(f) and not method.startswith("_") and not inspect.getdoc(getattr(value, method)):
+                    silent.append(f"{found.name}.{name}.{method}")
+    assert seen > 1000
+    assert silent == []
 
 
 def test_the_version_stands_in_one_place():

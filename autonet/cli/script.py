@@ -58,6 +58,7 @@ class Stands:
     """Import hook: finds Keras's modules in autonet."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """What importlib asks each finder: how to make the module of this name, or None."""
         if name == "tensorflow" or any(name == root or name.startswith(root + ".") for root in ROOTS):
             return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         if name.startswith("tensorflow."):
@@ -67,6 +68,7 @@ class Stands:
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """A Stand for the module of that name; ImportError if autonet has none."""
         if spec.name == "tensorflow":
             return Stand(spec.name, None)
         root = next(root for root in ROOTS if spec.name == root or spec.name.startswith(root + "."))

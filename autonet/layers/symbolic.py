@@ -79,6 +79,7 @@ class KerasTensor:
         return apply_op(op, args, kwargs)
 
     def snapshot(self) -> KerasTensor:
+        """Itself: it never changes."""
         return self
 
     def reshape(self, *newshape: Any) -> KerasTensor:

@@ -133,10 +133,12 @@ class Metric(Tracking):
                 v.assign(value)
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments from which `from_config` makes another one."""
         return {"name": self.name, "dtype": self._dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Metric:
+        """A new one, from what `get_config` gave."""
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -54,10 +54,12 @@ class SeedGenerator:
         return now
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments from which `from_config` makes another one."""
         return {"seed": self.seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A new one, from what `get_config` gave."""
         return cls(**config)
 
     def __repr__(self) -> str:

@@ -154,6 +154,7 @@ class CompileMetrics(Watched):
 
     @property
     def metrics(self) -> list[Metric]:
+        """The metrics, in the order in which they were made."""
         return [m for _, m, _ in self.pairs]
 
     def build(self, names: list[str], targets: list[Any], outputs: list[Tensor]) -> None:
