@@ -194,11 +194,15 @@ class Graph:
         singles = [call[1] for call in self._calls]
         outs = [call[4] for call in self._calls]
         one = len(self._input_layers) == 1 and isinstance(self.output, KerasTensor)
-        if one and singles == [0, *outs[:-1]] and self._results == outs[-1:]:
+        chained = None not in singles and singles == [0, *outs[:-1]]
+        if one and chained and self._results == outs[-1:]:
             self._line = [call[0] for call in self._calls]
 
     def run(self, values: list[Any], training: bool | None = None) -> Any:
-        """The outputs, for the inputs as `enter` returned them."""
+        """The outputs, for the inputs as `enter` returned them.
+
+        A call that was recorded with training=False stays in inference; with True, in training, unless `training` is False.
+        """
         before = state.training
         if training is not None:
             state.training = training
@@ -213,9 +217,10 @@ class Graph:
                 if single is not None:
                     y = function(values[single])
                 else:
-                    y = function(
-                        *[_filled(x, values) for x in args], **{k: _filled(x, values) for k, x in kwargs.items()}
-                    )
+                    named = {k: _filled(x, values) for k, x in kwargs.items()}
+                    if training is not None and named.get("training"):
+                        named["training"] = training
+                    y = function(*[_filled(x, values) for x in args], **named)
                 for s in over:
                     values[s] = None
                 if out is not None:

@@ -103,7 +103,13 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
 def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool = False) -> LoadReport:
     """Load a model's weights. What the file has for optimizers is left alone."""
     found = list(keras_groups(model))
-    others = {f"{group}/vars" for group, x in found if isinstance(x, Optimizer)} | {"optimizer/vars"}
+    others = {f"{group}/vars" for group, x in found if isinstance(x, Optimizer)}
+    own = {f"{group}/vars".lstrip("/") for group, _ in found}
+    unknown = [group for group in weights.groups if group not in own and _counts(weights.groups[group])]
+    others |= {*unknown, *[group for group in weights.groups if group.startswith("optimizer/")]}
+    if left := [group for group in unknown if not group.startswith("optimizer/")]:
+        told = f"{path}: the state of optimizers that the model does not have was left out: {left[0]}."
+        warnings.warn(told, stacklevel=5)
     variables = {
         f"{group}/vars/{i}".lstrip("/"): v
         for group, x in found
@@ -119,12 +125,18 @@ def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool 
     return load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path, skip_mismatch)
 
 
+def _counts(arrays: dict[str, tuple[tuple[int, ...], np.dtype]]) -> bool:
+    """Whether a group begins as an optimizer's does, with the number of steps."""
+    shape, dtype = arrays.get("0", (None, None))
+    return shape == () and dtype is not None and dtype.kind == "i"
+
+
 def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
     stored = weights.groups.get("optimizer/vars")
     if stored is None:
         return
     model.optimizer.build(model.trainable_variables)
-    variables = {f"optimizer/vars/{i}": v for i, v in enumerate(model.optimizer.variables)}
+    variables = {f"optimizer/vars/{i}": v for i, v in enumerate(own_variables(model.optimizer))}
     specs: Specs = {
         f"optimizer/vars/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)  # Keras counts in int32
         for n, (shape, dtype) in stored.items()

@@ -14,7 +14,7 @@ from typing import Any
 from autonet.core.variable import Variable
 from autonet.layers.base import Layer
 from autonet.metrics import Metric
-from autonet.optimizers import Optimizer
+from autonet.optimizers import Adafactor, LossScaleOptimizer, Optimizer
 from autonet.saving.names import numbered
 from autonet.serialization.objects import snake_case
 
@@ -22,6 +22,7 @@ from autonet.serialization.objects import snake_case
 _RENAMED = {
     "MultiHeadAttention": {f"_{x}_dense": f"{x}_dense" for x in ("query", "key", "value", "output", "gate")},
 }
+_CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}  # whose public name in Keras is not their own
 _PRIVATE = frozenset(vars(Layer())) | {"_first_weights"}
 
 
@@ -36,6 +37,8 @@ def _walk(x: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     seen.add(id(x))
     yield path, x
     if isinstance(x, Optimizer):
+        if isinstance(x, LossScaleOptimizer):
+            yield from _walk(x.inner_optimizer, f"{path}/inner_optimizer", seen)
         return
     for name, child in _children(x):
         yield from _descend(child, f"{path}/{name}".lstrip("/"), seen)
@@ -56,7 +59,10 @@ def _holds(x: Any) -> bool:
 
 
 def _called(x: Any) -> str:
-    return snake_case(type(x).__name__) if isinstance(x, (Layer, Optimizer)) else "container"
+    if not isinstance(x, (Layer, Optimizer)):
+        return "container"
+    name = type(x).__name__
+    return snake_case(_CLASSES.get(name, name))
 
 
 def _children(x: Layer) -> list[tuple[str, Any]]:
@@ -74,6 +80,10 @@ def _children(x: Layer) -> list[tuple[str, Any]]:
 
 def own_variables(x: Any) -> list[Variable]:
     """The Variables that Keras keeps in the group of a layer or optimizer, in its order."""
+    if isinstance(x, Adafactor) and x.built:  # Keras has two integers in place of the means that a vector has none of
+        vectors = {id(v) for rows, _, v in x._squares if rows is None}
+        none = lambda v: [Variable(0, dtype="int64", trainable=False) for _ in range(2 * (id(v) in vectors))]
+        return [each for v in x.variables for each in (*none(v), v)]
     if isinstance(x, Optimizer):
         return x.variables
     return [*x._trainable_variables, *x._non_trainable_variables]
