@@ -14,3 +14,4 @@ from autonet.callbacks.reports import LambdaCallback as LambdaCallback
 from autonet.callbacks.reports import ProgbarLogger as ProgbarLogger
 from autonet.callbacks.stopping import EarlyStopping as EarlyStopping
 from autonet.callbacks.stopping import TerminateOnNaN as TerminateOnNaN
+from autonet.callbacks.tensorboard import TensorBoard as TensorBoard

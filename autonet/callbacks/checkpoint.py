@@ -58,8 +58,8 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
-        self.due = sys.maxsize if save_freq == "epoch" else save_freq - 1
         self._batches = 0  # before this epoch
+        self._seen = 0  # in this epoch
         self._epoch = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -69,14 +69,22 @@ class ModelCheckpoint(MonitorCallback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         self._seen = 0
-        if self.save_freq != "epoch":
-            self.due = self.save_freq - 1 - self._batches % self.save_freq
+        self._wait()
+
+    def _wait(self) -> None:
+        """Look again at the next batch to save after; where nobody knows how many an epoch has, at all, to count them."""
+        if self.save_freq == "epoch":
+            self.due = sys.maxsize
+        elif (self.params or {}).get("steps") is None:
+            self.due = 0
+        else:
+            self.due = self._seen + self.save_freq - 1 - (self._batches + self._seen) % self.save_freq
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._seen = batch + 1
-        if self.save_freq != "epoch" and batch >= self.due:
-            self.due = batch + self.save_freq
+        if self.save_freq != "epoch" and (self._batches + self._seen) % self.save_freq == 0:
             self._save(self._epoch, batch, logs or {})
+        self._wait()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._batches += (self.params or {}).get("steps") or self._seen

@@ -27,9 +27,9 @@ def remembered(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Give a callback back what `remembered` found. Only attributes that it has can be set.
+    """Give a callback back what `remembered` found.
 
-    Raises: DataError for others.
+    Raises: DataError for names that stand for methods or properties of its class, or for nothing in Python.
     """
     lists: dict[str, list[np.ndarray]] = {}
     for name, array in arrays.items():
@@ -39,9 +39,17 @@ def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) 
         else:
             lists[attribute] = array  # type: ignore[assignment]
     for name, value in {**{k: _decoded(v) for k, v in plain.items()}, **lists}.items():
-        if name not in vars(callback) or name in callback.unkept:
+        if name in callback.unkept or not _may_set(callback, name):
             raise DataError(f"The backup would set {name!r} of {type(callback).__name__}, which has no such state.")
         setattr(callback, name, value)
+
+
+def _may_set(callback: Any, name: str) -> bool:
+    """Whether a name is that of a value: one that the callback has, or sets in a hook that is yet to come."""
+    own = getattr(type(callback), name, None)
+    return name in vars(callback) or (
+        name.isidentifier() and name[:2] != "__" and not hasattr(own, "__get__") and not callable(own)
+    )
 
 
 def _is_plain(value: Any) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from autonet import callbacks
 from autonet.callbacks import Callback, CallbackList, History, LambdaCallback, ProgbarLogger
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, DataError
 
 from .models import Counter, fit
 
@@ -168,3 +168,23 @@ def test_every_callback_is_described():
     for value in vars(callbacks).values():
         if isinstance(value, type):
             assert value.__doc__
+
+
+def test_state_that_a_later_hook_makes_comes_back():
+    class Timer(Callback):
+        count = 0
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.began = 12.5
+            self.count += 1
+
+    first, second = Timer(), Timer()
+    first.on_epoch_begin(0)
+    second.set_state(*first.get_state())
+    assert (second.began, second.count) == (12.5, 1)
+
+
+@pytest.mark.parametrize("name", ["on_epoch_end", "model", "params", "__class__", "no name", "say"])
+def test_a_backup_sets_values_only(name):
+    with pytest.raises(DataError, match="has no such state"):
+        Callback().set_state({name: 1}, {})
