@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autonet import initializers, ops
+from autonet import initializers
 from autonet.core import Tensor, Variable, dtypes
+from autonet.core.accumulate import zeros_of
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
@@ -89,7 +90,7 @@ class Metric(Tracking):
     def reset_state(self) -> None:
         """Start anew: all state becomes 0."""
         for v in self.variables:
-            v.assign(ops.zeros(v.shape, v.dtype))
+            v.assign(zeros_of(v.shape, v.dtype))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
