@@ -152,7 +152,7 @@ def walk(
                 c = convert_to_tensor(c)
             shape = operand[0] if type(operand) is tuple else operand._value.shape
             if c._value.shape != shape:
-                c = sum_to(c, shape=shape)
+                c = wrap(np.asarray(sum_to.body(c._value, shape=shape))) if plain else sum_to(c, shape=shape)
             if parent not in cotangents:
                 cotangents[parent] = c
                 push(heap, (-parent.order, parent))
