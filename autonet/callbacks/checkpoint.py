@@ -29,7 +29,7 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: a value that must be beaten before anything counts as best.
 
-    A file is replaced at once when the new one is whole.
+    A file is replaced at once when the new one is whole. Missing folders are made.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class ModelCheckpoint(MonitorCallback):
             raise ArgumentError(
                 f"ModelCheckpoint's filepath {self.filepath!r} asks for {error}, which the logs do not hold: {', '.join(logs)}."
             ) from None
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
         self.say(f"Epoch {epoch + 1}: saved {path}")
 
@@ -190,22 +191,24 @@ class BackupAndRestore(Callback):
 
 
 class SwapEMAWeights(Callback):
-    """Evaluate (and save) with the optimizer's moving averages of the weights in their place.
+    """Evaluate with the optimizer's moving averages of the weights in their place.
 
     Args:
-        swap_on_epoch: swap before the end of each epoch, so that validation and checkpoints see the averages.
+        swap_on_epoch: swap them at the end of each epoch too, until the next begins, so that callbacks that come after
+            this one (ModelCheckpoint, ...) see the averages.
 
-    Needs an optimizer with use_ema=True.
+    Needs an optimizer with use_ema=True; the end of `fit` makes its averages the weights.
     """
 
     def __init__(self, swap_on_epoch: bool = False):
         self.swap_on_epoch = swap_on_epoch
         self._swapped = False
+        self._found: list[Any] = []  # the averages, while they stand in the weights' place
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         if not getattr(self.model.optimizer, "use_ema", False):
             raise ArgumentError("SwapEMAWeights needs an optimizer with use_ema=True.")
-        self._swapped = False
+        self._swapped, self._found = False, []
 
     def _swap(self) -> None:
         optimizer = self.model.optimizer
@@ -214,6 +217,7 @@ class SwapEMAWeights(Callback):
             weight.assign(average)
             average.assign(kept)
         self._swapped = not self._swapped
+        self._found = [weight.value for weight in optimizer._trainable_variables] if self._swapped else []
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self._swapped:
@@ -224,7 +228,7 @@ class SwapEMAWeights(Callback):
             self._swap()
 
     def on_test_end(self, logs: dict | None = None) -> None:
-        if self._swapped and not self.swap_on_epoch:
+        if self._swapped:
             self._swap()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -232,8 +236,21 @@ class SwapEMAWeights(Callback):
             self._swap()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        """The end of `fit` puts the averages into the weights; what it takes for them are, if swapped, the weights."""
+        if self._swapped:
+            optimizer = self.model.optimizer
+            for weight, average, found in zip(
+                optimizer._trainable_variables, optimizer._averages, self._found, strict=True
+            ):
+                weight.assign(found)
+                average.assign(found)
+            self._swapped, self._found = False, []
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Nothing: a backup is taken when all have seen the epoch's end, and it keeps every weight in its own place."""
         if self._swapped:
             self._swap()
+        return {}, {}
 
 
 def _checked(config: Any, path: str) -> dict[str, Any]:

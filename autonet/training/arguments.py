@@ -13,7 +13,7 @@ from autonet import ops
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten
-from autonet.errors import ArgumentError, unknown
+from autonet.errors import ArgumentError, DataError, unknown
 from autonet.losses import Loss
 from autonet.metrics import Mean, Metric
 
@@ -131,6 +131,11 @@ class CompileLoss(Watched):
                     f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
                     "or compile without a loss and use add_loss."
                 )
+            if getattr(getattr(target, "dtype", None), "kind", "f") in "US":  # texts stay NumPy arrays
+                raise DataError(
+                    f"The loss of output {names[i]!r} expects numbers; received texts, an array of shape {target.shape}. "
+                    "Give each class a number: np.unique(y, return_inverse=True)[1]."
+                )
             value = loss(target, output, weight)
             if value.ndim:
                 value = ops.mean(value)
@@ -166,9 +171,10 @@ class CompileMetrics(Watched):
                 for entry in entries:
                     metric = self._get(entry, targets[i], outputs[i])
                     self.pairs.append((i, metric, weighted))
-                    name = f"{names[i]}_{metric.name}" if len(names) > 1 else metric.name
+                    prefix = f"{names[i]}_" if len(names) > 1 else ""
+                    name = prefix + metric.name
                     if weighted and name in self.results:
-                        name = f"weighted_{name}"
+                        name = f"{prefix}weighted_{metric.name}"
                     self.results[free_name(name, self.results)] = metric
 
     def build_for(self, model: Any, y: Any, y_pred: Any) -> tuple[list[str], list[Any], list[Tensor]]:
@@ -189,10 +195,8 @@ class CompileMetrics(Watched):
             entries = [[given]] * len(names) if len(names) == 1 else _single(given, names, what)
         elif len(names) == 1:
             entries = [given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given]
-        elif len(given) == len(names) and all(e is None or isinstance(e, (list, tuple)) for e in given):
-            entries = list(given)
         elif len(given) == len(names):
-            entries = [[e] for e in given]
+            entries = list(given)
         else:
             raise ArgumentError(
                 f"{what} expects a list for each of the {len(names)} outputs {names}; received {given!r}."

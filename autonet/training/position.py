@@ -87,12 +87,12 @@ class Position:
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays from which `restore` goes on to the same bits."""
-        arrays = {name: v.numpy() for name, v in self.variables().items()}
-        states = []
-        for n, callback in enumerate(self.callbacks.callbacks):
+        states, arrays = [], {}
+        for n, callback in enumerate(self.callbacks.callbacks):  # before the weights: one may hold them swapped
             plain, own = callback.get_state()
             states.append({"class": type(callback).__name__, "state": plain})
             arrays |= {f"callback/{n}/{name}": a for name, a in own.items()}
+        arrays |= {name: v.numpy() for name, v in self.variables().items()}
         config = {
             "epoch": self.epoch,
             "step": self.step,

@@ -174,8 +174,9 @@ def two(**compiling):
         (dict(metrics=["mae", "mse"]), ["a_loss", "b_loss", "a_mae", "b_mse"]),
         (dict(metrics=[["mae"], ["mse", "mae"]]), ["a_loss", "b_loss", "a_mae", "b_mse", "b_mae"]),
         (dict(metrics=[None, ["mae"]]), ["a_loss", "b_loss", "b_mae"]),
+        (dict(metrics=["mae", ["mse"]]), ["a_loss", "b_loss", "a_mae", "b_mse"]),
         (dict(metrics={"b": "mae"}), ["a_loss", "b_loss", "b_mae"]),
-        (dict(metrics={"b": ["mae"]}, weighted_metrics={"b": "mae"}), ["a_loss", "b_loss", "b_mae", "weighted_b_mae"]),
+        (dict(metrics={"b": ["mae"]}, weighted_metrics={"b": "mae"}), ["a_loss", "b_loss", "b_mae", "b_weighted_mae"]),
     ],
 )
 def test_names_of_several_outputs(compiling, expected):
