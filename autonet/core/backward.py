@@ -152,7 +152,7 @@ def walk(
                 c = convert_to_tensor(c)
             shape = operand[0] if type(operand) is tuple else operand._value.shape
             if c._value.shape != shape:
-                c = wrap(np.asarray(sum_to.body(c._value, shape=shape))) if plain else sum_to(c, shape=shape)
+                c = _fitted(c, shape, plain)
             if parent not in cotangents:
                 cotangents[parent] = c
                 push(heap, (-parent.order, parent))
@@ -164,6 +164,16 @@ def walk(
             node.operands = node.result = None
             node.parents = ()
     return found
+
+
+def _fitted(c: Tensor, shape: tuple[int, ...], plain: bool) -> Tensor:
+    """A cotangent summed over the axes along which its operand was repeated."""
+    if not plain:
+        return sum_to(c, shape=shape)
+    try:
+        return wrap(np.asarray(sum_to.body(c._value, shape=shape)))
+    except ValueError:
+        return sum_to(c, shape=shape)  # which says what is wrong
 
 
 def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tuple[int, Node]]) -> None:
