@@ -26,9 +26,7 @@ def summary(
     header += ["Connected to"] * connected
     table = _rows(model, expand_nested, show_trainable, connected, "")
     if layer_range is not None:
-        names = [r[0].split(" ")[0] for r in table]
-        first, last = (next((i for i, n in enumerate(names) if n.startswith(s)), None) for s in layer_range)
-        table = table[first : None if last is None else last + 1]
+        table = _between(table, *layer_range)
     widths = [max(len(r[i]) for r in [header, *table]) + 2 for i in range(len(header))]
     spare = (line_length or 65) - sum(widths)
     if spare > 0:
@@ -39,17 +37,23 @@ def summary(
         pairs = enumerate(zip(cells, widths, strict=True))
         return "".join([c.rjust(w) if i == 2 else ("  " * (i > 2) + c).ljust(w) for i, (c, w) in pairs]).rstrip()
 
-    trained = sum(v.size for v in model.trainable_variables)
-    total = sum(v.size for v in model.weights)
-    size = sum(v.size * v.dtype.itemsize for v in model.weights)
-    lines = [f'Model: "{model.name}"', rule, line(header), rule, *[line(r) for r in table], rule]
-    lines.append(f" Total params: {total:,} ({_bytes(size)})")
-    lines.append(f" Trainable params: {trained:,}")
-    lines.append(f" Non-trainable params: {total - trained:,}")
+    trained = model.trainable_variables
+    moved = {id(v) for v in trained}
+    others = [v for v in model.weights if id(v) not in moved]
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and optimizer.built:
-        lines.append(f" Optimizer params: {sum(v.size for v in optimizer.variables):,}")
-    return "\n".join(lines)
+    slots = optimizer.variables if optimizer is not None and optimizer.built else []
+    groups = {"Total": [*trained, *others, *slots], "Trainable": trained, "Non-trainable": others}
+    groups |= {"Optimizer": slots} if slots else {}
+    totals = [f" {word} params: {_count(variables)}" for word, variables in groups.items()]
+    return "\n".join([f'Model: "{model.name}"', rule, line(header), rule, *[line(r) for r in table], rule, *totals])
+
+
+def _between(table: list[list[str]], first: str, last: str) -> list[list[str]]:
+    """The rows from the first layer whose name begins with `first` to the one that begins with `last`."""
+    starts = [i for i, row in enumerate(table) if row[0]] + [len(table)]
+    names = [table[i][0].strip() for i in starts[:-1]]
+    begin, end = (next((k for k, n in enumerate(names) if n.startswith(s)), None) for s in (first, last))
+    return table[starts[begin or 0] : starts[-1 if end is None else end + 1]]
 
 
 def _rows(model: Any, expand: bool, show_trainable: bool, connected: bool, indent: str) -> list[list[str]]:
@@ -77,13 +81,30 @@ def _entries(model: Any) -> Iterator[tuple[Any, str, list[str]]]:
         shapes = getattr(model, "_shapes", None)
         for i, layer in enumerate(model.layers):
             known = shapes is not None and i < len(shapes)
-            yield layer, str(shapes[i] if known else getattr(layer, "_output_shape", "?")), []  # type: ignore[index]
+            yield layer, str(shapes[i] if known else _shape_of(layer)), []  # type: ignore[index]
         return
     for op in graph.operations:
         nodes = [node for node in graph.nodes if node.op is op]
         shape = map_structure(lambda x: x.shape if hasattr(x, "shape") else x, nodes[0].outputs)
         sources = ["{}[{}][{}]".format(*graph.history(x)) for node in nodes for x in node.inputs]
         yield op, str(shape), sources
+
+
+def _shape_of(layer: Any) -> Any:
+    """The output's shape for any number of samples, as far as the shape with which the layer was built tells it."""
+    shapes = [s for s in (layer.__dict__.get("_built_with") or {}).values() if s is not None]
+    if len(shapes) != 1 or not all(n is None or isinstance(n, int) for n in shapes[0]):
+        return "?"
+    try:
+        return layer.compute_output_shape((None, *shapes[0][1:]))
+    except Exception:  # whatever a layer of the user's own does not do without data
+        return "?"
+
+
+def _count(variables: list[Any]) -> str:
+    """How many numbers, and their bytes."""
+    size = sum(v.size * v.dtype.itemsize for v in variables)
+    return f"{sum(v.size for v in variables):,} ({_bytes(size)})"
 
 
 def _bytes(n: float) -> str:

@@ -87,7 +87,8 @@ class Position:
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays from which `restore` goes on to the same bits."""
-        states, arrays = [], {}
+        states: list[dict[str, Any]] = []
+        arrays: dict[str, np.ndarray] = {}
         for n, callback in enumerate(self.callbacks.callbacks):  # before the weights: one may hold them swapped
             plain, own = callback.get_state()
             states.append({"class": type(callback).__name__, "state": plain})

@@ -1,5 +1,7 @@
 """The printed table."""
 
+import numpy as np
+
 from autonet import Input, Model, Sequential, layers, ops
 
 
@@ -66,7 +68,8 @@ def test_models_inside():
         "s2 (Dense) (None, 2) 8 N",
         "top (Dense) (None, 2) 6 Y",
     ]
-    assert " Trainable params: 6\n" in table(model) + "\n"
+    assert " Trainable params: 6 (24.00 B)" in table(model)
+    assert " Non-trainable params: 23 (92.00 B)" in table(model)
 
 
 def test_several_outputs_of_a_layer():
@@ -81,3 +84,47 @@ def test_before_it_is_built():
     text = table(Sequential([layers.Dense(2, name="d"), layers.Dropout(0.5, name="drop")]))
     assert cells(text) == ["d (Dense) ? 0 (unbuilt)", "drop (Dropout) ? 0"]
     assert "Total params: 0 (0.00 B)" in text
+
+
+def test_a_subclass():
+    class Net(Model):
+        def __init__(self):
+            super().__init__(name="net")
+            self.first = layers.Dense(3, name="first")
+            self.rest = Sequential([layers.Dense(2, name="mid"), layers.Dense(1, name="end")], name="rest")
+
+        def call(self, x):
+            return self.rest(self.first(x))
+
+    net = Net()
+    assert cells(table(net)) == ["first (Dense) ? 0 (unbuilt)", "rest (Sequential) ? 0 (unbuilt)"]
+    net(np.zeros((12, 4), "float32"))
+    assert cells(table(net, expand_nested=True)) == [
+        "first (Dense) (None, 3) 15",
+        "rest (Sequential) (None, 1) 11",
+        "mid (Dense) (None, 2) 8",
+        "end (Dense) (None, 1) 3",
+    ]
+
+
+def test_the_optimizer_counts():
+    """As in keras 3.15: two moments for each weight, the number of steps, and the rate."""
+    model = Sequential([Input((4,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(np.zeros((4, 4)), np.zeros((4, 2)), verbose=0)
+    text = table(model)
+    assert " Optimizer params: 22 (" in text and " Total params: 32 (" in text and " Trainable params: 10 (" in text
+
+
+def test_a_part_of_the_table():
+    rows = cells(table(branched(), layer_range=("b", "shared")))
+    assert [row.split()[0] for row in rows] == ["b", "shared", "b[0][0]", "a[0][0]"]
+    assert cells(table(branched(), layer_range=("shared", "nothing")))[0].startswith("shared")
+
+
+def test_width_and_printing(capsys):
+    model = branched()
+    lines = table(model, line_length=100).splitlines()
+    assert len(lines[1]) == 100
+    model.summary()
+    assert capsys.readouterr().out == table(model) + "\n"
