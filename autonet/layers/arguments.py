@@ -76,6 +76,10 @@ def make(cls: Any, config: dict[str, Any]) -> Any:
 
     Raises: ArgumentError for what the constructor does not take otherwise.
     """
+    if not isinstance(config, dict) or not all(isinstance(k, str) for k in config):
+        raise ArgumentError(
+            f"{cls.__name__}.from_config expects a dictionary, as get_config() returns it; received {str(config)[:200]}."
+        )
     parameters = inspect.signature(cls.__init__).parameters
     left = {}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):

@@ -14,6 +14,7 @@ from autonet.models.graph import Graph, place_of
 from autonet.models.model import Model
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
 from autonet.ops.shapes import foretell
+from autonet.serialization.faults import making
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope
 
@@ -106,6 +107,7 @@ def _has_graph(op: Any) -> bool:
 # From a configuration
 
 
+@making("The model that the configuration describes")
 def graph_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
     """Inputs and outputs of the graph that a configuration describes, with new layers."""
     with CustomObjectScope(custom_objects):

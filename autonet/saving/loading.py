@@ -1,4 +1,4 @@
-"""What surrounds the reading of a model: a purse of memory, chance left alone, and one kind of error."""
+"""What surrounds the reading of a model: a purse of memory, and chance left alone."""
 
 from __future__ import annotations
 
@@ -10,23 +10,12 @@ from typing import Any
 import numpy as np
 
 from autonet.core.state import no_grad, state
-from autonet.errors import AutonetError, DataError
+from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.names import named_layers
+from autonet.serialization.faults import making
 
 SLACK = 16 << 20  # bytes for what no file holds: metrics, learning rates
-
-_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 class Allowance:
@@ -58,19 +47,6 @@ class Allowance:
 
 
 @contextlib.contextmanager
-def making(path: str) -> Iterator[None]:
-    """Within it, objects are made of what a file says: errors, which are the file's unless a class of the user's own is
-    wrong, become DataErrors."""
-    try:
-        yield
-    except AutonetError:
-        raise
-    except _FAULTS as error:
-        told = f"{type(error).__name__}: {str(error)[:500]}"
-        raise DataError(f"{path}: the model that it describes cannot be made. {told}") from error
-
-
-@contextlib.contextmanager
 def loading(path: str, nbytes: int) -> Iterator[None]:
     """`making`, for a model whose weights are in the file too and take `nbytes`.
 
@@ -80,7 +56,7 @@ def loading(path: str, nbytes: int) -> Iterator[None]:
     before, outer = generator.value, state.allowance
     state.allowance = Allowance(nbytes, path)
     try:
-        with no_grad(), making(path):
+        with no_grad(), making(f"{path}: the model that it describes"):
             yield
     finally:
         state.allowance = outer

@@ -17,6 +17,7 @@ from autonet.core.dtypes import NAMES
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
 from autonet.serialization import registry, sharing
+from autonet.serialization.faults import making
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -119,23 +120,26 @@ def deserialize_keras_object(
         custom_objects: names to classes and functions that the configuration may use besides the registered ones.
         safe_mode: accepted for Keras's sake; code inside a configuration is refused either way.
 
-    Raises: ArgumentError for names that nothing answers to, and for stored code.
+    Raises: ArgumentError for names that nothing answers to, and for stored code; DataError for a configuration from which
+    its class cannot be made.
     """
     if kwargs:
         raise unknown("argument of deserialize_keras_object", next(iter(kwargs)), ["custom_objects", "safe_mode"])
-    if custom_objects:
-        with registry.CustomObjectScope(custom_objects):
-            return deserialize_keras_object(config)
+    with registry.CustomObjectScope(custom_objects), making("What the configuration describes"):
+        return _deserialized(config)
+
+
+def _deserialized(config: Any) -> Any:
     if isinstance(config, (list, tuple)):
-        return type(config)([deserialize_keras_object(c) for c in config])
+        return type(config)([_deserialized(c) for c in config])
     if not isinstance(config, dict):
         return config
     name = config.get("class_name")
     if name == "__tuple__":
         items = config["items"] if "items" in config else config["config"]["value"]
-        return tuple([deserialize_keras_object(v) for v in items])
+        return tuple([_deserialized(v) for v in items])
     if name is None or "config" not in config:
-        return {key: deserialize_keras_object(value) for key, value in config.items()}
+        return {key: _deserialized(value) for key, value in config.items()}
     if name in _SPECIAL:
         return _SPECIAL[name](config["config"])
     if name == "function":
@@ -206,7 +210,7 @@ _SPECIAL: dict[str, Callable] = {
     "__numpy__": _array,
     "__tensor__": lambda c: Tensor(_array(c)),
     "__bytes__": lambda c: c["value"].encode("utf-8"),
-    "__slice__": lambda c: slice(*(deserialize_keras_object(c[end]) for end in ("start", "stop", "step"))),
+    "__slice__": lambda c: slice(*(_deserialized(c[end]) for end in ("start", "stop", "step"))),
     "__ellipsis__": lambda c: Ellipsis,
     "__lambda__": _missing_function,
 }
@@ -275,7 +279,7 @@ class Family:
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The object that a configuration or a name describes."""
-        with registry.CustomObjectScope(custom_objects):
+        with registry.CustomObjectScope(custom_objects), making(f"The {self.kind} of a configuration"):
             if not isinstance(config, dict):
                 return self.get(config)
             if config.get("module") is None and config.get("class_name") in self.names:  # an older, shorter form

@@ -137,6 +137,52 @@ def subclassed(keras):
     return model
 
 
+def states(keras):
+    """An encoder whose states a decoder starts from; Adafactor, whose means differ between matrices and vectors."""
+    L = keras.layers
+    source, target = L.Input((5, 3), name="source"), L.Input((4, 2), name="target")
+    _, *both = L.LSTM(4, return_state=True)(source)
+    seen, last = L.GRU(4, return_sequences=True, return_state=True)(target, initial_state=both[0])
+    y = L.LSTM(4, return_sequences=True)(seen, initial_state=both)
+    model = keras.Model([source, target], [L.Dense(2)(y), last], name="states")
+    model.compile(keras.optimizers.Adafactor(0.01), ["mse", None])
+    return model
+
+
+def attention(keras):
+    """Attention of every kind; an optimizer inside another."""
+    L = keras.layers
+    x = L.Input((5, 4))
+    other = L.Conv1D(4, 2, padding="causal")(x)
+    kinds = [
+        L.GroupQueryAttention(3, 4, 2)(x, other),
+        L.MultiHeadAttention(2, 3, output_shape=5)(x, other),
+        L.Attention(use_scale=True, score_mode="concat")([x, other]),
+        L.AdditiveAttention()([x, other]),
+    ]
+    model = keras.Model(x, L.Dense(2)(L.Concatenate()([*kinds, L.UnitNormalization()(x)])), name="attention")
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01, momentum=0.9)), "mse")
+    return model
+
+
+def pictures(keras):
+    """Layers that move pictures in training only, where the file says training=True; convolutions that remember."""
+    L = keras.layers
+    x = L.Input((2, 6, 6, 2))
+    picture = x[:, 0]
+    for layer in (
+        *(L.RandomFlip(), L.RandomRotation(0.2), L.RandomZoom(0.2), L.RandomTranslation(0.2, 0.1)),
+        *(L.RandomContrast(0.3), L.RandomBrightness(0.2, value_range=(0, 1)), L.Dropout(0.5)),
+    ):
+        picture = layer(picture, training=True)
+    picture = L.SpectralNormalization(L.Conv2D(3, 3, groups=1, dilation_rate=2))(L.SpatialDropout2D(0.3)(picture))
+    picture = L.UpSampling2D(2, interpolation="bilinear")(L.Cropping2D(((0, 1), (1, 0)))(picture))
+    film = L.ConvLSTM2D(2, 3, strides=2)(x)
+    volume = L.Conv3DTranspose(2, 2)(L.AveragePooling3D((1, 2, 2))(L.Conv3D(2, (1, 2, 2))(x)))
+    ends = [L.GlobalMaxPooling2D()(picture), L.GlobalAveragePooling2D()(film), L.GlobalMaxPooling3D()(volume)]
+    return keras.Model(x, L.Average()([L.Dense(2)(L.RMSNormalization()(end)) for end in ends]), name="pictures")
+
+
 DATA = {  # inputs of the models
     "mlp": lambda rng: rng.normal(size=(5, 6)),
     "convnet": lambda rng: rng.normal(size=(3, 12, 12, 2)),
@@ -144,6 +190,14 @@ DATA = {  # inputs of the models
     "transformer": lambda rng: rng.integers(0, 15, (3, 8)),
     "inputs": lambda rng: {"a": rng.normal(size=(3, 4)), "b": rng.normal(size=(3, 3, 2))},
     "subclassed": lambda rng: rng.normal(size=(5, 4)),
+    "states": lambda rng: [rng.normal(size=(4, 5, 3)), rng.normal(size=(4, 4, 2))],
+    "attention": lambda rng: rng.normal(size=(3, 5, 4)),
+    "pictures": lambda rng: rng.normal(size=(3, 2, 6, 6, 2)),
+}
+TARGETS = {  # of those that are trained
+    "mlp": np.arange(5) % 3,
+    "states": [np.ones((4, 4, 2), "float32"), None],
+    "attention": np.ones((3, 5, 2), "float32"),
 }
 
 
@@ -165,12 +219,14 @@ def data(name):
     rng = np.random.default_rng(1)
     x = DATA[name](rng)
     cast = lambda a: a.astype("int32" if a.dtype.kind == "i" else "float32")
-    return {k: cast(v) for k, v in x.items()} if isinstance(x, dict) else cast(x)
+    if isinstance(x, dict):
+        return {k: cast(v) for k, v in x.items()}
+    return [cast(v) for v in x] if isinstance(x, list) else cast(x)
 
 
 def targets(name):
     """For those that are trained."""
-    return np.arange(5) % 3 if name == "mlp" else None
+    return TARGETS[name]
 
 
 def outputs(model, x):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 TOP = pathlib.Path(__file__).parents[2]
-NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "subclassed"]
+NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "states", "attention", "pictures", "subclassed"]
 
 
 @pytest.fixture(scope="module")

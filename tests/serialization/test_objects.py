@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autonet import activations, initializers, layers, losses, metrics, optimizers, regularizers
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, DtypeError
+from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError
 from autonet.serialization import (
     CustomObjectScope,
     Family,
@@ -222,9 +222,34 @@ def test_a_constructor_that_disagrees_is_named():
         def from_config(cls, config):
             return cls(**config)
 
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises(DataError, match="TypeError.*While building Plain from its configuration {'size': 1}") as caught:
         there_and_back(Plain())
-    assert "While building Plain from its configuration {'size': 1}" in caught.value.__notes__[0]
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+@pytest.mark.parametrize("config", [
+    {"class_name": {}, "config": {}},
+    {"class_name": "Dense", "module": "keras.layers", "config": 3},
+    {"class_name": "Dense", "module": "keras.layers", "config": {"units": 2, "dtype": {"config": "x"}}},
+    {"class_name": "Zeros", "module": "keras.initializers", "config": {"x": 3}},
+    {"class_name": "L2", "module": "keras.regularizers", "config": "x"},
+    {"class_name": "MeanSquaredError", "module": "keras.losses", "config": 3},
+    {"class_name": "AUC", "module": "keras.metrics", "config": {"num_thresholds": "x"}},
+    {"class_name": "Adam", "module": "keras.optimizers", "config": {"clipnorm": "x"}},
+    {"class_name": "Sequential", "module": "keras", "config": {"layers": [3]}},
+    {"class_name": "Functional", "module": "keras", "config": {"layers": [{}], "input_layers": 3, "output_layers": []}},
+    {"class_name": "__numpy__", "config": {"value": [1]}},
+    {"class_name": "__tensor__", "config": {"value": 10**30, "dtype": "int64"}},
+    {"class_name": "__tuple__", "items": 3},
+    {"class_name": "__slice__", "config": []},
+    {"class_name": "Dense", "module": "keras.layers", "config": {"units": 2}, "shared_object_id": []},
+])  # fmt: skip
+def test_configurations_that_describe_nothing(config):
+    """One kind of error, alone, in a list, and as an argument of something sound."""
+    dense = {"class_name": "Dense", "module": "keras.layers", "config": {"units": 2, "kernel_initializer": config}}
+    for described in (config, [config], {"a": config}, dense):
+        with pytest.raises(AutonetError):
+            deserialize_keras_object(described)
 
 
 def test_a_class_without_from_config():
