@@ -17,7 +17,14 @@ class BatchNormalization(Layer):
         moving <- moving * momentum + batch's * (1 - momentum)        for mean and variance, in training
 
     In training mean and variance (mean squared deviation) are those of the batch, over all axes but `axis`; in
-    inference, and whenever `trainable` is False, the moving ones.
+    inference, and whenever `trainable` is False, the moving ones:
+
+        trainable   call(training=True), fit    call(training=False), call(), evaluate, predict
+        True        batch's; moving ones move   moving ones
+        False       moving ones, which stay     moving ones
+
+    It counts what `trainable` is when the layer runs, however it was set (for the layer, or for a model around it), before
+    `compile` or after. A gamma and beta that are not trainable stay too.
 
     Shapes: x (..., c, ...) with c at `axis`; gamma, beta and the moving moments (c,).
 
@@ -236,7 +243,7 @@ class LayerNormalization(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "axis": self.axis,
+            "axis": listed(self.axis),
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
@@ -367,7 +374,7 @@ class RMSNormalization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+        return {**super().get_config(), "axis": listed(self.axis), "epsilon": self.epsilon}
 
 
 class UnitNormalization(Layer):
@@ -400,15 +407,20 @@ def feature_axes(axis: Any, label: str) -> Any:
     axes = list(axis) if several else [axis]
     if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
         raise ArgumentError(f"{label} expects axis to be a whole number or several; received {axis!r}.")
-    axes = [a.__index__() for a in axes]
+    axes = sorted(a.__index__() for a in axes)  # as Keras: the weights' lengths come in this order
     return axes if several else axes[0]
 
 
 def lengths_along(shape: Any, axis: Any, label: str) -> tuple:
     """The lengths of `axis` in `shape`; ShapeError if it has no such axis."""
-    axes = axis if isinstance(axis, list) else [axis]
+    axes = listed(axis)
     if any(not -len(shape) <= a < len(shape) for a in axes):
         raise ShapeError(
             f"{label} has axis={axis}; received an input of shape {tuple(shape)}. Count axes from 0, or back from -1."
         )
     return tuple([shape[a] for a in axes])
+
+
+def listed(axis: Any) -> list[int]:
+    """`axis` as configurations have it."""
+    return axis if isinstance(axis, list) else [axis]
