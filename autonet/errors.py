@@ -73,6 +73,8 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ArgumentError:
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     if near:
         advice = f"Did you mean {' or '.join(repr(n) for n in near)}?"
+    elif not names:
+        advice = "None are known."
     else:
         shown = names[:20]
         advice = f"Known: {', '.join(shown)}{', ...' if len(names) > len(shown) else ''}."

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
-from autonet.callbacks.monitor import MonitorCallback
+from autonet.callbacks.monitor import MonitorCallback, whole
 from autonet.errors import ArgumentError
 
 
@@ -73,8 +73,8 @@ class ReduceLROnPlateau(MonitorCallback):
         if not 0 < factor < 1:
             raise ArgumentError(f"ReduceLROnPlateau expects a factor above 0 and below 1; received {factor!r}.")
         self.factor = factor
-        self.patience = patience
-        self.cooldown = cooldown
+        self.patience = whole(patience, "patience", self)
+        self.cooldown = whole(cooldown, "cooldown", self)
         self.min_lr = min_lr
         self._reset()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import warnings
 from typing import Any
@@ -50,9 +51,13 @@ class MonitorCallback(Callback):
         """The monitored value in `logs`; None, and a warning, if it is not there."""
         logs = logs or {}
         if self.monitor not in logs:
+            near = difflib.get_close_matches(self.monitor, logs, n=1)
+            advice = f"Did you mean {near[0]!r}? " if near else ""
+            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+                advice = "Pass validation_data or validation_split to fit. "
             warnings.warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which the logs of this epoch do not hold. "
-                f"They hold: {', '.join(logs)}.",
+                f"{advice}They hold: {', '.join(logs)}.",
                 stacklevel=3,
             )
             return None
@@ -98,6 +103,16 @@ def _metrics(model: Any) -> list[Any]:
         if isinstance(inner, (list, tuple)):
             found.extend(flatten(inner))
     return found
+
+
+def whole(value: Any, name: str, callback: Any) -> int:
+    """`value` if it is a number of epochs; ArgumentError otherwise."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
+        return int(value)
+    raise ArgumentError(
+        f"{type(callback).__name__} expects {name} to be a number of epochs, 0 or more; received {value!r}. "
+        f"Write {name}=3."
+    )
 
 
 def is_finite(value: Any) -> bool:

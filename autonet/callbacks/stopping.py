@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autonet.callbacks.base import Callback
-from autonet.callbacks.monitor import MonitorCallback, is_finite
+from autonet.callbacks.monitor import MonitorCallback, is_finite, whole
 
 
 class EarlyStopping(MonitorCallback):
@@ -38,10 +38,10 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ):
         super().__init__(monitor, mode, min_delta, verbose)
-        self.patience = patience
+        self.patience = whole(patience, "patience", self)
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = whole(start_from_epoch, "start_from_epoch", self)
         self._reset()
 
     def _reset(self) -> None:

@@ -209,7 +209,12 @@ class Compiled:
             result = self.f(*new, **{k: named[k] for k in kwargs})
             return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
 
-        result = capture(recorder, call)
+        try:
+            result = capture(recorder, call)
+        except BaseException:
+            if self.at_once:
+                recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
+            raise
         if recorder.obstacle is not None and not self._warned:
             self._warned = True
             warnings.warn(

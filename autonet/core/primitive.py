@@ -163,7 +163,7 @@ class Primitive:
         except AutonetError:
             raise
         except (ValueError, IndexError) as error:
-            raise self._explain(error, values, settings) from error
+            raise self._explain(error, values, settings) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
                 return self._wrap_many(operands, settings, result)
@@ -282,7 +282,11 @@ class Primitive:
         shapes = ", ".join(str(v.shape) for v in values)
         told = "".join(f", {k}={v!r}" for k, v in settings.items())
         name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
-        return ShapeError(f"{name} cannot take operands of shapes {shapes}{told}: {reason}.")
+        layer = getattr(state.calling, "label", None)
+        return ShapeError(
+            f"{f'{layer}: ' if layer else ''}{name} cannot take operands of shapes {shapes}{told}: {reason}. "
+            f"Reshape or transpose an operand{', or choose other settings' if told else ''}."
+        )
 
 
 def _named(name: str) -> Primitive:
@@ -344,7 +348,7 @@ class _UnaryWith(Primitive):
         except AutonetError:
             raise
         except (ValueError, IndexError) as error:
-            raise self._explain(error, [value], settings) from error
+            raise self._explain(error, [value], settings) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
                 return self._wrap_many((x,), settings, result)
@@ -377,7 +381,7 @@ class _Binary(Primitive):
         try:
             result = self.body(v1, v2)
         except ValueError as error:
-            raise self._explain(error, [v1, v2], _NONE) from error
+            raise self._explain(error, [v1, v2], _NONE) from None
         if type(result) is not ndarray:
             result = np.asarray(result)
         tensor = _new(Tensor)

@@ -300,7 +300,7 @@ def to_array(value: Any, dtype: Any = None) -> np.ndarray:
 
 def _from_python(value: Any, narrow: bool) -> np.ndarray:
     if value is None or isinstance(value, (str, bytes, dict, set)):
-        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}.")
+        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}. Put its numbers into an array first.")
     if isinstance(value, (list, tuple)):
         strong = _has_dtype(value)
     else:

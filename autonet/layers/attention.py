@@ -8,7 +8,7 @@ import numpy as np
 
 from autonet import ops, random
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dropout import checked_rate
@@ -144,6 +144,11 @@ class Attention(ScoredAttention):
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.concat_score_weight is None:
+            if query.shape[-1] != key.shape[-1]:
+                raise ShapeError(
+                    f"{self.label} expects query and key of one length on the last axis; received {query.shape} and "
+                    f"{key.shape}. Bring them to one with Dense."
+                )
             products = ops.matmul(query, ops.swapaxes(key, 1, 2))
             return products if self.scale is None else products * self.scale
         pairs = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)

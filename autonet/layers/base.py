@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -163,7 +164,7 @@ class Layer(symbolic.Called, Tracking):
         self._non_trainable_variables: list[Variable] = []
         self._losses: list[Tensor] = []
         self._path = self.name
-        self._input_shape = _first_shape(kwargs, type(self).__name__)
+        self._input_shape = _first_shape(kwargs, type(self))
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -196,6 +197,7 @@ class Layer(symbolic.Called, Tracking):
 
     @property
     def dtype_policy(self) -> str:
+        """Name of the dtype of weights and results: one policy for both."""
         return self._dtype
 
     # Weights
@@ -226,6 +228,11 @@ class Layer(symbolic.Called, Tracking):
             regularizer: penalty on it, added to the loss.
             constraint: projection after each step.
         """
+        if self.built and state.calling is self and not state.scope:
+            raise ArgumentError(
+                f"{self.label} makes a weight in call(), where each call would make another one. "
+                "Make it in build(self, input_shape), or in __init__."
+            )
         shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
         if any(n is None or n < 0 for n in shape):
             raise ShapeError(
@@ -249,6 +256,17 @@ class Layer(symbolic.Called, Tracking):
             group.append(variable)
         if not self._trainable:
             variable.trainable = False
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # which raised an AttributeError: let it speak
+            return found.__get__(self)
+        if "_losses" in self.__dict__ or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r} yet: its __init__ did not call super().__init__(). "
+            "Call that first, with **kwargs."
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and "_trainable_variables" in self.__dict__:
@@ -314,7 +332,18 @@ class Layer(symbolic.Called, Tracking):
     @property
     def metrics(self) -> list[Any]:
         """Metrics assigned to attributes of this layer and those inside."""
-        return self._collect(lambda l: [m for m in l._own(object) if hasattr(m, "update_state")])
+        found: dict[int, Any] = {}
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:  # one look at what each layer owns: train_on_batch comes here for every batch
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            owned = list(layer._own(object))
+            found |= {id(m): m for m in owned if hasattr(type(m), "update_state") and id(m) not in found}
+            stack.extend([x for x in reversed(owned) if isinstance(x, Layer)])
+        return list(found.values())
 
     @property
     def trainable(self) -> bool:
@@ -347,7 +376,10 @@ class Layer(symbolic.Called, Tracking):
         values = [convert_to_tensor(w) for w in weights]
         for variable, value in zip(own, values, strict=True):
             if variable.shape != value.shape:
-                raise ShapeError(f"{variable.path} has shape {variable.shape}; set_weights received {value.shape}.")
+                raise ShapeError(
+                    f"{self.label}: {variable.path} has shape {variable.shape}; set_weights received {value.shape}. "
+                    "Pass the arrays in the order of get_weights()."
+                )
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
 
@@ -451,6 +483,11 @@ class Layer(symbolic.Called, Tracking):
         if isinstance(x, (list, tuple, dict)):
             return map_structure(self._receive, x)
         if isinstance(x, (np.ndarray, np.generic)):
+            if x.dtype.kind in "US":
+                raise DtypeError(
+                    f"{self.label} expects numbers; received texts, an array of shape {x.shape}. Turn them into numbers "
+                    "first: x.astype('float32') for digits, layers.StringLookup or layers.TextVectorization for words."
+                )
             x = convert_to_tensor(x)
         elif isinstance(x, Variable) or not isinstance(x, Tensor):
             return x
@@ -464,6 +501,12 @@ class Layer(symbolic.Called, Tracking):
     def _build_for(self, args: tuple, kwargs: dict) -> None:
         """Build for the shapes of the call's first arguments."""
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
+        if not any(a is not None for a in args) and type(self).build is not Layer.build:
+            received = repr(args[0])[:100] if args else "no argument"
+            raise ArgumentError(
+                f"{self.label} expects an array or Tensor to be called on; received {received}. "
+                "Where a layer before it gave that, its call() lacks a return."
+            )
         names = _build_parameters(type(self))  # type: ignore[arg-type]
         if len(names) <= 1:
             self.build(shapes[0] if shapes else None)
@@ -483,7 +526,10 @@ class Layer(symbolic.Called, Tracking):
         specs = spec if isinstance(spec, (list, tuple)) else [spec]
         inputs = flatten(args[0]) if args else []
         if len(specs) != len(inputs):
-            raise ArgumentError(f"{self.label} expects {len(specs)} inputs; received {len(inputs)}.")
+            raise ArgumentError(
+                f"{self.label} expects {len(specs)} inputs; received {len(inputs)}. "
+                "Pass that many, in a list if there are several."
+            )
         for spec, x in zip(specs, inputs, strict=True):
             if spec is not None and hasattr(x, "shape"):
                 spec.check(tuple(x.shape), self.label)
@@ -595,7 +641,7 @@ def _is_shape(shape: Any) -> bool:
     return isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in shape)
 
 
-def _first_shape(kwargs: dict[str, Any], cls: str) -> tuple | None:
+def _first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
     """The batch shape that a first layer was given, None if it was not."""
     shape = None
     for name in ("batch_input_shape", "batch_shape"):
@@ -610,7 +656,13 @@ def _first_shape(kwargs: dict[str, Any], cls: str) -> tuple | None:
     if length is not None and shape is None:
         shape = (None, *((length,) if isinstance(length, int) else length))
     if kwargs:
-        raise ArgumentError(f"{cls} has no argument {next(iter(kwargs))!r}.")
+        name = next(iter(kwargs))
+        known = {
+            p for c in cls.__mro__ if "__init__" in vars(c) for p in inspect.signature(vars(c)["__init__"]).parameters
+        }
+        near = difflib.get_close_matches(name, known - {"self", "args", "kwargs", "common"}, n=2)
+        advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Leave it out."
+        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. {advice}")
     return shape
 
 

@@ -21,8 +21,10 @@ from autonet.layers.dropout import Dropout, checked_rate
 class HeadedAttention(Layer):
     """What attention with heads shares: projections, masks, and how the heads look.
 
-    Subclasses name the heads' widths in `build`, by calling `_make`.
+    Subclasses name the heads' widths in `build`.
     """
+
+    hides_queries = True  # whether a query that is masked finds nothing
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class HeadedAttention(Layer):
         """All masks as one that broadcasts to (n, t, s); None if nothing is hidden."""
         joined = None if attention_mask is None else ops.cast(attention_mask, "bool")
         for axis, mask in zip((-1, -2, -2), masks, strict=True):
-            if mask is not None:
+            if mask is not None and (axis == -2 or self.hides_queries):
                 mask = ops.expand_dims(ops.cast(mask, "bool"), axis)
                 joined = mask if joined is None else ops.logical_and(joined, mask)
         return joined
@@ -187,10 +189,13 @@ class MultiHeadAttention(HeadedAttention):
 
     The call takes (query, value, key=None, query_mask, value_mask, key_mask, attention_mask, return_attention_scores,
     training, use_causal_mask): masks of places, (n, t) or (n, s), are by default those that the inputs carry;
-    attention_mask is (n, t, s); with return_attention_scores the weights (n, num_heads, t, s) come along.
+    attention_mask is (n, t, s); with return_attention_scores the weights (n, num_heads, t, s) come along. The query's
+    mask only passes on, as in Keras: what stands at its hidden places is to be left out by the layers that follow.
 
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
     """
+
+    hides_queries = False
 
     def __init__(
         self,
@@ -230,7 +235,12 @@ class MultiHeadAttention(HeadedAttention):
         self.output_shape = _axes(output_shape, "output_shape", self.label)
         self.attention_axes = _axes(attention_axes, "attention_axes", self.label)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        if value_shape is None:
+            raise ArgumentError(
+                f"{self.label} expects a query and a value; received one input, of shape {tuple(query_shape)}. "
+                "Call it as layer(x, x) for self-attention."
+            )
         key_shape = value_shape if key_shape is None else key_shape
         rank = len(query_shape)
         axes = self.attention_axes or tuple(range(1, rank - 1))
@@ -332,7 +342,12 @@ class GroupQueryAttention(HeadedAttention):
         self._places = 1
         self._score_equation, self._mean_equation = _equations(3, (1,))
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        if value_shape is None:
+            raise ArgumentError(
+                f"{self.label} expects a query and a value; received one input, of shape {tuple(query_shape)}. "
+                "Call it as layer(x, x) for self-attention."
+            )
         key_shape = value_shape if key_shape is None else key_shape
 
         def heads(name: str, shape: tuple, n: int) -> EinsumDense:

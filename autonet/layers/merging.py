@@ -186,7 +186,8 @@ class Concatenate(Merge):
                 joined.append(None if None in lengths else sum(lengths))
             elif len(known) > 1:
                 raise ShapeError(
-                    f"{self.label} expects inputs that agree on every axis but {axis}; received shapes {shapes}."
+                    f"{self.label} expects inputs that agree on every axis but {axis}; received shapes {shapes}. "
+                    "Choose another axis, or bring the others to one length."
                 )
             else:
                 joined.append(known.pop() if known else None)

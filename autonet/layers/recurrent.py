@@ -91,6 +91,11 @@ class RNN(Layer):
     reset_states = reset_state
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if len(sequences_shape) < 3:
+            raise ShapeError(
+                f"{self.label} expects an input of 3 axes (batch, steps, features), or more; received {tuple(sequences_shape)}. "
+                "Let a recurrent layer before it have return_sequences=True; other data need a reshape."
+            )
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
@@ -301,7 +306,7 @@ class CellLayer(RNN):
         """What the cell was made with, by the same names: units, activation, dropout, ..."""
         if name in _THE_CELLS and "cell" in self.__dict__:
             return getattr(self.cell, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return super().__getattr__(name)
 
     def get_config(self) -> dict[str, Any]:
         own = self.cell.get_config()

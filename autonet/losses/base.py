@@ -78,11 +78,13 @@ class Loss(Watched):
         raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred), one loss per sample.")
 
     def get_config(self) -> dict[str, Any]:
+        """The arguments from which `from_config` makes another one."""
         config: dict[str, Any] = {"name": self.name, "reduction": self.reduction}
         return config if self._dtype is None else {**config, "dtype": self._dtype}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Loss:
+        """A new one, from what `get_config` gave."""
         return cls(**config)
 
     def __repr__(self) -> str:
@@ -113,7 +115,12 @@ class LossFunctionWrapper(Loss):
         return align(y_true, y_pred, weight_rank)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
-        return self.fn(y_true, y_pred, **self.arguments)
+        value = self.fn(y_true, y_pred, **self.arguments)
+        if value is None:
+            raise ArgumentError(
+                f"The loss {self.name!r} must return one number per sample; it returned None. Let the function return it."
+            )
+        return value
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **serialize_keras_object(self.arguments)}

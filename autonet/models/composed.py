@@ -67,10 +67,7 @@ class Composed(Layer):
             raise AttributeError(
                 f"{self.label} has no {name}: it was not given by inputs and outputs, and does not know its Input yet."
             )
-        found = getattr(type(self), name, None)
-        if isinstance(found, property):  # which raised an AttributeError: let it speak
-            return found.__get__(self)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return super().__getattr__(name)
 
     def get_config(self) -> dict[str, Any]:
         """The graph in Keras 3's form; of a model without one, or with a constructor of its own, name and such."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 from autonet.core.state import state
@@ -41,6 +42,8 @@ class Sequential(Model):
         self._batch_shape: tuple | None = None
         self._input_layer_kept: InputLayer | None = None
         self._symbols: list[Any] = []  # placeholders: of the input, and after each layer
+        if isinstance(layers, Layer) or (layers is not None and not isinstance(layers, Iterable)):
+            raise ArgumentError(f"Sequential expects a list of layers; received {layers!r}. Write Sequential([...]).")
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._try_build()
@@ -55,7 +58,10 @@ class Sequential(Model):
         if isinstance(layer, type):
             raise ArgumentError(f"Sequential expects layers; received the class {layer.__name__}: add parentheses.")
         if not isinstance(layer, Layer):
-            raise ArgumentError(f"Sequential expects layers; received {layer!r}.")
+            raise ArgumentError(
+                f"Sequential expects layers; received {layer!r}. A function goes into layers.Lambda, the name of an "
+                "activation into layers.Activation; what layers return belongs to functional models: Model(inputs, outputs)."
+            )
         if any(layer is other for other in self._layers):
             raise ArgumentError(f"{layer.label} is in {self.label} already: a layer stands once in a stack.")
         if any(layer.name == other.name for other in self._layers):
@@ -120,6 +126,11 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         x = _only(inputs)
+        if type(x) in (list, tuple) and len(x) > 1 and self._batch_shape is not None:
+            raise ArgumentError(
+                f"{self.label} expects one input; received {len(x)}. Targets are an argument of their own, as in fit(x, y); "
+                "a model of several inputs is made with Model(inputs, outputs)."
+            )
         if mask is not None and isinstance(x, Tensor) and getattr(x, "_mask", None) is None:
             x._mask = mask
         if self._batch_shape is not None and isinstance(x, Tensor):

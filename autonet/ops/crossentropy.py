@@ -100,13 +100,13 @@ def _class_numbers(target: np.ndarray, x: np.ndarray) -> np.ndarray:
         whole = at.astype(np.int64)
         if not np.array_equal(whole, at):
             raise DataError(
-                "Class numbers must be whole numbers; received some that are not. "
+                "A sparse crossentropy expects class numbers, which are whole; received some that are not. "
                 "For rows of probabilities use categorical_crossentropy."
             )
         at = whole
     if at.size and (at.min() < 0 or at.max() >= classes):
         raise DataError(
-            f"Class numbers must lie between 0 and {classes - 1}, as there are {classes} classes; received "
+            f"A sparse crossentropy expects class numbers between 0 and {classes - 1}, as there are {classes} classes; received "
             f"{at.min()} to {at.max()}. Count classes from 0, or give the last layer more units."
         )
     return at

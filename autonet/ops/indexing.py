@@ -141,7 +141,16 @@ def _axes(k: Any) -> int:
 @primitive(keep=("indices",))
 def _take(x, indices, *, axis):
     """Places `indices` of one axis."""
-    return np.take(x, indices, axis)
+    try:
+        return np.take(x, indices, axis)
+    except IndexError:
+        n = x.shape[axis] if -x.ndim <= axis < x.ndim else 0
+        if not n or not indices.size:
+            raise
+        raise ShapeError(
+            f"take expects indices from 0 to {n - 1} for axis {axis} of shape {x.shape}, or from {-n} to count from the "
+            f"end; received {indices.min()} to {indices.max()}, out of bounds. In an Embedding, let input_dim be the largest plus one."
+        ) from None
 
 
 _take.vjp(

@@ -81,9 +81,10 @@ def place(
         else:
             count, start = (size - reach) // s + 1, 0
         if count < 1:
+            shown = f"{window} with dilation {dilation}" if max(dilation) > 1 else f"{window}"
             raise ShapeError(
-                f"{who} expects an input at least as large as its window, {window} with dilation {dilation}; "
-                f"received {sizes}. Use padding='same', a smaller window, or fewer strides before it."
+                f"{who} expects an input at least as large as its window, {shown}; received one of {sizes} places. "
+                "Use padding='same', a smaller window, or fewer strides before it."
             )
         starts.append(start)
         counts.append(count)

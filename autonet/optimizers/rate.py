@@ -106,7 +106,8 @@ def read_rate(who: str, value: Any) -> LearningRateSchedule | Any:
             f"{value!r} does not. Write for example lambda step: 0.1 / (1 + 0.01 * step)."
         )
     raise ArgumentError(
-        f"{who} expects learning_rate to be a number, a schedule, or a function of the step; received {value!r}."
+        f"{who} expects learning_rate to be a number, a schedule, or a function of the step; received {value!r}. "
+        "Write the number itself, as 0.01."
     )
 
 

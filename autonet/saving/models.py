@@ -69,14 +69,15 @@ def model_config(model: Any) -> dict[str, Any]:
     try:
         stored = serialize_keras_object(model)
         dumps(stored.get("compile_config"))
+        return stored
     except AutonetError as error:
-        compiled, model.compiled = model.compiled, False
-        try:
-            stored = serialize_keras_object(model)  # without what compile received; or the model itself is at fault
-        finally:
-            model.compiled = compiled
-        told = f"How {model.label} was compiled is not saved. {error} Compile it again after loading."
-        warnings.warn(told, stacklevel=4)
+        why = str(error)
+    compiled, model.compiled = model.compiled, False
+    try:
+        stored = serialize_keras_object(model)  # without what compile received; or the model itself is at fault
+    finally:
+        model.compiled = compiled
+    warnings.warn(f"How {model.label} was compiled is not saved. {why} Compile it again after loading.", stacklevel=4)
     return stored
 
 
@@ -213,7 +214,10 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 def _target(filepath: str | os.PathLike, suffixes: tuple[str, ...], overwrite: bool) -> Path:
     path = Path(filepath)
     if not path.name.endswith(suffixes):
-        raise ArgumentError(f"The file name must end with {' or '.join(suffixes)}; received {str(filepath)!r}.")
+        what = "a model" if suffixes == (".keras",) else "weights"
+        raise ArgumentError(
+            f"The name of a file of {what} must end with {' or '.join(suffixes)}; received {str(filepath)!r}. Change the name."
+        )
     if not path.parent.is_dir():
         raise ArgumentError(f"There is no folder {str(path.parent)!r} to save in. Make it first.")
     if path.exists() and not overwrite:
@@ -231,7 +235,9 @@ def opened(filepath: str | os.PathLike) -> Iterator[tuple[BinaryIO, str]]:
     """A file, opened once, and what it seems to be: "autonet", "keras" (a zip of Keras's), or "hdf5"."""
     path = Path(filepath)
     if not path.is_file():
-        raise DataError(f"There is no file {str(filepath)!r} to load.")
+        raise DataError(
+            f"There is no file {str(filepath)!r} to load. Look in {str(path.absolute().parent)!r}, or save it first."
+        )
     with open(path, "rb") as file:
         head = file.read(64)
         file.seek(0)

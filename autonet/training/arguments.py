@@ -102,6 +102,11 @@ class CompileLoss(Watched):
         if weights is not None and not isinstance(weights, (dict, list, tuple)):
             weights = [weights] * len(names)
         self.weights = by_output(weights, names, "loss_weights")
+        for weight in self.weights:
+            if isinstance(weight, str):
+                raise ArgumentError(
+                    f"loss_weights expects a number for each output; received {weight!r}. Name metrics with metrics=[...]."
+                )
         several = sum(loss is not None for loss in self.losses) > 1
         self.metrics = [
             Mean(name=f"{n}_loss") if several and loss is not None else None

@@ -35,11 +35,13 @@ class ArrayBatches:
         self.data = data
         self.size = length(data)
         if not self.size:
-            raise DataError("There is no data: the arrays have no rows.")
+            raise DataError("There is no data: the arrays have no rows. Look at what selected them.")
         if batch_size is None:
             batch_size = 32 if steps is None else -(-self.size // steps)
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ArgumentError(f"batch_size expects a whole number of at least 1; received {batch_size!r}.")
+            raise ArgumentError(
+                f"batch_size expects a whole number of at least 1; received {batch_size!r}. Leave it out for 32."
+            )
         if shuffle not in (True, False, None, "batch"):
             raise ArgumentError(f'shuffle expects True, False or "batch"; received {shuffle!r}.')
         self.batch_size = int(batch_size)
@@ -203,7 +205,10 @@ class StreamBatches:
             yield cleaned
             done += 1
         if not done:
-            raise DataError("The data ended before the first batch: the generator or data set is empty.")
+            raise DataError(
+                "The data ended before the first batch: the generator or data set is empty. "
+                "Make a new generator for each call, or pass arrays."
+            )
         if self.steps is not None and done < self.steps:
             warnings.warn(
                 f"The data ended after {done} of {self.steps} batches. Let it yield more of them, or ask for fewer steps.",
@@ -284,7 +289,9 @@ def make_batches(
     if x is None:
         raise ArgumentError("There is no data: x is None. Pass arrays, a generator, or a PyDataset.")
     if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
-        raise ArgumentError(f"The number of steps expects a whole number of at least 1; received {steps!r}.")
+        raise ArgumentError(
+            f"The number of steps expects a whole number of at least 1; received {steps!r}. Leave it out for all batches."
+        )
     steps = None if steps is None else int(steps)
     table = None if class_weight is None else class_table(class_weight)
     if not is_stream(x):
@@ -312,5 +319,5 @@ def is_stream(x: Any) -> bool:
 def held_out(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Batch]:
     """`data` without, and only, the last `fraction` of its rows."""
     if is_stream(data[0]):
-        raise ArgumentError("validation_split needs arrays; for a generator or data set pass validation_data.")
+        raise ArgumentError("validation_split expects arrays; received a generator or data set: pass validation_data.")
     return split(data, fraction, float_dtype)

@@ -75,7 +75,9 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
         try:
             array = np.asarray(value if hasattr(value, "__array__") or _holds_text(value) else to_array(value))
         except (AutonetError, ValueError, TypeError) as error:
-            raise DataError(f"{name} cannot be used as an array: {error}") from None
+            raise DataError(
+                f"{name} cannot be used as an array: {str(error).rstrip('.')}. Make all rows of one length, as with utils.pad_sequences."
+            ) from None
     kind = array.dtype.kind
     if kind == "O" and array.size and all(isinstance(v, str) for v in array.flat):
         array, kind = array.astype(str), "U"
@@ -116,7 +118,9 @@ def length(data: Batch) -> int:
         raise DataError("There is no data: x is empty.")
     if len(set(found.values())) > 1:
         told = ", ".join(f"{name}: {n}" for name, n in found.items())
-        raise DataError(f"All arrays must have one number of samples; received {told}.")
+        raise DataError(
+            f"All arrays must have one number of samples; received {told}. Cut them alike, as with y = y[:len(x)]."
+        )
     return next(iter(found.values()))
 
 
@@ -137,7 +141,9 @@ def split(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Batch]
     Raises: ArgumentError where one part would be empty.
     """
     if not 0 < fraction < 1:
-        raise ArgumentError(f"validation_split expects a share between 0 and 1; received {fraction!r}.")
+        raise ArgumentError(
+            f"validation_split expects a share between 0 and 1; received {fraction!r}. Write 0.2 for a fifth."
+        )
     whole = clean(data, float_dtype)
     n = length(whole)
     first = int(np.floor(n * (1 - fraction)))

@@ -36,6 +36,8 @@ from autonet.training.data import (
 from autonet.training.function import StepFunction
 from autonet.training.watching import Journal
 
+_BUILT_BY_CALLS = ("autonet.layers.base", "autonet.models.model")  # whose `build` leaves the layers inside to the call
+
 
 class Trainer(Layer):
     """Base of `Model`: what it knows of training."""
@@ -99,21 +101,22 @@ class Trainer(Layer):
 
         Raises: ArgumentError for unknown names, with near ones.
         """
-        self.optimizer = optimizers.get(optimizer)
+        optimizer_given, optimizer = optimizer, optimizers.get(optimizer)
+        for entry in flatten(loss):  # unknown names are told now, before anything changes
+            CompileLoss._get(entry)
+        for entry in flatten([metrics, weighted_metrics]):
+            if isinstance(entry, str) and entry.lower() not in BY_SHAPE:
+                metrics_module.get(entry)
+        self.optimizer = optimizer
         self.loss = loss
         self.run_eagerly = bool(run_eagerly)
         self.jit_compile = jit_compile
         self.steps_per_execution = steps_per_execution
         self._compile_loss = CompileLoss(loss, loss_weights) if loss is not None else None
-        for entry in flatten(loss):  # unknown names are told now, not at the first batch
-            CompileLoss._get(entry)
-        for entry in flatten([metrics, weighted_metrics]):
-            if isinstance(entry, str) and entry.lower() not in BY_SHAPE:
-                metrics_module.get(entry)
         self._compile_metrics = CompileMetrics(metrics, weighted_metrics)
         self._loss_tracker = Mean(name="loss")
         self._compile_arguments = {
-            "optimizer": optimizer,
+            "optimizer": optimizer_given,
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -128,7 +131,7 @@ class Trainer(Layer):
     def _assert_compiled(self, asked: str) -> None:
         if not self.compiled:
             raise NotBuiltError(
-                f"{asked} needs to know the loss and optimizer. Call compile() first, "
+                f"{self.label}: {asked} needs to know the loss and optimizer. Call compile() first, "
                 'for example model.compile("adam", "mse").'
             )
 
@@ -241,7 +244,7 @@ class Trainer(Layer):
         if function.prepared == structure.version:
             return  # nothing has changed since the last time
         if not self.built and self._has_call():
-            if type(self).build is Layer.build:  # its layers are built as the call reaches them
+            if type(self).build.__module__ in _BUILT_BY_CALLS:
                 with no_grad():
                     self(as_tensors(batch[0]), training=False)
             else:

@@ -1,0 +1,1 @@
+"""Mistakes that users make: each message says who complains, what was expected, what was received, and what to do."""
