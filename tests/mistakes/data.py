@@ -43,7 +43,7 @@ ROWS = [
     Mistake("complex numbers", "m.fit(X + 1j, L)", DataError, "x holds", "numbers", "complex64", "Convert it"),
     Mistake("dates", "m.fit(np.full((20, 4), '2020-01-01', 'datetime64[D]'), L)", DataError, "x holds", "numbers", "datetime64", "Convert it"),
     Mistake("a masked array", "m.fit(np.ma.masked_array(X, X > 1), L)", DataError, "x is", "masked", "masked array", "x.filled(0)"),
-    Mistake("NaN in the data", NAN, NonFiniteError, "Variable 'm/hidden/kernel'", "would become NaN", "row 3 of the data), column 1", "np.nan_to_num(x)"),
+    Mistake("NaN in the data", NAN, NonFiniteError, "hidden_kernel", "would become NaN", "row 3 of the data), column 1", "np.nan_to_num(x)"),
     Mistake("words out of range", "words.fit(np.full((20, 2), 11), L, verbose=0)", ShapeError, "take", "from 0 to 9", "11 to 11", "input_dim"),
     # targets
     Mistake("y too short", "m.fit(X, L[:19])", DataError, "All arrays", "one number of samples", "y: 19", "Cut them alike"),
