@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any
 
 ROOTS = ("tensorflow.keras", "tf_keras", "keras")
-STANDARD = ("__file__", "__path__", "__loader__", "__all__", "__wrapped__", "__warningregistry__")
+STANDARD = ("__file__", "__path__", "__loader__", "__wrapped__", "__warningregistry__")
+VERSIONS = {"tensorflow": "2.16.0+autonet"} | dict.fromkeys(ROOTS, "3.15.1+autonet")  # whose names are meant
 
 
 class Stand(ModuleType):
@@ -30,16 +31,16 @@ class Stand(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name in STANDARD:
             raise AttributeError(name)
+        if name == "__version__" and self.__name__ in VERSIONS:
+            return VERSIONS[self.__name__]
+        if name == "__all__":
+            return [word for word in dir(self) if word[0] != "_"]
         if self._real is None:  # tensorflow itself: it has keras, and nothing else
             if name == "keras":
                 return importlib.import_module("tensorflow.keras")
-            if name == "__version__":
-                return "0 (autonet)"
             raise AttributeError(
                 f"the script uses {self.__name__}.{name}; autonet has Keras's names only, not TensorFlow's."
             )
-        if name == "__version__" and self.__name__ in ROOTS:
-            return "3.0 (autonet)"
         try:
             value = getattr(self._real, name)
         except AttributeError:
@@ -96,14 +97,15 @@ def run(arguments: Sequence[str]) -> int:
         print(f"python -m autonet run: there is no file {script!r}.", file=sys.stderr)
         return 2
     hook = Stands()
-    before = sys.argv
+    before = sys.argv, sys.path
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if _stands_for(name)}
     sys.meta_path.insert(0, hook)  # type: ignore[arg-type]
     sys.argv = [script, *rest]
+    sys.path = [os.path.dirname(os.path.abspath(script)), *sys.path]  # for modules beside it
     try:
         runpy.run_path(script, run_name="__main__")
     finally:
-        sys.argv = before
+        sys.argv, sys.path = before
         sys.meta_path.remove(hook)  # type: ignore[arg-type]
         for name in [name for name in sys.modules if _stands_for(name)]:
             del sys.modules[name]

@@ -399,8 +399,13 @@ def output_shape(layer: Any, input_shape: Any) -> Any:
     """Shapes of what the layer's call returns for inputs of these shapes, by a dry run."""
     if not layer.built:
         layer.build(input_shape)
-    inputs = map_structure(lambda s: KerasTensor(s.shape, s.dtype, name="x"), _specs(input_shape, layer.compute_dtype))
-    return map_structure(lambda s: s.shape if isinstance(s, Spec) else s, dry_run(layer, (inputs,), {}))
+    found = dry_run(layer, (placeholders(input_shape, layer.compute_dtype),), {})
+    return map_structure(lambda s: s.shape if isinstance(s, Spec) else s, found)
+
+
+def placeholders(shape: Any, dtype: Any) -> Any:
+    """Placeholders of a shape, or of a tree of shapes."""
+    return map_structure(lambda s: None if s is None else KerasTensor(s.shape, s.dtype, name="x"), _specs(shape, dtype))
 
 
 def _specs(shape: Any, dtype: Any) -> Any:

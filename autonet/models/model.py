@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autonet.errors import ArgumentError, unknown
+from autonet.core.trees import map_structure
+from autonet.errors import ArgumentError, NotBuiltError, unknown
+from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
@@ -38,6 +40,38 @@ class Model(Persistence, Composed, Trainer):
         super().__init__(**kwargs)
         if ends is not None:
             self._compose(**ends)
+
+    # Building
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of the layers inside for inputs of `input_shape`, batch axis included, by trying out `call`.
+
+        Raises: NotBuiltError where `call` needs data.
+        """
+        if (
+            input_shape is None
+            or type(self).build is not Model.build
+            or self._graph is not None
+            or not self._has_call()
+        ):
+            return  # a subclass with a build of its own, which knows better, may come here by super()
+        inputs = symbolic.placeholders(input_shape, self.compute_dtype)
+        try:
+            symbolic.dry_run(self, (inputs,), {})
+        except Exception as error:
+            raise NotBuiltError(
+                f"{self.label} cannot be built from the shape {input_shape} alone: {type(error).__name__} in its call(): {error} "
+                "Call it on data instead."
+            ) from error
+
+    def _build_for(self, args: tuple, kwargs: dict) -> None:
+        if type(self).build is Model.build:  # the layers inside are built as the call reaches them
+            Layer.build(
+                self,
+                map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, args[0] if args else None),
+            )
+        else:
+            super()._build_for(args, kwargs)
 
     # What is inside
 

@@ -10,7 +10,7 @@ from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
-from autonet.layers.symbolic import KerasTensor, Node, Operation
+from autonet.layers.symbolic import KerasTensor, Node, Operation, placeholders
 from autonet.models.graph import place_of
 from autonet.models.model import Model
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
@@ -144,7 +144,7 @@ def _traced(model: Any, around: Node | None) -> list[Node] | None:
         args: Any = list(around.args)
         kwargs = dict(around.kwargs)
     else:
-        args = [_placeholders(shape) for shape in list((model.__dict__.get("_built_with") or {}).values())[:1]]
+        args = [placeholders(s, "float32") for s in list((model.__dict__.get("_built_with") or {}).values())[:1]]
         kwargs = {}
     if not args:
         return None
@@ -166,7 +166,9 @@ def _traced(model: Any, around: Node | None) -> list[Node] | None:
 def _fresh(path: tuple, x: Any) -> Any:
     """A placeholder like `x` from an Input of its own; anything else as it is."""
     name = path[-1] if isinstance(path[-1], str) else "input"
-    return InputLayer(batch_shape=x.shape, dtype=x.dtype, name=name).output if isinstance(x, KerasTensor) else x
+    if not isinstance(x, KerasTensor):
+        return x
+    return InputLayer(batch_shape=(None, *x.shape[1:]), dtype=x.dtype, name=name).output
 
 
 # One box
@@ -208,12 +210,3 @@ def _signature(node: Node | None, shown: Shown) -> list[str]:
         came, left = ([*dict.fromkeys([str(x.dtype) for x in xs])] for xs in (node.inputs, node.specs))
         told.append(" ".join(left if came in ([], left) else [*came, "→", *left]))
     return told
-
-
-def _placeholders(shape: Any) -> Any:
-    """Placeholders of a shape, or of a nest of shapes, for any number of samples."""
-    if isinstance(shape, dict):
-        return {k: _placeholders(s) for k, s in shape.items()}
-    if shape is None or all(n is None or isinstance(n, int) for n in shape):
-        return None if shape is None else KerasTensor((None, *shape[1:]))
-    return [_placeholders(s) for s in shape]

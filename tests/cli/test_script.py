@@ -1,5 +1,6 @@
 """`python -m autonet run`: Keras scripts, unchanged."""
 
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,39 @@ def test_a_script_runs(name, tmp_path):
     assert answer.stdout == "autonet (2, 1)\n"
 
 
+STYLES = sorted(p.stem for p in (pathlib.Path(__file__).parent / "scripts").glob("*.py") if p.stem != "helper")
+LAST = {  # line that a script prints
+    "names_from_keras": " Optimizer params: 149 (600.00 B)",
+    "tf_dot_keras": "(5, 10)",
+    "functional_with_backend": "(32, 8) float32 1e-07",
+    "subclasses": "my_model 147",
+    "custom_steps": "0.89999",
+    "preprocessing": "[[0, 0, 1, 2], [0, 0, 0, 3]]",
+    "guarded_with_arguments": "somebody ['--epochs', '2', 'somebody'] float32 True",
+    "words_to_labels": "(40, 1)",
+    "autoencoder": "(3, 12) (1, 12)",
+    "star_and_generators": "3 31 float32",
+}
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_scripts_of_many_styles(name, tmp_path, monkeypatch, capsys):
+    """Whole scripts, as they would be written for Keras; each checks itself as it goes."""
+    from autonet.cli import script
+
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--epochs", "2", "somebody"] if name.startswith("guarded") else []
+    path, argv = list(sys.path), list(sys.argv)
+    try:
+        code = script.run([str(pathlib.Path(__file__).parent / "scripts" / f"{name}.py"), *arguments])
+    except SystemExit as exit:
+        code = exit.code
+    assert code == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(LAST[name])
+    assert (sys.path, sys.argv) == (path, argv)
+    assert not [m for m in sys.modules if m.split(".")[0] == "tensorflow"]
+
+
 def test_it_receives_its_arguments_and_is_main(tmp_path):
     answer = run(tmp_path, "import sys\nprint(sys.argv[1:], __name__)", "--epochs", "3")
     assert answer.stdout == "['--epochs', '3'] __main__\n"
@@ -61,6 +95,13 @@ def test_it_receives_its_arguments_and_is_main(tmp_path):
         ("import keras.nothing", "keras.nothing"),
         ("import tensorflow as tf\ntf.constant(1)", "tensorflow.constant"),
         ("from tensorflow.data import Dataset", "tensorflow.data"),
+        ("import tensorflow as tf\nwith tf.GradientTape() as tape: pass", "tensorflow.GradientTape"),
+        ("from tensorflow.keras.applications import VGG16", "tensorflow.keras.applications"),
+        ("import keras\nkeras.layers.MelSpectrogram()", "keras.layers.MelSpectrogram"),
+        ("from keras.callbacks import RemoteMonitor", "keras.callbacks.RemoteMonitor"),
+        ("from keras.preprocessing.text import Tokenizer", "keras.preprocessing.text"),
+        ("import tensorflow.compat.v1 as tf", "tensorflow.compat"),
+        ("import keras_tuner", "keras_tuner"),
     ],
 )
 def test_what_is_missing_is_named(text, named, tmp_path):

@@ -252,3 +252,67 @@ def test_one_list_input_is_the_input(way):
     model.compile("sgd", "mse", **way)
     model.fit([X], [Y], verbose=0)
     np.testing.assert_array_equal(model.predict([X], verbose=0), model.predict(X, verbose=0))
+
+
+def test_building_from_a_shape(way):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.Sequential([keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+            self.norm = keras.layers.BatchNormalization()
+            self.out = keras.layers.Dense(1)
+
+        def call(self, x, training=None):
+            return self.out(self.norm(self.inner(x, training=training)))
+
+    net, other = Net(), Net()
+    net.build((None, 4))
+    assert net.built and [w.shape for w in net.trainable_weights] == [(4, 3), (3,), (3,), (3,), (3, 1), (1,)]
+    assert not net.norm.moving_mean.numpy().any() and not net.losses
+    other(np.zeros((2, 4)))
+    other.set_weights(net.get_weights())
+    x = np.random.default_rng(0).standard_normal((5, 4))
+    np.testing.assert_array_equal(net.predict(x, verbose=0), other.predict(x, verbose=0))
+    net.compile("sgd", "mse", **way)
+    net.fit(x, x[:, :1], verbose=0)
+
+
+def test_building_from_several_shapes():
+    class Two(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.join, self.out = keras.layers.Concatenate(), keras.layers.Dense(1)
+
+        def call(self, inputs):
+            return self.out(self.join([inputs["a"], inputs["b"]]))
+
+    two = Two()
+    two.build({"a": (None, 2), "b": (None, 3)})
+    assert two.out.kernel.shape == (5, 1)
+
+
+def test_what_cannot_be_built_from_a_shape():
+    class Looks(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.out = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.out(x @ np.linalg.inv(np.asarray(x)))
+
+    with pytest.raises(NotBuiltError, match=r"cannot be built from the shape \(None, 4\) alone.* Call it on data"):
+        Looks().build((None, 4))
+    looks = Looks()
+    assert looks(np.eye(4)).shape == (4, 1)
+
+    class Builds(Looks):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.scale = self.add_weight((input_shape[-1],), "ones")
+
+        def call(self, x):
+            return self.out(x * self.scale)
+
+    builds = Builds()
+    builds.build((None, 4))
+    assert builds.built and builds.scale.shape == (4,)
