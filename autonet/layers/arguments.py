@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -155,3 +156,28 @@ def _shape(x: Any) -> Any:
     if x is None:
         return None
     raise ArgumentError(f"A shape is a list of numbers; received {str(x)[:200]}.")
+
+
+def first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
+    """The batch shape that a first layer was given, None if it was not."""
+    shape = None
+    for name in ("batch_input_shape", "batch_shape"):
+        if kwargs.get(name) is not None:
+            shape = tuple(kwargs[name])
+        kwargs.pop(name, None)
+    if (given := kwargs.pop("input_shape", None)) is not None:
+        shape = (None, *((given,) if isinstance(given, int) else given))
+    if (given := kwargs.pop("input_dim", None)) is not None:
+        shape = (None, given)
+    length = kwargs.pop("input_length", None)
+    if length is not None and shape is None:
+        shape = (None, *((length,) if isinstance(length, int) else length))
+    if kwargs:
+        name = next(iter(kwargs))
+        known = {
+            p for c in cls.__mro__ if "__init__" in vars(c) for p in inspect.signature(vars(c)["__init__"]).parameters
+        }
+        near = difflib.get_close_matches(name, known - {"self", "args", "kwargs", "common"}, n=2)
+        advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Leave it out."
+        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. {advice}")
+    return shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -17,78 +16,12 @@ from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
-from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
-from autonet.layers.tracking import Tracking
-from autonet.random.seeds import SeedGenerator
+from autonet.layers.spec import InputSpec
+from autonet.layers.weights import Weighted
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
-
-
-class InputSpec:
-    """What a layer accepts: rank and axis lengths of its input.
-
-    Args:
-        dtype: expected dtype name, unchecked.
-        shape: expected shape, None where any length will do.
-        ndim, min_ndim, max_ndim: exact, least, largest number of axes.
-        axes: {axis: length}.
-    """
-
-    def __init__(
-        self,
-        dtype: str | None = None,
-        shape: tuple | None = None,
-        ndim: int | None = None,
-        max_ndim: int | None = None,
-        min_ndim: int | None = None,
-        axes: dict[int, int] | None = None,
-        allow_last_axis_squeeze: bool = False,
-        name: str | None = None,
-        optional: bool = False,
-    ):
-        self.dtype = dtype
-        self.shape = shape
-        self.ndim = len(shape) if shape is not None else ndim
-        self.min_ndim = min_ndim
-        self.max_ndim = max_ndim
-        self.axes = {int(a): n for a, n in (axes or {}).items()}
-        self.allow_last_axis_squeeze = allow_last_axis_squeeze
-        self.name = name
-        self.optional = optional
-
-    def fits(self, shape: tuple) -> bool:
-        """Whether there is nothing to say against `shape`; where it is False, `check` says what, if anything."""
-        n = len(shape)
-        if (self.ndim is not None and n != self.ndim) or self.max_ndim is not None or self.shape is not None:
-            return False
-        if self.min_ndim is not None and n < self.min_ndim:
-            return False
-        return all(-n <= axis < n and shape[axis] == length for axis, length in self.axes.items())
-
-    def check(self, shape: tuple, label: str) -> None:
-        """Raise ShapeError, in the name of `label`, if `shape` does not fit."""
-        n = len(shape)
-        if self.ndim is not None and n != self.ndim:
-            raise ShapeError(
-                f"{label} expects an input of {self.ndim} axes; received shape {shape}. Reshape the input."
-            )
-        if self.min_ndim is not None and n < self.min_ndim:
-            raise ShapeError(
-                f"{label} expects an input of at least {self.min_ndim} axes; received shape {shape}. "
-                "Add the missing axes with Reshape or x[:, None]."
-            )
-        if self.max_ndim is not None and n > self.max_ndim:
-            raise ShapeError(f"{label} expects an input of at most {self.max_ndim} axes; received shape {shape}.")
-        wanted = dict(self.axes)
-        if self.shape is not None:
-            wanted.update({i: k for i, k in enumerate(self.shape) if k is not None})
-        for axis, length in wanted.items():
-            if length is not None and -n <= axis < n and shape[axis] not in (None, length):
-                raise ShapeError(
-                    f"{label} expects length {length} on axis {axis}; received shape {shape}. "
-                    "The first input fixed that number: reshape this one, or build a second layer."
-                )
 
 
 def _building(build: Callable) -> Callable:
@@ -114,7 +47,7 @@ def _building(build: Callable) -> Callable:
     return wrapper
 
 
-class Layer(symbolic.Called, Tracking):
+class Layer(symbolic.Called, Weighted):
     """A map from Tensors to Tensors with weights of its own.
 
     Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
@@ -164,7 +97,7 @@ class Layer(symbolic.Called, Tracking):
         self._non_trainable_variables: list[Variable] = []
         self._losses: list[Tensor] = []
         self._path = self.name
-        self._input_shape = _first_shape(kwargs, type(self))
+        self._input_shape = arguments.first_shape(kwargs, type(self))
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -250,13 +183,6 @@ class Layer(symbolic.Called, Tracking):
         self._adopt(variable)
         return variable
 
-    def _adopt(self, variable: Variable) -> None:
-        group = self._trainable_variables if variable.trainable else self._non_trainable_variables
-        if not any(v is variable for v in group):
-            group.append(variable)
-        if not self._trainable:
-            variable.trainable = False
-
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)
         if isinstance(found, property):  # which raised an AttributeError: let it speak
@@ -273,124 +199,6 @@ class Layer(symbolic.Called, Tracking):
             if not any(v is value for v in self._trainable_variables + self._non_trainable_variables):
                 self._adopt(value)
         super().__setattr__(name, value)
-
-    @property
-    def _sublayers(self) -> list[Layer]:
-        return list(self._own(Layer))
-
-    def _flatten_layers(self, include_self: bool = True) -> list[Layer]:
-        """This layer and all below it, each once, parents first."""
-        found: dict[int, Layer] = {}
-        stack: list[Layer] = [self]
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in found:
-                found[id(layer)] = layer
-                stack.extend(reversed(layer._sublayers))
-        layers = list(found.values())
-        return layers if include_self else layers[1:]
-
-    def _collect(self, own: Callable[[Layer], list]) -> list:
-        found: dict[int, Any] = {}
-        for layer in self._flatten_layers():
-            for x in own(layer):
-                found.setdefault(id(x), x)
-        return list(found.values())
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All state: weights, then generator states and metric totals."""
-        own = self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
-        seeds = [g.state for g in self._collect(lambda l: list(l._own(SeedGenerator)))]
-        metrics = [v for m in self.metrics for v in m.variables]
-        return own + seeds + metrics
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The Variables that saving keeps: trainable and not, of this layer and those inside."""
-        return self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The Variables that training moves; none when the layer is frozen."""
-        return [v for v in self.weights if v.trainable] if self._trainable else []
-
-    trainable_weights = trainable_variables
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """All other Variables."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trained]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """Metrics assigned to attributes of this layer and those inside."""
-        found: dict[int, Any] = {}
-        seen: set[int] = set()
-        stack: list[Layer] = [self]
-        while stack:  # one look at what each layer owns: train_on_batch comes here for every batch
-            layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            owned = list(layer._own(object))
-            found |= {id(m): m for m in owned if hasattr(type(m), "update_state") and id(m) not in found}
-            stack.extend([x for x in reversed(owned) if isinstance(x, Layer)])
-        return list(found.values())
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training moves the weights; setting it sets it for all layers inside."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        value = bool(value)
-        for layer in self._flatten_layers():
-            layer._trainable = value
-            for v in layer._trainable_variables:
-                v.trainable = value
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights, in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Assign arrays to the weights, in the order of `weights`. Nothing changes unless all fit.
-
-        Raises: ArgumentError for another number of arrays; ShapeError for another shape.
-        """
-        own = self.weights
-        if len(weights) != len(own):
-            raise ArgumentError(
-                f"{self.label} has {len(own)} weights; set_weights received {len(weights)} arrays. "
-                "Take them from get_weights() of a layer built alike."
-            )
-        values = [convert_to_tensor(w) for w in weights]
-        for variable, value in zip(own, values, strict=True):
-            if variable.shape != value.shape:
-                raise ShapeError(
-                    f"{self.label}: {variable.path} has shape {variable.shape}; set_weights received {value.shape}. "
-                    "Pass the arrays in the order of get_weights()."
-                )
-        for variable, value in zip(own, values, strict=True):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """Number of elements in all weights.
-
-        Raises: NotBuiltError before the weights exist.
-        """
-        if not self.built:
-            raise NotBuiltError(f"{self.label} has no weights yet: build it, or call it on data, first.")
-        return sum(v.size for v in self.weights)
 
     # Losses
 
@@ -588,19 +396,6 @@ class Layer(symbolic.Called, Tracking):
             args, kwargs = arguments.shapes_of(config)
             self.build(*args, **kwargs)
 
-    def save_own_variables(self, store: dict) -> None:
-        """Put this layer's own arrays into `store` under "0", "1", ..."""
-        for i, v in enumerate(self._trainable_variables + self._non_trainable_variables):
-            store[str(i)] = v.numpy()
-
-    def load_own_variables(self, store: dict) -> None:
-        """Take this layer's own arrays from `store`."""
-        own = self._trainable_variables + self._non_trainable_variables
-        if len(store) != len(own):
-            raise ArgumentError(f"{self.label} has {len(own)} arrays of its own; {len(store)} were stored.")
-        for i, v in enumerate(own):
-            v.assign(store[str(i)])
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
@@ -639,31 +434,6 @@ def _build_parameters(cls: Any) -> tuple[str, ...]:
 
 def _is_shape(shape: Any) -> bool:
     return isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in shape)
-
-
-def _first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
-    """The batch shape that a first layer was given, None if it was not."""
-    shape = None
-    for name in ("batch_input_shape", "batch_shape"):
-        if kwargs.get(name) is not None:
-            shape = tuple(kwargs[name])
-        kwargs.pop(name, None)
-    if (given := kwargs.pop("input_shape", None)) is not None:
-        shape = (None, *((given,) if isinstance(given, int) else given))
-    if (given := kwargs.pop("input_dim", None)) is not None:
-        shape = (None, given)
-    length = kwargs.pop("input_length", None)
-    if length is not None and shape is None:
-        shape = (None, *((length,) if isinstance(length, int) else length))
-    if kwargs:
-        name = next(iter(kwargs))
-        known = {
-            p for c in cls.__mro__ if "__init__" in vars(c) for p in inspect.signature(vars(c)["__init__"]).parameters
-        }
-        near = difflib.get_close_matches(name, known - {"self", "args", "kwargs", "common"}, n=2)
-        advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Leave it out."
-        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. {advice}")
-    return shape
 
 
 def _policy_name(dtype: Any) -> str:

@@ -1,0 +1,162 @@
+"""Weighted: what a layer knows of its weights, and of those of the layers inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.core.tensor import convert_to_tensor
+from autonet.core.variable import Variable
+from autonet.errors import ArgumentError, NotBuiltError, ShapeError
+from autonet.layers.tracking import Tracking
+from autonet.random.seeds import SeedGenerator
+
+
+class Weighted(Tracking):
+    """Base of `Layer`: Variables of its own, those of the layers that it owns, and whether training moves them."""
+
+    label: str
+    built: bool
+    _trainable: bool
+    _trainable_variables: list[Variable]
+    _non_trainable_variables: list[Variable]
+
+    def _adopt(self, variable: Variable) -> None:
+        group = self._trainable_variables if variable.trainable else self._non_trainable_variables
+        if not any(v is variable for v in group):
+            group.append(variable)
+        if not self._trainable:
+            variable.trainable = False
+
+    @property
+    def _sublayers(self) -> list[Any]:
+        return list(self._own(Weighted))
+
+    def _flatten_layers(self, include_self: bool = True) -> list[Any]:
+        """This layer and all below it, each once, parents first."""
+        found: dict[int, Any] = {}
+        stack: list[Any] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                stack.extend(reversed(layer._sublayers))
+        layers = list(found.values())
+        return layers if include_self else layers[1:]
+
+    def _collect(self, own: Callable[[Any], list]) -> list:
+        found: dict[int, Any] = {}
+        for layer in self._flatten_layers():
+            for x in own(layer):
+                found.setdefault(id(x), x)
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All state: weights, then generator states and metric totals."""
+        own = self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+        seeds = [g.state for g in self._collect(lambda l: list(l._own(SeedGenerator)))]
+        metrics = [v for m in self.metrics for v in m.variables]
+        return own + seeds + metrics
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The Variables that saving keeps: trainable and not, of this layer and those inside."""
+        return self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The Variables that training moves; none when the layer is frozen."""
+        return [v for v in self.weights if v.trainable] if self._trainable else []
+
+    trainable_weights = trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All other Variables."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trained]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics assigned to attributes of this layer and those inside."""
+        found: dict[int, Any] = {}
+        seen: set[int] = set()
+        stack: list[Any] = [self]
+        while stack:  # one look at what each layer owns: train_on_batch comes here for every batch
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            owned = list(layer._own(object))
+            found |= {id(m): m for m in owned if hasattr(type(m), "update_state") and id(m) not in found}
+            stack.extend([x for x in reversed(owned) if isinstance(x, Weighted)])
+        return list(found.values())
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training moves the weights; setting it sets it for all layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        for layer in self._flatten_layers():
+            layer._trainable = value
+            for v in layer._trainable_variables:
+                v.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Assign arrays to the weights, in the order of `weights`. Nothing changes unless all fit.
+
+        Raises: ArgumentError for another number of arrays; ShapeError for another shape.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ArgumentError(
+                f"{self.label} has {len(own)} weights; set_weights received {len(weights)} arrays. "
+                "Take them from get_weights() of a layer built alike."
+            )
+        values = [convert_to_tensor(w) for w in weights]
+        for variable, value in zip(own, values, strict=True):
+            if variable.shape != value.shape:
+                raise ShapeError(
+                    f"{self.label}: {variable.path} has shape {variable.shape}; set_weights received {value.shape}. "
+                    "Pass the arrays in the order of get_weights()."
+                )
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """Number of elements in all weights.
+
+        Raises: NotBuiltError before the weights exist.
+        """
+        if not self.built:
+            raise NotBuiltError(f"{self.label} has no weights yet: build it, or call it on data, first.")
+        return sum(v.size for v in self.weights)
+
+    def save_own_variables(self, store: dict) -> None:
+        """Put this layer's own arrays into `store` under "0", "1", ..."""
+        for i, v in enumerate(self._trainable_variables + self._non_trainable_variables):
+            store[str(i)] = v.numpy()
+
+    def load_own_variables(self, store: dict) -> None:
+        """Take this layer's own arrays from `store`."""
+        own = self._trainable_variables + self._non_trainable_variables
+        if len(store) != len(own):
+            raise ArgumentError(f"{self.label} has {len(own)} arrays of its own; {len(store)} were stored.")
+        for i, v in enumerate(own):
+            v.assign(store[str(i)])
