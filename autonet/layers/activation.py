@@ -8,7 +8,7 @@ import numpy as np
 
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import InputSpec, Layer
 from autonet.legacy import renamed
 
@@ -126,7 +126,13 @@ class PReLU(Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        shared = [axis % len(input_shape) for axis in self.shared_axes or ()]
+        rank = len(input_shape)
+        if any(not -rank <= axis < rank for axis in self.shared_axes or ()):
+            raise ShapeError(
+                f"{self.label} has shared_axes={self.shared_axes}; received an input of shape {tuple(input_shape)}. "
+                f"Name axes from 1 to {rank - 1}."
+            )
+        shared = [axis % rank for axis in self.shared_axes or ()]
         shape = [1 if axis in shared else n for axis, n in enumerate(input_shape)][1:]
         self.alpha = self.add_weight(
             tuple(shape),

@@ -9,11 +9,12 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import InputSpec, Layer
 from autonet.layers.dense import OLD_WORDS, positive
+from autonet.layers.low_rank import LowRank
 from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, place, standardize_data_format
 
 
-class Convolution(Layer):
+class Convolution(LowRank, Layer):
     """Convolution in `rank` dimensions.
 
     A window moves over the places; the same linear map acts on all that it sees.
@@ -67,7 +68,9 @@ class Convolution(Layer):
         bias_constraint: Any = None,
         **common: Any,
     ):
+        lora = common.pop("lora_rank", None), common.pop("lora_alpha", None)  # of a configuration after enable_lora
         super().__init__(activity_regularizer=activity_regularizer, **common)
+        self._take_lora(*lora)
         self.filters = positive(filters, "filters", self.label)
         self.groups = positive(groups, "groups", self.label)
         self.kernel_size = per_axis(kernel_size, self.rank, f"{self.label}: kernel_size")
@@ -123,6 +126,7 @@ class Convolution(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self._build_lora()
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def call(self, inputs: Any) -> Tensor:
@@ -133,7 +137,7 @@ class Convolution(Layer):
 
     def convolve(self, x: Tensor) -> Tensor:
         """The sums over windows, before bias and activation."""
-        return ops.conv(x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
+        return ops.conv(x, self.adapted(), self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
@@ -160,6 +164,7 @@ class Convolution(Layer):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
+            **self._lora_config(),
         }
 
 
@@ -183,7 +188,7 @@ class Conv1D(Convolution):
         before = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
         still = (0, 0)
         x = ops.pad(x, (still, still, before) if self.data_format == "channels_first" else (still, before, still))
-        return ops.conv(x, self.kernel, self.strides, "valid", self.data_format, self.dilation_rate)
+        return ops.conv(x, self.adapted(), self.strides, "valid", self.data_format, self.dilation_rate)
 
 
 @documented

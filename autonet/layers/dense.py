@@ -9,6 +9,7 @@ from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import InputSpec, Layer
+from autonet.layers.low_rank import LowRank
 from autonet.legacy import renamed
 
 OLD_WORDS = {
@@ -21,7 +22,7 @@ OLD_WORDS = {
 }
 
 
-class Dense(Layer):
+class Dense(LowRank, Layer):
     """A linear map of the last axis, then an activation.
 
         y = activation(x @ kernel + bias)
@@ -35,7 +36,8 @@ class Dense(Layer):
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
         kernel_constraint, bias_constraint: projections after each step.
-        lora_rank, lora_alpha, quantization_config: only None.
+        lora_rank, lora_alpha: the kernel is frozen, and trained through a correction of this rank (see enable_lora).
+        quantization_config: only None.
 
     Raises: ArgumentError unless units is a whole number above 0; ShapeError for inputs with fewer than two axes.
 
@@ -57,15 +59,14 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        lora_rank: None = None,
-        lora_alpha: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         quantization_config: None = None,
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
-        for name, value in (("lora_rank", lora_rank), ("quantization_config", quantization_config)):
-            if value is not None:
-                raise ArgumentError(f"Dense has no {name} here: leave it None; received {value!r}.")
+        if quantization_config is not None:
+            raise ArgumentError(f"Dense has no quantization here: leave it None; received {quantization_config!r}.")
         self.units = positive(units, "units", self.label)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -75,6 +76,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self._take_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -96,10 +98,11 @@ class Dense(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self._build_lora()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        y = ops.matmul(inputs, self.kernel)
+        y = ops.matmul(inputs, self.adapted())
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
@@ -120,10 +123,11 @@ class Dense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "quantization_config": None,
+            **self._lora_config(),
         }
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRank, Layer):
     """A linear map along the axes that an equation names, then an activation.
 
         y = activation(einsum(equation, x, kernel) + bias)
@@ -141,7 +145,8 @@ class EinsumDense(Layer):
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
         kernel_constraint, bias_constraint: projections after each step.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: only None.
+        lora_rank, lora_alpha: the kernel is frozen, and trained through a correction of this rank (see enable_lora).
+        gptq_unpacked_column_size, quantization_config: only None.
 
     Raises: ArgumentError for an equation of another form, or letters without a length; ShapeError for inputs that do not
         fit it.
@@ -163,16 +168,17 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        lora_rank: None = None,
-        lora_alpha: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         gptq_unpacked_column_size: None = None,
         quantization_config: None = None,
         **common: Any,
     ):
         super().__init__(**common)
-        for name, value in (("lora_rank", lora_rank), ("quantization_config", quantization_config)):
-            if value is not None:
-                raise ArgumentError(f"EinsumDense has no {name} here: leave it None; received {value!r}.")
+        if quantization_config is not None:
+            raise ArgumentError(
+                f"EinsumDense has no quantization here: leave it None; received {quantization_config!r}."
+            )
         self.equation = equation
         self.partial_output_shape = tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
         self.bias_axes = bias_axes
@@ -183,6 +189,7 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self._take_lora(lora_rank, lora_alpha)
 
     def build(self, input_shape: Any) -> None:
         kernel, bias, _ = self._shapes(input_shape)
@@ -202,9 +209,10 @@ class EinsumDense(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self._build_lora()
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        y = ops.einsum(self.equation, inputs, self.kernel)
+        y = ops.einsum(self.equation, inputs, self.adapted())
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
@@ -281,6 +289,7 @@ class EinsumDense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "quantization_config": None,
+            **self._lora_config(),
         }
 
 

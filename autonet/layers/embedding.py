@@ -10,10 +10,11 @@ from autonet.errors import ArgumentError
 from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
+from autonet.layers.low_rank import LowRank
 from autonet.legacy import renamed
 
 
-class Embedding(Layer):
+class Embedding(LowRank, Layer):
     """A vector for each whole number: row k of a matrix that is learned.
 
         y = embeddings[x]
@@ -27,7 +28,8 @@ class Embedding(Layer):
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the matrix.
         mask_zero: whether 0 stands for no word: layers that know masks then leave its steps out.
         weights: first values of the matrix, or a list with them.
-        lora_rank, lora_alpha, quantization_config: only None.
+        lora_rank, lora_alpha: the matrix is frozen, and trained through a correction of this rank (see enable_lora).
+        quantization_config: only None.
 
     Raises: ArgumentError unless input_dim and output_dim are whole numbers above 0; ShapeError from the call for a
         number that has no row.
@@ -36,6 +38,8 @@ class Embedding(Layer):
     >>> Embedding(3, 2, weights=np.arange(6.0).reshape(3, 2))(np.array([2, 0])).tolist()
     [[4.0, 5.0], [0.0, 1.0]]
     """
+
+    adapts = "embeddings"
 
     @renamed(
         init="embeddings_initializer", W_regularizer="embeddings_regularizer", W_constraint="embeddings_constraint"
@@ -49,15 +53,14 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
-        lora_rank: None = None,
-        lora_alpha: None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         quantization_config: None = None,
         **common: Any,
     ):
         super().__init__(**common)
-        for name, value in (("lora_rank", lora_rank), ("quantization_config", quantization_config)):
-            if value is not None:
-                raise ArgumentError(f"Embedding has no {name} here: leave it None; received {value!r}.")
+        if quantization_config is not None:
+            raise ArgumentError(f"Embedding has no quantization here: leave it None; received {quantization_config!r}.")
         self.input_dim = positive(input_dim, "input_dim", self.label)
         self.output_dim = positive(output_dim, "output_dim", self.label)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -65,6 +68,7 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
+        self._take_lora(lora_rank, lora_alpha)
         self.autocast = False  # its inputs are numbers of rows, whatever their dtype
         if weights is not None:
             self.build()
@@ -78,11 +82,13 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
             name="embeddings",
         )
+        self._build_lora()
 
     def call(self, inputs: Any) -> Tensor:
         if inputs.dtype.kind not in "iu":
             inputs = ops.cast(inputs, "int32")
-        return ops.take(self.embeddings, inputs, axis=0)
+        rows = ops.take(self.embeddings, inputs, axis=0)
+        return rows if not self.lora_enabled else rows + self.correction(ops.take(self._lora[0], inputs, axis=0))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -101,6 +107,7 @@ class Embedding(Layer):
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
             "quantization_config": None,
+            **self._lora_config(),
         }
 
 
@@ -154,7 +161,7 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Any, reverse: bool = False) -> Tensor:
         if not reverse:
             return super().call(inputs)
-        matrix = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        matrix = ops.transpose(self.adapted()) if self.tie_weights else self.reverse_embeddings
         dtype = self.reverse_dtype or self.dtype
         y = ops.matmul(ops.cast(inputs, dtype), ops.cast(matrix, dtype))
         cap = self.logit_soft_cap

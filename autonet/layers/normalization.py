@@ -243,7 +243,7 @@ class LayerNormalization(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "axis": listed(self.axis),
+            "axis": self.axis,
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
@@ -374,7 +374,7 @@ class RMSNormalization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": listed(self.axis), "epsilon": self.epsilon}
+        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
 
 
 class UnitNormalization(Layer):
@@ -413,14 +413,9 @@ def feature_axes(axis: Any, label: str) -> Any:
 
 def lengths_along(shape: Any, axis: Any, label: str) -> tuple:
     """The lengths of `axis` in `shape`; ShapeError if it has no such axis."""
-    axes = listed(axis)
+    axes = axis if isinstance(axis, list) else [axis]
     if any(not -len(shape) <= a < len(shape) for a in axes):
         raise ShapeError(
             f"{label} has axis={axis}; received an input of shape {tuple(shape)}. Count axes from 0, or back from -1."
         )
     return tuple([shape[a] for a in axes])
-
-
-def listed(axis: Any) -> list[int]:
-    """`axis` as configurations have it."""
-    return axis if isinstance(axis, list) else [axis]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.tensor import Tensor
+from autonet.core.accumulate import cast
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.ops.indexing import take
 from autonet.ops.pooling import average_pool, max_pool
@@ -33,6 +34,9 @@ def adaptive_average_pool(inputs: Any, output_size: int | tuple[int, ...], data_
     >>> adaptive_average_pool([[[1.0], [3.0], [8.0]]], 2).tolist()
     [[[2.0], [5.5]]]
     """
+    inputs = convert_to_tensor(inputs)
+    if inputs.dtype.kind != "f":
+        inputs = cast(inputs, None)  # a mean of whole numbers is none
     return _pooled(inputs, output_size, data_format, "adaptive_average_pool", average_pool, _mean_along)
 
 

@@ -47,7 +47,7 @@ sign = _flat("sign", lambda x: np.sign(x), "-1, 0 or 1: the sign of x, elementwi
 signbit = _flat("signbit", lambda x: np.signbit(x), "Whether the sign bit is set, elementwise.")
 floor = _flat("floor", lambda x: np.floor(x), "The largest whole number not above x.", floating=True)
 ceil = _flat("ceil", lambda x: np.ceil(x), "The smallest whole number not below x.", floating=True)
-trunc = _flat("trunc", lambda x: np.trunc(x), "x without its fraction.", floating=True)
+trunc = _flat("trunc", lambda x: np.trunc(x), "x without its fraction.")
 floor_divide = _flat(
     "floor_divide", lambda x1, x2: np.floor_divide(x1, x2), "The largest whole number not above x1/x2."
 )

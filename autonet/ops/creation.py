@@ -150,7 +150,15 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     from autonet.ops.shaping import moveaxis
 
     start, stop = _convert(start), _convert(stop)
-    dtype = dtype or dtypes.result_type(start.dtype, stop.dtype, float)
+    floats = dtypes.result_type(start.dtype, stop.dtype, float)
+    if dtype is not None and not dtypes.is_float(dtypes.standardize_dtype(dtype)):  # whole numbers: rounded down
+        from autonet.ops.comparison import floor
+
+        found = linspace(start, stop, num, endpoint, retstep, floats, axis)
+        values, *step = found if retstep else (found,)
+        values = cast(floor(values), dtype)
+        return (values, *step) if retstep else values
+    dtype = dtype or floats
     steps = max(num - 1 if endpoint else num, 1)
     ndim = max(start.ndim, stop.ndim)
     t = wrap((np.arange(num) / steps).astype(dtypes.as_dtype(dtype)).reshape((num,) + (1,) * ndim))

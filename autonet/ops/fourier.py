@@ -143,15 +143,15 @@ def irfft(x: Pair, fft_length: int | None = None) -> Tensor:
 
 
 def _taper(window: Any, length: int, fft_length: int, dtype: Any) -> Any:
-    """The window's values in the middle of fft_length places, or None."""
+    """The window's values in the middle of fft_length places; ones everywhere without a window."""
     if window is None:
-        values: Any = np.ones(length, dtype)
-    elif isinstance(window, str):
+        return np.ones(fft_length, dtype)
+    if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise ArgumentError(f"window must be 'hann', 'hamming', a Tensor or None; received {window!r}.")
         t = np.arange(length) / length
         a = 0.5 if window == "hann" else 0.54
-        values = (a - (1 - a) * np.cos(2 * np.pi * t)).astype(dtype)
+        values: Any = (a - (1 - a) * np.cos(2 * np.pi * t)).astype(dtype)
     else:
         values = cast(convert_to_tensor(window), dtype)
         if values.shape != (length,):
@@ -178,7 +178,7 @@ def stft(
         sequence_length: places of a window.
         sequence_stride: places from one window to the next.
         fft_length: places of each transform, at least sequence_length.
-        window: weights of a window's places: "hann", "hamming", a Tensor, or None for ones.
+        window: weights of a window's places: "hann", "hamming", a Tensor, or None for ones at all fft_length places.
         center: whether window t lies around place t * sequence_stride, x being mirrored at its ends, or begins there.
 
     Returns: both parts, shape (..., windows, fft_length // 2 + 1).

@@ -280,6 +280,8 @@ def softmax(x, *, axis=-1):
     """
     if not x.size:
         return x
+    if not x.ndim:
+        return np.ones_like(x)
     y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
     y = np.exp(y, out=y)
     return np.divide(y, np.add.reduce(y, axis=axis, keepdims=True), out=y)
@@ -293,6 +295,8 @@ def log_softmax(x, *, axis=-1):
     """log(softmax(x)) along `axis`, finite where softmax is too small to represent."""
     if not x.size:
         return x
+    if not x.ndim:
+        return np.zeros_like(x)
     y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
     return np.subtract(y, np.log(np.add.reduce(np.exp(y), axis=axis, keepdims=True)), out=y)
 

@@ -11,7 +11,7 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import convert_to_tensor
 from autonet.ops.comparison import equal, logical_not
 from autonet.ops.pointwise import divide, exp, multiply, sqrt, square, subtract, where
-from autonet.ops.shaping import expand_dims, flip, ravel, reshape
+from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape
 
 
 def kept_shape(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
@@ -290,11 +290,7 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
     x = convert_to_tensor(x)
     x = x if x.dtype.kind == "f" else multiply(x, 1.0)
     shares = np.asarray(q, dtype=np.float64)
-    axes = (
-        tuple(range(x.ndim))
-        if axis is None
-        else tuple([a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)])
-    )
+    axes = axes_from_0(axis, x.ndim, "quantile")
     lead = [n for i, n in enumerate(x.shape) if i not in axes]
     flat = sort(
         reshape(moveaxis(x, axes, range(-len(axes), 0)), newshape=(*lead, reduced_count(x.shape, axes))), axis=-1

@@ -14,7 +14,7 @@ from autonet.ops.comparison import equal, logical_and
 from autonet.ops.creation import cast
 from autonet.ops.indexing import take
 from autonet.ops.pointwise import clip, divide, where
-from autonet.ops.shaping import ravel, reshape
+from autonet.ops.shaping import axes_from_0, ravel, reshape
 from autonet.ops.sorting import searchsorted
 
 
@@ -258,7 +258,7 @@ def unique(
     [1, 3]
     """
     x = convert_to_tensor(x)
-    axis = None if axis is None else int(axis) % x.ndim
+    axis = None if axis is None else axes_from_0(axis, x.ndim, "unique")[0]
     if size is None:
         array = np.asarray(x)  # an error while a step is captured: the shape depends on values
         found = [wrap(part) for part in _different(array, axis)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from typing import Any
 
 import numpy as np
 
@@ -47,16 +49,16 @@ transpose.vjp(x=_untranspose)
 def swapaxes(x, axis1, axis2):
     """`x` with two axes exchanged."""
     x = convert_to_tensor(x)
+    first, second = (axes_from_0(axis, x.ndim, "swapaxes")[0] for axis in (axis1, axis2))
     axes = list(range(x.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    axes[first], axes[second] = second, first
     return transpose(x, axes=tuple(axes))
 
 
 def moveaxis(x, source, destination):
     """`x` with the axes `source` moved to the places `destination`."""
     x = convert_to_tensor(x)
-    source = [a % x.ndim for a in ([source] if isinstance(source, int) else source)]
-    destination = [a % x.ndim for a in ([destination] if isinstance(destination, int) else destination)]
+    source, destination = axes_from_0(source, x.ndim, "moveaxis"), axes_from_0(destination, x.ndim, "moveaxis")
     order = [a for a in range(x.ndim) if a not in source]
     for d, s in sorted(zip(destination, source, strict=True)):
         order.insert(d, s)
@@ -329,7 +331,21 @@ def _triangle(x, kept) -> Tensor:
     x = convert_to_tensor(x)
     if x.ndim < 2:
         raise ShapeError(f"tril and triu expect at least two axes; received shape {x.shape}.")
-    return where(kept(x.shape[-2:]), x, 0)
+    return where(kept(x.shape[-2:]), x, False if x.dtype.kind == "b" else 0)
+
+
+def axes_from_0(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
+    """The axes, counted from 0, that `axis` (a number, several, or None for all) names among `ndim`.
+
+    Raises: ShapeError for an axis that is not there, or is named twice.
+    """
+    named = range(ndim) if axis is None else (axis,) if hasattr(axis, "__index__") else tuple(axis)
+    axes = tuple([operator.index(a) + (ndim if operator.index(a) < 0 else 0) for a in named])
+    if len(set(axes)) < len(axes) or any(not 0 <= a < ndim for a in axes):
+        raise ShapeError(
+            f"{who} expects axes from {-ndim} to {ndim - 1}, none twice, for an array of {ndim} axes; received {axis}."
+        )
+    return axes
 
 
 def flatten_from(x, start: int):

@@ -17,6 +17,7 @@ from autonet.ops.creation import cast
 from autonet.ops.pointwise import divide, multiply, sqrt, square, where
 from autonet.ops.products import matmul, matrix_transpose
 from autonet.ops.shaping import (
+    axes_from_0,
     concatenate,
     expand_dims,
     moveaxis,
@@ -145,8 +146,7 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
 
     x = _floats(x)
     shares = np.asarray(q, np.float64)
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    axes = tuple([a % x.ndim for a in axes])
+    axes = axes_from_0(axis, x.ndim, "nanquantile")
     moved = moveaxis(x, axes, range(-len(axes), 0))
     lead = moved.shape[: x.ndim - len(axes)]
     flat = sort(reshape(moved, (*lead, math.prod(moved.shape[len(lead) :]))), axis=-1)  # NaN at the end
@@ -247,8 +247,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     a = convert_to_tensor(a)
     if n < 0:
         raise ArgumentError(f"diff expects n of at least 0; received {n}.")
-    axis %= max(a.ndim, 1)
-    lead = (slice(None),) * axis
+    lead = (slice(None),) * axes_from_0(axis, a.ndim, "diff")[0]
     for _ in range(n):
         later, earlier = a[(*lead, slice(1, None))], a[(*lead, slice(None, -1))]
         a = not_equal(later, earlier) if a.dtype.kind == "b" else later - earlier

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autonet import activations, layers
 from autonet.core import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.legacy import LegacyWarning
 
 X = np.array([[-2.0, -0.5, 0.0, 0.5, 3.0]])
@@ -76,3 +76,8 @@ def test_a_penalty_on_what_passes():
     x = np.array([[1.0, -2.0], [0.0, 1.0]], "float32")
     np.testing.assert_array_equal(layer(x), x)
     assert float(layer.losses[0]) == pytest.approx((0.5 * 4 + 2 * 6) / 2)
+
+
+def test_prelu_shares_along_axes_that_are_there():
+    with pytest.raises(ShapeError, match="Name axes from 1 to 1"):
+        layers.PReLU(shared_axes=[1, 2])(X)

@@ -70,8 +70,8 @@ def test_numpy_integers_are_whole_numbers():
 
 
 def test_what_is_not_offered():
-    with pytest.raises(ArgumentError, match="no lora_rank here: leave it None"):
-        layers.Dense(2, lora_rank=4)
+    with pytest.raises(ArgumentError, match="no quantization here: leave it None"):
+        layers.Dense(2, quantization_config={"mode": "int8"})
 
 
 def test_unknown_names_come_with_near_ones():

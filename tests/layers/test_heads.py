@@ -131,3 +131,19 @@ def test_misfits():
         layers.MultiHeadAttention(2, 2, attention_axes="a")
     with pytest.raises(ArgumentError, match="num_key_value_heads to divide num_query_heads; received 3 and 4"):
         layers.GroupQueryAttention(2, 4, 3)
+
+
+def test_the_query_mask_hides_nothing_from_the_query(rng):
+    """As in Keras: MultiHeadAttention passes it on only, GroupQueryAttention lets hidden queries find nothing."""
+    query, value, seen = (
+        rng.standard_normal((2, 3, 4)),
+        rng.standard_normal((2, 5, 4)),
+        np.array([[1, 0, 1], [0, 0, 1]]),
+    )
+    layer = layers.MultiHeadAttention(2, 3)
+    for options in ({}, SCORES):
+        plain, masked = (layer(query, value, query_mask=m, **options) for m in (None, seen.astype(bool)))
+        np.testing.assert_array_equal(*(y[0] if options else y for y in (plain, masked)))
+    layer = layers.GroupQueryAttention(3, 4, 2)
+    scores = layer(query, value, query_mask=seen.astype(bool), **SCORES)[1].numpy()
+    assert np.all((scores.max((1, 3)) > 0) == seen)

@@ -211,3 +211,12 @@ def test_misfits_over_features():
         layers.GroupNormalization(0)
     with pytest.raises(ArgumentError, match="axis to be one whole number; received .1, 2."):
         layers.GroupNormalization(axis=[1, 2])
+
+
+@pytest.mark.parametrize("make", [layers.LayerNormalization, layers.RMSNormalization])
+def test_axes_come_in_order(make, rng):
+    x = rng.standard_normal((2, 3, 4))
+    one, other = make(axis=[-1, -2]), make(axis=[1, 2])
+    np.testing.assert_array_equal(one(x), other(x))
+    assert one.weights[0].shape == (3, 4)
+    assert one.get_config()["axis"] == [-2, -1]

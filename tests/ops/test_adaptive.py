@@ -54,3 +54,7 @@ def test_misfits():
         ops.adaptive_max_pool(np.zeros((1, 4, 1)), 0)
     with pytest.raises(ArgumentError, match="at least one place"):
         ops.adaptive_average_pool(np.zeros((1, 0, 1)), 2)
+
+
+def test_means_of_whole_numbers_have_fractions():
+    assert ops.adaptive_average_pool(np.array([[[1], [2], [4]]]), 1).numpy().item() == pytest.approx(7 / 3)

@@ -65,3 +65,7 @@ def test_a_comparison_inside_a_function_does_not_stop_its_gradient():
 
 def test_isclose():
     assert ops.isclose([1.0, 2.0], [1.0 + 1e-7, 2.1]).tolist() == [True, False]
+
+
+def test_trunc_of_whole_numbers_keeps_their_type():
+    assert ops.trunc(np.array([1, -2], "int8")).dtype == "int8"

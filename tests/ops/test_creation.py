@@ -118,3 +118,9 @@ def test_convert_to_numpy_gives_an_array_of_ones_own():
 def test_shape_and_is_tensor():
     assert ops.shape(np.zeros((2, 3))) == (2, 3)
     assert ops.is_tensor(ops.ones(1)) and not ops.is_tensor(np.ones(1))
+
+
+@pytest.mark.parametrize("endpoint", [True, False])
+def test_linspace_in_whole_numbers_is_rounded_down(endpoint):
+    got = ops.linspace(-5, 9, 6, endpoint=endpoint, dtype="int32")
+    np.testing.assert_array_equal(got, np.linspace(-5, 9, 6, endpoint=endpoint, dtype="int32"), strict=True)

@@ -91,3 +91,10 @@ def test_errors():
         ops.stft(x, 4, 1, 2)
     with pytest.raises(ShapeError, match="two axes"):
         ops.fft2((x, x))
+
+
+def test_without_a_window_every_place_of_a_transform_counts(rng):
+    x = rng.standard_normal(20)
+    real, imag = ops.stft(x, 6, 3, 8, window=None, center=False)
+    rows = np.lib.stride_tricks.sliding_window_view(x, 8)[::3]
+    np.testing.assert_allclose(np.asarray(real) + 1j * np.asarray(imag), np.fft.rfft(rows), rtol=1e-6, atol=1e-9)

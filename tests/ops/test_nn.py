@@ -237,3 +237,8 @@ def test_multi_hot():
     assert ops.multi_hot([1, 9], 3, dtype="int32").tolist() == [0, 1, 0]
     with pytest.raises(ArgumentError, match="num_classes"):
         ops.multi_hot([1])
+
+
+def test_softmax_of_one_number():
+    assert float(ops.softmax(3.0)) == 1
+    assert float(ops.log_softmax(3.0, axis=None)) == 0

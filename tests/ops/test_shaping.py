@@ -236,3 +236,26 @@ def test_only_the_used_part_of_a_split_gets_a_gradient():
 def test_misfits_are_refused(wrong):
     with pytest.raises(ShapeError):
         wrong()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: ops.swapaxes(x, 0, 3),
+        lambda x: ops.moveaxis(x, 3, 0),
+        lambda x: ops.moveaxis(x, (0, -3), (0, 1)),
+        lambda x: ops.median(x, axis=3),
+        lambda x: ops.quantile(x, 0.5, axis=(0, -4)),
+        lambda x: ops.nanmedian(x, axis=(1, 1)),
+        lambda x: ops.diff(x, axis=-4),
+        lambda x: ops.unique(x, axis=3),
+    ],
+)
+def test_axes_that_are_not_there_are_refused(call):
+    with pytest.raises(ShapeError, match=r"expects axes from -3 to 2, none twice"):
+        call(np.ones((2, 3, 4)))
+
+
+def test_triangles_of_booleans_stay_booleans():
+    np.testing.assert_array_equal(ops.tril(np.ones((2, 2), bool)), [[True, False], [True, True]])
+    assert ops.triu(np.ones((2, 2), bool)).dtype == "bool"

@@ -1,0 +1,84 @@
+"""Low-rank adaptation (LoRA): a matrix that stays, and a small correction to it that is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet import initializers, ops
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, NotBuiltError
+
+
+class LowRank:
+    """Mixin for layers whose large weight can be frozen and adapted.
+
+        adapted = weight + alpha / rank * (a @ b)
+
+    Shapes: weight (..., n), a (..., rank), b (rank, n).
+
+    Source: Hu et al., 2021, https://arxiv.org/abs/2106.09685
+    """
+
+    adapts = "kernel"  # name of the weight, and of the arguments that speak of it
+
+    def _take_lora(self, rank: Any, alpha: Any) -> None:
+        """Note the constructor's arguments; the last line of `build` is `_build_lora`."""
+        self.lora_rank: Any = None if rank is None else self._checked_rank(rank)
+        self.lora_alpha = self.lora_rank if alpha is None else alpha
+        self.lora_enabled = False
+
+    def _build_lora(self) -> None:
+        if self.lora_rank is not None:
+            self._adapt(self.lora_rank, self.lora_alpha, "he_uniform", "zeros")
+
+    def enable_lora(
+        self, rank: int, lora_alpha: Any = None, a_initializer: Any = "he_uniform", b_initializer: Any = "zeros"
+    ) -> None:
+        """Freeze the weight; from now on training moves a correction of rank `rank`, which starts as 0.
+
+        Args:
+            rank: whole number above 0.
+            lora_alpha: the correction is multiplied by lora_alpha / rank; by default 1.
+            a_initializer, b_initializer: first values of a and b.
+
+        Raises: NotBuiltError before the weight exists; ArgumentError a second time, or where the weight has a constraint.
+        """
+        if not self.built:  # type: ignore[attr-defined]
+            raise NotBuiltError(f"{self.label} has no weights to adapt yet: build it, or call it on data, first.")  # type: ignore[attr-defined]
+        if self.lora_enabled:
+            raise ArgumentError(f"{self.label} is adapted already: enable_lora can be called once.")  # type: ignore[attr-defined]
+        self._adapt(self._checked_rank(rank), lora_alpha, a_initializer, b_initializer)
+
+    def _adapt(self, rank: int, alpha: Any, a_initializer: Any, b_initializer: Any) -> None:
+        weight = getattr(self, self.adapts)
+        if weight.constraint is not None:
+            raise ArgumentError(
+                f"{self.label} has a {self.adapts}_constraint, which a sum of {self.adapts} and correction need not meet: "  # type: ignore[attr-defined]
+                "leave it away, or do without lora."
+            )
+        add = self.add_weight  # type: ignore[attr-defined]
+        self._lora = (
+            add((*weight.shape[:-1], rank), initializers.get(a_initializer), name=f"lora_{self.adapts}_a"),
+            add((rank, weight.shape[-1]), initializers.get(b_initializer), name=f"lora_{self.adapts}_b"),
+        )
+        setattr(self, f"lora_{self.adapts}_a", self._lora[0])
+        setattr(self, f"lora_{self.adapts}_b", self._lora[1])
+        weight.trainable = False
+        self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if alpha is None else alpha, True
+
+    def adapted(self) -> Tensor:
+        """The weight with its correction, if it has one."""
+        weight = getattr(self, self.adapts)
+        return weight if not self.lora_enabled else weight + self.correction(self._lora[0])
+
+    def correction(self, a: Any) -> Tensor:
+        """What b makes of `a`, or of rows of it."""
+        return ops.matmul(a, self._lora[1]) * (self.lora_alpha / self.lora_rank)
+
+    def _lora_config(self) -> dict[str, Any]:
+        return {} if self.lora_rank is None else {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+
+    def _checked_rank(self, rank: Any) -> int:
+        if isinstance(rank, bool) or not hasattr(rank, "__index__") or rank < 1:
+            raise ArgumentError(f"{self.label} expects lora's rank to be a whole number above 0; received {rank!r}.")  # type: ignore[attr-defined]
+        return rank.__index__()

@@ -1,0 +1,75 @@
+"""A frozen weight and a small correction that is trained."""
+
+import numpy as np
+import pytest
+
+import autonet
+from autonet import layers, ops
+from autonet.errors import ArgumentError, NotBuiltError
+
+X = np.random.default_rng(0).normal(size=(6, 5, 4)).astype("float32")
+CASES = {
+    "dense": (lambda **k: layers.Dense(3, **k), X[:, 0], "kernel"),
+    "einsum": (lambda **k: layers.EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="de", **k), X, "kernel"),
+    "embedding": (lambda **k: layers.Embedding(7, 3, **k), np.arange(6).reshape(2, 3), "embeddings"),
+    "conv": (lambda **k: layers.Conv1D(3, 2, padding="causal", **k), X, "kernel"),
+}
+every = pytest.mark.parametrize(("make", "x", "name"), CASES.values(), ids=list(CASES))
+
+
+@every
+def test_starts_without_a_correction_and_then_equals_the_merged_weight(make, x, name):
+    plain, adapted = make(), make(lora_rank=2, lora_alpha=3)
+    plain(x), adapted(x)
+    weight = getattr(plain, name)
+    getattr(adapted, name).assign(weight)
+    np.testing.assert_array_equal(adapted(x), plain(x))
+    a, b = (getattr(adapted, f"lora_{name}_{letter}") for letter in "ab")
+    b.assign(np.random.default_rng(1).normal(size=b.shape))
+    weight.assign(weight + 1.5 * ops.matmul(a, b))
+    np.testing.assert_allclose(adapted(x), plain(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(adapted.adapted(), weight, rtol=1e-5, atol=1e-6)
+
+
+@every
+def test_the_weight_is_frozen_and_training_moves_the_correction(make, x, name):
+    model = autonet.Sequential([make(lora_rank=2), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.build(x.shape) if name == "kernel" else model(x)
+    layer = model.layers[0]
+    kept, moved = getattr(layer, name).numpy(), getattr(layer, f"lora_{name}_b").numpy()
+    assert [w.name for w in layer.weights if not w.trainable] == [name]
+    model.fit(x, np.ones((len(x), 1)), epochs=2, verbose=0)
+    np.testing.assert_array_equal(getattr(layer, name), kept)
+    assert np.any(getattr(layer, f"lora_{name}_b").numpy() != moved)
+
+
+@every
+def test_enabled_later_it_is_in_the_configuration_and_in_the_file(make, x, name, tmp_path):
+    layer = make()
+    with pytest.raises(NotBuiltError, match="build it"):
+        layer.enable_lora(2)
+    layer(x)
+    assert "lora_rank" not in layer.get_config()
+    layer.enable_lora(2, b_initializer="ones")
+    assert {"lora_rank": 2, "lora_alpha": 2}.items() <= layer.get_config().items()
+    again = type(layer).from_config(layer.get_config())
+    again(x)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x), layer(x))
+    with pytest.raises(ArgumentError, match="called once"):
+        layer.enable_lora(2)
+    model = autonet.Sequential([layer])
+    model(x)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(autonet.saving.load_model(tmp_path / "m.keras")(x), model(x))
+
+
+def test_what_cannot_be_adapted_is_refused():
+    layer = layers.Dense(3, kernel_constraint="non_neg")
+    layer.build((None, 4))
+    with pytest.raises(ArgumentError, match="kernel_constraint"):
+        layer.enable_lora(2)
+    for rank in (0, 1.5, True):
+        with pytest.raises(ArgumentError, match="whole number above 0"):
+            layers.Dense(3, lora_rank=rank)
