@@ -155,11 +155,9 @@ def test_weight_two_is_twice_and_weight_zero_absent(case, seed, n):
     close(after(case, (y_true, y_pred, weight[:, None])), after(case, rest))
 
 
-@every
+@pytest.mark.parametrize("case", [c for c in CASES.values() if c.steps], ids=[n for n, c in CASES.items() if c.steps])
 @given(seed=seeds, n=st.integers(1, 4), t=st.integers(1, 4))
 def test_masked_is_absent(case, seed, n, t):
-    if not case.steps:
-        pytest.skip("takes (n, d) only")
     y_true, y_pred, rng = drawn(case, seed, n, t, 3)
     mask = rng.random((n, t)) < 0.6
     mask[0, 0] = True
