@@ -149,7 +149,7 @@ class BackupAndRestore(Callback):
         position = self.model._position
         position.keeper = self
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
-        for cut_off in Path(self.backup_dir).glob(".latest.backup.*.part"):  # by a kill inside a save
+        for cut_off in Path(self.backup_dir).glob(".*.backup.*.part"):  # by a kill inside a save
             cut_off.unlink(missing_ok=True)
         self._plan(position.step)
         if self.path.exists():
@@ -176,9 +176,11 @@ class BackupAndRestore(Callback):
 
     def _keep(self, position: Any) -> None:
         from autonet.saving.archive import write_archive
+        from autonet.saving.container import replacing
 
         if self.double_checkpoint and self.path.exists():
-            shutil.copy2(self.path, self.path.with_name("previous.backup"))
+            with open(self.path, "rb") as last, replacing(self.path.with_name("previous.backup")) as file:
+                shutil.copyfileobj(last, file)
         write_archive(self.path, "backup", *position.snapshot())
 
     def on_train_end(self, logs: dict | None = None) -> None:

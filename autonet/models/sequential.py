@@ -14,6 +14,7 @@ from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
 from autonet.models.model import Model
+from autonet.serialization.faults import making
 
 
 class Sequential(Model):
@@ -234,6 +235,7 @@ class Sequential(Model):
         return config
 
     @classmethod
+    @making("The Sequential that the configuration describes")
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
         from autonet.serialization.objects import deserialize_keras_object
 

@@ -68,6 +68,8 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
     What a process that was killed left behind is removed by the next that writes to `path`.
     """
     target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder stands where the file is to be saved", str(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     _sweep(target)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

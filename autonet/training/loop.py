@@ -105,6 +105,7 @@ def fit(
             position.finish()
         except KeyboardInterrupt:
             model.stop_training = position.interrupted = True
+            position.finish()
             for callback in callbacks.callbacks:
                 callback.say("Interrupted: training stops, what it learned so far stays.")
                 break

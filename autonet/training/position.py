@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autonet.core.state import no_grad
+from autonet.core.trees import flatten
 from autonet.core.variable import Variable
 from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.fitting import assign
-from autonet.saving.names import layer_variables, optimizer_variables
+from autonet.saving.names import layer_variables, named_layers, optimizer_variables
 from autonet.training import step as steps
 from autonet.training.data import as_tensors
 
@@ -49,10 +50,13 @@ class Position:
         return self._model()
 
     def begin_epoch(self, epoch: int) -> None:
-        """An epoch begins: remember the data's order. A restored one gets its state back first."""
+        """An epoch begins, and callbacks know: remember the data's order. One that was under way gets its state back, and
+        callbacks what they knew in its midst."""
         self.epoch = epoch
         if self.restored is None:
             self.step = 0
+        else:
+            self._remind()
         self.finish()
         if not self.step:
             self.model.reset_metrics()
@@ -61,8 +65,8 @@ class Position:
     def finish(self) -> None:
         """Put back what was restored, if that has not happened yet."""
         if self.restored is not None:
-            restored, self.restored = self.restored, None
-            self._put_back(*restored)
+            self._put_back(*self.restored)
+            self.restored = None  # not before: Ctrl-C may ask again
 
     def end_epoch(self, stopped: bool) -> None:
         """An epoch has ended, with all that callbacks do then."""
@@ -72,15 +76,18 @@ class Position:
             self.keeper.epoch_ended(self)
 
     def stepped(self, done: int) -> None:
-        """So many steps of the epoch are done."""
+        """So many steps of the epoch are done. After the last one there is nothing to keep until the epoch has ended."""
         self.step = done
-        if self.keeper is not None:
+        if self.keeper is not None and done != self.batches.steps:
             self.keeper.stepped(self)
 
     def variables(self) -> dict[str, Variable]:
         """All state that a training step reads or changes, by name."""
         model = self.model
         found = {f"model/{k}": v for k, v in layer_variables(model).items()} | optimizer_variables(model.optimizer)
+        for place, layer in named_layers(model):  # of recurrent layers, which no file of a model keeps
+            states = flatten(getattr(layer, "states", None))
+            found |= {f"state/{place}/{n}": v for n, v in enumerate(states) if isinstance(v, Variable)}
         for n, metric in enumerate(model.metrics):
             found |= {f"metric/{n}/{k}": v for k, v in enumerate(metric.variables)}
         return {**found, "global_seed_generator": seeds.global_generator().state}
@@ -105,7 +112,8 @@ class Position:
         return config, arrays
 
     def restore(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Go on from a snapshot: its place at once, callbacks when `begin` is called, the rest when the epoch begins.
+        """Go on from a snapshot: its place at once, callbacks when `begin` is called, the rest then too, or, in the midst
+        of an epoch, when that has begun.
 
         Raises: DataError if it is of a training with other callbacks.
         """
@@ -120,8 +128,13 @@ class Position:
 
     def begin(self) -> None:
         """Training begins, and all callbacks have started afresh: remind them of what they knew, if it goes on."""
-        if self.restored is None:
-            return
+        if self.restored is not None:
+            self._remind()
+            if not self.step:
+                self.finish()  # before callbacks hear of the epoch, which may change what is trained
+
+    def _remind(self) -> None:
+        assert self.restored is not None
         config, arrays = self.restored
         for n, (callback, entry) in enumerate(zip(self.callbacks.callbacks, config["callbacks"], strict=True)):
             prefix = f"callback/{n}/"

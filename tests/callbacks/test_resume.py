@@ -1,6 +1,8 @@
 """Training that is killed, again and again, and started again, ends in the very bits of one that was left alone."""
 
+import functools
 import os
+import pathlib
 import pickle
 import random
 import signal
@@ -25,6 +27,16 @@ SETTINGS = {
     "adam, stops, plateau": dict(optimizer="adam", stops=True, plateau=True, validate=True),
     "adam, accumulation": dict(optimizer="adam-accumulation", dropout=0.2, normalized=True),
 }
+FURTHER = {  # the same with fewer kills
+    "states": dict(optimizer="adam", kind="recurrent"),
+    "pictures": dict(optimizer="momentum", kind="pictures"),
+    "data set": dict(optimizer="adam", kind="dataset", dropout=0.3),
+    "step of its own": dict(optimizer="adam", kind="own", dropout=0.3),
+    "scheduler": dict(optimizer="momentum", dropout=0.3, scheduler=True),
+    "checkpoint": dict(optimizer="adam", validate=True, checkpoint=True, double=True),
+    "averages": dict(optimizer="adam-averages", validate=True, swap=True),
+    "steps per epoch": dict(optimizer="adam", dropout=0.3, rows=37, steps=3),
+}
 
 
 def make_optimizer(name):
@@ -32,38 +44,100 @@ def make_optimizer(name):
     rate = keras.optimizers.schedules.ExponentialDecay(0.05, 7, 0.9) if option == "schedule" else 0.05
     if kind == "momentum":
         return keras.optimizers.SGD(rate, momentum=0.9)
-    return keras.optimizers.Adam(rate, gradient_accumulation_steps=3 if option == "accumulation" else None)
+    steps = 3 if option == "accumulation" else None
+    return keras.optimizers.Adam(rate, gradient_accumulation_steps=steps, use_ema=option == "averages")
+
+
+class Rows(keras.utils.PyDataset):
+    """Batches of 8 rows."""
+
+    def __init__(self, *arrays):
+        super().__init__()
+        self.arrays = arrays
+
+    def __len__(self):
+        return -(-len(self.arrays[0]) // 8)
+
+    def __getitem__(self, n):
+        return tuple(a[8 * n : 8 * n + 8] for a in self.arrays)
+
+
+class Own(keras.Model):
+    """A training step that reports what it likes, and draws."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.inner, self.seen = keras.Sequential(layers), keras.metrics.Mean(name="seen")
+        self.chance = keras.random.SeedGenerator(2)
+
+    def call(self, x, training=None):
+        return self.inner(x, training=training)
+
+    def train_step(self, data):
+        x, y = data
+        x = x + 0.1 * keras.random.normal(x.shape, seed=self.chance)
+        loss = self.compute_loss(x, y, self(x, training=True))
+        loss.backward()
+        self.optimizer.apply([w.grad for w in self.trainable_variables], self.trainable_variables)
+        for w in self.trainable_variables:
+            w.grad = None
+        self.seen.update_state(x)
+        return {"seen": self.seen.result()}
+
+
+def make_model(kind, dropout, normalized):
+    L = keras.layers
+    stack = [L.Dense(7, activation="tanh")]
+    if kind == "recurrent":
+        stack = [L.Input((3, 2), batch_size=8), L.GRU(4, stateful=True, recurrent_dropout=0.2)]
+    if kind == "pictures":
+        stack = [L.Reshape((3, 2, 1)), L.RandomFlip(), L.RandomZoom(0.3), L.GaussianNoise(0.1), L.Flatten()]
+    if normalized:
+        stack.append(L.BatchNormalization())
+    if dropout:
+        stack.append(L.Dropout(dropout))
+    stack.append(L.Dense(2, activation="softmax"))
+    return Own(stack) if kind == "own" else keras.Sequential(stack)
+
+
+def make_callbacks(folder, optimizer, freq, stops, plateau, scheduler, checkpoint, double, swap):
+    C = keras.callbacks
+    callbacks = [] if folder is None else [C.BackupAndRestore(folder, save_freq=freq, double_checkpoint=double)]
+    if stops:
+        callbacks.append(C.EarlyStopping("loss", patience=3, restore_best_weights=True, min_delta=0.02))
+    if plateau and "schedule" not in optimizer:
+        callbacks.append(C.ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=0.05))
+    if scheduler:
+        callbacks.append(C.LearningRateScheduler(lambda epoch, rate: 0.9 * rate))
+    if checkpoint:
+        callbacks.append(C.ModelCheckpoint(f"{folder}.best.keras", "val_loss", save_best_only=True))
+    return [*callbacks, C.SwapEMAWeights(swap_on_epoch=True)] if swap else callbacks
 
 
 def train(
-    folder, optimizer, dropout=0.0, normalized=False, rows=40, stops=False, plateau=False, validate=False, freq=2
-):
-    """A small training with a backup; returns all that it ends in, as bytes."""
+    folder, optimizer, kind=None, dropout=0.0, normalized=False, rows=40, validate=False, freq=2, steps=None,
+    stops=False, plateau=False, scheduler=False, checkpoint=False, double=False, swap=False,
+):  # fmt: skip
+    """A small training with a backup; returns all that it ends in, as bytes, or None if Ctrl-C ended it."""
     keras.utils.set_random_seed(11)
     rng = np.random.default_rng(5)
     x = rng.standard_normal((rows, 6)).astype("float32")
     y = (x[:, 0] + 0.3 * rng.standard_normal(rows) > 0).astype("int32")
-    stack = [keras.layers.Dense(7, activation="tanh")]
-    if normalized:
-        stack.append(keras.layers.BatchNormalization())
-    if dropout:
-        stack.append(keras.layers.Dropout(dropout))
-    model = keras.Sequential([*stack, keras.layers.Dense(2, activation="softmax")])
+    x = x.reshape(rows, 3, 2) if kind == "recurrent" else x
+    model = make_model(kind, dropout, normalized)
     model.compile(make_optimizer(optimizer), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    callbacks = [] if folder is None else [keras.callbacks.BackupAndRestore(folder, save_freq=freq)]
-    if stops:
-        callbacks.append(keras.callbacks.EarlyStopping("loss", patience=3, restore_best_weights=True, min_delta=0.02))
-    if plateau and "schedule" not in optimizer:
-        callbacks.append(keras.callbacks.ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=0.05))
+    callbacks = make_callbacks(folder, optimizer, freq, stops, plateau, scheduler, checkpoint, double, swap)
     history = model.fit(
-        x,
-        y,
-        batch_size=8,
+        *([Rows(x, y)] if kind == "dataset" else [x, y]),
+        batch_size=None if kind == "dataset" else 8,
         epochs=12,
         verbose=0,
         callbacks=callbacks,
         validation_data=(x[:9], y[:9]) if validate else None,
+        steps_per_epoch=steps,
     )
+    if len(history.epoch) < 12 and not stops:
+        return None
     ends = {
         "weights": [w.tobytes() for w in model.get_weights()],
         "optimizer": [v.numpy().tobytes() for v in model.optimizer.variables],
@@ -72,55 +146,175 @@ def train(
         "then": [float(u).hex() for u in np.asarray(keras.random.uniform((3,)))],
         "seed": keras.random.SeedGenerator().state.numpy().tobytes(),
     }
+    if checkpoint:
+        ends["best"] = [w.tobytes() for w in keras.saving.load_model(f"{folder}.best.keras").get_weights()]
     return pickle.dumps(ends)
 
 
-def in_a_child(folder, result, setting):
+INTERRUPTED = 3  # exit status of a child that Ctrl-C ended
+
+
+def in_a_child(folder, result, setting, before=None):
     """Start `train` in a forked child: no time is lost with imports. Returns its process number."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         code = 1
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if before is not None:
+                before()
             ends = train(folder, **setting)
-            with open(f"{result}.part", "wb") as file:
-                file.write(ends)
-            os.replace(f"{result}.part", result)
-            code = 0
+            if ends is not None:
+                pathlib.Path(f"{result}.part").write_bytes(ends)
+                os.replace(f"{result}.part", result)
+            code = 0 if ends is not None else INTERRUPTED
+        except KeyboardInterrupt:  # before fit, or after
+            code = INTERRUPTED
         finally:
             os._exit(code)
     return child
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children; this system cannot fork")
-@pytest.mark.parametrize("name", SETTINGS)
-def test_killed_at_random_moments_it_ends_in_the_same_bits(name, tmp_path):
-    setting = SETTINGS[name]
-    alone = train(None, **setting)
+def waited(child, seconds):
+    """What became of a child within some time; None if it still runs."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    return None
+
+
+def stopped_at_random(name, setting, kills, tmp_path, how=signal.SIGKILL):
+    """Trainings stopped and started again until they end; all of them end alike. Returns how often they were stopped."""
+    (tmp_path / "alone").mkdir()
+    alone = train(tmp_path / "alone", **setting)
     delays = random.Random(name)
-    kills = rounds = 0
-    while kills < KILLS:
+    count = rounds = 0
+    while count < kills:
         rounds += 1
         folder, result = tmp_path / f"backup{rounds}", tmp_path / f"result{rounds}"
         while True:
             child = in_a_child(folder, result, setting)
-            end = time.monotonic() + delays.uniform(0.0, 0.12)
-            status = None
-            while time.monotonic() < end and status is None:
-                done, code = os.waitpid(child, os.WNOHANG)
-                status = code if done else None
-                time.sleep(0.001)
+            status = waited(child, delays.uniform(0.0, 0.12))
             if status is None:
-                os.kill(child, signal.SIGKILL)
-                done, status = os.waitpid(child, 0)
-                if os.WIFSIGNALED(status):
-                    kills += 1
-                    continue
-            assert os.WEXITSTATUS(status) == 0, f"the training failed after {kills} kills"
-            break
-        ends = pickle.loads(result.read_bytes())
-        assert ends == pickle.loads(alone), f"after {kills} kills"
+                os.kill(child, how)
+                status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if status == 0:
+                break
+            assert status in (-signal.SIGKILL, INTERRUPTED), f"the training failed after {count} kills"
+            count += 1
+        assert pickle.loads(result.read_bytes()) == pickle.loads(alone), f"after {count} kills"
         assert list(folder.iterdir()) == []
+    return count
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children; this system cannot fork")
+
+
+@forks
+@pytest.mark.parametrize("name", SETTINGS)
+def test_killed_at_random_moments_it_ends_in_the_same_bits(name, tmp_path):
+    assert KILLS * len(SETTINGS) > 200
+    assert stopped_at_random(name, SETTINGS[name], KILLS, tmp_path) >= KILLS
+
+
+@forks
+@pytest.mark.parametrize("name", FURTHER)
+def test_other_trainings_end_in_the_same_bits(name, tmp_path):
+    stopped_at_random(name, FURTHER[name], 8, tmp_path)
+
+
+@forks
+@pytest.mark.parametrize("name", ["momentum, dropout, ragged", "adam, normalized, ragged"])
+def test_interrupted_at_random_moments_it_ends_in_the_same_bits(name, tmp_path):
+    stopped_at_random(name, SETTINGS[name], 8, tmp_path, signal.SIGINT)
+
+
+@forks
+@pytest.mark.parametrize("setting", [SETTINGS["adam, accumulation"], FURTHER["checkpoint"]], ids=["one", "two"])
+def test_killed_inside_saves_it_ends_in_the_same_bits(setting, tmp_path):
+    """At each step of the first saves: a temporary file is made, flushed, renamed; the folder is flushed."""
+    setting = {**setting, "freq": 4}
+    (tmp_path / "alone").mkdir()
+    alone = train(tmp_path / "alone", **setting)
+
+    def killed_at(n):
+        left = [n]
+        for name in ("open", "fsync", "replace"):
+
+            def counted(real, *args, **kwargs):
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args, **kwargs)
+
+            setattr(os, name, functools.partial(counted, getattr(os, name)))
+
+    for n in range(1, 12):
+        folder, result = tmp_path / f"backup{n}", tmp_path / f"result{n}"
+        child = in_a_child(folder, result, setting, functools.partial(killed_at, n))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        child = in_a_child(folder, result, setting)
+        assert os.waitpid(child, 0)[1] == 0
+        assert pickle.loads(result.read_bytes()) == pickle.loads(alone), f"killed at event {n}"
+        assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_test_end"])
+def test_an_exception_in_any_hook_loses_nothing(hook, tmp_path):
+    class Boom(keras.callbacks.Callback):
+        armed = False
+
+    def bang(self, *args, **kwargs):
+        if type(self).armed and self.model.optimizer.iterations > 7:
+            type(self).armed = False
+            raise RuntimeError("boom")
+
+    setattr(Boom, hook, bang)
+
+    def go(folder):
+        keras.utils.set_random_seed(3)
+        x = np.random.default_rng(0).standard_normal((30, 4)).astype("float32")
+        model = keras.Sequential([keras.layers.Dense(5), keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        callbacks = [keras.callbacks.BackupAndRestore(folder, 3), Boom()]
+        history = model.fit(
+            x, x[:, :1], batch_size=8, epochs=5, verbose=0, callbacks=callbacks, validation_data=(x[:9], x[:9, :1])
+        )
+        return [w.tobytes() for w in model.get_weights()], history.history
+
+    alone = go(tmp_path / "alone")
+    Boom.armed = True
+    with pytest.raises(RuntimeError, match="boom"):
+        go(tmp_path / "again")
+    assert go(tmp_path / "again") == alone
+
+
+def test_data_that_cannot_go_back(tmp_path):
+    """A generator's own state is its own: nobody pretends to know where it stood."""
+
+    def batches():
+        while True:
+            yield np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch:
+                raise RuntimeError("stop")
+
+    def go():
+        model = keras.Sequential([keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        callbacks = [keras.callbacks.BackupAndRestore(tmp_path), Stop()]
+        model.fit(batches(), steps_per_epoch=2, epochs=2, verbose=0, callbacks=callbacks)
+
+    with pytest.raises(RuntimeError, match="stop"):
+        go()
+    with pytest.raises(DataError, match="cannot be resumed.*Pass arrays or a PyDataset"):
+        go()
 
 
 @pytest.mark.parametrize("freq", [1, 3, 5, "epoch"])
