@@ -1,6 +1,7 @@
 """Files are replaced whole or not at all: no fault of the disk, and no kill, leaves anything but the old or the new one."""
 
 import errno
+import importlib.util
 import os
 import pathlib
 import signal
@@ -69,6 +70,11 @@ WRITERS = {
     "weights": lambda model, path: model.save_weights(path.with_suffix(".weights")),
     "readable": lambda model, path: export_json(model, path.with_suffix(".json")),
 }
+if importlib.util.find_spec("h5py"):
+    WRITERS |= {
+        "for Keras": lambda model, path: model.save(path.with_suffix(".keras"), format="keras"),
+        "weights for Keras": lambda model, path: model.save_weights(path.with_suffix(".weights.h5")),
+    }
 
 
 def old_and_writer(kind, tmp_path):
@@ -165,6 +171,44 @@ def test_a_kill_leaves_a_whole_file(tmp_path):
     assert last > 1
     model_of(1).save(path)
     assert list(tmp_path.iterdir()) == [path]  # what the killed ones left is gone
+
+
+TOGETHER = """
+import sys
+import numpy as np
+import autonet as keras
+from autonet import layers as L
+
+model = keras.Sequential([L.Input((64,)), L.Dense(300, kernel_initializer="zeros")])
+for n in range(40):
+    value = 1000 * int(sys.argv[2]) + n
+    model.set_weights([np.full((64, 300), value), np.full(300, value)])
+    model.save(sys.argv[1])
+"""
+
+
+def test_two_processes_save_to_one_name(tmp_path):
+    """Whoever reads finds one's file or the other's, whole, at any time; nobody takes the other's temporary file away."""
+    path, top = tmp_path / "x.keras", pathlib.Path(__file__).parents[2]
+    writers = [subprocess.Popen([sys.executable, "-c", TOGETHER, path, str(k)], cwd=top) for k in (1, 2)]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            kernel, bias = load_model(path).get_weights()
+            assert np.all(kernel == bias[0]) and np.all(bias == bias[0])
+            seen.add(bias[0])
+    assert [writer.returncode for writer in writers] == [0, 0] and seen
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_folder_stays_a_folder(kind, tmp_path):
+    path, _ = old_and_writer(kind, tmp_path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match="a folder stands where the file is to be saved"):
+        WRITERS[kind](model_of(1), tmp_path / "x")
+    assert path.is_dir() and list(tmp_path.iterdir()) == [path]
 
 
 def test_others_files_stay(tmp_path):
