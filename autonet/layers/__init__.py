@@ -103,6 +103,12 @@ from autonet.layers.preprocessing.numeric import Discretization as Discretizatio
 from autonet.layers.preprocessing.numeric import Normalization as Normalization
 from autonet.layers.preprocessing.numeric import Rescaling as Rescaling
 from autonet.layers.preprocessing.text import TextVectorization as TextVectorization
+from autonet.layers.preprocessing.tints import AutoContrast as AutoContrast
+from autonet.layers.preprocessing.tints import RandomGrayscale as RandomGrayscale
+from autonet.layers.preprocessing.tints import RandomHue as RandomHue
+from autonet.layers.preprocessing.tints import RandomInvert as RandomInvert
+from autonet.layers.preprocessing.tints import RandomPosterization as RandomPosterization
+from autonet.layers.preprocessing.tints import Solarization as Solarization
 from autonet.layers.recurrent import GRU as GRU
 from autonet.layers.recurrent import LSTM as LSTM
 from autonet.layers.recurrent import RNN as RNN

@@ -89,6 +89,18 @@ CASES = [  # class, arguments, x, what to adapt to
     ["RandomContrast", {"factor": [0.3, 0.9], "value_range": [0, 300], "seed": 1}, pixels(3, 5, 6, 2), None],
     ["RandomBrightness", {"factor": 0.5, "seed": 1}, pixels(3, 5, 6, 2), None],
     ["RandomBrightness", {"factor": [-0.1, 0.4], "value_range": [-50, 200], "seed": 1}, pixels(3, 5, 6, 2), None],
+    ["Solarization", {"addition_factor": 0.3, "threshold_factor": [0.2, 0.6], "seed": 1}, pixels(3, 5, 6, 3), None],
+    ["Solarization", {"value_range": [20, 240], "threshold_factor": 0.9, "seed": 2}, pixels(3, 5, 6, 2), None],
+    ["RandomInvert", {"factor": 0.9, "seed": 1}, pixels(5, 2, 3, 2), None],
+    ["RandomInvert", {"factor": 1.0, "seed": 1, **FIRST}, pixels(5, 2, 3, 2), None],
+    ["RandomGrayscale", {"factor": 0.5, "seed": 1}, pixels(5, 2, 3, 3), None],
+    ["RandomGrayscale", {"factor": 0.5, "seed": 1, **FIRST}, pixels(5, 3, 2, 3), None],
+    ["RandomPosterization", {"factor": 5, "seed": 1}, pixels(5, 2, 3, 2), None],
+    ["RandomPosterization", {"factor": [2, 6], "value_range": [0, 1], "seed": 1}, pixels(5, 2, 3, 2) / 256, None],
+    ["RandomHue", {"factor": 0.8, "seed": 1}, pixels(5, 2, 3, 3), None],
+    ["RandomHue", {"factor": [0.2, 0.4], "seed": 1, **FIRST}, pixels(2, 3, 2, 3), None],
+    ["AutoContrast", {}, pixels(2, 3, 4, 3) / 3, None],
+    ["AutoContrast", {"value_range": [50, 200]}, pixels(3, 4, 2), None],
 ]
 TEXT = ["Hashing", "HashedCrossing", "StringLookup", "IntegerLookup", "TextVectorization"]
 NEEDED = {
@@ -101,7 +113,10 @@ NEEDED = {
     "height_factor": 0.1,
     "width_factor": 0.1,
 }
-DRAWN = ("flips", "angle", "translations", "height_zoom", "width_zoom", "contrast_factor", "rgb_delta")
+DRAWN = (
+    *("flips", "angle", "translations", "height_zoom", "width_zoom", "contrast_factor", "rgb_delta"),
+    *("additions", "thresholds", "apply_inversion", "shift_factor", "factor"),
+)
 
 
 def record(name, config, x, data):
@@ -110,12 +125,14 @@ def record(name, config, x, data):
     if data is not None:
         layer.adapt(data)
         found["data"] = data
-    if name.startswith("Random"):
+    if name.startswith("Random") or name == "Solarization":
         drawn = layer.get_random_transformation(x, training=True)
         found["y"] = layer.transform_images(x, drawn, training=True)
         if isinstance(drawn, tuple):
             drawn = {"top": drawn[0], "left": drawn[1]}
-        found |= {f"drawn_{k}": v for k, v in drawn.items() if k in (*DRAWN, "top", "left")}
+        if not isinstance(drawn, dict):
+            drawn = {"alone": drawn}
+        found |= {f"drawn_{k}": v for k, v in drawn.items() if k in (*DRAWN, "top", "left", "alone")}
     else:
         found["y"] = layer(x)
     return {k: np.asarray(v) for k, v in found.items()}, list(layer.compute_output_shape((None, *x.shape[1:])))
@@ -128,7 +145,8 @@ def described(name):
         p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind is not p.VAR_KEYWORD
     ]
     arguments = [[p.name, None if p.default is p.empty else [p.default]] for p in parameters]
-    given = {n: NEEDED[n] for n, default in arguments if default is None or n in ("num_tokens", "num_bins")}
+    needed = {**NEEDED, "factor": 2} if name == "RandomPosterization" else NEEDED
+    given = {n: needed[n] for n, default in arguments if default is None or n in ("num_tokens", "num_bins")}
     config = None if name in TEXT else cls(**given, name="given").get_config()
     if config is not None and name == "RandomCrop":
         config["seed"] = None  # drawn when the layer is made

@@ -201,6 +201,33 @@ CASES = [
         differs=True,
         trains=True,
     ),
+    Case(
+        "Solarization",
+        {"addition_factor": 0.2, "value_range": (-9, 9)},
+        (2, 3, 2, 2),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
+    Case(
+        "RandomInvert",
+        {"factor": (0.5, 0.5), "value_range": (-9, 9)},
+        (12, 3, 2, 2),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
+    Case("RandomGrayscale", {}, (12, 3, 2, 3), chance=True, differs=True, trains=True),
+    Case(
+        "RandomPosterization",
+        {"factor": (2, 4), "value_range": (-9, 9)},
+        (2, 3, 2, 2),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
+    Case("RandomHue", {"factor": 0.8, "value_range": (-9, 9)}, (2, 3, 2, 3), chance=True, differs=True, trains=True),
+    Case("AutoContrast", {"value_range": (-9, 9)}, (2, 3, 2, 2)),
 ]
 every = pytest.mark.parametrize("case", CASES, ids=[f"{i}-{c.name}" for i, c in enumerate(CASES)])
 

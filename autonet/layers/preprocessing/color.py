@@ -10,7 +10,7 @@ from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
 
 
-class _Coloring(RandomImageLayer):
+class Coloring(RandomImageLayer):
     """Layers that change values, not places: masks stay as they are."""
 
     def __init__(self, value_range: Any, seed: int | None, **common: Any):
@@ -35,7 +35,7 @@ class _Coloring(RandomImageLayer):
         return {**super().get_config(), "value_range": self.value_range, "seed": self.seed}
 
 
-class RandomContrast(_Coloring):
+class RandomContrast(Coloring):
     """Distances from the mean of each image and channel times a factor, in training.
 
         y = (x - mean) f + mean, kept within value_range;  f uniform in [1 - lower, 1 + upper]
@@ -62,7 +62,7 @@ class RandomContrast(_Coloring):
         return {**super().get_config(), "factor": self.factor}
 
 
-class RandomBrightness(_Coloring):
+class RandomBrightness(Coloring):
     """A number of its own added to all values of each image, in training.
 
         y = x + d (largest - smallest value), kept within value_range;  d uniform in [lower, upper]

@@ -28,7 +28,7 @@ def test_values(i):
         layer.adapt(found["data"])
     drawn = {k.removeprefix("drawn_"): convert_to_tensor(v) for k, v in found.items() if k.startswith("drawn_")}
     if drawn:
-        what = (drawn["top"], drawn["left"]) if "top" in drawn else drawn
+        what = (drawn["top"], drawn["left"]) if "top" in drawn else drawn.get("alone", drawn)
         y = layer.transform_images(convert_to_tensor(found["x"]), what)
         assert layer(found["x"]).shape == y.shape
     else:

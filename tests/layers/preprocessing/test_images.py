@@ -14,7 +14,13 @@ MOVING = [
     lambda **o: layers.RandomZoom(0.5, **o),
     lambda **o: layers.RandomCrop(3, 2, **o),
 ]
-COLORING = [lambda **o: layers.RandomContrast(0.5, **o), lambda **o: layers.RandomBrightness(0.5, **o)]
+COLORING = [
+    lambda **o: layers.RandomContrast(0.5, **o),
+    lambda **o: layers.RandomBrightness(0.5, **o),
+    lambda **o: layers.Solarization(0.5, 0.5, **o),
+    lambda **o: layers.RandomInvert((0.5, 0.5), **o),
+    lambda **o: layers.RandomPosterization(4, **o),
+]
 random_layer = pytest.mark.parametrize("make", MOVING + COLORING)
 
 
@@ -74,6 +80,9 @@ def test_flips_come_half_of_the_time():
         (layers.RandomZoom((-0.5, -0.2), seed=1), "height_zoom", 0.5, 0.8),
         (layers.RandomContrast((0.3, 0.6), seed=1), "contrast_factor", 0.7, 1.6),
         (layers.RandomBrightness(0.1, (0, 1), seed=1), "rgb_delta", -0.1, 0.1),
+        (layers.RandomHue((0.2, 0.6), seed=1), "factor", -0.3, 0.3),
+        (layers.Solarization((0.1, 0.3), seed=1), "additions", 25.5, 76.5),
+        (layers.RandomPosterization((2, 6), seed=1), "shift_factor", 2, 6),
     ],
 )
 def test_ranges(layer, name, low, high):
@@ -155,3 +164,45 @@ def test_dtypes_of_pixels(rng):
 def test_refusals(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def test_negatives_come_as_often_as_was_asked(rng):
+    x = np.full((2000, 1, 1, 1), -1, "float32")
+    y = layers.RandomInvert((0.25, 0.25), value_range=(-2, 4), seed=1)(x).numpy()
+    assert set(np.unique(y)) == {-1.0, 3.0}
+    assert 0.2 < (y == 3).mean() < 0.3
+    twice = layers.RandomInvert((1.0, 1.0), value_range=(-2, 4))
+    x = rng.uniform(-2, 4, (3, 2, 2, 1)).astype("float32")
+    np.testing.assert_allclose(twice(twice(x)), x, rtol=1e-5, atol=1e-6)
+
+
+def test_colours_of_images_come_or_go(rng):
+    """A hue turned there and back is the same; all grey is grey; full contrast has both ends; 8 bits change nothing."""
+    x = images(rng, 2, 3, 4, 3)
+    hue = layers.RandomHue(1.0, seed=1)
+    drawn = hue.get_random_transformation(x)
+    back = hue.transform_images(hue.transform_images(x, drawn), {"factor": -drawn["factor"]})
+    np.testing.assert_allclose(back, x, rtol=1e-4, atol=1e-2)
+    grey = layers.RandomGrayscale(1.0)(x).numpy()
+    np.testing.assert_array_equal(grey, grey[..., :1] + np.zeros(3, "float32"))
+    y = layers.AutoContrast((10, 20))(x).numpy()
+    np.testing.assert_allclose([y.min((1, 2)), y.max((1, 2))], [np.full((2, 3), 10), np.full((2, 3), 20)], rtol=1e-5)
+    np.testing.assert_array_equal(layers.AutoContrast()(np.full((1, 2, 2, 1), 7.0)), np.full((1, 2, 2, 1), 7.0))
+    whole = np.floor(x)
+    np.testing.assert_array_equal(layers.RandomPosterization((8, 8))(whole), whole)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: layers.Solarization(addition_factor=2.0),
+        lambda: layers.RandomInvert(-0.1),
+        lambda: layers.RandomGrayscale(1.5),
+        lambda: layers.RandomPosterization(9),
+        lambda: layers.RandomPosterization(2.5),
+        lambda: layers.RandomHue((0.1, 1.2)),
+    ],
+)
+def test_what_colours_cannot_do(call):
+    with pytest.raises(ArgumentError, match="expects .*factor"):
+        call()
