@@ -16,7 +16,7 @@ from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, AutonetError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, ShapeError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
@@ -162,7 +162,7 @@ class Primitive:
             result = self.body(*values, **settings) if settings else self.body(*values)
         except AutonetError:
             raise
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             raise self._explain(error, values, settings) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
@@ -283,9 +283,17 @@ class Primitive:
         told = "".join(f", {k}={v!r}" for k, v in settings.items())
         name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
         layer = getattr(state.calling, "label", None)
+        who = f"{f'{layer}: ' if layer else ''}{name}"
+        other = ", or choose other settings" if told else ""
+        if isinstance(error, TypeError):
+            kinds = ", ".join(str(v.dtype) for v in values)
+            return DtypeError(f"{who} cannot take operands of dtype {kinds}{told}: {reason}. Cast an operand{other}.")
+        if isinstance(error, np.linalg.LinAlgError) and "dimension" not in reason:  # the numbers are to blame
+            return DataError(
+                f"{who} cannot take these operands of shapes {shapes}{told}: {reason}. Check their numbers."
+            )
         return ShapeError(
-            f"{f'{layer}: ' if layer else ''}{name} cannot take operands of shapes {shapes}{told}: {reason}. "
-            f"Reshape or transpose an operand{', or choose other settings' if told else ''}."
+            f"{who} cannot take operands of shapes {shapes}{told}: {reason}. Reshape or transpose an operand{other}."
         )
 
 
@@ -306,7 +314,12 @@ class _Unary(Primitive):
         value = x._value
         if self.floating and value.dtype.kind != "f":
             return Primitive.__call__(self, x)
-        result = self.body(value)
+        try:
+            result = self.body(value)
+        except AutonetError:
+            raise
+        except (ValueError, IndexError, TypeError) as error:
+            raise self._explain(error, [value], _NONE) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
                 return self._wrap_many((x,), {}, result)
@@ -347,7 +360,7 @@ class _UnaryWith(Primitive):
             result = self.body(value, **settings)
         except AutonetError:
             raise
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             raise self._explain(error, [value], settings) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
@@ -380,7 +393,7 @@ class _Binary(Primitive):
             return Primitive.__call__(self, x1, x2)
         try:
             result = self.body(v1, v2)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise self._explain(error, [v1, v2], _NONE) from None
         if type(result) is not ndarray:
             result = np.asarray(result)
