@@ -57,6 +57,7 @@ _HOMES = {
     "Initializer": "initializers",
     "Regularizer": "regularizers",
     "Input": "layers",
+    "InputSpec": "layers",
     "KerasTensor": "layers.symbolic",
     "Layer": "layers",
     "Loss": "losses",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.tensor import Tensor
-from autonet.errors import DataError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
@@ -109,6 +109,25 @@ def is_keras_tensor(x: Any) -> bool:
     from autonet.ops import shapes
 
     return shapes.placeholder is not None and isinstance(x, shapes.placeholder)
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """The `Input`s that `tensor`, which stands for a Tensor to come, is made of, each once, leftmost first.
+
+    Raises: ArgumentError for anything else.
+    """
+    if not is_keras_tensor(tensor):
+        raise ArgumentError(f"get_source_inputs expects what was made of an Input; received {type(tensor).__name__}.")
+    found, seen, open_ends = [], {id(tensor)}, [tensor]
+    while open_ends:
+        x = open_ends.pop()
+        before = x._origin.inputs if x._origin is not None else []
+        if not before:
+            found.append(x)
+        fresh = [one for one in {id(b): b for b in before}.values() if id(one) not in seen]
+        seen |= {id(one) for one in fresh}
+        open_ends += reversed(fresh)
+    return found
 
 
 def _floatx() -> str:

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autonet import Input, layers, ops, utils
 from autonet.core.tensor import Tensor
-from autonet.errors import DataError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 from autonet.utils import normalize, pack_x_y_sample_weight, to_categorical, unpack_x_y_sample_weight
 
 
@@ -79,3 +80,15 @@ def test_packing_and_unpacking():
     assert unpack_x_y_sample_weight([1, 2, 3]) == (1, 2, 3)
     with pytest.raises(ShapeError, match="tuple of 4"):
         unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+def test_source_inputs():
+    """Those that a tensor depends on, once each however many ways lead to them; an Input is its own."""
+    a, b, unused = (Input((3,)) for _ in range(3))
+    y = layers.Concatenate()([layers.Dense(2)(b), a])
+    z = layers.Add()([y, ops.sin(y)])
+    found = utils.get_source_inputs(z)
+    assert [x is y for x, y in zip(found, (b, a), strict=True)] == [True, True]
+    assert utils.get_source_inputs(unused)[0] is unused
+    with pytest.raises(ArgumentError, match="made of an Input"):
+        utils.get_source_inputs(np.ones(3))
