@@ -260,6 +260,19 @@ def _checked(config: Any, path: str) -> dict[str, Any]:
     kinds = {"epoch": int, "step": int, "stopped": bool, "place": dict, "seeds": list, "callbacks": list}
     if not isinstance(config, dict) or {k: type(v) for k, v in config.items()} != kinds:
         raise DataError(f"{path} is no backup of a training. Remove it, or choose another backup_dir.")
-    if config["epoch"] < 0 or config["step"] < 0:
+    place = config["place"]
+    sound = (
+        min(config["epoch"], config["step"]) >= 0
+        and place.keys() == {"order", "position"}
+        and type(place["position"]) is int
+        and place["position"] >= 0
+        and isinstance(place["order"], list)
+        and len(place["order"]) in (0, 2)
+        and all(type(n) is int and 0 <= n < 2**32 for n in place["order"])
+    )
+    if not sound:
         raise DataError(f"{path} stands at an impossible place. Remove it.")
+    for entry in config["callbacks"]:
+        if not isinstance(entry, dict) or {k: type(v) for k, v in entry.items()} != {"class": str, "state": dict}:
+            raise DataError(f"{path} describes callbacks that are none. Remove it.")
     return config

@@ -38,6 +38,11 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        super().set_state(plain, arrays)
+        if not all(isinstance(values, list) for values in self.history.values()):
+            raise DataError("The backup holds no history of a training. Remove it.")
+
 
 class ProgbarLogger(Callback):
     """Progress on the screen. `fit`, `evaluate` and `predict` make one by themselves unless verbose is 0.

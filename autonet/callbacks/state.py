@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from typing import Any
 
@@ -11,11 +13,15 @@ from autonet.errors import DataError
 
 
 def remembered(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Its attributes that are plain values (nested in lists and dictionaries), and those that are arrays or lists of them."""
+    """Its attributes that are plain values (nested in lists and dictionaries), and those that are arrays or lists of them.
+
+    What the constructor of a callback of autonet's own takes is no memory: it is as the script says, paths above all.
+    """
     plain: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
+    unkept = callback.unkept | _settings(type(callback))  # type: ignore[arg-type]
     for name, value in vars(callback).items():
-        if name in callback.unkept:
+        if name in unkept:
             continue
         if isinstance(value, np.ndarray):
             arrays[name] = value
@@ -39,9 +45,23 @@ def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) 
         else:
             lists[attribute] = array  # type: ignore[assignment]
     for name, value in {**{k: _decoded(v) for k, v in plain.items()}, **lists}.items():
-        if name in callback.unkept or not _may_set(callback, name):
+        if name in callback.unkept | _settings(type(callback)) or not _may_set(callback, name):  # type: ignore[arg-type]
             raise DataError(f"The backup would set {name!r} of {type(callback).__name__}, which has no such state.")
+        known = getattr(callback, name, None)
+        ours = type(callback).__module__.startswith("autonet.")  # which keep to one kind; others may not
+        if ours and value is not None and known is not None and _kind(value) is not _kind(known):
+            raise DataError(
+                f"The backup would set {name!r} of {type(callback).__name__} to {str(value)[:100]}, which is of another kind "
+                f"than {str(known)[:100]}. Remove the backup."
+            )
         setattr(callback, name, value)
+
+
+@functools.cache
+def _settings(cls: Any) -> frozenset[str]:
+    """Arguments of autonet's own constructors among a class's ancestors."""
+    ours = [c for c in cls.__mro__ if c.__module__.startswith("autonet.") and "__init__" in vars(c)]
+    return frozenset(name for c in ours for name in inspect.signature(vars(c)["__init__"]).parameters)
 
 
 def _may_set(callback: Any, name: str) -> bool:
@@ -50,6 +70,11 @@ def _may_set(callback: Any, name: str) -> bool:
     return name in vars(callback) or (
         name.isidentifier() and name[:2] != "__" and not hasattr(own, "__get__") and not callable(own)
     )
+
+
+def _kind(value: Any) -> type:
+    kinds = (list, tuple), dict, str, np.ndarray, (bool, int, float)
+    return next((k if isinstance(k, type) else k[0] for k in kinds if isinstance(value, k)), object)
 
 
 def _is_plain(value: Any) -> bool:

@@ -76,6 +76,7 @@ def fit(
     position = model._position = Position(model, callbacks, batches, initial_epoch)
     logs: dict[str, Any] = {}
     with Interrupt() as interrupt:
+        position.guard = interrupt.step
         try:
             callbacks.on_train_begin()
             position.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Position:
         keeper: the callback that keeps positions, if there is one; the loop tells it after each stretch and each epoch,
             when all other callbacks have had their say.
         journal: what can run the last steps again, if a callback asked for it.
+        guard: a context that Ctrl-C does not cut in two.
     """
 
     def __init__(self, model: Any, callbacks: Any, batches: Any, epoch: int):
@@ -40,6 +42,7 @@ class Position:
         self.stopped = False
         self.interrupted = False
         self.keeper: Any = None
+        self.guard: AbstractContextManager = nullcontext()
         self.journal: Any = None
         self.restored: tuple[dict, dict] | None = None
         self.place = batches.tell()
@@ -65,8 +68,9 @@ class Position:
     def finish(self) -> None:
         """Put back what was restored, if that has not happened yet."""
         if self.restored is not None:
-            self._put_back(*self.restored)
-            self.restored = None  # not before: Ctrl-C may ask again
+            with self.guard:
+                self._put_back(*self.restored)
+                self.restored = None
 
     def end_epoch(self, stopped: bool) -> None:
         """An epoch has ended, with all that callbacks do then."""
@@ -141,6 +145,9 @@ class Position:
             callback.set_state(entry["state"], {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)})
 
     def _put_back(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        within = config["place"]["position"] <= getattr(self.batches, "available", 0)
+        if not within or (self.batches.steps is not None and self.step > self.batches.steps):
+            raise DataError("The backup is of a training on more data, or with smaller batches. Use the same ones.")
         self.batches.seek(config["place"])
         for batch in itertools.islice(self.batches.epoch(), 1):
             rehearse(self.model, batch)

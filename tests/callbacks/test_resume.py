@@ -8,12 +8,14 @@ import random
 import signal
 import sys
 import time
+import traceback
 
 import numpy as np
 import pytest
 
 import autonet as keras
-from autonet.errors import DataError
+from autonet.errors import AutonetError, DataError
+from autonet.saving.archive import Archive, write_archive
 
 KILLS = 26  # per setting; eight settings: more than two hundred
 
@@ -136,7 +138,7 @@ def train(
         validation_data=(x[:9], y[:9]) if validate else None,
         steps_per_epoch=steps,
     )
-    if len(history.epoch) < 12 and not stops:
+    if (len(history.epoch) < 12 and not stops) or os.path.exists(f"{folder}/latest.backup"):
         return None
     ends = {
         "weights": [w.tobytes() for w in model.get_weights()],
@@ -171,6 +173,8 @@ def in_a_child(folder, result, setting, before=None):
             code = 0 if ends is not None else INTERRUPTED
         except KeyboardInterrupt:  # before fit, or after
             code = INTERRUPTED
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return child
@@ -377,3 +381,97 @@ def test_a_backup_of_something_else_is_refused(tmp_path):
     (folder / "latest.backup").write_bytes(before[:-7])
     with pytest.raises(DataError, match="damaged"):
         model(3).fit(x, x[:, :1], batch_size=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(folder), Stop()])
+
+
+# A backup is a file like any other: what does not fit is refused, and nothing in it names another file
+
+
+class Halt(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch:
+            raise RuntimeError("halt")
+
+
+def watched(folder):
+    """A training with callbacks that remember, halted in its second epoch."""
+    model = keras.Sequential([keras.layers.Dense(2), keras.layers.Dropout(0.3), keras.layers.Dense(1)])
+    model.compile("adam", "mse", run_eagerly=True)
+    x = np.ones((24, 3), "float32")
+    C = keras.callbacks
+    callbacks = [
+        *(C.BackupAndRestore(folder, 2), C.EarlyStopping("loss"), C.ModelCheckpoint(f"{folder}/own.keras", "loss")),
+        *(C.ReduceLROnPlateau("loss"), Halt()),
+    ]
+    with pytest.raises(RuntimeError, match="halt"):
+        model.fit(x, x[:, :1], batch_size=8, epochs=4, verbose=0, callbacks=callbacks)
+
+
+PLACES = {
+    "no order": {"place": {"position": 0}},
+    "a word": {"place": {"order": "/dev/zero", "position": 0}},
+    "negative order": {"place": {"order": [-1, 0], "position": 0}},
+    "half an order": {"place": {"order": [1], "position": 0}},
+    "negative position": {"place": {"order": [1, 0], "position": -1}},
+    "past the data": {"place": {"order": [1, 0], "position": 4}},
+    "past the epoch": {"step": 4},
+    "before the epoch": {"step": -1},
+    "a float": {"epoch": 1.0},
+    "seeds": {"seeds": ["x"]},
+    "no callbacks": {"callbacks": []},
+    "callbacks that are none": {"callbacks": [3] * 6},
+    "more": {"run": "x"},
+}
+STATES = {  # of a callback by its number
+    "no state": (1, None),
+    "a path": (2, {"filepath": "../evil.keras"}),
+    "a frequency": (2, {"save_freq": 1}),
+    "a hook": (1, {"on_epoch_end": 3}),
+    "a private name": (1, {"__class__": "x"}),
+    "another model": (1, {"_model": 3}),
+    "a word for a number": (1, {"wait": "x"}),
+    "a list for a number": (3, {"cooldown_counter": [3]}),
+    "a history of numbers": (5, {"history": {"loss": 3}}),
+    "no history": (5, {"history": [3]}),
+}
+
+
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("halted")
+    watched(folder)
+    with Archive(folder / "latest.backup") as archive:
+        return archive.config, archive.arrays()
+
+
+@pytest.mark.parametrize("name", [*PLACES, *STATES])
+def test_backups_that_are_none(name, halted, tmp_path):
+    config, arrays = halted
+    if name in PLACES:
+        config = {**config, **PLACES[name]}
+    else:
+        number, state = STATES[name]
+        states = [dict(entry) for entry in config["callbacks"]]
+        states[number]["state"] = state and {**states[number]["state"], **state}
+        config = {**config, "callbacks": states}
+    write_archive(tmp_path / "latest.backup", "backup", config, arrays)
+    with pytest.raises(AutonetError):
+        watched(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["latest.backup"]
+
+
+@pytest.mark.parametrize("name", ["global_seed_generator", "model/generators/dropout/seed_generator", "optimizer/0"])
+def test_backups_with_other_arrays(name, halted, tmp_path):
+    config, arrays = halted
+    for change in ({name: np.array([-1, 2])}, {name: np.zeros((3, 3, 3), "float32")}, {"more": np.zeros(1)}, None):
+        changed = {**arrays, **change} if change else {k: v for k, v in arrays.items() if k != name}
+        write_archive(tmp_path / "latest.backup", "backup", config, changed)
+        with pytest.raises(AutonetError):
+            watched(tmp_path)
+
+
+def test_what_a_script_says_now_counts(tmp_path):
+    """Another patience or another file in the script that is started again."""
+    watched(tmp_path)
+    with Archive(tmp_path / "latest.backup") as archive:
+        states = [entry["state"] for entry in archive.config["callbacks"]]
+    assert "patience" not in states[1] and "wait" in states[1] and "filepath" not in states[2]
