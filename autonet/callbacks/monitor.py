@@ -11,7 +11,7 @@ import numpy as np
 
 from autonet.callbacks.base import Callback
 from autonet.core.trees import flatten
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, DataError
 from autonet.serialization import snake_case
 
 # Ends of the names of metrics, or of their classes, that shall become small, and of those that shall become large.
@@ -46,6 +46,11 @@ class MonitorCallback(Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.rises = None if self.mode == "auto" else self.mode == "max"
+
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        super().set_state(plain, arrays)
+        if not isinstance(getattr(self, "best", None), (int, float, type(None))):
+            raise DataError(f"The backup's best value of {self.monitor!r} is no number. Remove it.")
 
     def current(self, logs: dict | None) -> float | None:
         """The monitored value in `logs`; None, and a warning, if it is not there."""

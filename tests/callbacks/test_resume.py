@@ -429,6 +429,7 @@ STATES = {  # of a callback by its number
     "a private name": (1, {"__class__": "x"}),
     "another model": (1, {"_model": 3}),
     "a word for a number": (1, {"wait": "x"}),
+    "a word for the best": (2, {"best": "x"}),
     "a list for a number": (3, {"cooldown_counter": [3]}),
     "a history of numbers": (5, {"history": {"loss": 3}}),
     "no history": (5, {"history": [3]}),
