@@ -18,6 +18,7 @@ class State(threading.local):
     training: bool | None = None  # what an enclosing layer call was told about training
     calling: Any = None  # the innermost layer whose call is under way
     scope: tuple = ()  # layers whose build is under way, outermost first
+    taken: list | None = None  # while a derivative is traced: numbers that left the record, see gradients/places.py
     allowance: Any = None  # while a file is being loaded: what gives new Variables their memory
 
 

@@ -16,6 +16,9 @@ _new = object.__new__
 ndarray = np.ndarray
 
 
+_NUMBERS = frozenset({"numpy()", "item()", "tolist()", "float()", "np.asarray()"})  # they go on outside the record
+
+
 class Tensor:
     """An array of numbers that remembers, where asked, how it was computed.
 
@@ -184,9 +187,17 @@ class Tensor:
 
     def _concrete(self, asked: str) -> np.ndarray:
         """The values, for a use that a captured step could not repeat."""
+        self._look(asked)
+        return self._value
+
+    def _look(self, asked: str) -> None:
+        """Tell whoever records that Python is about to see the values."""
         if state.capture is not None:
             state.capture.leaked(self, asked)
-        return self._value
+        if state.taken is not None and self._node is not None and asked in _NUMBERS:
+            from autonet.core.watch import users_line
+
+            state.taken.append((self._node, asked, users_line()))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self._concrete("np.asarray()")

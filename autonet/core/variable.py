@@ -75,6 +75,7 @@ class Variable(Tensor):
         self._mirror: tuple[np.ndarray, Any] | None = None
         self._stamp: Any = None
         self._node = None
+        self.unnamed = name is None  # then files know it by its place
         self.name = name if name is not None else f"variable_{_unnamed()}"
         self.path = self.name
         self.autocast = autocast
@@ -163,14 +164,8 @@ class Variable(Tensor):
         return self.snapshot()
 
     def numpy(self) -> np.ndarray:
-        if state.capture is not None:
-            state.capture.leaked(self, "numpy()")
+        self._look("numpy()")
         return self._array.copy()
-
-    def _concrete(self, asked: str) -> np.ndarray:
-        if state.capture is not None:
-            state.capture.leaked(self, asked)
-        return self._value
 
     def assign(self, value: Any) -> Variable:
         """Replace the values; the shape must stay, the dtype stays.
@@ -217,7 +212,8 @@ class Variable(Tensor):
     def __deepcopy__(self, memo: dict) -> Variable:
         import copy
 
-        new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=self.name)
+        name = None if self.unnamed else self.name
+        new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=name)
         memo[id(self)] = new
         new.path = self.path
         for key, value in self.__dict__.items():
@@ -233,7 +229,7 @@ class Variable(Tensor):
             self.autocast,
             self.aggregation,
             self.synchronization,
-            self.name,
+            None if self.unnamed else self.name,
         )
         return Variable, args
 

@@ -90,7 +90,7 @@ class Watch:
             if len(self._origins) >= _MOST:
                 for order in list(itertools.islice(self._origins, _MOST // 2)):
                     del self._origins[order]
-            self._origins[node.order] = _who()[0], _line()
+            self._origins[node.order] = _who()[0], users_line()
 
     def read(self, variable: Any) -> np.ndarray:
         """A Variable is read, or about to be assigned."""
@@ -120,7 +120,7 @@ class Watch:
 
     def _blame(self, primitive: Any, operands: tuple, settings: dict, value: np.ndarray) -> NonFiniteError:
         who, direction = _who()
-        line, op, how = _line(), primitive.name, primitive.name
+        line, op, how = users_line(), primitive.name, primitive.name
         node = _pulled()
         if node is not None:
             direction = "backward"
@@ -231,7 +231,7 @@ def _pulled() -> Any:
     return None
 
 
-def _line() -> tuple[str, int] | None:
+def users_line() -> tuple[str, int] | None:
     """File and line of the innermost frame outside the package."""
     frame: Any = sys._getframe(2)
     while frame is not None:

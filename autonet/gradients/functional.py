@@ -13,29 +13,14 @@ from typing import Any
 import numpy as np
 
 from autonet.core import backward as walk
-from autonet.core.accumulate import alias, detach, zeros_of
+from autonet.core.accumulate import detach, zeros_of
 from autonet.core.rules import shape_of
-from autonet.core.state import enable_grad, no_grad, state
+from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import assert_same_structure, flatten, flatten_with_path, map_structure, pack
+from autonet.core.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
-
-
-def fresh(x: Any, where: str = "an argument") -> Tensor:
-    """`x` at a new place of the record: derivatives taken there do not mix with those of other uses of `x`."""
-    x = convert_to_tensor(x)
-    if x.dtype.kind != "f":
-        raise DtypeError(f"grad needs floats; {where} has dtype {x.dtype}. Cast it first: ops.cast(x, 'float32').")
-    if x._node is not None and state.recording:
-        return alias(x)
-    return wrap(x.snapshot()._value, Leaf())
-
-
-def fresh_tree(tree: Any, where: str) -> tuple[Any, list[Tensor]]:
-    """A tree of fresh Tensors and the list of them."""
-    leaves = [fresh(x, f"{where}{''.join(f'[{k!r}]' for k in path)}") for path, x in flatten_with_path(tree)]
-    return pack(tree, leaves), leaves
+from autonet.gradients.places import Places
 
 
 def _spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
@@ -52,10 +37,12 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
 
     Args:
         f: function whose result is one number (or a pair of it and anything else, with `has_aux`).
-        argnums: position of the argument, or several; the gradient has its structure, or is a tuple of such.
+        argnums: position of the argument, or several; the gradient has its structure, or is a tuple of such. Variables
+            among them (a model's weights) count wherever f meets them, so f may call the model and ignore the argument.
         has_aux: f returns (value, auxiliary); the new function then returns ((value, auxiliary), gradient).
 
-    Raises: ShapeError if the value is not one number; DtypeError for arguments that are not floats.
+    Raises: ShapeError if the value is not one number; DtypeError for arguments that are not floats; GradientError where
+    the gradient would be zero only because a number left the record (float(x), x.numpy()).
 
     >>> value_and_grad(lambda x: x["a"] * x["b"])({"a": 2.0, "b": 3.0})
     (Tensor(6., dtype=float32), {'a': Tensor(3., dtype=float32), 'b': Tensor(2., dtype=float32)})
@@ -65,12 +52,11 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _spread(argnums, args)
         new = list(args)
-        targets = []
-        with enable_grad():
+        with Places() as places:
             for n in numbers:
-                new[n], leaves = fresh_tree(args[n], f"argument {n}")
-                targets += leaves
+                new[n] = places.tree(args[n], f"argument {n}")
             result = f(*new, **kwargs)
+        targets = places.targets
         if has_aux:
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise ArgumentError("grad with has_aux=True expects the function to return a pair (value, auxiliary).")
@@ -87,7 +73,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
         if value.dtype.kind != "f":
             raise DtypeError(f"grad expects a float as the value; received dtype {value.dtype}.")
         ones = wrap(np.ones((), value.dtype))
-        found = cotangents_of([(value, ones)], targets)
+        found = cotangents_of([(value, ones)], places)
         trees = []
         for n in numbers:
             count = len(flatten(args[n]))
@@ -100,11 +86,14 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     return wrapper
 
 
-def cotangents_of(
-    pairs: list[tuple[Tensor, Tensor]], targets: list[Tensor], record: bool | None = None
-) -> list[Tensor]:
-    """Gradients of the targets; zeros where a target was not used."""
-    found = walk.gradients(pairs, [t._node for t in targets], record)  # type: ignore[misc]
+def cotangents_of(pairs: list[tuple[Tensor, Tensor]], places: Places, record: bool | None = None) -> list[Tensor]:
+    """Gradients of the targets of `places`; zeros where one was not used."""
+    found = walk.gradients(pairs, [t._node for t in places.targets], record)  # type: ignore[misc]
+    places.check(found)
+    return _filled(found, places.targets)
+
+
+def _filled(found: list[Any], targets: list[Tensor]) -> list[Tensor]:
     return [zeros_of(t.shape, t.dtype) if g is None else g for g, t in zip(found, targets, strict=True)]
 
 
@@ -154,14 +143,9 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     >>> pullback(1.0)
     (Tensor(6., dtype=float32),)
     """
-    targets: list[Tensor] = []
-    new = []
-    with enable_grad():
-        for n, primal in enumerate(primals):
-            tree, leaves = fresh_tree(primal, f"primal {n}")
-            new.append(tree)
-            targets += leaves
-        result = f(*new)
+    with Places() as places:
+        result = f(*[places.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
+    targets = places.targets
     aux = None
     if has_aux:
         result, aux = result
@@ -178,7 +162,7 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
             if g.shape != y.shape:
                 raise ShapeError(f"The cotangent must have the result's shape {y.shape}; received {g.shape}.")
             pairs.append((y, g))
-        found = cotangents_of(pairs, targets)
+        found = cotangents_of(pairs, places)
         trees = []
         for primal in primals:
             count = len(flatten(primal))
@@ -203,21 +187,23 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     >>> jvp(lambda x: x * x, (3.0,), (1.0,))
     (Tensor(9., dtype=float32), Tensor(6., dtype=float32))
     """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise ArgumentError(
+                f"jvp expects {name} as a tuple, one for each argument of the function, as in jvp(f, (x,), (v,)); "
+                f"received {type(given).__name__}."
+            )
     primals, tangents = tuple(primals), tuple(tangents)
     if len(primals) != len(tangents):
         raise ArgumentError(f"jvp expects one tangent per primal; received {len(primals)} and {len(tangents)}.")
-    targets: list[Tensor] = []
-    new = []
     directions = []
-    with enable_grad():
-        for n, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
+    with Places() as places:
+        new = [places.tree(primal, f"primal {n}") for n, primal in enumerate(primals)]
+        for primal, tangent in zip(primals, tangents, strict=True):
             assert_same_structure(primal, tangent)
-            tree, leaves = fresh_tree(primal, f"primal {n}")
-            new.append(tree)
-            targets += leaves
             directions += flatten(tangent)
-        directions = [convert_to_tensor(u, t.dtype) for u, t in zip(directions, targets, strict=True)]
-        for u, t in zip(directions, targets, strict=True):
+        directions = [convert_to_tensor(u, t.dtype) for u, t in zip(directions, places.targets, strict=True)]
+        for u, t in zip(directions, places.targets, strict=True):
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
         result, aux = fun(*new) if has_aux else (fun(*new), None)
@@ -225,12 +211,11 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
         outputs = flatten(result)
         floats = [y for y in outputs if y.dtype.kind == "f"]
         duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
-        pulled = cotangents_of(list(zip(floats, duals, strict=True)), targets, record=True)
-        slopes = iter(
-            cotangents_of([(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None], duals)
-        )
+        pulled = cotangents_of(list(zip(floats, duals, strict=True)), places, record=True)
+        pairs = [(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None]
+        slopes = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
     tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
-    own = [*targets, *duals]
+    own = [*places.targets, *duals]
     found = tuple([map_structure(lambda y: settle(y, own), y) for y in (result, pack(result, tangent), aux)])
     return found if has_aux else found[:2]
 

@@ -79,8 +79,10 @@ def hvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),)).tolist()
     [6.0, 0.0]
     """
+    if not isinstance(primals, (tuple, list)) or not primals:
+        raise ArgumentError(
+            "hvp expects primals and tangents as tuples, one for each argument of the function, as in hvp(f, (x,), (v,))."
+        )
     primals = tuple(primals)
-    if not primals:
-        raise ArgumentError("hvp expects at least one primal.")
     numbers = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(grad(f, numbers), primals, tangents)[1]

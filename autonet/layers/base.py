@@ -196,8 +196,7 @@ class Layer(symbolic.Called, Weighted):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and "_trainable_variables" in self.__dict__:
-            if not any(v is value for v in self._trainable_variables + self._non_trainable_variables):
-                self._adopt(value)
+            self._adopt(value)
         super().__setattr__(name, value)
 
     # Losses

@@ -24,11 +24,18 @@ class Weighted(Tracking):
     _non_trainable_variables: list[Variable]
 
     def _adopt(self, variable: Variable) -> None:
-        group = self._trainable_variables if variable.trainable else self._non_trainable_variables
-        if not any(v is variable for v in group):
-            group.append(variable)
+        """Count a Variable among the layer's own, once."""
+        if any(v is variable for v in self._trainable_variables + self._non_trainable_variables):
+            return
+        (self._trainable_variables if variable.trainable else self._non_trainable_variables).append(variable)
         if not self._trainable:
             variable.trainable = False
+
+    def _own_weights(self) -> list[Variable]:
+        """Variables of this layer alone, those in its lists and dictionaries too."""
+        for v in self._own(Variable):
+            self._adopt(v)
+        return self._trainable_variables + self._non_trainable_variables
 
     @property
     def _sublayers(self) -> list[Any]:
@@ -56,7 +63,7 @@ class Weighted(Tracking):
     @property
     def variables(self) -> list[Variable]:
         """All state: weights, then generator states and metric totals."""
-        own = self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+        own = self._collect(lambda l: l._own_weights())
         seeds = [g.state for g in self._collect(lambda l: list(l._own(SeedGenerator)))]
         metrics = [v for m in self.metrics for v in m.variables]
         return own + seeds + metrics
@@ -64,7 +71,7 @@ class Weighted(Tracking):
     @property
     def weights(self) -> list[Variable]:
         """The Variables that saving keeps: trainable and not, of this layer and those inside."""
-        return self._collect(lambda l: l._trainable_variables + l._non_trainable_variables)
+        return self._collect(lambda l: l._own_weights())
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -111,6 +118,7 @@ class Weighted(Tracking):
         value = bool(value)
         for layer in self._flatten_layers():
             layer._trainable = value
+            layer._own_weights()  # those in lists as well
             for v in layer._trainable_variables:
                 v.trainable = value
 
@@ -150,12 +158,12 @@ class Weighted(Tracking):
 
     def save_own_variables(self, store: dict) -> None:
         """Put this layer's own arrays into `store` under "0", "1", ..."""
-        for i, v in enumerate(self._trainable_variables + self._non_trainable_variables):
+        for i, v in enumerate(self._own_weights()):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store: dict) -> None:
         """Take this layer's own arrays from `store`."""
-        own = self._trainable_variables + self._non_trainable_variables
+        own = self._own_weights()
         if len(store) != len(own):
             raise ArgumentError(f"{self.label} has {len(own)} arrays of its own; {len(store)} were stored.")
         for i, v in enumerate(own):

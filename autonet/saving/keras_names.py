@@ -86,4 +86,4 @@ def own_variables(x: Any) -> list[Variable]:
         return [each for v in x.variables for each in (*none(v), v)]
     if isinstance(x, Optimizer):
         return x.variables
-    return [*x._trainable_variables, *x._non_trainable_variables]
+    return x._own_weights()

@@ -57,10 +57,10 @@ def layer_variables(model: Any, generators: bool = True) -> dict[str, Variable]:
     found: dict[str, Variable] = {}
     known: set[int] = set()
     for place, x in named_layers(model):
-        weights = x._trainable_variables + x._non_trainable_variables
+        weights = x._own_weights()
         states = [g.state for g in x._own(SeedGenerator)] if generators else []
         for kind, names, own in (
-            ("weights", [v.name.replace("/", "_") for v in weights], weights),
+            ("weights", ["variable" if v.unnamed else v.name.replace("/", "_") for v in weights], weights),
             ("generators", ["seed_generator"] * len(states), states),
         ):
             for name, v in zip(numbered(names), own, strict=True):

@@ -122,7 +122,7 @@ def _layer(layer: Any, sources: list[str] | None) -> dict[str, Any]:
     settings = {} if inside and hasattr(layer, "compile") else _settings(layer)
     if settings:
         entry["settings"] = settings
-    own: list[Variable] = [*layer._trainable_variables, *layer._non_trainable_variables]
+    own: list[Variable] = layer._own_weights()
     if own:
         entry["weights"] = {name: _weight(v) for name, v in zip(numbered([v.name for v in own]), own, strict=True)}
     if inside:

@@ -1,12 +1,14 @@
 """grad, value_and_grad, vjp, jvp, stop_gradient, custom_gradient: JAX's signatures and the laws between them."""
 
 import collections
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autonet
 from autonet import (
     Tensor,
     Variable,
@@ -313,3 +315,75 @@ def test_functions_keep_their_names():
 
     assert grad(loss).__name__ == "loss"
     assert value_and_grad(loss).__doc__ == "What it is."
+
+
+# What leaves the record, and Variables
+
+TAKEN = {
+    "float": lambda x: ops.square(float(x)),
+    "item": lambda x: x.item() * 2.0,
+    "numpy": lambda x: ops.sum(x.numpy()),
+    "asarray": lambda x: ops.sum(np.asarray(x) * 2),
+    "tolist": lambda x: ops.square(x.tolist()),
+    "math": lambda x: ops.square(math.sin(x)),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: autonet.grad(f)(3.0),
+        lambda f: autonet.hessian(f)(3.0),
+        lambda f: autonet.jvp(f, (3.0,), (1.0,)),
+        lambda f: autonet.hvp(f, (3.0,), (1.0,)),
+        lambda f: autonet.vjp(f, 3.0)[1](1.0),
+        lambda f: autonet.grad(lambda x: autonet.grad(f)(x))(3.0),
+    ],
+    ids=["grad", "hessian", "jvp", "hvp", "vjp", "nested"],
+)
+def test_a_zero_that_is_none_is_refused(name, transform):
+    with pytest.raises(GradientError, match=r"left the record at .*test_functional.py:\d+ .*stop_gradient"):
+        transform(TAKEN[name])
+
+
+def test_zeros_that_are_meant_stay_zeros():
+    g = autonet.grad(lambda a, b: a * 2.0 + float(a), argnums=(0, 1))(1.0, 2.0)
+    assert [x.item() for x in g] == [2.0, 0.0]
+    assert autonet.grad(lambda x: ops.square(float(ops.stop_gradient(x))))(3.0).item() == 0.0
+    x = Tensor(2.0, requires_grad=True)
+    assert float(x * 3.0) == 6.0  # outside a transform
+
+
+@given(st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_variables_count_wherever_the_function_meets_them(n, seed):
+    v = autonet.Variable(np.random.default_rng(seed).standard_normal(n))
+    by_argument = lambda w: ops.sum(w**3)
+    around = lambda w: ops.sum(v**3)
+    for transform in (
+        autonet.grad,
+        autonet.hessian,
+        lambda f: autonet.grad(lambda w: ops.sum(autonet.grad(f)(w) ** 2)),
+    ):
+        plain = transform(by_argument)(v.numpy()).numpy()
+        place = v._node
+        for f in (by_argument, around):
+            np.testing.assert_allclose(transform(f)(v).numpy(), plain, rtol=1e-12)
+        assert v._node is place
+    frozen = autonet.Variable([1.0, 2.0], trainable=False)
+    assert autonet.grad(lambda w: ops.sum(frozen * frozen))(frozen).tolist() == [2.0, 4.0]
+    assert not frozen.requires_grad
+
+
+def test_a_variable_gets_its_place_back_after_an_error():
+    v = autonet.Variable(1.0)
+    place = v._node
+    with pytest.raises(ZeroDivisionError):
+        autonet.grad(lambda w: 1 / 0)(v)
+    assert v._node is place
+
+
+@pytest.mark.parametrize("ask", [lambda f: autonet.jvp(f, 3.0, 1.0), lambda f: autonet.hvp(f, 3.0, 1.0)])
+def test_primals_are_tuples(ask):
+    with pytest.raises(ArgumentError, match=r"as a tuple|as tuples"):
+        ask(lambda x: x * x)

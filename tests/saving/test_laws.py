@@ -1,5 +1,6 @@
 """Save, then load, is the identity: outputs, configuration, every state, and the next training step."""
 
+import copy
 import json
 
 import numpy as np
@@ -217,3 +218,48 @@ def test_an_optimizer_that_was_not_built(tmp_path):
     loaded = load_model(tmp_path / "a.keras")
     assert loaded.compiled and not loaded.optimizer.built
     assert step(model, x, y) == step(loaded, x, y)
+
+
+class Nameless(L.Layer):
+    """Weights without names, one of them an attribute, others in a list and a dictionary."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 2), initializer="normal")
+        self.shift = self.add_weight(shape=(2,), initializer="normal")
+        self.scale = keras.Variable(np.full(2, 3.0, "float32"))
+        self.more = [keras.Variable(2.0), {"last": keras.Variable(0.5, trainable=False)}]
+
+    def call(self, x):
+        y = (x @ self.kernel + self.shift) * self.scale
+        return y * self.more[0] + self.more[1]["last"]
+
+
+@pytest.mark.parametrize("way", ["file", "weights", "copy"])
+def test_weights_without_names(way, tmp_path):
+    """How many nameless Variables were made before does not matter."""
+
+    def make():
+        return keras.Sequential([keras.Input((3,)), Nameless(), L.Dense(2), Nameless()])
+
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype("float32")
+    model = make()
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :2], verbose=0)
+    assert len(model.weights) == 12 and len(model.trainable_variables) == 10
+    keras.Variable(1.0)
+    if way == "file":
+        model.save(tmp_path / "m.keras")
+        other = load_model(tmp_path / "m.keras", custom_objects={"Nameless": Nameless})
+    elif way == "weights":
+        model.save_weights(tmp_path / "m.weights")
+        other = make()
+        other.load_weights(tmp_path / "m.weights")
+    else:
+        other = copy.deepcopy(model)
+        model.save_weights(tmp_path / "m.weights")
+        other.set_weights([w * 0 for w in other.get_weights()])
+        other.load_weights(tmp_path / "m.weights")
+    np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
+    for layer in model.layers:
+        layer.trainable = False
+    assert not model.trainable_variables
