@@ -19,6 +19,8 @@ from autonet.saving.archive import Archive, write_archive
 
 KILLS = 26  # per setting; eight settings: more than two hundred
 
+MOST = 12  # kills of one training, which then may end, however slow the machine is
+
 SETTINGS = {
     "momentum": dict(optimizer="momentum"),
     "momentum, dropout, ragged": dict(optimizer="momentum", dropout=0.3, rows=37),
@@ -194,15 +196,18 @@ def waited(child, seconds):
 def stopped_at_random(name, setting, kills, tmp_path, how=signal.SIGKILL):
     """Trainings stopped and started again until they end; all of them end alike. Returns how often they were stopped."""
     (tmp_path / "alone").mkdir()
-    alone = train(tmp_path / "alone", **setting)
+    alone = train(tmp_path / "alone", **setting)  # which compiles, too
+    began = time.monotonic()
+    assert train(tmp_path / "alone", **setting) == alone
+    span = time.monotonic() - began
     delays = random.Random(name)
     count = rounds = 0
     while count < kills:
         rounds += 1
         folder, result = tmp_path / f"backup{rounds}", tmp_path / f"result{rounds}"
-        while True:
+        for turn in range(MOST + 1):
             child = in_a_child(folder, result, setting)
-            status = waited(child, delays.uniform(0.0, 0.12))
+            status = waited(child, delays.uniform(0.0, 0.7 * span) if turn < MOST else 60)
             if status is None:
                 os.kill(child, how)
                 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
