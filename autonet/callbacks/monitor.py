@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import warnings
 from typing import Any
 
 import numpy as np
 
 from autonet.callbacks.base import Callback
+from autonet.core.lines import warn
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, DataError
 from autonet.serialization import snake_case
@@ -60,10 +60,9 @@ class MonitorCallback(Callback):
             advice = f"Did you mean {near[0]!r}? " if near else ""
             if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
                 advice = "Pass validation_data or validation_split to fit. "
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which the logs of this epoch do not hold. "
-                f"{advice}They hold: {', '.join(logs)}.",
-                stacklevel=3,
+                f"{advice}They hold: {', '.join(logs)}."
             )
             return None
         return float(logs[self.monitor])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
+from autonet.core.lines import warn
 from autonet.errors import DataError, unknown
 from autonet.utils.progress import Progbar
 
@@ -205,10 +205,7 @@ class CSVLogger(Callback):
         new = set(logs) - set(self._columns) - self._left_out
         if new:
             self._left_out |= new
-            warnings.warn(
-                f"CSVLogger: {self.filename!r} has no column for {', '.join(sorted(new))}, which the logs hold.",
-                stacklevel=2,
-            )
+            warn(f"CSVLogger: {self.filename!r} has no column for {', '.join(sorted(new))}, which the logs hold.")
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,7 @@ else the function finds outside is a constant of the program.
 
 from __future__ import annotations
 
-import os
-import traceback
+import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from autonet.compiler.guards import numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
+from autonet.core.lines import users_line
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError
@@ -135,7 +135,7 @@ class Recorder:
         if any(leaf.grad is not None and id(leaf) in nodes for leaf in self.leaves):
             self.refuse(
                 "backward() leaves gradients in .grad of Variables, which only the first run would do. "
-                "Use autonet.grad inside, or set .grad to None before the end."
+                "Use autonet.value_and_grad(f)(variables), or set .grad to None before the end."
             )
 
     def take_back(self) -> None:
@@ -178,15 +178,10 @@ def order_of(array: np.ndarray) -> Any:
     return axes if array.transpose(axes).flags.c_contiguous else False
 
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
 def _caller() -> str:
-    """File and line of the innermost frame outside the package."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(_PACKAGE):
-            return f"{frame.filename}:{frame.lineno}: {frame.line}"
-    return "autonet"
+    """The user's line, as text."""
+    line = users_line()
+    return "autonet" if line is None else f"{line[0]}:{line[1]}: {linecache.getline(*line).strip()}"
 
 
 def capture(recorder: Recorder, call: Callable[[], Any]) -> Any:

@@ -7,7 +7,6 @@ import inspect
 import sys
 import threading
 import types
-import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
+from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, to_array, wrap
 from autonet.core.trees import flatten, map_structure
@@ -113,7 +113,7 @@ def make_plan(program: Program, native: Any = "auto") -> Any:
             try:
                 return NativePlan(program)
             except toolchain.CompilationError as error:
-                warnings.warn(f"Native code could not be made, so the step runs with NumPy: {error}", stacklevel=2)
+                warn(f"Native code could not be made, so the step runs with NumPy: {error}")
         elif (why := toolchain.why_none()) is not None:
             _say_once(why)
     return NumpyPlan(program)
@@ -217,10 +217,7 @@ class Compiled:
             raise
         if recorder.obstacle is not None and not self._warned:
             self._warned = True
-            warnings.warn(
-                f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}",
-                stacklevel=4,
-            )
+            warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
         self.entries[key] = entry
         self.entries.move_to_end(key)

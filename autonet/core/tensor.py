@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.lines import users_line
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
 from autonet.errors import DtypeError, GradientError
@@ -195,8 +196,6 @@ class Tensor:
         if state.capture is not None:
             state.capture.leaked(self, asked)
         if state.taken is not None and self._node is not None and asked in _NUMBERS:
-            from autonet.core.watch import users_line
-
             state.taken.append((self._node, asked, users_line()))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import itertools
 import linecache
-import os
 import sys
 from typing import Any
 
 import numpy as np
 
 from autonet.core.backward import walk
+from autonet.core.lines import users_line
 from autonet.core.state import capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MOST = 200_000  # operations whose origin is remembered, for a backward pass that comes later
 
 _LOG = "Keep its operand above 0, as in ops.log(ops.maximum(x, 1e-7))."
@@ -227,17 +226,6 @@ def _pulled() -> Any:
     while frame is not None:
         if frame.f_code is walk.__code__:
             return frame.f_locals.get("node")
-        frame = frame.f_back
-    return None
-
-
-def users_line() -> tuple[str, int] | None:
-    """File and line of the innermost frame outside the package."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) and not name.startswith("<frozen"):
-            return name, frame.f_lineno
         frame = frame.f_back
     return None
 

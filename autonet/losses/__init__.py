@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autonet.core.lines import warn
 from autonet.legacy import LegacyWarning
 from autonet.losses.base import Loss as Loss
 from autonet.losses.base import LossFunctionWrapper as LossFunctionWrapper
@@ -134,7 +134,7 @@ def get(identifier: Any) -> Any:
     """
     if isinstance(identifier, str) and identifier in _FORMER:
         today = _FORMER[identifier]
-        warnings.warn(f"The loss {identifier!r} is called {today!r} today.", LegacyWarning, stacklevel=2)
+        warn(f"The loss {identifier!r} is called {today!r} today.", LegacyWarning)
         identifier = today
     return _family.get(identifier)
 

@@ -6,13 +6,13 @@ list, and costs no more than a stack of the same layers.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autonet.core.accumulate import alias, cast
+from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure, pack
@@ -271,7 +271,7 @@ class Graph:
                     )
             extra = [key for key in inputs if key not in wanted]
             if extra:
-                warnings.warn(f"{label} has no input for {extra}; it has {keys}. They are left out.", stacklevel=3)
+                warn(f"{label} has no input for {extra}; it has {keys}. They are left out.")
             return flatten([inputs[key] for key in keys])
         leaves = flatten(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         if len(leaves) != len(self._input_layers):

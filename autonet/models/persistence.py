@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from autonet import saving
+from autonet.core.lines import warn
 from autonet.errors import ArgumentError
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 
@@ -54,10 +54,9 @@ class Persistence:
         from autonet.training.trainer import Trainer
 
         if type(self).compile is not Trainer.compile:  # type: ignore[attr-defined]
-            warnings.warn(
+            warn(
                 f"{self.label} has a compile() of its own, so it was loaded without being compiled. "  # type: ignore[attr-defined]
-                "Call compile(), or give the class get_compile_config() and compile_from_config().",
-                stacklevel=2,
+                "Call compile(), or give the class get_compile_config() and compile_from_config()."
             )
             return
         self.compile(**deserialize_keras_object(config))  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from autonet import initializers, ops
 from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
 from autonet.core.dtypes import floatx
+from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.optimizers import clipping, schedules
@@ -449,10 +449,9 @@ class Optimizer(HasRate):
         if missing and len(missing) == len(variables):
             raise ArgumentError(f"{self.name}.apply() received no gradient for any variable: {', '.join(missing)}.")
         if missing:
-            warnings.warn(
+            warn(
                 f"There are no gradients for the variables {', '.join(missing)}: the loss does not depend on them. "
-                "They stay as they are.",
-                stacklevel=4,
+                "They stay as they are."
             )
         pairs = []
         for g, v in zip(grads, variables, strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from autonet.core import Tensor, Variable
 from autonet.core.dtypes import floatx
+from autonet.core.lines import warn
 from autonet.core.state import Watched, capturing
 from autonet.errors import ArgumentError, unknown
 from autonet.legacy import LegacyWarning
@@ -119,12 +119,12 @@ def modernize(cls: type, learning_rate: Any, old: dict[str, Any]) -> Any:
             raise unknown(f"argument of {cls.__name__}", name, known)
     if "lr" in old:
         message = f"{cls.__name__}: write learning_rate=... instead of lr=..., which is Keras 1's word."
-        warnings.warn(message, LegacyWarning, stacklevel=4)
+        warn(message, LegacyWarning)
         learning_rate = old["lr"]
     if old.get("decay"):
         today = "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)"
         message = f"{cls.__name__}: write {today} instead of decay=..., which is Keras 1's word."
-        warnings.warn(message, LegacyWarning, stacklevel=4)
+        warn(message, LegacyWarning)
         learning_rate = InverseTimeDecay(learning_rate, 1, old["decay"])
     return learning_rate
 

@@ -67,6 +67,10 @@ def _by_node(names: Names) -> dict[Node, str]:
     """Names of leaves."""
     if names is None:
         return {}
+    if isinstance(names, str):
+        raise ArgumentError(
+            f"plot_graph expects names of leaves; received {names!r}. A file goes in as to_file={names!r}."
+        )
     variables = names.weights if isinstance(names, Layer) else names
     named = isinstance(variables, Mapping)
     pairs = variables.items() if named else [(getattr(v, "path", ""), v) for v in variables]  # type: ignore[union-attr]

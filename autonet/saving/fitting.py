@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from autonet.core.lines import warn
 from autonet.core.variable import Variable
 from autonet.errors import DataError, ShapeError
 
@@ -81,7 +81,7 @@ def load(
                 f"{source} does not fit the model. {str(report)[:1].upper()}{str(report)[1:]}. Nothing was changed. Build the "
                 "model as it was saved, or take what fits with skip_mismatch=True."
             )
-        warnings.warn(f"{source}: {report}.", stacklevel=4)
+        warn(f"{source}: {report}.")
     arrays = {name: read(name) for name in fitting}
     for name, array in arrays.items():
         if variables[name].name == "iteration" and array.size and array.min() < 0:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from autonet.core.lines import warn
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
@@ -109,7 +109,7 @@ def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool 
     others |= {*unknown, *[group for group in weights.groups if group.startswith("optimizer/")]}
     if left := [group for group in unknown if not group.startswith("optimizer/")]:
         told = f"{path}: the state of optimizers that the model does not have was left out: {left[0]}."
-        warnings.warn(told, stacklevel=5)
+        warn(told)
     variables = {
         f"{group}/vars/{i}".lstrip("/"): v
         for group, x in found
@@ -144,7 +144,7 @@ def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
     try:
         load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path)
     except AutonetError as error:
-        warnings.warn(f"The state of {model.optimizer.name} is not as here, so it starts anew. {error}", stacklevel=5)
+        warn(f"The state of {model.optimizer.name} is not as here, so it starts anew. {error}")
 
 
 # Writing

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from autonet.core.lines import warn
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading
 from autonet.saving.archive import Archive, write_archive
@@ -77,7 +77,7 @@ def model_config(model: Any) -> dict[str, Any]:
         stored = serialize_keras_object(model)  # without what compile received; or the model itself is at fault
     finally:
         model.compiled = compiled
-    warnings.warn(f"How {model.label} was compiled is not saved. {why} Compile it again after loading.", stacklevel=4)
+    warn(f"How {model.label} was compiled is not saved. {why} Compile it again after loading.")
     return stored
 
 
@@ -129,9 +129,7 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
                         variables |= optimizer_variables(optimizer, name)
         left = [name for name in kept if name not in variables]
         if left and model.compiled:
-            warnings.warn(
-                f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...", stacklevel=4
-            )
+            warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...")
         specs = {name: spec for name, spec in archive.specs.items() if name not in left}
         load(variables, specs, archive.array, path)
     return model

@@ -40,7 +40,8 @@ def _single(x: Any, names: list[str], what: str) -> list[Any]:
     if len(names) == 1:
         return [x]
     raise ArgumentError(
-        f"{what} expects a list or dictionary for the {len(names)} outputs {names}; received one {x!r}."
+        f"{what} expects a list or dictionary for the {len(names)} outputs {names}; received "
+        f"{'one array of shape ' + str(x.shape) if hasattr(x, 'shape') else repr(x)}."
     )
 
 
@@ -133,7 +134,7 @@ class CompileLoss(Watched):
                 continue
             if target is None:
                 raise ArgumentError(
-                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
+                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, and validation_data as (x, y), "
                     "or compile without a loss and use add_loss."
                 )
             if getattr(getattr(target, "dtype", None), "kind", "f") in "US":  # texts stay NumPy arrays

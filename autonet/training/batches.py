@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from autonet.core.lines import warn
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
 from autonet.random.seeds import SeedGenerator
@@ -210,9 +210,8 @@ class StreamBatches:
                 "Make a new generator for each call, or pass arrays."
             )
         if self.steps is not None and done < self.steps:
-            warnings.warn(
-                f"The data ended after {done} of {self.steps} batches. Let it yield more of them, or ask for fewer steps.",
-                stacklevel=2,
+            warn(
+                f"The data ended after {done} of {self.steps} batches. Let it yield more of them, or ask for fewer steps."
             )
 
     def tell(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from autonet.callbacks.base import CallbackList
 from autonet.callbacks.reports import History
+from autonet.core.lines import warn
 from autonet.core.tensor import Tensor
 from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
@@ -84,10 +84,9 @@ def fit(
                 if position.stopped:
                     break
                 if not batches.has_more():
-                    warnings.warn(
+                    warn(
                         f"The data ended with epoch {epoch} of {epochs}, so training stops. A generator can be walked "
-                        "once: let it go on without end and set steps_per_epoch, or pass arrays or a PyDataset.",
-                        stacklevel=3,
+                        "once: let it go on without end and set steps_per_epoch, or pass arrays or a PyDataset."
                     )
                     break
                 callbacks.on_epoch_begin(epoch)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
 
 from autonet import ops
 from autonet.core.backward import gradients
+from autonet.core.lines import warn
 from autonet.core.state import enable_grad, no_grad
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, map_structure
@@ -36,7 +36,7 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
     if trained:
         apply_gradients(model.optimizer, loss, trained)
     else:
-        warnings.warn(f"{model.label} has no trainable weights: fit changes nothing.", stacklevel=4)
+        warn(f"{model.label} has no trainable weights: fit changes nothing.")
     with no_grad():
         return _watch(model, x, y, y_pred, sample_weight, loss)
 

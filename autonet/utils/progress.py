@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from autonet.core.lines import warn
+
 INTERVAL = 0.1  # seconds between two drawings: nobody reads faster
 PLAIN_INTERVAL = 10.0  # seconds between two lines of one unfinished loop in a pipe or a log file
 
@@ -274,4 +276,4 @@ class Progbar:
             raise
         except OSError as problem:  # a full disk is no reason to end what is being reported on
             self.verbose = 0
-            warnings.warn(f"Progress cannot be written ({problem.strerror}); going on without.", stacklevel=2)
+            warn(f"Progress cannot be written ({problem.strerror}); going on without.")
