@@ -134,8 +134,8 @@ class CompileLoss(Watched):
                 continue
             if target is None:
                 raise ArgumentError(
-                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, and validation_data as (x, y), "
-                    "or compile without a loss and use add_loss."
+                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
+                    "and validation_data as (x, y), or compile without a loss and use add_loss."
                 )
             if getattr(getattr(target, "dtype", None), "kind", "f") in "US":  # texts stay NumPy arrays
                 raise DataError(
