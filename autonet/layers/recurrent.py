@@ -43,6 +43,8 @@ class RNN(Layer):
     Raises: ArgumentError for what is no cell, or states that do not fit.
     """
 
+    _untracked = Layer._untracked | {"states"}  # Variables, but no weights
+
     def __init__(
         self,
         cell: Any,
