@@ -9,7 +9,6 @@ from autonet.layers.activation import ReLU as ReLU
 from autonet.layers.activation import Softmax as Softmax
 from autonet.layers.attention import AdditiveAttention as AdditiveAttention
 from autonet.layers.attention import Attention as Attention
-from autonet.layers.base import InputSpec as InputSpec
 from autonet.layers.base import Layer as Layer
 from autonet.layers.cells import GRUCell as GRUCell
 from autonet.layers.cells import LSTMCell as LSTMCell
@@ -121,6 +120,7 @@ from autonet.layers.separable import DepthwiseConv1D as DepthwiseConv1D
 from autonet.layers.separable import DepthwiseConv2D as DepthwiseConv2D
 from autonet.layers.separable import SeparableConv1D as SeparableConv1D
 from autonet.layers.separable import SeparableConv2D as SeparableConv2D
+from autonet.layers.spec import InputSpec as InputSpec
 from autonet.layers.spectral import SpectralNormalization as SpectralNormalization
 from autonet.layers.stacked import StackedRNNCells as StackedRNNCells
 from autonet.layers.time_wrappers import Bidirectional as Bidirectional

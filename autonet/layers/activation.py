@@ -9,7 +9,8 @@ import numpy as np
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
-from autonet.layers.base import InputSpec
 from autonet.layers.cells import Cell, forgetting
 from autonet.layers.convolution import (
     along_channels,
@@ -18,6 +17,7 @@ from autonet.layers.convolution import (
 )
 from autonet.layers.dense import positive
 from autonet.layers.recurrent import RNN, CellLayer
+from autonet.layers.spec import InputSpec
 from autonet.ops.recurrent import lstm_gates
 from autonet.ops.windows import per_axis, standardize_data_format
 

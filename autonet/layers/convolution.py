@@ -7,9 +7,10 @@ from typing import Any
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
 from autonet.layers.dense import OLD_WORDS, positive
 from autonet.layers.low_rank import LowRank
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, place, standardize_data_format
 

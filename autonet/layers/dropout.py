@@ -10,8 +10,9 @@ import numpy as np
 from autonet import ops, random
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
 from autonet.layers.convolution import documented
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 from autonet.ops.windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator

@@ -7,7 +7,8 @@ from typing import Any
 from autonet import constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
+from autonet.layers.spec import InputSpec
 
 
 class BatchNormalization(Layer):

@@ -7,8 +7,9 @@ from typing import Any
 
 from autonet import ops
 from autonet.core.tensor import Tensor
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, standardize_data_format
 

@@ -11,8 +11,9 @@ from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.core.variable import Variable
 from autonet.errors import ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
 from autonet.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+from autonet.layers.spec import InputSpec
 from autonet.layers.stacked import StackedRNNCells, checked_cell, initial_state, output_size
 from autonet.legacy import renamed
 

@@ -8,7 +8,8 @@ from typing import Any
 from autonet import ops
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
+from autonet.layers.spec import InputSpec
 from autonet.ops.windows import standardize_data_format
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import InputSpec, Layer
+from autonet.layers.base import Layer
 from autonet.layers.convolution import (
     along_channels,
     documented,
@@ -17,6 +17,7 @@ from autonet.layers.convolution import (
     window_counts,
 )
 from autonet.layers.dense import positive
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, standardize_data_format
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from autonet import ops
 from autonet.errors import ArgumentError
-from autonet.layers.base import InputSpec
 from autonet.layers.dense import positive
+from autonet.layers.spec import InputSpec
 from autonet.layers.wrapping import Wrapper
 
 

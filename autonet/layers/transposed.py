@@ -7,8 +7,8 @@ from typing import Any
 from autonet import ops
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.base import InputSpec
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
+from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
 from autonet.ops.convolution import transposed_length
 
