@@ -48,6 +48,7 @@ def load(
     read: Callable[[str], np.ndarray],
     source: str,
     skip_mismatch: bool = False,
+    advice: str = "Build the model as it was saved, or take what fits with skip_mismatch=True.",
 ) -> LoadReport:
     """Give Variables the arrays of their names: all of them, or, where anything differs, none and an error.
 
@@ -57,6 +58,7 @@ def load(
         read: gives an array; called only when all fit.
         source: where the arrays come from, for messages.
         skip_mismatch: take what fits and warn of the rest.
+        advice: what to do, for messages.
 
     Raises: DataError that lists missing and unexpected names and dtypes; ShapeError for shapes.
     """
@@ -78,8 +80,8 @@ def load(
         if not skip_mismatch:
             kind = ShapeError if shapes and not (report.missing or report.unexpected) else DataError
             raise kind(
-                f"{source} does not fit the model. {str(report)[:1].upper()}{str(report)[1:]}. Nothing was changed. Build the "
-                "model as it was saved, or take what fits with skip_mismatch=True."
+                f"{source} does not fit the model. {str(report)[:1].upper()}{str(report)[1:]}. Nothing was changed. "
+                f"{advice}"
             )
         warn(f"{source}: {report}.")
     arrays = {name: read(name) for name in fitting}
@@ -92,6 +94,7 @@ def load(
     return report
 
 
-def assign(variables: dict[str, Variable], arrays: dict[str, np.ndarray], source: str) -> LoadReport:
+def assign(variables: dict[str, Variable], arrays: dict[str, np.ndarray], source: str, advice: str) -> LoadReport:
     """`load` from arrays at hand."""
-    return load(variables, {k: (a.shape, a.dtype) for k, a in arrays.items()}, arrays.__getitem__, source)
+    specs = {k: (a.shape, a.dtype) for k, a in arrays.items()}
+    return load(variables, specs, arrays.__getitem__, source, advice=advice)

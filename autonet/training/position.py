@@ -153,7 +153,7 @@ class Position:
             rehearse(self.model, batch)
         self.batches.seek(config["place"])
         kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
-        assign(self.variables(), kept, "the backup")
+        assign(self.variables(), kept, "the backup", "Build the model as it was, or delete the backup's folder.")
         seeds.set_stream(config["seeds"])
 
 
