@@ -2,8 +2,8 @@
 
     python benchmarks/imports.py [--rounds 9]
 
-Every figure is the median of fresh interpreters, after NumPy has been imported, with bytecode as pip leaves it. The wheel is made by `pip wheel`, which
-needs setuptools at hand or a package index.
+Every figure is the median of fresh interpreters, after NumPy has been imported, with bytecode as pip leaves it. The wheel
+is made by `pip wheel`, which needs setuptools at hand or a package index.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def main() -> None:
         for title, use in USES.items():
             seconds(use, bytecode)  # compiles what is not compiled yet
             times = [1000 * seconds(use, bytecode) for _ in range(options.rounds)]
-            print(f"{title:<28}{statistics.median(times):>7.1f} ms   ({min(times):.1f} to {max(times):.1f})", flush=True)
+            print(
+                f"{title:<28}{statistics.median(times):>7.1f} ms   ({min(times):.1f} to {max(times):.1f})", flush=True
+            )
     size = wheel_bytes()
     print(f"{'wheel':<28}{'-' if size is None else f'{size / 1000:>7.1f} KB'}")
 
