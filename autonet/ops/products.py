@@ -39,7 +39,12 @@ def matmul(x1, x2):
         x1, x2 = x1.astype(np.int32), x2.astype(np.int32)
     if x2.ndim == 2 < x1.ndim and x1.flags.c_contiguous:
         rows = math.prod(x1.shape[:-1])
-        return np.matmul(x1.reshape(rows, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[-1])
+        return _product(x1.reshape(rows, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[-1])
+    return _product(x1, x2)
+
+
+@np.errstate(all="ignore")  # BLAS works on whole vectors, and what stands beyond the operands may raise a flag
+def _product(x1, x2):
     return np.matmul(x1, x2)
 
 
