@@ -7,7 +7,6 @@ else the function finds outside is a constant of the program.
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from autonet.compiler.guards import numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
-from autonet.core.lines import users_line
+from autonet.core.lines import shown, users_line
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError
@@ -181,7 +180,7 @@ def order_of(array: np.ndarray) -> Any:
 def _caller() -> str:
     """The user's line, as text."""
     line = users_line()
-    return "autonet" if line is None else f"{line[0]}:{line[1]}: {linecache.getline(*line).strip()}"
+    return "autonet" if line is None else shown(line)
 
 
 def capture(recorder: Recorder, call: Callable[[], Any]) -> Any:

@@ -67,8 +67,9 @@ class Explanation:
         return getattr(self.plan, "source_c", self.plan.source)
 
     def __str__(self) -> str:
-        width = max(len(name) for name, _ in self.facts)
-        lines = [self.title, *[f"  {name.ljust(width)}  {value}" for name, value in self.facts], ""]
+        facts = self.facts
+        width = max(len(name) for name, _ in facts)
+        lines = [self.title, *[f"  {name.ljust(width)}  {value}" for name, value in facts], ""]
         lines += ["  step  operation" + " " * 52 + "flops        bytes  result"]
         for n, (what, where, flops, moved) in enumerate(self.rows):
             shown = what if len(what) <= 54 else what[:51] + "..."

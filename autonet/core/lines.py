@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import warnings
@@ -27,6 +28,12 @@ def users_line() -> tuple[str, int] | None:
     """File and line of the innermost frame outside the package."""
     frame, _ = _outside()
     return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def shown(line: tuple[str, int]) -> str:
+    """A line in words: file, number, and what stands there if that can be read."""
+    text = linecache.getline(*line).strip()
+    return f"{line[0]}:{line[1]}{f': {text}' if text else ''}"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -7,14 +7,13 @@ whatever is compiled runs operation by operation.
 from __future__ import annotations
 
 import itertools
-import linecache
 import sys
 from typing import Any
 
 import numpy as np
 
 from autonet.core.backward import walk
-from autonet.core.lines import users_line
+from autonet.core.lines import shown, users_line
 from autonet.core.state import capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
 
@@ -136,7 +135,7 @@ class Watch:
         came = _values(primitive, operands, first, value.shape)
         message = (
             f"{self._where()}{told}, made the first {what} from finite numbers: operands of shapes {given}, result of "
-            f"shape {value.shape}, {int(bad.sum())} of {value.size} elements{at}{came}.{_shown(line)} "
+            f"shape {value.shape}, {int(bad.sum())} of {value.size} elements{at}{came}.{f' At {shown(line)}.' if line else ''} "
             f"{_ADVICE.get(op, _ANY)}"
         )
         return NonFiniteError(
@@ -228,13 +227,6 @@ def _pulled() -> Any:
             return frame.f_locals.get("node")
         frame = frame.f_back
     return None
-
-
-def _shown(line: tuple[str, int] | None) -> str:
-    if line is None:
-        return ""
-    text = linecache.getline(*line).strip()
-    return f" At {line[0]}:{line[1]}{f': {text}' if text else ''}."
 
 
 # The switch

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from autonet.core.accumulate import alias
+from autonet.core.lines import shown
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten_with_path, pack
 from autonet.core.variable import Variable
 from autonet.errors import DtypeError, GradientError
-
-_MOST = 1000  # numbers taken out of the record that are remembered
 
 
 class Places:
@@ -42,7 +41,7 @@ class Places:
         state.recording = self._recording
         state.taken = self._outer
         if self._outer is not None:
-            self._outer.extend(self._taken[: _MOST - len(self._outer)])
+            self._outer.extend(self._taken)
 
     def tree(self, tree: Any, where: str) -> Any:
         """The tree for the function to see; its leaves become targets."""
@@ -50,7 +49,7 @@ class Places:
         for path, x in flatten_with_path(tree):
             leaf = self._fresh(x, f"{where}{''.join(f'[{k!r}]' for k in path)}")
             self.targets.append(leaf)
-            if isinstance(x, Variable):
+            if isinstance(x, Variable) and not any(x is v for v, _ in self._own):  # given twice, it is a Tensor there
                 self._own.append((x, x._node))
                 x._node = leaf._node
                 leaf = x
@@ -74,7 +73,7 @@ class Places:
         for target, g in zip(self.targets, found, strict=True):
             for node, asked, line in self._taken if g is None else ():
                 if _leads_to(node, target._node):
-                    at = f" at {line[0]}:{line[1]}" if line else ""
+                    at = f" at {shown(line)}" if line else ""
                     raise GradientError(
                         f"The result does not depend on an argument by any recorded operation, but a number that was "
                         f"computed from it left the record{at} ({asked}), and is a constant from there on. Compute with "

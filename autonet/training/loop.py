@@ -48,7 +48,7 @@ def fit(
     for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
         if not isinstance(value, (int, np.integer)) or value < 0:
             raise ArgumentError(
-                f"fit expects {name} to be a whole number of at least 0; received {value!r}. Write epochs=10."
+                f"fit expects {name} to be a whole number of at least 0; received {value!r}. Write {name}=10."
             )
     dtype = model._data_dtype()
     if validation_split and validation_data is None:
