@@ -104,17 +104,19 @@ def _say_once(line: str) -> None:
 
 def make_plan(program: Program, native: Any = "auto") -> Any:
     """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's."""
-    from autonet.compiler.native import library, toolchain
+    from autonet.compiler.native import cache, library, toolchain
 
     if native is not False:
         if library.available():
+            if (why := cache.why_not()) is not None:
+                _say_once(why)
             from autonet.compiler.native_plan import NativePlan
 
             try:
                 return NativePlan(program)
             except toolchain.CompilationError as error:
                 warn(f"Native code could not be made, so the step runs with NumPy: {error}")
-        elif (why := toolchain.why_none()) is not None:
+        elif (why := library.why_none()) is not None:
             _say_once(why)
     return NumpyPlan(program)
 

@@ -16,6 +16,6 @@ from autonet.compiler.native.library import available as available
 from autonet.compiler.native.library import load as load
 from autonet.compiler.native.library import services as services
 from autonet.compiler.native.library import warm as warm
+from autonet.compiler.native.library import why_none as why_none
 from autonet.compiler.native.toolchain import CompilationError as CompilationError
 from autonet.compiler.native.toolchain import Compiler as Compiler
-from autonet.compiler.native.toolchain import why_none as why_none

@@ -1,10 +1,13 @@
 """Compiled libraries, kept on disk from one process to the next.
 
-The folder is AUTONET_CACHE, else `autonet` under XDG_CACHE_HOME, else ~/.cache/autonet (Windows: LOCALAPPDATA). What is
-loaded from it runs as the user, so it must be the user's own and closed to everyone else; otherwise, or when it cannot
-be written, a private temporary folder takes its place until the process ends. A file's name is its key and the SHA-256
-of its contents: what is truncated, damaged or changed does not match its name, is removed and built again, and never
-loaded. Files appear whole (written beside, synced, renamed), so processes need no locks.
+The folder is AUTONET_CACHE, else `autonet` under XDG_CACHE_HOME, else ~/.cache/autonet (Windows: LOCALAPPDATA). It must be
+the cache's own: made by it, which a marker file says, or empty so far. In any other folder nothing is read, removed or
+changed. What is loaded runs as the user, so the folder and its files must be the user's too, and nobody else's to write.
+Where the folder is not, or cannot be written, a private temporary one takes its place until the process ends.
+
+A file's name is its key and the SHA-256 of its contents: what is truncated, damaged or changed does not match its name,
+is removed and built again, and never loaded. Files appear whole (written beside, synced, renamed), so processes need no
+locks.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -21,6 +25,11 @@ from pathlib import Path
 
 LIMIT = 128 * 2**20  # bytes; about a thousand plans
 SUFFIX = ".bin"
+MARKER = "autonet-cache.txt"  # in every folder that is the cache's own
+MARK = "autonet keeps compiled kernels in this folder, and removes those that were unused for longest.\n"
+DRAFT = "autonet-draft-"
+_OWN = re.compile(r"(plan|runtime|compiler)-[0-9a-f]{32,40}\.[0-9a-f]{40}\.bin")  # names that it gives
+_DRAFT = re.compile(DRAFT + r"\w{8}")
 
 
 class _Private:
@@ -54,21 +63,34 @@ def wanted() -> Path:
     return Path(base).expanduser() / "autonet"
 
 
-def _safe(path: Path) -> bool:
-    """Whether the folder is (or now becomes) ours alone."""
+def _refusal(path: Path) -> str | None:
+    """Why the folder cannot be the cache, None if it is (or now becomes) that."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "nt":
-            return True  # a user's profile is closed to others
         about = os.stat(path)
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-            return False
-        if about.st_mode & 0o077:
-            os.chmod(path, 0o700)  # ours, but open to others: what they may have left is checked by no one
-            for stray in path.glob("*" + SUFFIX):
-                stray.unlink()
-        return True
-    except (OSError, RuntimeError):  # RuntimeError: no home directory
+        if not stat.S_ISDIR(about.st_mode):
+            return "is not a folder"
+        if not _owned(about, None if os.name == "nt" else os.getuid()):
+            return "is another user's, or can be written by others"
+        if _marked(path):
+            return None
+        if not all(_OWN.fullmatch(name) or _DRAFT.fullmatch(name) for name in os.listdir(path)):
+            return "holds other files"
+        _write_whole(path, path / MARKER, MARK.encode())
+        return None
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
+        return f"cannot be used ({error})"
+
+
+def _owned(about: os.stat_result, user: int | None) -> bool:
+    """Whether a file or folder is the user's, and nobody else's to write. (On Windows a user's profile is closed.)"""
+    return os.name == "nt" or (about.st_uid == user and not about.st_mode & 0o022)
+
+
+def _marked(path: Path) -> bool:
+    try:
+        return (path / MARKER).read_text(encoding="utf-8") == MARK
+    except (OSError, UnicodeDecodeError):
         return False
 
 
@@ -78,7 +100,24 @@ def folder() -> Path:
         path = wanted()
     except RuntimeError:
         return _private(os.getpid()).path
-    return path if _safe(path) else _private(os.getpid()).path
+    return path if _refusal(path) is None else _private(os.getpid()).path
+
+
+def why_not() -> str | None:
+    """The line to show where the folder that was asked for is not used; None when it is, or there is none to ask for."""
+    named = os.environ.get("AUTONET_CACHE")
+    try:
+        path = wanted()
+    except RuntimeError:
+        return None
+    reason = _refusal(path)
+    if reason is None or not (named or path.is_dir()):
+        return None
+    told = f"AUTONET_CACHE={named!r}" if named else f"{path}"
+    return (
+        f"{told} {reason}, so compiled kernels are kept only until this process ends. "
+        "Let AUTONET_CACHE name a folder that does not exist yet, or an empty one of yours that nobody else may write."
+    )
 
 
 def _folders() -> list[Path]:
@@ -95,9 +134,11 @@ def find(key: str) -> Path | None:
     """The file stored under `key`, verified byte for byte, or None."""
     for place in _folders():
         for path in place.glob(f"{key}.*{SUFFIX}"):
+            if not _OWN.fullmatch(path.name):
+                continue
             try:
                 data = path.read_bytes()
-                if path.name == _name(key, data):
+                if path.name == _name(key, data) and _owned(path.stat(), place.stat().st_uid):
                     os.utime(path)  # the oldest unused files go first
                     return path
                 path.unlink()
@@ -116,7 +157,7 @@ def read(key: str) -> bytes | None:
 
 
 def write(key: str, data: bytes) -> Path:
-    """Stores `data` under `key` and gives its file: in the usual folder or, where that fails, in a private one."""
+    """Stores `data` under `key` (a kind and a hash) and gives its file, in the usual folder or, where that fails, a private one."""
     place = folder()
     try:
         path = _put(place, key, data)
@@ -129,19 +170,23 @@ def write(key: str, data: bytes) -> Path:
 
 def _put(place: Path, key: str, data: bytes) -> Path:
     path = place / _name(key, data)
-    handle, draft = tempfile.mkstemp(prefix="draft-", dir=place)  # mode 0600
+    _write_whole(place, path, data)
+    return path
+
+
+def _write_whole(place: Path, path: Path, data: bytes) -> None:
+    handle, draft = tempfile.mkstemp(prefix=DRAFT, dir=place)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if os.name != "nt":
+        if os.name != "nt" and path.suffix == SUFFIX:
             os.chmod(draft, 0o700)
         os.replace(draft, path)
     except BaseException:
         _remove(Path(draft))
         raise
-    return path
 
 
 def _remove(path: Path) -> None:
@@ -149,6 +194,12 @@ def _remove(path: Path) -> None:
         path.unlink()
     except OSError:
         pass  # another process was faster, or Windows has it loaded
+
+
+def forget(key: str) -> None:
+    """Removes what is stored under `key`."""
+    while (path := find(key)) is not None:
+        path.unlink()
 
 
 def _evict(place: Path, keep: Path) -> None:
@@ -165,9 +216,9 @@ def _evict(place: Path, keep: Path) -> None:
             about = path.stat()
         except OSError:
             continue  # another process removed it
-        if name.startswith("draft-") and time.time() - about.st_mtime > 3600:
+        if _DRAFT.fullmatch(name) and time.time() - about.st_mtime > 3600:
             _remove(path)
-        elif name.endswith(SUFFIX):
+        elif _OWN.fullmatch(name):
             known.append((about.st_mtime, about.st_size, path))
     total = sum(size for _, size, _ in known)
     for _, size, path in sorted(known):
@@ -182,4 +233,5 @@ def clear() -> None:
     """Removes every stored file."""
     for place in _folders():
         for path in place.glob("*" + SUFFIX):
-            _remove(path)
+            if _OWN.fullmatch(path.name):
+                _remove(path)

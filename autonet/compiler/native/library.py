@@ -15,6 +15,7 @@ from autonet.compiler.native import blas, cache, sources, toolchain
 
 _building: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
+_failures: dict[object, str] = {}  # of sources (by key) and of compilers: none is tried twice in a process
 
 
 class Library:
@@ -74,7 +75,15 @@ def build(source: str, kind: str = "plan") -> Path:
         lock = _building.setdefault(key, threading.Lock())
     try:
         with lock:  # two threads that ask for the same source compile it once
-            return cache.find(key) or cache.write(key, compiler.compile(source, kind))
+            if (path := cache.find(key)) is not None:
+                return path
+            if (why := _failures.get(key) or _failures.get(compiler)) is not None:
+                raise toolchain.CompilationError(why)
+            try:
+                return cache.write(key, compiler.compile(source, kind))
+            except toolchain.CompilationError as error:
+                _failures[compiler if isinstance(error, toolchain.NoAnswer) else key] = str(error)
+                raise
     finally:
         with _guard:
             _building.pop(key, None)
@@ -84,7 +93,10 @@ def _open(path: Path, keep: bool = False) -> Library:
     try:
         return Library(path, keep)
     except OSError as error:
-        raise toolchain.CompilationError(f"{path.name} could not be loaded: {error}") from error
+        key = path.name.split(".")[0]
+        cache.forget(key)
+        _failures[key] = f"{path.name} could not be loaded: {error}"
+        raise toolchain.CompilationError(_failures[key]) from error
 
 
 def threads() -> int:
@@ -151,10 +163,21 @@ def load(source: str, double: bool = False) -> Library:
 
 def available() -> bool:
     """Whether native plans can be made here at all: there is a compiler, and it builds the runtime."""
-    if toolchain.find() is None:
-        return False
+    return toolchain.find() is not None and _runtime_failure() is None
+
+
+def _runtime_failure() -> str | None:
     try:
         services()
-    except toolchain.CompilationError:
-        return False
-    return True
+    except toolchain.CompilationError as error:
+        return str(error)
+    return None
+
+
+def why_none() -> str | None:
+    """The line to show when native plans cannot be made and nobody asked for that; None when all is well."""
+    if toolchain.find() is None:
+        return toolchain.why_none()
+    if (failure := _runtime_failure()) is None:
+        return None
+    return f"Native code could not be made, so steps run on NumPy alone: correct, but slower. {failure}"

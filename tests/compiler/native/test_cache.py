@@ -1,6 +1,7 @@
 """Compiled libraries on disk: whole or not at all, ours alone, bounded."""
 
 import ctypes
+import hashlib
 import os
 import stat
 import subprocess
@@ -12,6 +13,14 @@ import pytest
 from autonet.compiler.native import cache, library, sources, toolchain
 
 from .support import needs_compiler
+
+KEY = "plan-" + "0a" * 20
+
+
+def named(text):
+    """A key of the cache's form."""
+    return f"plan-{hashlib.sha1(text.encode()).hexdigest()}"
+
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions are of another kind there")
 
@@ -26,52 +35,125 @@ def folder(monkeypatch, tmp_path):
 
 
 def test_what_was_written_is_found(folder):
-    path = cache.write("key", b"bytes")
+    path = cache.write(KEY, b"bytes")
     assert path.parent == folder
-    assert cache.find("key") == path
-    assert cache.read("key") == b"bytes"
-    assert cache.find("other") is None
+    assert cache.find(KEY) == path
+    assert cache.read(KEY) == b"bytes"
+    assert cache.find(named("other")) is None
     cache.clear()
-    assert cache.find("key") is None
+    assert cache.find(KEY) is None
 
 
 @posix
 def test_the_folder_is_the_users_alone(folder):
-    path = cache.write("key", b"bytes")
+    path = cache.write(KEY, b"bytes")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
+STRANGERS = {  # what a folder of the user's may hold
+    "a model": "pytorch_model.bin",
+    "a model with a hash": f"model.{'0' * 40}.bin",
+    "a draft": "draft-old",
+    "a draft of eight letters": "draft-chapter1",
+    "a kernel, nearly": cache._name(KEY, b"bytes") + ".txt",
+}
+
+
+def everything(place):
+    """All that could be lost: names, contents, permissions, times."""
+    return {
+        path.name: (path.read_bytes() if path.is_file() else None, path.stat().st_mode, path.stat().st_mtime_ns)
+        for path in [place, *place.iterdir()]
+    }
+
+
 @posix
-def test_an_open_folder_is_closed_and_what_it_held_is_not_trusted(folder):
-    folder.mkdir(mode=0o777)
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o777, 0o1777, 0o1700])
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=list(STRANGERS))
+def test_a_folder_of_the_users_is_left_as_it_is(folder, monkeypatch, mode, stranger):
+    folder.mkdir()
+    own = folder / cache._name(KEY, b"old")
+    for path in (folder / stranger, own):
+        path.write_bytes(b"x" * 5000)
+        os.utime(path, (1, 1))
+    folder.chmod(mode)
+    before = everything(folder)
+    monkeypatch.setattr(cache, "LIMIT", 2500)
+    path = cache.write(KEY, b"bytes")
+    assert cache.read(KEY) == b"bytes"
+    assert folder not in path.parents
+    assert str(folder) in cache.why_not()
+    cache.clear()
+    assert cache.find(KEY) is None
+    assert everything(folder) == before
+
+
+@posix
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=list(STRANGERS))
+def test_strangers_in_the_caches_own_folder_stay(folder, monkeypatch, stranger):
+    monkeypatch.setattr(cache, "LIMIT", 2500)
+    cache.write(KEY, b"bytes")
+    path = folder / stranger
+    path.write_bytes(b"x" * 5000)
+    os.utime(path, (1, 1))
+    cache.write(named("more"), b"y" * 2000)
+    assert cache.why_not() is None
+    assert cache.find(KEY)
+    cache.clear()
+    assert path.read_bytes() == b"x" * 5000
+    assert sorted(p.name for p in folder.iterdir()) == sorted([cache.MARKER, stranger])
+
+
+@posix
+def test_a_folder_that_others_may_write_is_not_trusted(folder):
+    cache.write(KEY, b"bytes")
     folder.chmod(0o777)
-    planted = folder / cache._name("key", b"planted")
+    planted = folder / cache._name(KEY, b"planted")
     planted.write_bytes(b"planted")
-    assert cache.find("key") is None
-    assert not planted.exists()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert cache.find(KEY) is None
+    assert "written by others" in cache.why_not()
+    assert planted.exists()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o777
+
+
+@posix
+def test_a_file_that_others_may_write_is_not_trusted(folder):
+    cache.write(KEY, b"bytes").chmod(0o722)
+    assert cache.find(KEY) is None
+
+
+@posix
+@pytest.mark.parametrize("content", [(), ("plan-" + "0" * 40 + "." + "0" * 40 + ".bin",), (f"{cache.DRAFT}12345678",)])
+def test_an_empty_folder_or_one_with_nothing_but_kernels_becomes_the_cache(folder, content):
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    for name in content:
+        (folder / name).write_bytes(b"")
+    assert cache.write(KEY, b"bytes").parent == folder
+    assert cache.why_not() is None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 @posix
 def test_another_users_folder_is_refused(folder, monkeypatch):
     folder.mkdir(mode=0o700)
     monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
-    path = cache.write("key", b"bytes")
+    path = cache.write(KEY, b"bytes")
     assert folder not in path.parents
-    assert cache.find("key") == path
+    assert cache.find(KEY) == path
     assert not list(folder.iterdir())
 
 
 @posix
 @pytest.mark.parametrize("damage", [b"", b"byte", b"bytez", b"bytes and more"])
 def test_damaged_files_are_removed_and_built_again(folder, damage):
-    path = cache.write("key", b"bytes")
+    path = cache.write(KEY, b"bytes")
     path.write_bytes(damage)
-    assert cache.find("key") is None
+    assert cache.find(KEY) is None
     assert not path.exists()
-    assert cache.read("key") is None
-    assert cache.write("key", b"bytes") == path
+    assert cache.read(KEY) is None
+    assert cache.write(KEY, b"bytes") == path
 
 
 def test_a_file_that_cannot_be_written_goes_to_a_private_folder(folder, monkeypatch):
@@ -86,10 +168,10 @@ def test_a_file_that_cannot_be_written_goes_to_a_private_folder(folder, monkeypa
         return full() if place == folder else real(place, key, data)
 
     monkeypatch.setattr(cache, "_put", put)
-    path = cache.write("key-full", b"bytes")
+    path = cache.write(named("full"), b"bytes")
     assert calls[0] == folder
     assert path.parent != folder
-    assert cache.read("key-full") == b"bytes"
+    assert cache.read(named("full")) == b"bytes"
 
 
 @pytest.mark.parametrize("name", ["a file/inside", "\0"])
@@ -99,35 +181,35 @@ def test_a_folder_that_cannot_be_made_is_replaced(monkeypatch, tmp_path, name):
         monkeypatch.setattr(cache, "wanted", lambda: tmp_path / "a file")
     else:
         monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / name))
-    assert cache.write("key-odd", b"bytes").exists()
-    assert cache.read("key-odd") == b"bytes"
+    assert cache.write(named("odd"), b"bytes").exists()
+    assert cache.read(named("odd")) == b"bytes"
 
 
 def test_no_draft_is_left_when_writing_fails(folder, monkeypatch):
-    folder.mkdir(mode=0o700)
+    assert cache.folder() == folder
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no")))
     with pytest.raises(OSError, match="no"):
-        cache._put(folder, "key", b"bytes")
-    assert not list(folder.iterdir())
+        cache._put(folder, KEY, b"bytes")
+    assert [path.name for path in folder.iterdir()] == [cache.MARKER]
 
 
 def test_the_oldest_go_first(folder, monkeypatch):
     monkeypatch.setattr(cache, "LIMIT", 2500)
     for i, name in enumerate(("a", "b", "c")):
-        path = cache.write(name, bytes([i]) * 800)
+        path = cache.write(named(name), bytes([i]) * 800)
         os.utime(path, (1000 + i, 1000 + i))
-    assert cache.find("a") is not None  # used now, so b is the oldest
-    cache.write("d", b"d" * 800)
-    assert [n for n in "abcd" if cache.find(n)] == ["a", "c", "d"]
+    assert cache.find(named("a")) is not None  # used now, so b is the oldest
+    cache.write(named("d"), b"d" * 800)
+    assert [n for n in "abcd" if cache.find(named(n))] == ["a", "c", "d"]
 
 
 def test_old_drafts_are_cleared_away(folder):
-    cache.write("key", b"1")
-    old, new = folder / "draft-old", folder / "draft-new"
+    cache.write(KEY, b"1")
+    old, new = folder / f"{cache.DRAFT}old_1234", folder / f"{cache.DRAFT}new_1234"
     for path in (old, new):
         path.write_bytes(b"")
     os.utime(old, (1, 1))
-    cache.write("key", b"2")
+    cache.write(KEY, b"2")
     assert new.exists()
     assert not old.exists()
 
@@ -136,8 +218,8 @@ WRITER = """
 from autonet.compiler.native import cache
 for turn in range(30):
     data = b"%d" % (turn % 3) * 5000
-    cache.write(f"key{turn % 3}", data)
-    found = cache.read(f"key{turn % 3}")
+    cache.write(f"plan-{turn % 3:040}", data)
+    found = cache.read(f"plan-{turn % 3:040}")
     assert found is None or found == data, turn
 """
 
@@ -145,7 +227,7 @@ for turn in range(30):
 def test_processes_share_the_folder(folder):
     processes = [subprocess.Popen([sys.executable, "-c", WRITER]) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
-    assert len(list(folder.glob("key*"))) == 3
+    assert len(list(folder.glob("plan-*"))) == 3
 
 
 @needs_compiler

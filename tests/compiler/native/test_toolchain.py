@@ -1,8 +1,10 @@
 """Finding a compiler, and doing without."""
 
+import os
 import shlex
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -62,6 +64,83 @@ def test_a_named_compiler_that_does_not_work_is_named(nowhere, monkeypatch):
     assert toolchain.find() is None
     assert "AUTONET_CC=" in toolchain.why_none()
     assert "broken" in toolchain.why_none()
+
+
+HANGING = "#!/bin/sh\necho >> {log}\nsleep 60 & wait\n"  # the child would outlive a kill of the shell alone
+JUNK = """#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -o) shift; echo junk > "$1";; esac; shift; done
+"""
+TRAIN = """
+import autonet as keras, numpy as np
+model = keras.Sequential([keras.layers.Dense(1)])
+model.compile(loss="mse")
+model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+"""
+
+
+@posix
+def test_a_compiler_that_hangs_is_asked_once(nowhere, monkeypatch):
+    log = nowhere / "log"
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setattr(toolchain, "PATIENCE", 0.3)
+    monkeypatch.setenv("AUTONET_CC", script(nowhere / "hanging", HANGING.format(log=log)))
+    start = time.monotonic()
+    for _ in range(2):  # two processes
+        toolchain._found.cache_clear()
+        assert toolchain.find() is None
+        assert "gave no answer within 0.3 s" in toolchain.why_none()
+    assert time.monotonic() - start < 10
+    assert log.read_text().count("\n") == 1
+    monkeypatch.setattr(toolchain, "DAY", 0)
+    toolchain._found.cache_clear()
+    assert toolchain.find() is None
+    assert log.read_text().count("\n") == 2
+
+
+@posix
+@pytest.mark.parametrize("text", [JUNK, REFUSING, "junk"], ids=["junk", "refusing", "no program"])
+def test_steps_without_their_compiler_say_so(nowhere, monkeypatch, text):
+    monkeypatch.setenv("PATH", os.defpath)
+    monkeypatch.setenv("AUTONET_CC", script(nowhere / "bad", text))
+    done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
+    assert done.stderr.count("NumPy alone") == 1
+
+
+@needs_compiler
+@posix
+def test_a_runtime_that_cannot_be_loaded_is_told_and_made_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    compiler, calls = toolchain.find(), []
+    monkeypatch.setattr(toolchain, "find", lambda: compiler)
+    monkeypatch.setattr(toolchain.Compiler, "compile", lambda *_: calls.append(1) or b"junk")
+    monkeypatch.setattr(library, "_failures", {})
+    library._runtime.cache_clear()
+    try:
+        for _ in range(2):
+            assert not native.available()
+            assert "could not be loaded" in native.why_none()
+    finally:
+        library._runtime.cache_clear()
+    assert len(calls) == 1
+    assert not list((tmp_path / "cache").glob("runtime-*"))
+
+
+@needs_compiler
+@posix
+def test_a_compiler_that_hangs_on_a_plan_is_not_tried_on_another(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    calls = []
+
+    def hang(*_):
+        calls.append(1)
+        raise toolchain.NoAnswer("no answer")
+
+    monkeypatch.setattr(toolchain.Compiler, "compile", hang)
+    monkeypatch.setattr(library, "_failures", {})
+    for text in ("int a;", "int b;"):
+        with pytest.raises(native.CompilationError, match="no answer"):
+            library.build(text)
+    assert len(calls) == 1
 
 
 @needs_compiler
