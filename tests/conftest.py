@@ -4,6 +4,8 @@ Warnings are errors (pyproject.toml). Whatever a test does to the default float,
 anyone's generator is undone after it.
 """
 
+import functools
+import importlib.util
 import os
 import pathlib
 import random as python_random
@@ -27,6 +29,19 @@ settings.register_profile(
 settings.load_profile("modest")
 
 NEEDED = ("mnist.npz",)
+EXTRAS = {  # what each optional extra brings
+    "bench": ("jax", "keras"),
+    "dev": ("build", "mypy", "setuptools"),
+    "keras": ("h5py",),
+    "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
+    "plot": ("matplotlib",),
+    "tensorboard": ("tensorboardX",),
+}
+
+
+@functools.cache
+def _installed(extra: str) -> bool:
+    return all(importlib.util.find_spec(name) for name in EXTRAS[extra])
 
 
 def _data_folder() -> pathlib.Path:
@@ -34,7 +49,14 @@ def _data_folder() -> pathlib.Path:
 
 
 def pytest_collection_modifyitems(config, items):
-    """Skip tests of real data where a file that they name is absent: @pytest.mark.real_data("mnist.npz")."""
+    """Leave out tests whose extra is not installed, and skip those of real data where a file that they name is absent.
+
+    @pytest.mark.extra("keras"), @pytest.mark.real_data("mnist.npz")
+    """
+    apart = [item for item in items if not all(_installed(m.args[0]) for m in item.iter_markers("extra"))]
+    if apart:
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in set(apart)]
     for item in items:
         marker = item.get_closest_marker("real_data")
         if marker is None:

@@ -12,6 +12,7 @@ from autonet.callbacks import TensorBoard
 from autonet.errors import ArgumentError
 
 tensorboardX = pytest.importorskip("tensorboardX", reason="the extra `tensorboard` is not installed")
+pytestmark = pytest.mark.extra("tensorboard")
 
 X = np.linspace(-1, 1, 40, dtype="float32").reshape(20, 2)
 Y = X[:, :1] ** 2

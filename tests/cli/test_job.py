@@ -44,8 +44,8 @@ def test_the_rate_decays(tmp_path, monkeypatch, capsys):
     assert "training" in capsys.readouterr().out
 
 
+@pytest.mark.extra("plot")
 def test_curves_are_drawn_where_matplotlib_is(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     monkeypatch.chdir(tmp_path)
     assert main(["--epochs", "2", "--layers", "8", "--output", "run"]) == 0
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-for needed in ("nbformat", "nbclient", "ipykernel", "matplotlib"):
-    pytest.importorskip(needed, reason="the extra `notebook` is not installed")
+pytestmark = pytest.mark.extra("notebook")
 
 NOTEBOOKS = pathlib.Path(__file__).parent.parent.parent / "notebooks"
 RUN = """

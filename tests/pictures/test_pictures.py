@@ -171,12 +171,12 @@ def test_directions(rankdir):
     assert (titles["InputLayer"] < titles["multiply"] < titles["add"]) != back
 
 
+@pytest.mark.extra("plot")
 def test_files(tmp_path):
     model = branching()
     picture = plot_model(model, tmp_path / "m.svg", show_shapes=True)
     assert (tmp_path / "m.svg").read_text(encoding="utf-8") == picture.svg == picture._repr_svg_()
     assert "branching" in repr(picture)
-    pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     sizes = []
     for dpi in (50, 100):
         plot_model(model, tmp_path / "m.png", dpi=dpi)

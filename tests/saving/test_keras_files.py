@@ -20,6 +20,7 @@ from autonet.saving.names import optimizer_variables
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 FILES = GOLDEN / "keras_files"
 h5py = pytest.importorskip("h5py", reason="Keras's files need h5py, the extra `keras`")
+pytestmark = pytest.mark.extra("keras")
 
 
 @pytest.fixture(scope="module")

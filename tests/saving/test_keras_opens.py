@@ -1,6 +1,5 @@
 """Real Keras opens what autonet writes; see tests/golden/check_keras_opens.py, which can be run by hand as well."""
 
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -9,15 +8,13 @@ import sys
 import pytest
 
 TOP = pathlib.Path(__file__).parents[2]
+pytestmark = [pytest.mark.extra("bench"), pytest.mark.extra("keras")]
 NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "states", "attention", "pictures", "subclassed"]
 
 
 @pytest.fixture(scope="module")
 def differences():
     """Largest difference of predictions by model, found in a process of its own: Keras brings a whole framework along."""
-    for name in ("h5py", "keras", "jax"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed; this compares with Keras on JAX and can be run where both are")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(TOP)}
     script = TOP / "tests" / "golden" / "check_keras_opens.py"
     done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=True)

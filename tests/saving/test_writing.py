@@ -1,7 +1,6 @@
 """Files are replaced whole or not at all: no fault of the disk, and no kill, leaves anything but the old or the new one."""
 
 import errno
-import importlib.util
 import os
 import pathlib
 import signal
@@ -70,11 +69,12 @@ WRITERS = {
     "weights": lambda model, path: model.save_weights(path.with_suffix(".weights")),
     "readable": lambda model, path: export_json(model, path.with_suffix(".json")),
 }
-if importlib.util.find_spec("h5py"):
-    WRITERS |= {
-        "for Keras": lambda model, path: model.save(path.with_suffix(".keras"), format="keras"),
-        "weights for Keras": lambda model, path: model.save_weights(path.with_suffix(".weights.h5")),
-    }
+FOR_KERAS = {
+    "for Keras": lambda model, path: model.save(path.with_suffix(".keras"), format="keras"),
+    "weights for Keras": lambda model, path: model.save_weights(path.with_suffix(".weights.h5")),
+}
+WRITERS |= FOR_KERAS
+KINDS = [pytest.param(kind, marks=[pytest.mark.extra("keras")] if kind in FOR_KERAS else []) for kind in WRITERS]
 
 
 def old_and_writer(kind, tmp_path):
@@ -83,7 +83,7 @@ def old_and_writer(kind, tmp_path):
     return path, path.read_bytes()
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "function, code", [("fsync", errno.EIO), ("replace", errno.EIO), ("open", errno.ENOSPC), ("open", errno.EACCES)]
 )
@@ -99,7 +99,7 @@ def test_a_fault_leaves_the_old_file(kind, function, code, tmp_path, monkeypatch
     assert path.read_bytes() != old
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_full_disk_leaves_the_old_file(kind, tmp_path, monkeypatch):
     path, old = old_and_writer(kind, tmp_path)
     real = os.fdopen
@@ -201,7 +201,7 @@ def test_two_processes_save_to_one_name(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_stays_a_folder(kind, tmp_path):
     path, _ = old_and_writer(kind, tmp_path)
     path.unlink()

@@ -117,8 +117,8 @@ def test_configurations(tmp_path):
     )
 
 
+@pytest.mark.extra("keras")
 def test_keras_files(tmp_path):
-    pytest.importorskip("h5py", reason="Keras's files need h5py, the extra `keras`")
     from tests.saving.attack import hdf5_files
 
     rows = attacked(hdf5_files.files, tmp_path)
