@@ -14,6 +14,7 @@ import numpy as np
 
 from autonet.compiler.guards import numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
+from autonet.compiler.texts import Reading, Texts, read_ahead
 from autonet.core.lines import shown, users_line
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
@@ -47,6 +48,9 @@ class Recorder:
         self.current: dict[int, np.ndarray] = {}  # for each Variable, by identity, the array of its present value
         self.touched: dict[int, tuple[Any, dict[str, Any]]] = {}  # what the step takes fixed numbers from; as it was
         self.leaves: list[Any] = []  # that received gradients from backward()
+        self.texts: list[np.ndarray] = []  # arrays of texts among the arguments
+        self.readings: list[Reading] = []  # calls of layers on them, whose results are the last of the inputs
+        self.arrays: list[np.ndarray] = []  # the inputs of this run
 
     def known(self, array: np.ndarray, kind: str, source: Any = None) -> Value:
         """The value behind `array`, a new one if it was not met before."""
@@ -61,7 +65,17 @@ class Recorder:
         """The array to compute with in the place of an input."""
         own = np.asarray(array, order="C").view()
         self.program.inputs.append(self.known(own, INPUT, len(self.program.inputs)))
+        self.arrays.append(own)
         return own
+
+    def text(self, array: np.ndarray) -> Texts:
+        """What the step receives in the place of an array of texts."""
+        self.texts.append(array)
+        return Texts(array, len(self.texts) - 1, np.arange(array.size).reshape(array.shape))
+
+    def read_ahead(self, layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result of a layer that reads texts of the arguments, computed before each run; None if that cannot be."""
+        return read_ahead(self, layer, args, kwargs)
 
     def read(self, variable: Any) -> np.ndarray:
         """The array to compute with in the place of a Variable."""

@@ -19,6 +19,7 @@ from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
+from autonet.compiler.texts import Reading, Texts, is_texts, run_all, run_rows
 from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, to_array, wrap
@@ -27,6 +28,7 @@ from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 
 PLANS = 16  # signatures of one function whose plans are kept; the one used longest ago goes first
+LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 ATTACHED = ("_mask", "_logits")  # what a Tensor may carry beside its values
 
 
@@ -77,6 +79,7 @@ class Entry:
         self.guards = Guards(
             [thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values
         )
+        self.readings = recorder.readings
         self.template = _template(result, recorder)
         self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None
@@ -92,7 +95,9 @@ class Entry:
         return None if self.template is None else _filled(self.template, arrays)
 
     def build(self, native: Any) -> None:
-        """Make the plan."""
+        """Make the plan: NumPy's, quickly made, where each batch of texts may need another."""
+        if any(r.varies for r in self.readings):
+            native = False
         self.program = optimize(self.captured)
         self.plan = make_plan(self.program, native)
 
@@ -150,6 +155,7 @@ class Compiled:
         self.native = native
         self.differentiable = differentiable
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
+        self.readings: OrderedDict[Any, list[Reading]] = OrderedDict()  # by the signature as far as arguments tell it
         self.last: Entry | None = None
         self._lock = threading.RLock()
         self._warned = False
@@ -165,17 +171,24 @@ class Compiled:
             reader.read(place, argument)
         if reader.foreign or (reader.tracked and state.recording):
             return self._eagerly(args, kwargs)  # a result to be differentiated: only the eager run is recorded
-        key = (state.training, state.recording, *reader.key)
+        key = signature = (state.training, state.recording, *reader.key)
+        inputs = reader.inputs
+        readings = self.readings.get(signature) if reader.texts else None
+        if readings:
+            inputs = run_all(readings, reader.texts, inputs)
+            key = _with_readings(signature, readings, inputs)
+            if key not in self.entries and self._too_many_lengths(signature, readings):
+                return self._eagerly(args, kwargs)
         entry = self._find(key)
         if entry is None:
             with self._lock:
                 entry = self._find(key)  # another thread may have been faster
                 if entry is None:
-                    return self._capture(key, reader, args, kwargs)
+                    return self._capture(signature, reader, args, kwargs)
         if entry.obstacle is not None or (entry.tracked and state.recording):
             return self._eagerly(args, kwargs)
         self.last = entry
-        return entry.run(reader.inputs, self.native)
+        return entry.run(inputs, self.native)
 
     def __get__(self, thing: Any, owner: Any = None) -> Any:
         """As a method, whose plans belong to the object that it is called on."""
@@ -200,11 +213,28 @@ class Compiled:
         named = {k: exchange(k, v) for k, v in kwargs.items()}
         return self.f(*[exchange(i, a) for i, a in enumerate(args)], **named)
 
-    def _capture(self, key: Any, reader: _Reader, args: tuple, kwargs: dict) -> Any:
+    def _too_many_lengths(self, signature: Any, readings: list[Reading]) -> bool:
+        """Whether texts of this signature became rows of so many lengths already that another plan is not worth it."""
+        varying = [r.layer.label for r in readings if r.varies]
+        if not varying or sum(key[0] == signature for key in list(self.entries)) < LENGTHS:
+            return False
+        self._warn(
+            f"{varying[0]} gives rows of another length for each batch, so most steps run operation by operation. "
+            "Set its output_sequence_length, so that all steps are compiled."
+        )
+        return True
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warn(message)
+
+    def _capture(self, signature: Any, reader: _Reader, args: tuple, kwargs: dict) -> Any:
         recorder = Recorder(self.strict)
 
         def call() -> Any:
             arrays = [recorder.input(array) for array in reader.inputs]
+            reader.text = recorder.text
             rest = iter([arrays[k] for k in reader.places])
             new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
             named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
@@ -217,9 +247,15 @@ class Compiled:
             if self.at_once:
                 recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
             raise
-        if recorder.obstacle is not None and not self._warned:
-            self._warned = True
-            warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
+        if recorder.obstacle is not None:
+            self._warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
+        key = signature
+        if reader.texts:
+            self.readings[signature] = [] if recorder.obstacle else recorder.readings
+            while len(self.readings) > PLANS:
+                self.readings.popitem(last=False)
+        if recorder.readings and not recorder.obstacle:
+            key = _with_readings(signature, recorder.readings, recorder.arrays)
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
         self.entries[key] = entry
         self.entries.move_to_end(key)
@@ -228,7 +264,7 @@ class Compiled:
             self.entries.popitem(last=False)
         if self.at_once and entry.obstacle is None:
             recorder.take_back()
-            return entry.run(reader.inputs, self.native)
+            return entry.run(recorder.arrays, self.native)
         return result
 
     def explain(self) -> Any:
@@ -249,15 +285,25 @@ class Compiled:
                 entry.build(self.native)
         return Explanation(getattr(self.f, "__name__", "function"), entry.captured, entry.plan)
 
-    def repeatable(self, data: tuple, batch: int) -> Callable[[Any, int, int], None] | None:
+    def repeatable(self, data: tuple, batch: int, read: dict) -> Callable[[Any, int, int], None] | None:
         """A function of (order of the rows or None, first row, steps) that runs steps on consecutive batches of `data`.
 
         None where the plan used last is not for such batches, gives something back, or has Python in it.
+
+        Args:
+            read: for this function alone, of these data: keeps what texts became.
         """
         leaves = [a for a in flatten(data) if a is not None]
         entry = self.last
         if entry is None or entry.plan is None or not entry.plan.repeats or entry.template is not None:
             return None
+        if entry.readings:
+            if entry not in read:
+                read.clear()
+                read[entry] = run_rows(entry.readings, leaves, entry.captured.inputs)
+            leaves = read[entry]
+            if leaves is None:
+                return None
         wanted = [(v.shape, v.dtype) for v in entry.program.inputs]  # type: ignore[union-attr]
         if [((batch, *a.shape[1:]), a.dtype) for a in leaves] != wanted or not entry.guards.hold():
             return None
@@ -275,6 +321,7 @@ class Compiled:
         """Forget all plans; the next call captures anew."""
         with self._lock:
             self.entries.clear()
+            self.readings.clear()
             self.last = None
 
 
@@ -288,7 +335,9 @@ class _Reader:
         self.places: list[int] = []  # in `inputs`, of each array among the arguments
         self.held: list[Any] = []  # what the key knows by identity
         self.tracked = False  # whether one of the arrays has a derivative
-        self.foreign = False  # whether there are arrays that no plan can take, such as texts
+        self.foreign = False  # whether there are arrays that no plan can take
+        self.texts: list[np.ndarray] = []
+        self.text: Any = None  # during a capture: what stands for an array of texts there
 
     def read(self, place: Any, argument: Any) -> None:
         """Take in the argument at a position or of a name."""
@@ -322,6 +371,9 @@ class _Reader:
         elif _is_array(x):
             if _is_numeric(x):
                 self._array(to_array(x))
+            elif is_texts(x):
+                self.texts.append(np.asarray(x))
+                self.key.append(("texts", x.dtype.kind, x.shape))
             else:
                 self.foreign = True
         elif kind is int or kind is float:
@@ -354,7 +406,11 @@ class _Reader:
 
     def exchange(self, place: Any, argument: Any, rest: Any) -> Any:
         """The argument with Tensors around the arrays `rest` in the place of its own."""
-        return argument if place in self.static else map_structure(lambda x: _exchanged(x, rest), argument)
+        if place in self.static:
+            return argument
+        if self.texts:
+            argument = map_structure(lambda x: self.text(x) if _is_array(x) and not _is_numeric(x) else x, argument)
+        return map_structure(lambda x: _exchanged(x, rest), argument)
 
 
 def _exchanged(x: Any, rest: Any) -> Any:
@@ -364,6 +420,8 @@ def _exchanged(x: Any, rest: Any) -> Any:
             if (value := getattr(x, name, None)) is not None:
                 setattr(new, name, map_structure(lambda v: _exchanged(v, rest), value))
         return new
+    if type(x) is Texts:
+        return x
     if _is_array(x):
         return wrap(next(rest))
     if type(x) is int or type(x) is float:
@@ -376,6 +434,12 @@ def flatten_once(tree: dict) -> list[Any]:
     from autonet.core.trees import keys
 
     return [tree[k] for k in keys(tree)]
+
+
+def _with_readings(signature: Any, readings: list[Reading], arrays: list[np.ndarray]) -> Any:
+    """A signature with what layers made of its texts: the same texts' shape may become arrays of several."""
+    made = arrays[-len(readings) :]
+    return signature, tuple([r.key for r in readings]), tuple([(a.shape, a.dtype.num) for a in made])
 
 
 def _held(x: Any, compiled: Compiled, key: Any) -> Any:

@@ -289,7 +289,8 @@ class Graph:
             raise ArgumentError(f"{label} is missing its input {layer.name!r}, which is not optional.")
         if dtype == "string":
             excess = self._excess(np.shape(x), layer, label)
-            return np.asarray(x) if not excess else np.asarray(x)[..., 0] if excess > 0 else np.asarray(x)[..., None]
+            x = x if isinstance(x, np.ndarray) else np.asarray(x)
+            return x if not excess else x[..., 0] if excess > 0 else x[..., None]
         if not isinstance(x, Tensor):
             x = convert_to_tensor(x)
         given = x

@@ -53,6 +53,7 @@ class ArrayBatches:
         self.order: np.ndarray | None = None
         self.order_from: list[int] = []  # the generator's state from which it was drawn
         self.position = 0  # of the pass: batches that were taken
+        self.read: dict[Any, Any] = {}  # what layers made of the texts among the data
 
     def _new_order(self) -> np.ndarray | None:
         """The rows of one pass in order, None for their own."""

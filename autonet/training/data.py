@@ -73,15 +73,18 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
         raise DataError(f"{name} is a sparse matrix, and models take dense arrays: pass {name}.toarray().")
     else:
         try:
-            array = np.asarray(value if hasattr(value, "__array__") or _holds_text(value) else to_array(value))
+            array = np.asarray(value, object) if _holds_text(value) else None
+            if array is None:
+                array = np.asarray(value if hasattr(value, "__array__") else to_array(value))
         except (AutonetError, ValueError, TypeError) as error:
             raise DataError(
                 f"{name} cannot be used as an array: {str(error).rstrip('.')}. Make all rows of one length, as with utils.pad_sequences."
             ) from None
     kind = array.dtype.kind
-    if kind == "O" and array.size and all(isinstance(v, str) for v in array.flat):
-        array, kind = array.astype(str), "U"
-    if kind not in "biufU":
+    texts = kind == "U" or (kind == "O" and array.size and all(isinstance(v, str) for v in array.flat))
+    if (
+        kind not in "biuf" and not texts
+    ):  # texts stay objects: as an array of their own each would be as long as the longest
         raise DataError(
             f"{name} holds elements of type {array.dtype}; models take numbers (and layers for texts, strings). "
             f"Convert it first, for example with np.asarray({name}, 'float32')."
@@ -214,9 +217,9 @@ def as_tensors(tree: Any) -> Any:
     """A tree of arrays as Tensors around the same memory, where it is in C order; texts and None stay."""
     if tree is None:
         return None
-    if type(tree) is np.ndarray and tree.dtype.kind != "U":
+    if type(tree) is np.ndarray and tree.dtype.kind not in "UO":
         return wrap(np.asarray(to_array(tree), order="C").view())  # a view: a Variable that is given it takes a copy
-    return map_structure(lambda a: as_tensors(a) if type(a) is np.ndarray and a.dtype.kind != "U" else a, tree)
+    return map_structure(lambda a: as_tensors(a) if type(a) is np.ndarray and a.dtype.kind not in "UO" else a, tree)
 
 
 def as_arrays(tree: Any) -> Any:

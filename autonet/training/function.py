@@ -70,7 +70,7 @@ class StepFunction:
         if self._eager(self.model()) or (self.trains and self.model().optimizer.asks):  # type: ignore[union-attr]
             return None
         count = min(most, batches.size // batches.batch_size - number)
-        run = self.compiled.repeatable(batches.data, batches.batch_size) if count > 0 else None
+        run = self.compiled.repeatable(batches.data, batches.batch_size, batches.read) if count > 0 else None
         if run is None:
             return None
         first = number * batches.batch_size

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.state import state
+from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, to_array
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, DataError, DtypeError
@@ -27,18 +27,26 @@ class DataLayer(Layer):
 
 
 class TextLayer(DataLayer):
-    """Base of layers that read text: strings, lists or arrays of them. They work outside of captured steps.
+    """Base of layers that read text: strings, lists or arrays of them. They run ahead of captured steps.
 
     `call` receives an array of strings.
+
+    Attributes:
+        lengths_vary: whether texts of one shape may become arrays of several.
     """
+
+    lengths_vary = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and len(kwargs) == 1:  # given by its name
             args, kwargs = tuple(kwargs.values()), {}
         if not args or not is_text(args[0]):
             return super().__call__(*args, **kwargs)
-        if state.capture is not None:
-            state.capture.refuse(f"{self.label} reads text, which a captured step cannot repeat.")
+        if capturing():
+            ahead = state.capture.read_ahead(self, args, kwargs)
+            if ahead is not None:
+                return ahead
+            state.capture.touch(self)
         text = as_text(args[0], getattr(self, "encoding", "utf-8"))
         if not self.built:
             self._build_for((text,), {})

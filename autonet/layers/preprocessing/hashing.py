@@ -8,6 +8,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.core.primitive import primitive
+from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
@@ -53,7 +54,7 @@ def salt_key(who: str, salt: Any) -> Key:
 class Hashing(TextLayer):
     """Texts or whole numbers as bins, by a hash that is the same everywhere: FarmHash64, or SipHash with a `salt`.
 
-    Whole numbers can be hashed in captured steps; texts are read outside of them.
+    Whole numbers are hashed in captured steps; texts are read ahead of them.
 
     Args:
         num_bins: how many bins there are, that of `mask_value` included.
@@ -134,7 +135,7 @@ def _joined(a: int, b: int) -> int:
 class HashedCrossing(DataLayer):
     """Pairs (or more) of categories as bins, by a hash of them together.
 
-    It reads texts and numbers alike, outside of captured steps.
+    It reads texts and numbers alike, ahead of captured steps.
 
     Args:
         num_bins: how many bins there are.
@@ -174,7 +175,8 @@ class HashedCrossing(DataLayer):
             raise ArgumentError(f"{self.label} expects a list or tuple of two features or more; received {inputs!r}.")
         if any(hasattr(x, "_symbolic") for x in inputs):
             return Layer.__call__(self, inputs, **kwargs)
-        return self.call(inputs)
+        ahead = state.capture.read_ahead(self, (inputs,), {}) if capturing() else None
+        return self.call(inputs) if ahead is None else ahead
 
     def call(self, inputs: Any) -> Tensor:
         texts = [self._texts(x) for x in inputs]

@@ -34,7 +34,7 @@ refuse_unknown.vjp(found=None, x=None)
 
 
 class StringLookup(IndexLookup, TextLayer):
-    """Texts by their places in a vocabulary; outside of captured steps, since Tensors hold no texts.
+    """Texts by their places in a vocabulary; read ahead of captured steps, since Tensors hold no texts.
 
     Places: the mask token if there is one (mode "int" only), num_oov_indices for unknown tokens, then the tokens.
 

@@ -29,7 +29,8 @@ _SPLITS: dict[str, Callable[[str], list[str]]] = {"whitespace": str.split, "char
 class TextVectorization(TextLayer):
     """Texts as rows of numbers: standardized, split into words, joined to n-grams, looked up in a vocabulary.
 
-    It works outside of captured steps, since Tensors hold no texts.
+    Texts are read ahead of captured steps, since Tensors hold no texts. Without an `output_sequence_length`, batches become
+    rows of different lengths, each of which needs another plan.
 
     Args:
         max_tokens: most words in the vocabulary that `adapt` makes, special ones included.
@@ -132,6 +133,11 @@ class TextVectorization(TextLayer):
     def pad_to_max_tokens(self) -> bool:
         """Whether rows have `max_tokens` columns."""
         return self._lookup.pad_to_max_tokens
+
+    @property
+    def lengths_vary(self) -> bool:  # type: ignore[override]
+        """Whether batches of texts become rows of different lengths."""
+        return self.output_mode == "int" and self.output_sequence_length is None
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
         """The words by place, with or without the special ones."""
