@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.frames import frame_array, is_frame
 from autonet.core.lines import users_line
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
@@ -315,6 +316,8 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray:
         strong = _has_dtype(value)
     else:
         strong = hasattr(value, "__array__") or hasattr(value, "__array_interface__") or hasattr(value, "__dlpack__")
+    if strong and is_frame(value):
+        value = frame_array(value, "The data")
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from autonet import constraints, initializers, regularizers
 from autonet.core import dtypes
 from autonet.core.accumulate import cast
+from autonet.core.frames import as_texts, frame_array, is_frame
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
@@ -289,6 +290,10 @@ class Layer(symbolic.Called, Weighted):
         """Arrays become Tensors, floats the layer's dtype; everything else passes."""
         if isinstance(x, (list, tuple, dict)):
             return map_structure(self._receive, x)
+        if not isinstance(x, (np.ndarray, np.generic, Tensor)):
+            if not is_frame(x):
+                return x
+            x = as_texts(frame_array(x, f"The input of {self.label}"))
         if isinstance(x, (np.ndarray, np.generic)):
             if x.dtype.kind in "US":
                 raise DtypeError(
@@ -296,7 +301,7 @@ class Layer(symbolic.Called, Weighted):
                     "first: x.astype('float32') for digits, layers.StringLookup or layers.TextVectorization for words."
                 )
             x = convert_to_tensor(x)
-        elif isinstance(x, Variable) or not isinstance(x, Tensor):
+        elif isinstance(x, Variable):
             return x
         if self.autocast and x.dtype.kind == "f" and x.dtype != _NUMPY[self._dtype]:
             mask = getattr(x, "_mask", None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
@@ -28,6 +29,7 @@ class Composed(Layer):
             self.trainable = False  # for the layers inside too
 
     def _receive(self, x: Any) -> Any:
+        x = plain(x, f"The input of {self.label}")
         if isinstance(x, np.ndarray) and x.dtype.kind in "USOT":  # text, for the layers inside that take it
             return x
         return super()._receive(x)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import is_frame
 from autonet.core.lines import warn
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
@@ -311,7 +312,7 @@ def is_stream(x: Any) -> bool:
         return True
     if isinstance(x, (np.ndarray, Tensor, list, tuple, dict, str, bytes)):
         return False
-    if hasattr(x, "__array__") or hasattr(x, "toarray"):
+    if is_frame(x) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
     return hasattr(x, "__iter__")
 

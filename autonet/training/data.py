@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import frame_array, is_frame
 from autonet.core.tensor import Tensor, to_array, wrap
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, AutonetError, DataError
@@ -53,7 +54,7 @@ def arrays(tree: Any, name: str, float_dtype: str) -> Any:
 
 def _is_branch(x: Any) -> bool:
     """Whether an entry of a list is an input or output of its own, rather than a number or a row of numbers."""
-    if x is None or isinstance(x, Mapping):
+    if x is None or isinstance(x, Mapping) or is_frame(x):
         return True
     if isinstance(x, (list, tuple)):
         return any(_is_branch(branch) for branch in x)
@@ -69,6 +70,8 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
         if isinstance(value, np.ma.MaskedArray):
             raise DataError(f"{name} is a masked array: fill it, with {name}.filled(0), and pass the mask as weights.")
         array = np.asarray(value)
+    elif is_frame(value):
+        array = frame_array(value, name, float_dtype)
     elif hasattr(value, "toarray"):
         raise DataError(f"{name} is a sparse matrix, and models take dense arrays: pass {name}.toarray().")
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import plain
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 
@@ -28,7 +29,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
         from autonet import ops
 
         return ops.convert_to_tensor(to_categorical(x.numpy(), num_classes), dtype=_floatx())
-    labels = np.asarray(x)
+    labels = np.asarray(plain(x, "x"))
     if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):  # whole numbers from a text file
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "iub":
@@ -70,7 +71,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 
         powers = ops.sum(ops.abs(x) ** order, axis=axis, keepdims=True)
         return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)
-    rows = np.atleast_2d(x)
+    rows = np.atleast_2d(plain(x, "x"))
     if rows.dtype.kind not in "fc":
         rows = rows.astype(np.float64)
     norms = np.linalg.norm(rows, ord=order, axis=axis, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import plain
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, DataError, ShapeError
 
@@ -117,6 +118,7 @@ def split_dataset(
     >>> left["y"].tolist(), right["x"].tolist()
     ([0, 2, 4], [3, 4])
     """
+    dataset = map_structure(lambda leaf: plain(leaf, "dataset"), dataset)
     leaves = flatten(dataset)
     if not all(hasattr(leaf, "__len__") for leaf in leaves):
         raise DataError("split_dataset expects arrays, alone or in a list, tuple or dict; received numbers.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import plain
 from autonet.errors import ArgumentError, DataError, ShapeError, unknown
 from autonet.utils.datasets import PyDataset
 
@@ -146,8 +147,8 @@ def timeseries_dataset_from_array(
     >>> [batch.tolist() for batch in timeseries_dataset_from_array(range(5), None, 3, batch_size=2)]
     [[[0, 1, 2], [1, 2, 3]], [[2, 3, 4]]]
     """
-    data = np.asarray(data)
-    targets = None if targets is None else np.asarray(targets)
+    data = np.asarray(plain(data, "data"))
+    targets = None if targets is None else np.asarray(plain(targets, "targets"))
     steps = len(data)
     for name, number in (
         ("sequence_length", sequence_length),

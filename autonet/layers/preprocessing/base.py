@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.frames import frame_array, is_frame, plain
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, to_array
 from autonet.core.trees import flatten
@@ -19,7 +20,7 @@ class DataLayer(Layer):
     """Base of layers that prepare data: they take lists of numbers, too."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*[_plain(x) for x in args], **kwargs)
+        return super().__call__(*[as_given(x, self.label) for x in args], **kwargs)
 
     def _promise(self, inputs: Any, dtype: Any) -> KerasTensor:
         """The placeholder of the result, for layers whose dtype is not that of what they compute with."""
@@ -40,6 +41,7 @@ class TextLayer(DataLayer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and len(kwargs) == 1:  # given by its name
             args, kwargs = tuple(kwargs.values()), {}
+        args = tuple([as_given(x, self.label) for x in args])
         if not args or not is_text(args[0]):
             return super().__call__(*args, **kwargs)
         if capturing():
@@ -53,8 +55,10 @@ class TextLayer(DataLayer):
         return self.call(text, *args[1:], **kwargs)
 
 
-def _plain(x: Any) -> Any:
-    """Nested lists of numbers as an array; everything else as it is."""
+def as_given(x: Any, who: str) -> Any:
+    """Tables, columns and nested lists of numbers as arrays; everything else as it is."""
+    if is_frame(x):
+        return frame_array(x, f"The input of {who}")
     if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float, np.generic)) for v in flatten(x)):
         return to_array(x)
     return x
@@ -98,8 +102,8 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
         convert: makes an array of one batch.
         who: for messages.
     """
-    if isinstance(data, (np.ndarray, Tensor, list, tuple, str)):
-        yield convert(data)
+    if isinstance(data, (np.ndarray, Tensor, list, tuple, str)) or is_frame(data):
+        yield convert(plain(data, f"The data of {who}"))
         return
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         source = data
@@ -109,7 +113,7 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
     found = False
     for batch in data:
         found = True
-        yield convert(batch[0] if isinstance(batch, tuple) else batch)
+        yield convert(plain(batch[0] if isinstance(batch, tuple) else batch, f"The data of {who}"))
     if not found:
         raise DataError(f"{who}.adapt received no data.")
 

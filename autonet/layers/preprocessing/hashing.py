@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
+from autonet.core.frames import plain
 from autonet.core.primitive import primitive
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -172,7 +173,10 @@ class HashedCrossing(DataLayer):
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
-            raise ArgumentError(f"{self.label} expects a list or tuple of two features or more; received {inputs!r}.")
+            raise ArgumentError(
+                f"{self.label} expects a list or tuple of two features or more; received {type(inputs).__name__}."
+            )
+        inputs = [plain(x, f"The input of {self.label}") for x in inputs]
         if any(hasattr(x, "_symbolic") for x in inputs):
             return Layer.__call__(self, inputs, **kwargs)
         ahead = state.capture.read_ahead(self, (inputs,), {}) if capturing() else None

@@ -9,6 +9,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.core import dtypes
+from autonet.core.frames import plain
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
@@ -44,6 +45,7 @@ class Rescaling(DataLayer):
 
 
 def _listed(x: Any) -> Any:
+    x = plain(x)
     return np.asarray(x).tolist() if isinstance(x, (np.ndarray, np.generic, Tensor)) else x
 
 
@@ -208,7 +210,7 @@ class Discretization(DataLayer):
         self.autocast = False
 
     def _ascending(self, boundaries: Any) -> list[float]:
-        found = [float(b) for b in np.asarray(boundaries).ravel()]
+        found = [float(b) for b in np.asarray(plain(boundaries)).ravel()]
         if any(not a <= b for a, b in zip(found, found[1:], strict=False)):
             raise ArgumentError(f"{self.label} expects bin_boundaries in ascending order; received {found}.")
         return found

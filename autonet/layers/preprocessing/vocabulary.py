@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.dtypes import floatx
+from autonet.core.frames import plain
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
@@ -188,6 +189,7 @@ class IndexLookup(DataLayer):
                 raise ArgumentError(f"{self.label}: there is no vocabulary file {str(vocabulary)!r}.")
             with open(vocabulary, encoding="utf-8") as file:
                 vocabulary = [line.rstrip("\r\n") for line in file]
+        vocabulary = plain(vocabulary, f"The vocabulary of {self.label}")
         if isinstance(vocabulary, Tensor):
             vocabulary = np.asarray(vocabulary)
         if isinstance(vocabulary, np.ndarray):
