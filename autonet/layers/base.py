@@ -293,9 +293,9 @@ class Layer(symbolic.Called, Weighted):
         if not isinstance(x, (np.ndarray, np.generic, Tensor)):
             if not is_frame(x):
                 return x
-            x = as_texts(frame_array(x, f"The input of {self.label}"))
+            x = frame_array(x, f"The input of {self.label}")
         if isinstance(x, (np.ndarray, np.generic)):
-            if x.dtype.kind in "US":
+            if x.dtype.kind in "USO" and as_texts(x).dtype != object:
                 raise DtypeError(
                     f"{self.label} expects numbers; received texts, an array of shape {x.shape}. Turn them into numbers "
                     "first: x.astype('float32') for digits, layers.StringLookup or layers.TextVectorization for words."

@@ -137,7 +137,7 @@ class CompileLoss(Watched):
                     f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
                     "and validation_data as (x, y), or compile without a loss and use add_loss."
                 )
-            if getattr(getattr(target, "dtype", None), "kind", "f") in "US":  # texts stay NumPy arrays
+            if getattr(getattr(target, "dtype", None), "kind", "f") in "USO":  # texts stay NumPy arrays
                 raise DataError(
                     f"The loss of output {names[i]!r} expects numbers; received texts, an array of shape {target.shape}. "
                     "Give each class a number: np.unique(y, return_inverse=True)[1]."
