@@ -25,12 +25,15 @@ class Callback:
         params: {"epochs": ..., "steps": ..., "verbose": ...}; steps per epoch, None if unknown.
         due: number of the first batch, counted within the epoch, whose end the callback must see. At 0 it sees all. One
             that looks only now and then raises it, and the loop may run the steps before it in a row.
+        steers: whether the callback changes what is trained; None, the default, to tell it from the code. A training that
+            is resumed must have the callbacks that steer and remember something; others may come and go.
     """
 
     _model: Any = None
-    unkept: frozenset[str] = frozenset({"_model", "params", "due"})  # attributes that a backup leaves out
+    unkept: frozenset[str] = frozenset({"_model", "params", "due", "steers"})  # attributes that a backup leaves out
     params: dict[str, Any] | None = None
     due: int = 0
+    steers: bool | None = None
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Called before training with what `params` shall be."""

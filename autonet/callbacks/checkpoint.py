@@ -109,20 +109,36 @@ class ModelCheckpoint(MonitorCallback):
         self.say(f"Epoch {epoch + 1}: saved {path}")
 
 
+_completed: set[tuple[int, str]] = set()  # marks of the trainings that this process has completed
+
+
+def _mark(path: Path) -> tuple[int, str]:
+    return os.getpid(), os.path.realpath(path)
+
+
 class BackupAndRestore(Callback):
     """Keep where training stands, so that the same script, started again after a crash, goes on to the same bits.
 
     Kept are weights, the optimizer's and generators' state, the data's order and the place in it, metrics, the History,
-    and what other callbacks remember. Data must be arrays or a PyDataset; a generator's own state is its own.
+    and what other callbacks remember. Data must be arrays or a PyDataset; a generator's own state is its own. The training
+    that goes on must have the same data (told by a fingerprint of arrays) and the same callbacks, of those that steer it
+    and remember something (see `Callback.steers`).
+
+    When training ends, the last backup becomes `complete.backup`. The same script, started again, gets its result from
+    there and trains no further; so does one that asks for more epochs, which then goes on. A training with another model,
+    compilation or data starts anew, as does each `fit` of the process that completed one.
 
     Args:
         backup_dir: folder for the backup, made if need be. One training per folder.
         save_freq: "epoch", or a number of batches after which to keep the place within an epoch too.
         double_checkpoint: keep the backup before the last as well.
-        delete_checkpoint: remove the backup when training ends.
+        delete_checkpoint: keep no backup but `complete.backup` when training ends. False keeps the last one for a training
+            that goes on, in this process too.
 
-    Raises: DataError, from `fit`, for a backup of a model or of callbacks unlike these.
+    Raises: DataError, from `fit`, for a backup of another model or other data, or of callbacks unlike these.
     """
+
+    steers = False
 
     def __init__(
         self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
@@ -143,19 +159,30 @@ class BackupAndRestore(Callback):
         """The backup."""
         return Path(self.backup_dir) / "latest.backup"
 
+    @property
+    def complete(self) -> Path:
+        """The last backup of a training that has ended."""
+        return Path(self.backup_dir) / "complete.backup"
+
     def on_train_begin(self, logs: dict | None = None) -> None:
         from autonet.saving.archive import Archive
 
         position = self.model._position
         position.keeper = self
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
-        for cut_off in Path(self.backup_dir).glob(".*.backup.*.part"):  # by a kill inside a save
-            cut_off.unlink(missing_ok=True)
-        self._plan(position.step)
+        position.identify()
         if self.path.exists():
             with Archive(self.path, "backup") as archive:
                 position.restore(_checked(archive.config, str(self.path)), archive.arrays())
-            self._plan(position.step)
+        elif self.complete.exists() and _mark(self.complete) not in _completed:
+            with Archive(self.complete, "backup") as archive:
+                config = _checked(archive.config, str(self.complete))
+                if position.is_of(config):
+                    position.restore(config, archive.arrays())
+                    self.say(
+                        f"This training is complete: its result is that of {self.complete}. Remove it to train anew."
+                    )
+        self._plan(position.step)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """The loop stops at `due`, and then calls `stepped`."""
@@ -176,17 +203,19 @@ class BackupAndRestore(Callback):
 
     def _keep(self, position: Any) -> None:
         from autonet.saving.archive import write_archive
-        from autonet.saving.container import replacing
+        from autonet.utils.files import atomic_write
 
         if self.double_checkpoint and self.path.exists():
-            with open(self.path, "rb") as last, replacing(self.path.with_name("previous.backup")) as file:
+            with open(self.path, "rb") as last, atomic_write(self.path.with_name("previous.backup")) as file:
                 shutil.copyfileobj(last, file)
         write_archive(self.path, "backup", *position.snapshot())
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self.delete_checkpoint and not self.model._position.interrupted:
-            for name in ("latest.backup", "previous.backup"):
-                (Path(self.backup_dir) / name).unlink(missing_ok=True)
+            if self.path.exists():
+                os.replace(self.path, self.complete)
+                _completed.add(_mark(self.complete))
+            self.path.with_name("previous.backup").unlink(missing_ok=True)
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, {}
@@ -258,6 +287,7 @@ class SwapEMAWeights(Callback):
 def _checked(config: Any, path: str) -> dict[str, Any]:
     """A backup's description, if it is one."""
     kinds = {"epoch": int, "step": int, "stopped": bool, "place": dict, "seeds": list, "callbacks": list}
+    kinds |= {"data": str, "model": str}
     if not isinstance(config, dict) or {k: type(v) for k, v in config.items()} != kinds:
         raise DataError(f"{path} is no backup of a training. Remove it, or choose another backup_dir.")
     place = config["place"]
@@ -273,6 +303,10 @@ def _checked(config: Any, path: str) -> dict[str, Any]:
     if not sound:
         raise DataError(f"{path} stands at an impossible place. Remove it.")
     for entry in config["callbacks"]:
-        if not isinstance(entry, dict) or {k: type(v) for k, v in entry.items()} != {"class": str, "state": dict}:
+        if not isinstance(entry, dict) or {k: type(v) for k, v in entry.items()} != {
+            "class": str,
+            "state": dict,
+            "steers": bool,
+        }:
             raise DataError(f"{path} describes callbacks that are none. Remove it.")
     return config

@@ -1,10 +1,13 @@
-"""What callbacks remember, as plain values and arrays: for backups of a training."""
+"""What callbacks remember, as plain values and arrays: for backups of a training; and which of them steer it."""
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import math
+import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -104,3 +107,55 @@ def _decoded(value: Any) -> Any:
             return float(value["float"])
         return {k: _decoded(v) for k, v in value.items()}
     return value
+
+
+# Which callbacks bear on the result
+
+_CHANGERS = frozenset(
+    "assign assign_add assign_sub set_weights load_weights apply apply_gradients compile fit train_on_batch "
+    "setattr set_value reset_states reset_state".split()
+)
+
+
+def steers(callback: Any) -> bool:
+    """Whether a callback can change what is trained: by its attribute `steers`, else by the code of its class.
+
+    Code steers if it sets an attribute of anything but the callback itself (`self.model.stop_training = True`) or names a
+    method that changes variables.
+    """
+    declared = callback.steers
+    return _class_steers(type(callback)) if declared is None else bool(declared)
+
+
+@functools.cache
+def _class_steers(cls: type) -> bool:
+    own = [c for c in cls.__mro__ if c.__name__ != "Callback" and c is not object]
+    return any(_code_steers(code) for c in own for member in vars(c).values() for code in _codes(member))
+
+
+def _codes(member: Any) -> Iterator[types.CodeType]:
+    """The code of a function, method or property of a class, with that of functions inside it."""
+    functions = [member.fget, member.fset] if isinstance(member, property) else [getattr(member, "__func__", member)]
+    waiting = [code for f in functions if isinstance(code := getattr(f, "__code__", None), types.CodeType)]
+    while waiting:
+        code = waiting.pop()
+        yield code
+        waiting += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+
+
+def _code_steers(code: types.CodeType) -> bool:
+    if not _CHANGERS.isdisjoint(code.co_names):
+        return True
+    steps = list(dis.get_instructions(code))
+    augmented: dict[str, Any] = {}  # attributes in `x.a += 1`: what loaded x
+    for n, step in enumerate(steps):
+        if step.opname == "LOAD_ATTR" and n > 1 and steps[n - 1].opname == "COPY":
+            augmented[step.argval] = steps[n - 2]
+        elif step.opname == "STORE_ATTR":
+            owner = augmented.get(step.argval) if steps[n - 1].opname == "SWAP" else steps[n - 1]
+            loaded = (
+                owner.argval if owner is not None and owner.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) else None
+            )
+            if (loaded[-1] if isinstance(loaded, tuple) else loaded) != "self":
+                return True
+    return False

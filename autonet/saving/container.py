@@ -10,19 +10,14 @@ directory, the zip64 end record, its locator, the end record. All dates are 1980
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import glob
 import os
 import re
-import secrets
 import struct
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from autonet.errors import DataError
+from autonet.utils.files import atomic_write
 
 NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.[a-z0-9]+)?")  # no dots before the last, no root, no drive
 MOST_PARTS = 1_000_000
@@ -59,59 +54,9 @@ def _ends(count: int, size: int, offset: int) -> bytes:
     return end64 + locator + _END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _FULL, _FULL, 0)
 
 
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` when the block ends well; until then, and otherwise, `path` stays.
-
-    A temporary file beside the target is flushed to disk, then renamed over it, then the folder is flushed: whoever
-    reads `path` finds the old file or the new one, whole, after a crash too. A link stays a link to what is replaced.
-    What a process that was killed left behind is removed by the next that writes to `path`.
-    """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a folder stands where the file is to be saved", str(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    _sweep(target)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system without folders to flush
-                raise
-        finally:
-            os.close(folder)
-
-
-def _sweep(target: Path) -> None:
-    """Remove the temporary files of processes that are gone."""
-    if os.name != "posix":
-        return
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        process = left.name.rsplit(".", 3)[-3]
-        if process.isdecimal() and int(process) != os.getpid():
-            try:
-                os.kill(int(process), 0)  # asks whether it is there
-            except ProcessLookupError:
-                left.unlink(missing_ok=True)
-            except (OSError, OverflowError):
-                pass
-
-
 def write_parts(path: str | os.PathLike, parts: dict[str, Any]) -> None:
     """Write the parts, name to bytes (or anything with a buffer of bytes), in place of `path`."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         directory = []
         offset = 0
         for name, content in parts.items():

@@ -16,9 +16,9 @@ from autonet.core.lines import warn
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
-from autonet.saving.container import replacing
 from autonet.saving.fitting import LoadReport, Specs, load
 from autonet.saving.keras_names import keras_groups, own_variables
+from autonet.utils.files import atomic_write
 
 KERAS_VERSION = "3.15.1"  # whose files these were compared with
 
@@ -179,7 +179,7 @@ def _names_lambda(config: Any) -> bool:
 def save_weights(model: Any, path: str | os.PathLike) -> None:
     """Write a ".weights.h5" file that Keras opens; as there, with the state of optimizers."""
     buffer = _weights(model, True)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(buffer.getbuffer())
 
 

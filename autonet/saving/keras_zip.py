@@ -12,8 +12,8 @@ import zlib
 from typing import Any, BinaryIO
 
 from autonet.errors import DataError
-from autonet.saving.container import replacing
 from autonet.saving.plain import MOST_BYTES, loads
+from autonet.utils.files import atomic_write
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")  # tokens of a layer; or a folder of such
@@ -153,7 +153,7 @@ class KerasZip:
 
 def write(path: str | os.PathLike, config: Any, metadata: dict[str, Any], weights: io.BytesIO) -> None:
     """Write such a file in place of `path`, atomically."""
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
         for name, content in ((METADATA, metadata), (CONFIG, config)):
             zipped.writestr(zipfile.ZipInfo(name), json.dumps(content, allow_nan=False))
         with zipped.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as part:

@@ -10,10 +10,10 @@ import numpy as np
 
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError
-from autonet.saving.container import replacing
 from autonet.saving.names import numbered
 from autonet.saving.plain import dumps
 from autonet.serialization.objects import serialize_keras_object
+from autonet.utils.files import atomic_write
 
 WIDTH = 120
 
@@ -56,7 +56,7 @@ def export_json(model: Any, path: str | os.PathLike, most_numbers: int = 100_000
     }
     ends = _ends(model)
     text = _text({**network, **ends, "layers": _layers(model)}, "", 0)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(f"{text}\n".encode())
 
 

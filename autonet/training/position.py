@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.callbacks.state import steers
 from autonet.core.state import no_grad
 from autonet.core.trees import flatten
 from autonet.core.variable import Variable
@@ -18,6 +19,7 @@ from autonet.saving.fitting import assign
 from autonet.saving.names import layer_variables, named_layers, optimizer_variables
 from autonet.training import step as steps
 from autonet.training.data import as_tensors
+from autonet.training.identity import of_data, of_model
 
 
 class Position:
@@ -45,6 +47,8 @@ class Position:
         self.guard: AbstractContextManager = nullcontext()
         self.journal: Any = None
         self.restored: tuple[dict, dict] | None = None
+        self.remembered: list[int | None] = []  # for each callback, its number among those of the snapshot
+        self.identity: dict[str, str] = {}  # fingerprints of the data and of the model, where a keeper asked for them
         self.place = batches.tell()
 
     @property
@@ -102,7 +106,8 @@ class Position:
         arrays: dict[str, np.ndarray] = {}
         for n, callback in enumerate(self.callbacks.callbacks):  # before the weights: one may hold them swapped
             plain, own = callback.get_state()
-            states.append({"class": type(callback).__name__, "state": plain})
+            bears = bool(plain or own) and steers(callback)
+            states.append({"class": type(callback).__name__, "state": plain, "steers": bears})
             arrays |= {f"callback/{n}/{name}": a for name, a in own.items()}
         arrays |= {name: v.numpy() for name, v in self.variables().items()}
         config = {
@@ -112,6 +117,7 @@ class Position:
             "place": self.place,
             "seeds": seeds.get_stream(),
             "callbacks": states,
+            **self.identity,
         }
         return config, arrays
 
@@ -119,16 +125,50 @@ class Position:
         """Go on from a snapshot: its place at once, callbacks when `begin` is called, the rest then too, or, in the midst
         of an epoch, when that has begun.
 
-        Raises: DataError if it is of a training with other callbacks.
+        Raises: DataError if it is of a training on other data, or with other callbacks that steer it.
         """
-        own = [type(c).__name__ for c in self.callbacks.callbacks]
-        kept = [entry["class"] for entry in config["callbacks"]]
-        if own != kept:
+        if config["data"] != self.identity["data"]:
             raise DataError(
-                f"The backup is of a training with the callbacks {kept}; this one has {own}. Use the same ones."
+                "The backup is of a training on other data: shapes, dtypes or numbers differ. Use the same data, or delete "
+                "the backup to train anew."
             )
+        self.remembered = self._matched(config["callbacks"])
         self.epoch, self.step, self.stopped = config["epoch"], config["step"], config["stopped"]
         self.restored = config, arrays
+
+    def _matched(self, entries: list[dict[str, Any]]) -> list[int | None]:
+        """For each callback the number of the entry, of the same class, that it goes on from.
+
+        Raises: DataError unless those that steer training and remember something are the same, in the same order.
+        """
+        left = list(range(len(entries)))
+        matched: list[int | None] = []
+        for callback in self.callbacks.callbacks:
+            found = next((n for n in left if entries[n]["class"] == type(callback).__name__), None)
+            matched.append(found)
+            if found is not None:
+                left.remove(found)
+        own = [
+            type(callback).__name__
+            for callback, n in zip(self.callbacks.callbacks, matched, strict=True)
+            if (steers(callback) and any(callback.get_state()) if n is None else entries[n]["steers"])
+        ]
+        kept = [entry["class"] for entry in entries if entry["steers"]]
+        if own != kept:
+            raise DataError(
+                f"The backup is of a training that these callbacks steer: {', '.join(kept) or 'none'}; this one has "
+                f"{', '.join(own) or 'none'}. Use the same ones, or delete the backup. One that only looks on says so "
+                "with the class attribute steers = False."
+            )
+        return matched
+
+    def identify(self) -> None:
+        """Take the fingerprints of what is trained on what: a snapshot holds them."""
+        self.identity = {"data": of_data(getattr(self.batches, "data", None)), "model": of_model(self.model)}
+
+    def is_of(self, config: dict[str, Any]) -> bool:
+        """Whether a snapshot is of this very training: the same model, compiled alike, on the same data."""
+        return self.identity.items() <= config.items()
 
     def begin(self) -> None:
         """Training begins, and all callbacks have started afresh: remind them of what they knew, if it goes on."""
@@ -140,9 +180,11 @@ class Position:
     def _remind(self) -> None:
         assert self.restored is not None
         config, arrays = self.restored
-        for n, (callback, entry) in enumerate(zip(self.callbacks.callbacks, config["callbacks"], strict=True)):
-            prefix = f"callback/{n}/"
-            callback.set_state(entry["state"], {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)})
+        for callback, n in zip(self.callbacks.callbacks, self.remembered, strict=True):
+            if n is not None:
+                prefix = f"callback/{n}/"
+                own = {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
+                callback.set_state(config["callbacks"][n]["state"], own)
 
     def _put_back(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         within = config["place"]["position"] <= getattr(self.batches, "available", 0)

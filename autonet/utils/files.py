@@ -7,8 +7,11 @@ then take the name in one step.
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte before a download is given up
+OLD = 24 * 3600.0  # seconds after which an untouched temporary file is nobody's
+LONGEST = 200  # bytes of a name that leave room for a temporary file's: systems allow 255
 _LENGTHS = {32: "md5", 64: "sha256"}  # hexadecimal digits of a digest
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 
@@ -50,8 +55,10 @@ def checksum(path: str | os.PathLike, algorithm: str = "sha256") -> str:
 def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """A file object whose content becomes `path` when the block ends well; after an error `path` is as it was.
 
-    The bytes are on the disk (fsync) before the name changes hands. Missing folders are made. An existing file keeps
-    its permissions, a symbolic link stays a link.
+    A temporary file beside the target is flushed to disk, then renamed over it, then the folder is flushed: whoever reads
+    `path` finds the old file or the new one, whole, after a crash too. Missing folders are made. An existing file keeps its
+    permissions, a symbolic link stays a link to what is replaced. What a process that was killed left behind is removed by
+    the next that writes to `path`.
 
     Args:
         path: where the content shall stand.
@@ -61,7 +68,10 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> I
     if mode not in ("wb", "w"):
         raise ArgumentError(f"atomic_write writes a whole file: mode 'wb' or 'w'; received {mode!r}.")
     target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder stands where the file is to be saved", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
     temporary = _beside(target)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -72,11 +82,11 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> I
         if target.exists():
             os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
-        _sync_folder(target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    _flush_folder(target.parent)
 
 
 def download(url: str, path: str | os.PathLike, file_hash: str | None = None, hash_algorithm: str = "auto") -> Path:
@@ -182,7 +192,7 @@ def get_file(
 
 
 def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[str, ...]) -> None:
-    """Unpack the archive into `folder`, all of it or nothing, unless that was done since the archive arrived."""
+    """Unpack the archive into `folder`, unless that was done since it arrived. A damaged one changes nothing there."""
     import shutil
     import tarfile
     import zipfile
@@ -195,7 +205,7 @@ def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[st
         formats = ["tar", "zip"]
     if folder.is_dir() and folder.stat().st_mtime_ns >= path.stat().st_mtime_ns:
         return
-    temporary = _beside(path)
+    temporary = _beside(folder)
     temporary.mkdir()
     try:
         if "tar" in formats and tarfile.is_tarfile(path):
@@ -208,15 +218,24 @@ def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[st
             raise DataError(
                 f"{path} is no {' or '.join(formats)} archive. Delete it and try again, or pass extract=False."
             )
-        os.utime(temporary)
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        _move_into(temporary, folder)
+        os.utime(folder)
     except BaseException as problem:
-        shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(problem, (tarfile.TarError, zipfile.BadZipFile, EOFError)):
             raise DataError(f"{path} cannot be unpacked ({problem}). Delete it and try again.") from problem
         raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move_into(source: Path, folder: Path) -> None:
+    """Move what a folder holds into another, file over file; what else is there stays, for it may be somebody's."""
+    folder.mkdir(exist_ok=True)
+    for entry in sorted(source.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            _move_into(entry, folder / entry.name)
+        else:
+            os.replace(entry, folder / entry.name)
 
 
 def _extract_tar(archive: tarfile.TarFile, folder: Path) -> None:
@@ -261,19 +280,75 @@ def _is_expected(path: Path, file_hash: str | None, hash_algorithm: str) -> bool
     return file_hash is None or checksum(path, _algorithm(file_hash, hash_algorithm)) == file_hash.lower()
 
 
-def _beside(path: Path) -> Path:
-    """A name in the same folder that nobody has."""
-    return path.with_name(f".{path.name[:40]}.{os.urandom(8).hex()}.part")
+# Temporary files: ".<name>.<system>-<process>.<random>.part", in the target's folder
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable, where folders can be synced (not on Windows)."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _beside(target: Path) -> Path:
+    """A name in the same folder that nobody has, and that tells whose it is."""
+    return target.with_name(f"{_prefix(target)}{_system()}-{os.getpid()}.{os.urandom(8).hex()}.part")
+
+
+def _prefix(target: Path) -> str:
+    """How names of temporary files for a target begin: with its own name, or a hash where that leaves no room."""
+    import hashlib
+
+    name = os.fsencode(target.name)
+    return f".{target.name}." if len(name) <= LONGEST else f".{hashlib.sha256(name).hexdigest()}."
+
+
+@functools.cache
+def _system() -> str:
+    """What process numbers are unique in: this boot of the machine, and this container's table of processes.
+
+    Empty where that cannot be known.
+    """
+    import hashlib
+
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        table = os.stat("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return hashlib.sha256(boot + f"{table.st_dev} {table.st_ino}".encode()).hexdigest()[:16]
+
+
+def _sweep(target: Path) -> None:
+    """Remove temporary files for `target` whose process is provably gone, or that nobody has touched for a day."""
+    form = re.compile(re.escape(_prefix(target)) + r"([0-9a-f]*)-([0-9]+)\.[0-9a-f]{16}\.part")
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            told = form.fullmatch(entry.name)
+            if told and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    old = time.time() - entry.stat(follow_symlinks=False).st_mtime > OLD
+                    if old or (told[1] and told[1] == _system() and _is_gone(int(told[2]))):
+                        os.unlink(entry.path)
+
+
+def _is_gone(process: int) -> bool:
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)  # asks whether it is there
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name itself durable, where folders can be flushed."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system without folders to flush
+            raise
+    finally:
+        os.close(handle)
 
 
 def _download_bar(title: str, announced: str | None) -> Any:

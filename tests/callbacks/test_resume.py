@@ -6,6 +6,7 @@ import pathlib
 import pickle
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -216,7 +217,7 @@ def stopped_at_random(name, setting, kills, tmp_path, how=signal.SIGKILL):
             assert status in (-signal.SIGKILL, INTERRUPTED), f"the training failed after {count} kills"
             count += 1
         assert pickle.loads(result.read_bytes()) == pickle.loads(alone), f"after {count} kills"
-        assert list(folder.iterdir()) == []
+        assert [path.name for path in folder.iterdir()] == ["complete.backup"]
     return count
 
 
@@ -269,7 +270,7 @@ def test_killed_inside_saves_it_ends_in_the_same_bits(setting, tmp_path):
         child = in_a_child(folder, result, setting)
         assert os.waitpid(child, 0)[1] == 0
         assert pickle.loads(result.read_bytes()) == pickle.loads(alone), f"killed at event {n}"
-        assert list(folder.iterdir()) == []
+        assert [path.name for path in folder.iterdir()] == ["complete.backup"]
 
 
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_test_end"])
@@ -380,8 +381,17 @@ def test_a_backup_of_something_else_is_refused(tmp_path):
     before = (folder / "latest.backup").read_bytes()
     with pytest.raises((DataError, ValueError)):
         model(5).fit(x, x[:, :1], batch_size=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(folder), Stop()])
-    with pytest.raises(DataError, match="callbacks"):
-        model(3).fit(x, x[:, :1], batch_size=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(folder)])
+    with pytest.raises(DataError, match="callbacks steer: none; this one has EarlyStopping"):
+        model(3).fit(
+            x,
+            x[:, :1],
+            batch_size=2,
+            verbose=0,
+            callbacks=[keras.callbacks.BackupAndRestore(folder), keras.callbacks.EarlyStopping("loss")],
+        )
+    for other in (x + 1, x[:6], x.reshape(8, 2, 2)):
+        with pytest.raises(DataError, match="other data"):
+            model(3).fit(other, x[: len(other), :1], batch_size=2, verbose=0, callbacks=[backup])
     assert (folder / "latest.backup").read_bytes() == before
     (folder / "latest.backup").write_bytes(before[:-7])
     with pytest.raises(DataError, match="damaged"):
@@ -481,3 +491,144 @@ def test_what_a_script_says_now_counts(tmp_path):
     with Archive(tmp_path / "latest.backup") as archive:
         states = [entry["state"] for entry in archive.config["callbacks"]]
     assert "patience" not in states[1] and "wait" in states[1] and "filepath" not in states[2]
+
+
+# Who may come and go
+
+
+class Looker(keras.callbacks.Callback):
+    """Looks on, and remembers what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.count = [], 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+        self.count += 1
+
+
+class Tuner(keras.callbacks.Callback):
+    """Steers by what it remembers."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        self.model.optimizer.learning_rate = 0.01 / self.count
+
+
+class Stopper(Tuner):
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        if self.count > 9:
+            self.model.stop_training = True
+
+
+class Weigher(Tuner):
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        for w in self.model.weights:
+            w.assign_add(0.0 * w)
+
+
+class Declared(Weigher):
+    steers = False
+
+
+def go(folder, *others, epochs=4, verbose=0, halted=False, shift=0.0):
+    """A training; halted, it ends in an error in its third epoch."""
+    keras.utils.set_random_seed(3)
+    x = np.random.default_rng(0).standard_normal((30, 4)).astype("float32") + np.float32(shift)
+    model = keras.Sequential([keras.layers.Dense(5), keras.layers.Dropout(0.2), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    callbacks = [keras.callbacks.BackupAndRestore(folder, 3), *others, *([Halt()] if halted else [])]
+    history = model.fit(x, x[:, :1], batch_size=8, epochs=epochs, verbose=verbose, callbacks=callbacks)
+    return [w.tobytes() for w in model.get_weights()], history.history
+
+
+def bystanders(folder):
+    C = keras.callbacks
+    return {
+        "none": [],
+        "a looker": [Looker()],
+        "declared": [Declared()],
+        "a printer": [C.LambdaCallback(on_epoch_end=lambda epoch, logs: None)],
+        "a table": [C.CSVLogger(folder / "table.csv")],
+        "a checkpoint": [C.ModelCheckpoint(folder / "own.keras", "loss", save_best_only=True)],
+        "a guard": [C.TerminateOnNaN()],
+        "two": [Looker(), C.CSVLogger(folder / "table.csv"), Looker()],
+    }
+
+
+@pytest.mark.parametrize("after", bystanders(pathlib.Path()))
+@pytest.mark.parametrize("before", bystanders(pathlib.Path()))
+def test_bystanders_come_and_go(before, after, tmp_path):
+    alone = go(tmp_path / "alone")
+    with pytest.raises(RuntimeError, match="halt"):
+        go(tmp_path / "again", *bystanders(tmp_path)[before], halted=True)
+    assert go(tmp_path / "again", *bystanders(tmp_path)[after], verbose=2) == alone
+
+
+@pytest.mark.parametrize("make", [Tuner, Stopper, Weigher, lambda: keras.callbacks.ReduceLROnPlateau("loss")])
+def test_those_that_steer_must_agree(make, tmp_path):
+    alone = go(tmp_path / "alone", make())
+    with pytest.raises(RuntimeError, match="halt"):
+        go(tmp_path / "with", make(), halted=True)
+    with pytest.raises(DataError, match="callbacks steer: .*this one has none"):
+        go(tmp_path / "with")
+    assert go(tmp_path / "with", Looker(), make()) == alone
+    with pytest.raises(RuntimeError, match="halt"):
+        go(tmp_path / "without", halted=True)
+    with pytest.raises(DataError, match="callbacks steer: none"):
+        go(tmp_path / "without", make())
+
+
+# Training that is complete
+
+
+AGAIN = """
+import pathlib, sys
+import numpy as np
+import autonet as keras
+sys.path.insert(0, {top!r})
+from tests.callbacks.test_resume import Looker, go
+folder = pathlib.Path(sys.argv[1])
+weights, history = go(folder / "backup", keras.callbacks.CSVLogger(folder / "table.csv"), **eval(sys.argv[2]))
+print(weights, history)
+"""
+
+
+def as_a_script(folder, **settings):
+    script = AGAIN.format(top=str(pathlib.Path(__file__).parents[2]))
+    done = subprocess.run(
+        [sys.executable, "-c", script, folder, repr(settings)], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1], (folder / "table.csv").read_text(), done.stdout
+
+
+def test_a_training_that_is_complete_stays_so(tmp_path):
+    """Started again, the script gets the result and writes nothing twice; more epochs go on; other data begin anew."""
+    first = as_a_script(tmp_path)
+    assert [p.name for p in (tmp_path / "backup").iterdir()] == ["complete.backup"]
+    assert as_a_script(tmp_path)[:2] == first[:2]
+    assert "This training is complete" in as_a_script(tmp_path, verbose=2)[2]
+    assert as_a_script(tmp_path, epochs=6)[:2] == as_a_script(fresh(tmp_path), epochs=6)[:2]
+    assert as_a_script(tmp_path, shift=1.0)[:2] == as_a_script(fresh(tmp_path), shift=1.0)[:2]
+
+
+def fresh(folder):
+    made = folder / f"fresh{len(list(folder.iterdir()))}"
+    made.mkdir()
+    return made
+
+
+def test_in_one_process_each_fit_trains(tmp_path):
+    callback = keras.callbacks.BackupAndRestore(tmp_path)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).standard_normal((30, 4)).astype("float32")
+    losses = [model.fit(x, x[:, :1], epochs=2, verbose=0, callbacks=[callback]).history["loss"] for _ in range(2)]
+    assert min(losses[0]) > max(losses[1])

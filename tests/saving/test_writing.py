@@ -15,7 +15,7 @@ import autonet as keras
 from autonet import layers as L
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.saving import export_json, load_model
-from autonet.saving.container import replacing
+from autonet.utils.files import atomic_write
 
 
 def model_of(value):
@@ -237,7 +237,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
     (tmp_path / "x").write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "x") as file:
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "x") as file:
         file.write(b"new")
         raise KeyboardInterrupt
     assert (tmp_path / "x").read_text() == "old" and len(list(tmp_path.iterdir())) == 1

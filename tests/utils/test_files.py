@@ -4,6 +4,7 @@ import os
 import stat
 import tarfile
 import threading
+import time
 import zipfile
 
 import pytest
@@ -219,3 +220,55 @@ def test_an_archive_cannot_write_outside_its_folder(archives):
     with pytest.raises((DataError, tarfile.TarError)):
         get_file(origin=(archives / "evil.tar").as_uri(), untar=True)
     assert not list(archives.rglob("evil.txt"))
+
+
+def test_what_else_is_in_a_folder_stays_when_an_archive_is_unpacked_there(archives):
+    own = archives / "home" / "datasets" / "words" / "d" / "mine.txt"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    os.utime(own.parent.parent, (0, 0))
+    for _ in range(2):
+        folder = get_file("words", (archives / "arc.zip").as_uri(), extract=True, force_download=True)
+        assert own.read_text() == "mine" and (own.parent / "a.txt").read_text() == "hi"
+        assert os.listdir(folder) == ["d"]
+
+
+# Temporary files
+
+
+@pytest.mark.parametrize("name", ["f", "f" * 200, "f" * 201, "f" * 255, "é" * 127, "[f]*.?"])
+def test_names_of_any_length_the_system_allows(name, tmp_path):
+    for content in (b"first", b"second"):
+        with atomic_write(tmp_path / name) as file:
+            file.write(content)
+    assert (tmp_path / name).read_bytes() == b"second" and names(tmp_path) == [name]
+
+
+HERE, NOBODY = files._system(), 99999999
+
+
+@pytest.mark.skipif(not HERE, reason="this system does not tell processes of containers apart")
+@pytest.mark.parametrize(
+    ("left", "age", "swept"),
+    [
+        (f".x.{HERE}-{NOBODY}.0123456789abcdef.part", 0, True),  # of a process that is gone
+        (f".x.{HERE}-{os.getpid()}.0123456789abcdef.part", 0, False),  # of this one
+        (f".x.{HERE}-{os.getppid()}.0123456789abcdef.part", 0, False),
+        (f".x.0011223344556677-{NOBODY}.0123456789abcdef.part", 0, False),  # of another container or machine
+        (f".x.-{NOBODY}.0123456789abcdef.part", 0, False),  # nobody knows of which
+        (f".x.0011223344556677-{NOBODY}.0123456789abcdef.part", 25 * 3600, True),
+        (f".x.{HERE}-{os.getpid()}.0123456789abcdef.part", 25 * 3600, True),
+        (f".y.{HERE}-{NOBODY}.0123456789abcdef.part", 25 * 3600, False),  # for another file
+        (f".x.{HERE}-{NOBODY}.0123456789abcde.part", 25 * 3600, False),  # not of this form: a user's
+        (".x.word.0011aabb.part", 10**9, False),
+        ("x.part", 10**9, False),
+        (f".x.{HERE}-{NOBODY}.0123456789abcdef.part.old", 10**9, False),
+    ],
+)
+def test_a_temporary_file_is_swept_only_when_its_writer_is_gone(left, age, swept, tmp_path):
+    (tmp_path / left).write_text("left")
+    then = time.time() - age
+    os.utime(tmp_path / left, (then, then))
+    with atomic_write(tmp_path / "x") as file:
+        file.write(b"new")
+    assert names(tmp_path) == sorted(["x"] if swept else ["x", left])
