@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.guards import numbers
+from autonet.compiler.guards import Changes, numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
 from autonet.compiler.texts import Reading, Texts, read_ahead
 from autonet.core.lines import shown, users_line
@@ -46,11 +46,15 @@ class Recorder:
         self.values: dict[int, Value] = {}  # by the identity of arrays, which `kept` keeps alive
         self.kept: list[Any] = []
         self.current: dict[int, np.ndarray] = {}  # for each Variable, by identity, the array of its present value
+        self.held: dict[int, np.ndarray] = {}  # and the array that it had itself then
         self.touched: dict[int, tuple[Any, dict[str, Any]]] = {}  # what the step takes fixed numbers from; as it was
         self.leaves: list[Any] = []  # that received gradients from backward()
         self.texts: list[np.ndarray] = []  # arrays of texts among the arguments
         self.readings: list[Reading] = []  # calls of layers on them, whose results are the last of the inputs
         self.arrays: list[np.ndarray] = []  # the inputs of this run
+        self.changes = Changes()
+        self.changed: str | None = None  # what the run changed, so that the next one will be another
+        self.made = state.made  # how many Variables there were; in the end, how many were made
 
     def known(self, array: np.ndarray, kind: str, source: Any = None) -> Value:
         """The value behind `array`, a new one if it was not met before."""
@@ -80,15 +84,20 @@ class Recorder:
     def read(self, variable: Any) -> np.ndarray:
         """The array to compute with in the place of a Variable."""
         array = self.current.get(id(variable))
-        if array is None:
+        if array is None or self.held[id(variable)] is not variable._array:  # or assigned while nothing was recorded
+            if array is not None:
+                self.changed = f"the Variable {variable.path!r} is assigned outside the record"
             array = self.current[id(variable)] = variable._value.view()
+            self.held[id(variable)] = variable._array
             self.known(array, VARIABLE, variable)
+            self.changes.read(variable)
         return array
 
     def assigned(self, variable: Any, array: np.ndarray) -> None:
         """A Variable was given an array."""
         self.program.writes[variable] = self.known(array, CONSTANT, array)
         self.current[id(variable)] = array
+        self.held[id(variable)] = variable._array
 
     def former(self, variable: Any, current: dict[int, np.ndarray]) -> np.ndarray:
         """The array of a Variable at the time when `current` was copied."""
@@ -137,6 +146,8 @@ class Recorder:
 
     def finish(self) -> None:
         """The function has ended: what did it leave behind?"""
+        self.made = state.made - self.made
+        self.changed = self.changes.found(self.values) or self.changed
         for thing, before in self.touched.values():
             for name, value in numbers(thing).items():
                 if name in before and value != before[name] and value == value:
@@ -153,7 +164,7 @@ class Recorder:
 
     def take_back(self) -> None:
         """Give every Variable that was assigned the value that it had at the start."""
-        for array in self.kept:
+        for array in reversed(self.kept):  # where one was read twice, the first counts
             value = self.values[id(array)]
             if value.kind == VARIABLE and value.source in self.program.writes:
                 value.source._array = array.copy()
@@ -178,6 +189,7 @@ class Recorder:
         """A layer or optimizer takes part: its attributes are fixed into the program."""
         if id(thing) not in self.touched:
             self.touched[id(thing)] = thing, numbers(thing)
+            self.changes.meet(thing)
 
 
 def order_of(array: np.ndarray) -> Any:

@@ -1,5 +1,7 @@
 """What a captured step took as fixed: attributes of layers, optimizers, losses, and which weights are trained.
 
+`Changes` sees what a step changes of this by itself, `Guards` what is changed afterwards.
+
 Whoever is `Watched` moves `structure.version` when an attribute is set; only then do plans compare their signatures.
 What changes unannounced (an array or a list changed in place, a global variable) is not seen.
 """
@@ -7,6 +9,7 @@ What changes unannounced (an array or a list changed in place, a global variable
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.state import Watched, structure
 from autonet.core.tensor import Tensor
+from autonet.core.trees import flatten
 from autonet.ops.windows import image_data_format
 
 
@@ -44,6 +48,58 @@ def numbers(thing: Any) -> dict[str, Any]:
     return {n: v for n, v in vars(thing).items() if type(v) in (int, float) and n not in ignored}
 
 
+class Changes:
+    """What a run changes of the things that take part in it: what it makes, or sets for the next run to find.
+
+    A replay would not do that again, nor would it go the way that the next run goes.
+    """
+
+    def __init__(self) -> None:
+        self._met: dict[int, tuple[Any, dict[str, Any]]] = {}  # things, with their attributes when the run met them
+        self._trained: dict[int, tuple[Any, bool]] = {}
+
+    def meet(self, thing: Any) -> None:
+        """A thing takes part from now on, and so does whatever it has among its attributes."""
+        stack = [thing]
+        while stack:
+            thing = stack.pop()
+            if id(thing) not in self._met:
+                self._met[id(thing)] = thing, _attributes(thing, stack.append)
+
+    def read(self, variable: Any) -> None:
+        """A Variable is read."""
+        self._trained.setdefault(id(variable), (variable, variable.trainable))
+
+    def found(self, own: Any) -> str | None:
+        """What changed, in words; None if nothing did.
+
+        Args:
+            own: identities of the arrays that the run made: attributes that hold these are results.
+        """
+        for variable, trained in self._trained.values():
+            if variable.trainable != trained:
+                return f"the Variable {variable.path!r} changes its attribute 'trainable'"
+        for thing, before in self._met.values():
+            if thing._same_made_again:
+                continue
+            now = _attributes(thing, _ignore)
+            for name in () if now == before else (*now, *(before.keys() - now.keys())):
+                was, value = before.get(name), now.get(name)
+                if was == value or any(isinstance(t, Tensor) and _made(t, own) for t in flatten(vars(thing).get(name))):
+                    continue
+                if not (_is_number(was) and _is_number(value)):  # counters are an obstacle, see Recorder.finish
+                    return f"{getattr(thing, 'label', type(thing).__name__)} changes its attribute {name!r}"
+        return None
+
+
+def _is_number(frozen: Any) -> bool:
+    return type(frozen) is tuple and frozen[0] in (int, float)
+
+
+def _ignore(_: Any) -> None:
+    pass
+
+
 class Guards:
     """The attributes of everything that took part in a capture, as they were when it ended.
 
@@ -72,32 +128,41 @@ class Guards:
         return True
 
     def _take(self) -> list[Any]:
-        seen: set[int] = set(self.ignored)
         taken: list[Any] = [(dtypes.floatx(), dtypes.epsilon(), image_data_format())]
-        taken += [None if t is None else self._signature(t, seen) for t in (ref() for ref in self.things)]
+        stack = [t for t in (ref() for ref in self.things) if t is not None]
         for v in (ref() for ref in self.variables):
             if v is not None:
-                taken.append((v.trainable, self._frozen(v.constraint, seen), self._frozen(v.regularizer, seen)))
+                taken.append((v.trainable, _frozen(v.constraint, stack.append), _frozen(v.regularizer, stack.append)))
+        seen = set()
+        while stack:
+            thing = stack.pop()
+            if id(thing) not in seen:
+                seen.add(id(thing))
+                taken.append(_attributes(thing, stack.append, self.ignored.get(id(thing), ())))
         return taken
 
-    def _signature(self, thing: Any, seen: set[int]) -> dict[str, Any]:
-        """The attributes of `thing` that a step may have used as constants, in a form that compares with ==."""
-        ignored = {*getattr(thing, "_unfixed", ()), *self.ignored.get(id(thing), ())}
-        return {name: self._frozen(value, seen) for name, value in vars(thing).items() if name not in ignored}
 
-    def _frozen(self, value: Any, seen: set[int]) -> Any:
-        if isinstance(value, (bool, int, str, bytes, type(None))):
-            return type(value), value
-        if isinstance(value, (float, np.generic)):
-            return type(value), repr(value)  # nan is itself, -0.0 is not 0.0
-        if isinstance(value, (list, tuple)):
-            return type(value), [self._frozen(v, seen) for v in value]
-        if isinstance(value, dict):
-            return type(value), [(self._frozen(k, seen), self._frozen(v, seen)) for k, v in value.items()]
-        if isinstance(value, Watched) and id(value) not in seen:
-            seen.add(id(value))
-            return _Same(value), self._signature(value, seen)
-        return _Same(value)
+def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) -> dict[str, Any]:
+    """The attributes of `thing` that a step may have used as constants, in a form that compares with ==.
+
+    `inside` is told of every Watched among them, which is itself in there by identity alone.
+    """
+    ignored = {*getattr(thing, "_unfixed", ()), *ignored}
+    return {name: _frozen(value, inside) for name, value in vars(thing).items() if name not in ignored}
+
+
+def _frozen(value: Any, inside: Callable[[Any], None]) -> Any:
+    if isinstance(value, (bool, int, str, bytes, type(None))):
+        return type(value), value
+    if isinstance(value, (float, np.generic)):
+        return type(value), repr(value)  # nan is itself, -0.0 is not 0.0
+    if isinstance(value, (list, tuple)):
+        return type(value), [_frozen(v, inside) for v in value]
+    if isinstance(value, dict):
+        return type(value), [(_frozen(k, inside), _frozen(v, inside)) for k, v in value.items()]
+    if isinstance(value, Watched):
+        inside(value)
+    return _Same(value)
 
 
 def _made(tensor: Tensor, own: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.account import KNOWN, Account
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
@@ -27,7 +28,6 @@ from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 
-PLANS = 16  # signatures of one function whose plans are kept; the one used longest ago goes first
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 ATTACHED = ("_mask", "_logits")  # what a Tensor may carry beside its values
 
@@ -84,7 +84,13 @@ class Entry:
         self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None
         self.plan: Any = None
+        self.machine_code = True  # whether the plan may be that
         self.lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """About what it takes of memory: the plan's buffers, and some 4 KiB of Python for each instruction."""
+        return getattr(self.plan, "arena_bytes", 0) + 4096 * len(self.captured.instructions)
 
     def run(self, inputs: list[np.ndarray], native: Any) -> Any:
         """The function's result for these inputs."""
@@ -99,7 +105,7 @@ class Entry:
         if any(r.varies for r in self.readings):
             native = False
         self.program = optimize(self.captured)
-        self.plan = make_plan(self.program, native)
+        self.plan = make_plan(self.program, native if self.machine_code else False)
 
 
 @functools.cache
@@ -137,6 +143,7 @@ class Compiled:
         differentiable: whether a caller may want the gradient of the result; such calls run eagerly.
         at_once: let the plan do the captured call itself, after putting Variables back, rather than the next one: then
             every call gives a plan's bits, and a run that is interrupted and resumed ends in the same ones.
+        repeats: with at_once, a first run that made something (metrics) may be undone and come again like any other.
     """
 
     def __init__(
@@ -147,9 +154,11 @@ class Compiled:
         native: Any = "auto",
         differentiable: bool = True,
         at_once: bool = False,
+        repeats: bool = False,
     ):
         self.f = f
         self.at_once = at_once
+        self.repeats = repeats
         self.static = _places(f, static)
         self.strict = strict
         self.native = native
@@ -157,6 +166,7 @@ class Compiled:
         self.entries: OrderedDict[Any, Entry] = OrderedDict()
         self.readings: OrderedDict[Any, list[Reading]] = OrderedDict()  # by the signature as far as arguments tell it
         self.last: Entry | None = None
+        self.account = Account()
         self._lock = threading.RLock()
         self._warned = False
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
@@ -183,11 +193,14 @@ class Compiled:
         if entry is None:
             with self._lock:
                 entry = self._find(key)  # another thread may have been faster
-                if entry is None:
+                if entry is None and self.account.allows(key):
                     return self._capture(signature, reader, args, kwargs)
-        if entry.obstacle is not None or (entry.tracked and state.recording):
+        if entry is None and not reader.texts:  # without the lock, which captures need
+            return self._plainly([a.view() for a in reader.inputs], reader, args, kwargs)
+        if entry is None or entry.obstacle is not None or (entry.tracked and state.recording):
             return self._eagerly(args, kwargs)
         self.last = entry
+        self.account.hits += 1
         return entry.run(inputs, self.native)
 
     def __get__(self, thing: Any, owner: Any = None) -> Any:
@@ -229,39 +242,50 @@ class Compiled:
             self._warned = True
             warn(message)
 
-    def _capture(self, signature: Any, reader: _Reader, args: tuple, kwargs: dict) -> Any:
+    def _plainly(self, arrays: list[np.ndarray], reader: _Reader, args: tuple, kwargs: dict) -> Any:
+        """The function itself, as it is captured: on these arrays in the place of the reader's."""
+        rest = iter([arrays[k] for k in reader.places])
+        new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
+        named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
+        result = self.f(*new, **{k: named[k] for k in kwargs})
+        return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
+
+    def _capture(self, signature: Any, reader: _Reader, args: tuple, kwargs: dict, again: bool = False) -> Any:
         recorder = Recorder(self.strict)
-
-        def call() -> Any:
-            arrays = [recorder.input(array) for array in reader.inputs]
-            reader.text = recorder.text
-            rest = iter([arrays[k] for k in reader.places])
-            new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
-            named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
-            result = self.f(*new, **{k: named[k] for k in kwargs})
-            return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
-
+        reader.text = recorder.text
         try:
-            result = capture(recorder, call)
+            result = capture(
+                recorder, lambda: self._plainly([recorder.input(a) for a in reader.inputs], reader, args, kwargs)
+            )
         except BaseException:
             if self.at_once:
                 recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
             raise
+        if recorder.made or recorder.changed:  # this was an eager run: the next one finds what it made, and is captured
+            if self.repeats and not (again or recorder.changed or recorder.obstacle):
+                recorder.take_back()
+                return self._capture(signature, reader, args, kwargs, again=True)
+            if self.account.unsettled():
+                warn(
+                    f"This step runs operation by operation, since {recorder.changed or 'it makes Variables'} in every "
+                    "run, which replays would not do. Make things once, and let a Variable hold what changes."
+                )
+            return result
         if recorder.obstacle is not None:
             self._warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
         key = signature
         if reader.texts:
             self.readings[signature] = [] if recorder.obstacle else recorder.readings
-            while len(self.readings) > PLANS:
+            while len(self.readings) > KNOWN:
                 self.readings.popitem(last=False)
         if recorder.readings and not recorder.obstacle:
             key = _with_readings(signature, recorder.readings, recorder.arrays)
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
+        entry.machine_code = self.account.charge()
         self.entries[key] = entry
         self.entries.move_to_end(key)
         self.last = entry
-        while len(self.entries) > PLANS:
-            self.entries.popitem(last=False)
+        self.account.trim(self.entries)
         if self.at_once and entry.obstacle is None:
             recorder.take_back()
             return entry.run(recorder.arrays, self.native)
@@ -314,6 +338,7 @@ class Compiled:
             order = None if order is None else np.ascontiguousarray(order, np.int64)
             with entry.lock:
                 entry.plan.run_rows(leaves, order, first, steps)
+            self.account.hits += steps
 
         return run
 
@@ -323,6 +348,7 @@ class Compiled:
             self.entries.clear()
             self.readings.clear()
             self.last = None
+            self.account = Account()
 
 
 class _Reader:
@@ -493,8 +519,9 @@ def jit(f: Callable | None = None, *, static_argnums: Any = (), static_argnames:
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not
-    numbers or arrays. Plans for the 16 signatures used last are kept; `.clear()` forgets them, `.explain()` shows the
-    last one. Variables may be read and assigned. What else `f` finds outside itself (arrays, numbers) is fixed by the
+    numbers or arrays. The first 16 signatures have plans at once, further ones when they come again and others have paid
+    for them; `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned and made (once:
+    the call that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by the
     first call, and what else it does besides computing (printing, appending to lists) happens in that call only.
 
     A result that is to be differentiated later is computed eagerly, since a replay leaves no record: put `grad` inside.

@@ -20,6 +20,10 @@ class State(threading.local):
     scope: tuple = ()  # layers whose build is under way, outermost first
     taken: list | None = None  # while a derivative is traced: numbers that left the record, see gradients/places.py
     allowance: Any = None  # while a file is being loaded: what gives new Variables their memory
+    made: int = 0  # how many Variables this thread has made
+    replaced: dict | None = (
+        None  # while a step may have to be undone: the first value that assign replaced, by Variable
+    )
 
 
 state = State()
@@ -49,6 +53,7 @@ class Watched:
     """Base of what steps take their fixed numbers from: captured steps look again after an attribute was set."""
 
     _unfixed: frozenset[str] = frozenset()  # attributes that change from step to step, which no step reads
+    _same_made_again: bool = False  # whether a step that finds its attributes made does what the one did that made them
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

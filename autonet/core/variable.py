@@ -84,6 +84,7 @@ class Variable(Tensor):
         self.overwrite_with_gradient = False
         self._trainable = False
         self.trainable = trainable
+        state.made += 1
 
     # The array, for operations. Whoever reads it may keep it, so it is never the storage, which plans write into.
     @property
@@ -186,6 +187,8 @@ class Variable(Tensor):
             tensor = convert_to_tensor(tensor, self._array.dtype)
         if state.rehearsal is not None:
             state.rehearsal.setdefault(self, self._array)
+        if state.replaced is not None:
+            state.replaced.setdefault(self, self._value)
         if not tensor._value.flags.c_contiguous:
             from autonet.core.accumulate import contiguous
 

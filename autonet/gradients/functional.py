@@ -56,6 +56,11 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
             for n in numbers:
                 new[n] = places.tree(args[n], f"argument {n}")
             result = f(*new, **kwargs)
+        for n in numbers:
+            if not flatten(args[n]):  # said now, when what f builds by its first call is there for another one
+                raise _nothing(f"argument {n} is an empty {type(args[n]).__name__}")
+        if not numbers:
+            raise _nothing("argnums names no argument")
         targets = places.targets
         if has_aux:
             if not (isinstance(result, tuple) and len(result) == 2):
@@ -84,6 +89,13 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return wrapper
+
+
+def _nothing(why: str) -> ArgumentError:
+    return ArgumentError(
+        f"There is nothing to differentiate with respect to: {why}. Layers have no weights before they are built: build "
+        "them, or call them once, and ask for trainable_variables after that."
+    )
 
 
 def cotangents_of(pairs: list[tuple[Tensor, Tensor]], places: Places, record: bool | None = None) -> list[Tensor]:
@@ -146,6 +158,8 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     with Places() as places:
         result = f(*[places.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
     targets = places.targets
+    if not targets:
+        raise _nothing("vjp received no primals")
     aux = None
     if has_aux:
         result, aux = result
@@ -207,6 +221,8 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
         result, aux = fun(*new) if has_aux else (fun(*new), None)
+        if not places.targets:
+            raise _nothing("jvp received no primals")
         result = map_structure(convert_to_tensor, result)
         outputs = flatten(result)
         floats = [y for y in outputs if y.dtype.kind == "f"]

@@ -212,12 +212,13 @@ class Optimizer(HasRate):
         Raises: ArgumentError, NotBuiltError or ShapeError if gradients and weights do not belong together.
         """
         grads = list(grads)
-        if not grads:
-            return
+        variables = None if trainable_variables is None else list(trainable_variables)
+        if not grads and not variables:
+            raise self._nothing("apply() received no gradients")
         if state.capture is not None:
             state.capture.touch(self)
         with no_grad():
-            grads, variables = self._pair(grads, trainable_variables)
+            grads, variables = self._pair(grads, variables)
             if variables:
                 self._step(grads, variables)
             self._iterations.assign_add(1)
@@ -245,6 +246,8 @@ class Optimizer(HasRate):
         if frozen:
             raise ArgumentError(f"{self.name}.minimize() received frozen variables: {', '.join(frozen)}.")
         loss = loss_fn()
+        if not variables:
+            raise self._nothing("minimize() received no variables")
         scaled = self.scale_loss(loss)
         pairs = [(scaled, backward.seed(scaled, None))]
         nodes = [v._node for v in variables if v._node is not None]
@@ -465,6 +468,12 @@ class Optimizer(HasRate):
             else:
                 pairs.append((g, v))
         return [g for g, _ in pairs], [v for _, v in pairs]
+
+    def _nothing(self, what: str) -> ArgumentError:
+        return ArgumentError(
+            f"{self.name}.{what}, so there is nothing to move. Layers have no weights before they are built: build them, "
+            "or call them once, and ask for trainable_variables after that."
+        )
 
     def _get_variable_index(self, variable: Variable) -> int:  # the name that subclasses written for Keras use
         return self._position[variable]

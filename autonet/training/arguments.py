@@ -85,6 +85,8 @@ class CompileLoss(Watched):
     With several losses, a Mean of each is among `metrics`.
     """
 
+    _same_made_again = True
+
     def __init__(self, loss: Any, loss_weights: Any = None):
         self.loss = loss
         self.loss_weights = loss_weights
@@ -156,6 +158,8 @@ class CompileLoss(Watched):
 
 class CompileMetrics(Watched):
     """The metrics of all outputs, made when the first batch shows which they are."""
+
+    _same_made_again = True
 
     def __init__(self, metrics: Any = None, weighted_metrics: Any = None):
         self.given = (metrics, weighted_metrics)

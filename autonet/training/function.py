@@ -8,10 +8,12 @@ from typing import Any
 
 from autonet.compiler.jit import Compiled
 from autonet.core.state import state
+from autonet.errors import ArgumentError
 from autonet.training.batches import ArrayBatches
 from autonet.training.data import as_tensors, pack
 from autonet.training.watching import watched
 
+ATTEMPTS = 8  # of a first run that makes more each time
 _NAMES = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
 
@@ -37,8 +39,12 @@ class StepFunction:
             model = reference()
             if not custom:
                 return step(model, x, y, sample_weight)
-            return getattr(model, name)(pack(x, y, sample_weight))
+            if state.capture is not None:
+                state.capture.touch(model)
+            own, data = getattr(model, name), pack(x, y, sample_weight)
+            return own(data) if ran else _first(own, data, ran)
 
+        ran: list[bool] = []  # not empty once a run of the step has succeeded
         run.__name__ = name
         self.model = reference
         self.trains = which == "train"
@@ -46,7 +52,12 @@ class StepFunction:
         self.prepared = -1  # the version of the structure for which the model was found ready
         self.run = run
         self.compiled = Compiled(
-            run, strict=False, native=model.jit_compile, differentiable=False, at_once=which != "predict"
+            run,
+            strict=False,
+            native=model.jit_compile,
+            differentiable=False,
+            at_once=which != "predict",
+            repeats=which != "predict" and not custom,
         )
 
     def __call__(self, batch: Any, number: int | None = None) -> Any:
@@ -79,3 +90,27 @@ class StepFunction:
     @staticmethod
     def _eager(model: Any) -> bool:
         return model.run_eagerly or model.jit_compile is False or state.capture is not None
+
+
+def _first(own: Callable, data: Any, ran: list[bool]) -> Any:
+    """The first run of a step of the user's own, which may have to come again.
+
+    Layers that are built by their first use have no weights before it: a step that asks for their gradients fails, and
+    has made them. What it assigned is put back then, and it runs again, as often as it made more.
+    """
+    outer = state.replaced
+    try:
+        for left in reversed(range(ATTEMPTS)):
+            made, state.replaced = state.made, {}
+            try:
+                result = own(data)
+            except ArgumentError:
+                if state.made == made or not left:
+                    raise
+                for variable, array in state.replaced.items():
+                    variable.assign(array)
+            else:
+                ran.append(True)
+                return result
+    finally:
+        state.replaced = outer

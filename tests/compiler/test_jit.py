@@ -8,8 +8,7 @@ import pytest
 
 import autonet
 from autonet import gradients, ops
-from autonet.compiler import jit
-from autonet.compiler.jit import PLANS
+from autonet.compiler import account, jit
 from autonet.core import Tensor, Variable, no_grad
 from autonet.errors import ArgumentError, NotBuiltError
 from tests.compiler.programs import Counted, X, both, numpy_jit, same_bits
@@ -284,19 +283,23 @@ def test_arrays_that_no_plan_takes_run_as_they_are():
 # Plans
 
 
-def test_plans_are_bounded_and_those_used_last_are_kept():
+def test_plans_are_bounded_in_bytes_and_those_used_last_are_kept(monkeypatch):
     f = Counted(lambda x: x + 1)
     g = numpy_jit(f)
-    for n in range(PLANS):
-        g(np.zeros(n + 1))
+    for n in range(6):
+        g(np.zeros(n + 1)), g(np.zeros(n + 1))
+    assert f.runs == 6
     g(np.zeros(1))  # used again: the second one is now the oldest
-    g(np.zeros(PLANS + 1))
-    assert len(g.entries) == PLANS and f.runs == PLANS + 1
+    monkeypatch.setattr(account, "MEMORY", 6 * 4500)
+    g(np.zeros(7))
+    assert len(g.entries) == 6 and f.runs == 7
     g(np.zeros(1))
-    assert f.runs == PLANS + 1
+    assert f.runs == 7
     g(np.zeros(2))
-    assert f.runs == PLANS + 2
-    assert f"{PLANS} signatures" in jit.__doc__
+    assert f.runs == 8
+    monkeypatch.setattr(account, "MEMORY", 0)
+    g(np.zeros(8))
+    assert len(g.entries) == account.LEAST
 
 
 def test_clear_forgets_all_plans():

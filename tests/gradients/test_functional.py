@@ -102,6 +102,30 @@ def test_questions_without_an_answer_are_refused(f, x, error, words):
         grad(f)(x)
 
 
+@pytest.mark.parametrize("nothing", [[], (), {}, {"a": [], "b": {}}])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda f, x: value_and_grad(f)(x),
+        lambda f, x: grad(f)(x),
+        lambda f, x: grad(f, argnums=(0, 1))(1.0, x),
+        lambda f, x: grad(f, argnums=())(x),
+        lambda f, x: value_and_grad(lambda x: (f(x), 1), has_aux=True)(x),
+        lambda f, x: vjp(f, x),
+        lambda f, x: vjp(f),
+        lambda f, x: jvp(f, (x,), (x,)),
+        lambda f, x: jvp(f, (), ()),
+        lambda f, x: gradients.jacobian(f)(x),
+        lambda f, x: gradients.hessian(f)(x),
+        lambda f, x: gradients.hvp(f, (x,), (x,)),
+    ],
+)
+def test_derivatives_with_respect_to_nothing_are_refused(ask, nothing):
+    w = Variable(np.float32(2))
+    with pytest.raises(ArgumentError, match="nothing to differentiate with respect to.*build them"):
+        ask(lambda *_: w * w, nothing)
+
+
 def test_an_argument_that_is_not_used_has_a_gradient_of_zeros():
     _, b = grad(lambda a, b: ops.sum(a), (0, 1))(np.ones(2), np.ones((3, 1)))
     assert b.tolist() == [[0.0]] * 3

@@ -319,7 +319,13 @@ def test_bad_calls():
     with pytest.raises(ArgumentError, match="frozen variables"):
         optimizer.minimize(lambda: w.sum())
     assert int(optimizer.iterations) == 0
-    optimizer.apply([], [])
+    for nothing in (lambda: optimizer.apply([], []), lambda: optimizer.apply_gradients([])):
+        with pytest.raises(ArgumentError, match="received no gradients, so there is nothing to move.*build them"):
+            nothing()
+    with pytest.raises(ArgumentError, match="received no variables"):
+        optimizer.minimize(lambda: w.sum(), [])
+    with pytest.raises(ArgumentError, match="expects 1 gradients, one for each variable; received 0"):
+        optimizer.apply([], [w])
     assert int(optimizer.iterations) == 0
 
 
