@@ -7,6 +7,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import dtypes
+from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.serialization import Family
@@ -27,6 +28,7 @@ class Constraint(Watched):
         return {}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Constraint:
         """The constraint that `get_config` described."""
         return cls(**config)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autonet import ops
+from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -30,6 +31,7 @@ class Regularizer(Watched):
         )
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
         """The regularizer that `get_config` described."""
         return cls(**config)

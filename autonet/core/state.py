@@ -19,11 +19,11 @@ class State(threading.local):
     calling: Any = None  # the innermost layer whose call is under way
     scope: tuple = ()  # layers whose build is under way, outermost first
     taken: list | None = None  # while a derivative is traced: numbers that left the record, see gradients/places.py
-    allowance: Any = None  # while a file is being loaded: what gives new Variables their memory
     made: int = 0  # how many Variables this thread has made
     replaced: dict | None = (
         None  # while a step may have to be undone: the first value that assign replaced, by Variable
     )
+    allowance: Any = None  # while something is made from a description: what it may take, see core/allowance.py
 
 
 state = State()

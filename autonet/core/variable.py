@@ -55,10 +55,10 @@ class Variable(Tensor):
             if shape is None:
                 raise ArgumentError("A Variable whose initializer is a function needs a shape.")
             dtype = dtypes.standardize_dtype(dtype)
-            if state.allowance is not None:  # a file has the values
-                value = state.allowance.zeros(tuple(shape), dtype)
-            else:
-                with no_grad(), uncaptured():  # made once, also where a step makes it
+            with no_grad(), uncaptured():  # made once, also where a step makes it
+                if state.allowance is not None:
+                    value = state.allowance.first(initializer, tuple(shape), dtype)
+                else:
                     value = initializer(tuple(shape), dtype=dtype)
         elif isinstance(initializer, Tensor):
             value = initializer = initializer._concrete("a new Variable's first value")

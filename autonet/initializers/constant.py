@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.serialization import deserialize_keras_object
@@ -30,6 +31,7 @@ class Initializer:
         return {}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """The initializer that `get_config` described."""
         return cls(**config)
@@ -89,6 +91,7 @@ class Constant(Initializer):
         return {"value": self.value}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Constant:
         return cls(deserialize_keras_object(config.get("value", 0.0)))  # an array is stored as a configuration
 

@@ -12,6 +12,7 @@ import numpy as np
 from autonet import constraints, initializers, regularizers
 from autonet.core import dtypes
 from autonet.core.accumulate import cast
+from autonet.core.faults import described
 from autonet.core.frames import as_texts, frame_array, is_frame
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -43,7 +44,7 @@ def _building(build: Callable) -> Callable:
         finally:
             state.scope = scope
         self.built = True
-        self.__dict__["_built_with"] = arguments.built_with(build, args, kwargs)
+        self.__dict__["_Layer__built_with"] = arguments.built_with(build, args, kwargs)
 
     return wrapper
 
@@ -71,7 +72,7 @@ class Layer(symbolic.Called, Weighted):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = object.__new__(cls)
-        layer.__dict__["_given"] = arguments.given(cls, args, kwargs)
+        layer.__dict__["_Layer__given"] = arguments.given(cls, args, kwargs)
         return layer
 
     def __init__(
@@ -386,13 +387,14 @@ class Layer(symbolic.Called, Weighted):
         return arguments.complete(self, config)
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Layer:
         """A new layer of this configuration, without weights."""
         return arguments.make(cls, config)
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that the layer was built for; None before it was, or if it was not built for shapes."""
-        return arguments.build_config(self.__dict__.get("_built_with"))
+        return arguments.build_config(self.__dict__.get("_Layer__built_with"))
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for the shapes that `get_build_config` told; nothing happens to a layer that is built already."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autonet import ops, regularizers
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.core.variable import Variable
@@ -233,6 +234,7 @@ class RNN(Layer):
         return {**super().get_config(), **self._own_config(), "cell": serialize_keras_object(self.cell)}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RNN:
         if "cell" not in config:
             return super().from_config(config)  # type: ignore[return-value]

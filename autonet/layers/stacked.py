@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autonet import ops
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -72,6 +73,7 @@ class StackedRNNCells(Layer):
         return {**super().get_config(), "cells": [serialize_keras_object(cell) for cell in self.cells]}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> StackedRNNCells:
         from autonet.serialization.objects import deserialize_keras_object
 

@@ -349,6 +349,9 @@ def _as_spec(x: Any) -> Any:
 
 def _prepare(layer: Any, args: tuple, kwargs: dict[str, Any]) -> None:
     if not layer.built:
+        own = type(layer).__module__.startswith("autonet.layers.") and _states_shape(layer)
+        if own and state.allowance is not None:  # what does not fit is refused before its weights are made
+            _output_shape(layer, args, kwargs)
         layer._build_for(args, kwargs)
     if layer.input_spec is not None:
         layer._check_input(args)

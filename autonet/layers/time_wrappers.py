@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from autonet import ops
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, ShapeError
@@ -153,6 +154,7 @@ class Bidirectional(Layer):
         }
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Bidirectional:
         return cls(**_with_layers(config, custom_objects))
 
@@ -249,5 +251,6 @@ class TimeDistributed(Layer):
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TimeDistributed:
         return cls(**_with_layers(config, custom_objects))

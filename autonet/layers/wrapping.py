@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.base import Layer, _is_shape
@@ -133,6 +134,7 @@ class Lambda(Layer):
         return config
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Lambda:
         config = {**config}
         for part in (*_FUNCTIONS, "arguments"):
@@ -187,6 +189,7 @@ class Wrapper(Layer):
         return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Wrapper:
         layer = deserialize_keras_object(config["layer"], custom_objects=custom_objects)
         return cls(layer, **{k: v for k, v in config.items() if k != "layer"})

@@ -7,6 +7,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
@@ -83,6 +84,7 @@ class Loss(Watched):
         return config if self._dtype is None else {**config, "dtype": self._dtype}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Loss:
         """A new one, from what `get_config` gave."""
         return cls(**config)
@@ -127,6 +129,7 @@ class LossFunctionWrapper(Loss):
         return {**config, "fn": serialize_keras_object(self.fn)} if type(self) is LossFunctionWrapper else config
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Loss:
         return cls(**deserialize_keras_object(config))
 

@@ -9,6 +9,7 @@ from typing import Any
 from autonet import initializers
 from autonet.core import Tensor, Variable, dtypes
 from autonet.core.accumulate import zeros_of
+from autonet.core.faults import described
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
@@ -138,6 +139,7 @@ class Metric(Tracking):
         return {"name": self.name, "dtype": self._dtype}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Metric:
         """A new one, from what `get_config` gave."""
         return cls(**config)

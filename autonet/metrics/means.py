@@ -11,6 +11,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, no_grad
+from autonet.core.faults import described
 from autonet.errors import ArgumentError
 from autonet.losses.base import align, both, rank, ratio, spread, tensors
 from autonet.metrics.base import TOTALS, Metric
@@ -137,6 +138,7 @@ class MeanMetricWrapper(Mean):
         return {**config, "fn": serialize_keras_object(self.fn)} if type(self) is MeanMetricWrapper else config
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Metric:
         return cls(**deserialize_keras_object(config))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from autonet.core.allowance import Allowance, allowing
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -44,6 +46,19 @@ def clone_model(
                 )
         if input_tensors is not None:
             raise ArgumentError(f"clone_model: {model.label} has no graph to build on input_tensors.")
+
+    with allowing(Allowance(math.inf)):  # there is room for as much as the model has
+        return _cloned(model, input_tensors, clone_function, call_function, recursive)
+
+
+def _cloned(
+    model: Model,
+    input_tensors: Any,
+    clone_function: Callable[[Layer], Layer] | None,
+    call_function: Callable | None,
+    recursive: bool,
+) -> Model:
+    if model._graph is None and not isinstance(model, Sequential):
         return type(model).from_config(model.get_config())
 
     def copy_of(layer: Layer) -> Layer:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -82,6 +83,7 @@ class Composed(Layer):
         return config
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A new model of this configuration, without the weights."""
         from autonet.models import functional

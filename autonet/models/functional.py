@@ -7,6 +7,9 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from autonet.core.allowance import limit
+from autonet.core.faults import making
+from autonet.core.primitive import Primitive
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.symbolic import KerasTensor, Node, Operation, function_named
@@ -14,7 +17,6 @@ from autonet.models.graph import Graph, place_of
 from autonet.models.model import Model
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
 from autonet.ops.shapes import foretell
-from autonet.serialization.faults import making
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope
 
@@ -149,10 +151,27 @@ def _maker(entry: Mapping[str, Any]) -> Callable:
     def call(*args: Any, **kwargs: Any) -> Any:
         positional, keywords = join_arguments(word, config, list(args), kwargs)
         function = function_named(word)
+        _check_counts(function, word, positional, keywords)
         outputs = foretell(getattr(function, "__wrapped__", function), tuple(positional), keywords)
         return Node(Operation(function, word, config.get("name")), tuple(positional), keywords, outputs).outputs
 
     return call
+
+
+# Arguments of operations whose numbers are values, not counts of anything.
+_VALUES = frozenset("x x1 x2 y a b fill_value constant_values x_min x_max a_min a_max seed value".split())
+
+
+def _check_counts(function: Callable, word: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Refuse an operation that is made of others and asks for many: it may make arrays, or go round a loop, as often."""
+    if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
+        raise ArgumentError(f"The configuration calls ops.{word} on nothing.")
+    if isinstance(function, Primitive):  # whose shape is foretold without making it
+        return
+    named = inspect.signature(function).bind_partial(*args, **kwargs).arguments
+    for name, value in named.items():
+        numbers = [n for n in flatten(value) if isinstance(n, int)] if name not in _VALUES else []
+        limit(f"ops.{word} with {name}={str(value)[:100]}", max(map(abs, numbers), default=0), most=1 << 18)
 
 
 def _input_of(layer: Any, name: str) -> KerasTensor:
@@ -218,6 +237,10 @@ def _tensors(tree: Any, made: dict, inner: set[str] | frozenset[str] = frozenset
     """The placeholders that "input_layers" or "output_layers" name; `inner` are models, whose calls count from 1."""
     if isinstance(tree, dict):
         return {k: _tensors(v, made, inner) for k, v in tree.items()}
+    if not isinstance(tree, (list, tuple)):
+        raise ArgumentError(
+            f"The inputs and outputs of a graph are lists [name, call, place]; received {str(tree)[:200]}."
+        )
     if len(tree) == 3 and isinstance(tree[0], str):
         name, number, place = tree
         return made[name, number - (name in inner)][place]

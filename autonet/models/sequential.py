@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from autonet.core.faults import described
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure
@@ -14,7 +15,6 @@ from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
 from autonet.models.model import Model
-from autonet.serialization.faults import making
 
 
 class Sequential(Model):
@@ -235,7 +235,7 @@ class Sequential(Model):
         return config
 
     @classmethod
-    @making("The Sequential that the configuration describes")
+    @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
         from autonet.serialization.objects import deserialize_keras_object
 

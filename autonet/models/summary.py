@@ -92,7 +92,7 @@ def _entries(model: Any) -> Iterator[tuple[Any, str, list[str]]]:
 
 def _shape_of(layer: Any) -> Any:
     """The output's shape for any number of samples, as far as the shape with which the layer was built tells it."""
-    shapes = [s for s in (layer.__dict__.get("_built_with") or {}).values() if s is not None]
+    shapes = [s for s in (layer.__dict__.get("_Layer__built_with") or {}).values() if s is not None]
     if len(shapes) != 1 or not all(n is None or isinstance(n, int) for n in shapes[0]):
         return "?"
     try:

@@ -9,6 +9,7 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.accumulate import cast as _cast
+from autonet.core.allowance import limit
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, wrap
 from autonet.core.tensor import convert_to_tensor as _convert
@@ -41,7 +42,9 @@ __all__ = [
 
 
 def _dims(shape: Any) -> tuple[int, ...]:
-    return (int(shape),) if np.ndim(shape) == 0 else tuple([int(n) for n in shape])
+    lengths = (int(shape),) if np.ndim(shape) == 0 else tuple([int(n) for n in shape])
+    limit(f"An array of shape {lengths}", *lengths)
+    return lengths
 
 
 def array(x, dtype=None) -> Tensor:
@@ -142,6 +145,8 @@ def arange(start, stop=None, step=None, dtype=None) -> Tensor:
     if dtype is None:
         dtype = dtypes.result_type(*[getattr(v, "dtype", type(v)) for v in given])
     values = [v.item() if isinstance(v, Tensor) else v for v in given]
+    first, last = (0, values[0]) if len(values) == 1 else values[:2]
+    limit(f"arange{tuple(values)}", (last - first) / (values[2] if len(values) > 2 and values[2] else 1))
     return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
 
 
@@ -159,6 +164,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         values = cast(floor(values), dtype)
         return (values, *step) if retstep else values
     dtype = dtype or floats
+    limit("linspace", num)
     steps = max(num - 1 if endpoint else num, 1)
     ndim = max(start.ndim, stop.ndim)
     t = wrap((np.arange(num) / steps).astype(dtypes.as_dtype(dtype)).reshape((num,) + (1,) * ndim))
@@ -178,6 +184,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0) ->
 
 def eye(N, M=None, k=0, dtype=None) -> Tensor:
     """N x M matrix with ones on diagonal `k`."""
+    limit("eye", N, M or N)
     return wrap(np.eye(N, M, k, dtypes.as_dtype(dtype)))
 
 
@@ -188,6 +195,7 @@ def identity(n, dtype=None) -> Tensor:
 
 def tri(N, M=None, k=0, dtype=None) -> Tensor:
     """N x M matrix with ones on and below diagonal `k`."""
+    limit("tri", N, M or N)
     return wrap(np.tri(N, M, k, dtypes.as_dtype(dtype)))
 
 

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.allowance import STEPS, limit
 from autonet.core.primitive import Primitive
-from autonet.core.state import no_grad, uncaptured
+from autonet.core.state import no_grad, state, uncaptured
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import AutonetError, ShapeError
@@ -58,6 +59,8 @@ class Ghost(Tensor):
 
     @staticmethod
     def _symbolic(op: Primitive, operands: tuple, settings: dict) -> Any:
+        if state.allowance is not None:
+            state.allowance.step(op.name)
         tensors = op._convert(operands)
         values = [x._value for x in tensors]
         try:
@@ -104,8 +107,12 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
     rule = RULES.get(op.name)
     if rule is not None:
         return rule(op, *values, **settings)
-    if sum([v.size for v in values]) > _limits[-1]:
+    size = sum([v.size for v in values])
+    if size > _limits[-1]:
         raise _TooLarge(op.name)
+    if state.allowance is not None:  # what it makes may be as large as its settings say
+        numbers = [n for n in flatten(list(settings.values())) if isinstance(n, int)]
+        limit(op.name, max([size, *map(abs, numbers)]))
     return op.body(*values, **settings)
 
 
@@ -246,6 +253,10 @@ def _solved(op: Primitive, a: np.ndarray, b: np.ndarray, **_: Any) -> np.ndarray
     return blank(shape[:-1] if b.ndim == 1 else shape, b.dtype)
 
 
+def _segments(op: Primitive, x: np.ndarray, ids: np.ndarray, *, count: int, **_: Any) -> np.ndarray:
+    return blank((count, *x.shape[1:]), x.dtype)
+
+
 def _drawn(op: Primitive, *xs: np.ndarray, shape: tuple, dtype: str, **_: Any) -> np.ndarray:
     return blank(shape, dtype)
 
@@ -259,6 +270,7 @@ RULES: dict[str, Callable] = {
     **dict.fromkeys(["solve", "solve_triangular"], _solved),
     **dict.fromkeys(["random_uniform", "random_normal", "random_truncated_normal", "random_integers"], _drawn),
     **dict.fromkeys(["random_gamma", "random_beta", "random_binomial", "dropout_mask"], _drawn),
+    **dict.fromkeys(["segment_total", "segment_extreme", "segment_product"], _segments),
     "cast": _cast,
     "matmul": _matmul,
     "_join": _join,
@@ -301,6 +313,8 @@ def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             shape = [n if n is not None else other if axis else batch for axis, n in enumerate(leaves[i].shape)]
             filled[i] = Ghost(tuple(shape), leaves[i].dtype)
         a, k = pack(tree, filled)
+        if state.allowance is not None:
+            state.allowance.steps = STEPS
         with no_grad(), uncaptured():
             return map_structure(_spec, f(*a, **k))
 

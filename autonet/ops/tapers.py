@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.allowance import limit
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 
 
 def _length(x: Any) -> int:
-    return int(np.asarray(convert_to_tensor(x)))
+    n = int(np.asarray(convert_to_tensor(x)))
+    limit("A window", n)
+    return n
 
 
 def _taper(values: np.ndarray) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from autonet import initializers, ops
 from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
 from autonet.core.dtypes import floatx
+from autonet.core.faults import described
 from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
@@ -425,6 +426,7 @@ class Optimizer(HasRate):
         }
 
     @classmethod
+    @described
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Optimizer:
         """The optimizer that `get_config` described."""
         config = dict(config)

@@ -7,6 +7,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, Variable, no_grad
+from autonet.core.faults import described
 from autonet.core.state import state
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
@@ -125,6 +126,7 @@ class LossScaleOptimizer(Optimizer):
         }
 
     @classmethod
+    @described
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Optimizer:
         config = dict(config)
         config["inner_optimizer"] = objects.deserialize_keras_object(

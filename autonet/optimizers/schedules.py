@@ -17,6 +17,7 @@ from typing import Any
 from autonet import ops
 from autonet.core import Tensor
 from autonet.core.dtypes import floatx
+from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import objects
@@ -34,6 +35,7 @@ class LearningRateSchedule(Watched):
         raise NotImplementedError(f"{type(self).__name__} must define get_config(self) to be saved.")
 
     @classmethod
+    @described
     def from_config(cls, config: dict) -> LearningRateSchedule:
         """The schedule that `get_config` described."""
         return cls(**config)

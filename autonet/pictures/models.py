@@ -144,7 +144,7 @@ def _traced(model: Any, around: Node | None) -> list[Node] | None:
         args: Any = list(around.args)
         kwargs = dict(around.kwargs)
     else:
-        args = [placeholders(s, "float32") for s in list((model.__dict__.get("_built_with") or {}).values())[:1]]
+        args = [placeholders(s, "float32") for s in list((model.__dict__.get("_Layer__built_with") or {}).values())[:1]]
         kwargs = {}
     if not args:
         return None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -58,6 +59,7 @@ class SeedGenerator:
         return {"seed": self.seed, "name": self.name}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
         """A new one, from what `get_config` gave."""
         return cls(**config)

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
+from autonet.core.allowance import SLACK, Allowance, allowing
+from autonet.core.faults import making
 from autonet.core.state import no_grad, state
 from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.names import named_layers
-from autonet.serialization.faults import making
-
-SLACK = 16 << 20  # bytes for what no file holds: metrics, learning rates
-
-
-class Allowance:
-    """The memory that Variables made while a file is loaded may take together: as much as their values take in it.
-
-    Their first values are zeros; the file has the right ones.
-    """
-
-    def __init__(self, nbytes: int, path: str):
-        self.left = nbytes + SLACK
-        self.path = path
-
-    def take(self, nbytes: int) -> None:
-        """Account for so many bytes.
-
-        Raises: DataError if they are too many.
-        """
-        self.left -= nbytes
-        if self.left < 0:
-            raise DataError(
-                f"{self.path}: its configuration describes larger weights than the file holds. Take another copy of it, "
-                "or write it again."
-            )
-
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Zeros, if they may be made."""
-        self.take(math.prod(shape) * np.dtype(dtype).itemsize)
-        return np.zeros(shape, dtype)
 
 
 @contextlib.contextmanager
@@ -53,13 +21,11 @@ def loading(path: str, nbytes: int) -> Iterator[None]:
     The seeds of what comes later are those that would have come without it.
     """
     stream, generator = seeds.get_stream(), seeds.global_generator().state
-    before, outer = generator.value, state.allowance
-    state.allowance = Allowance(nbytes, path)
+    before = generator.value
     try:
-        with no_grad(), making(f"{path}: the model that it describes"):
+        with no_grad(), allowing(Allowance(nbytes + SLACK, path)), making(f"{path}: the model that it describes"):
             yield
     finally:
-        state.allowance = outer
         seeds.set_stream(stream)
         generator.assign(before)
 

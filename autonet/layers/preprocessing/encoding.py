@@ -12,6 +12,7 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
+from autonet.ops.shapes import RULES, blank
 
 MODES = ("one_hot", "multi_hot", "count")
 
@@ -43,7 +44,12 @@ def category_encoding(x, *, depth, mode, dtype="float32", gaps=False):
     return (counts if mode == "count" else counts > 0).astype(dtype)
 
 
+def _encoded(op, x, *, depth, mode, dtype, **_):
+    return blank((*(x.shape if mode == "one_hot" else x.shape[:-1]), depth), dtype)
+
+
 category_encoding.vjp(x=None)
+RULES["category_encoding"] = _encoded
 
 
 @primitive(keep=("x",))
@@ -58,6 +64,7 @@ def category_weights(x, weights, *, depth):
     return sums.reshape(*at.shape[:-1], depth).astype(weights.dtype)
 
 
+RULES["category_weights"] = lambda op, x, weights, *, depth: blank((*x.shape[:-1], depth), weights.dtype)
 category_weights.vjp(x=None, weights=lambda g, x: ops.take_along_axis(g, ops.cast(x, "int64"), axis=-1))
 
 

@@ -15,6 +15,7 @@ from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
 from autonet.layers.preprocessing.encoding import MODES, encoded_shape, finished, refuse_sparse, result_dtype
+from autonet.ops.shapes import RULES, blank
 from autonet.utils.fingerprints import farmhash64, siphash64
 
 Key = tuple[int, int] | None
@@ -40,6 +41,7 @@ def hash_integers(x, *, bins, key=None):
 
 
 hash_integers.vjp(x=None)
+RULES["hash_integers"] = lambda op, x, **settings: blank(x.shape, "int64")
 
 
 def salt_key(who: str, salt: Any) -> Key:

@@ -9,6 +9,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.core import dtypes
+from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
@@ -272,6 +273,7 @@ class Discretization(DataLayer):
         }
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Discretization:
         learned = config["bin_boundaries"] if config.get("num_bins") is not None else None
         layer = super().from_config({**config, "bin_boundaries": None} if learned is not None else config)

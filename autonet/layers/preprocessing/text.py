@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.allowance import limit
+from autonet.core.faults import described
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check_choice
@@ -119,6 +121,8 @@ class TextVectorization(TextLayer):
     def _runs(self, ngrams: Any) -> tuple[int, ...] | None:
         if ngrams is None:
             return None
+        if isinstance(ngrams, int):
+            limit(f"{self.label} with ngrams={ngrams}", ngrams)
         lengths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) and not isinstance(ngrams, bool) else ngrams
         if not isinstance(lengths, tuple) or not lengths or any(not isinstance(n, int) or n < 1 for n in lengths):
             raise ArgumentError(f"{self.label} expects ngrams to be a number above 0, or a tuple; received {ngrams!r}.")
@@ -232,6 +236,7 @@ class TextVectorization(TextLayer):
         }
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Any:
         return super().from_config(without_paths(config, cls.__name__))
 

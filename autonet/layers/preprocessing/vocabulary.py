@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.allowance import limit
 from autonet.core.dtypes import floatx
+from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, NotBuiltError
@@ -74,6 +76,7 @@ class IndexLookup(DataLayer):
         if output_mode != "tf_idf" and idf_weights is not None:
             raise ArgumentError(f"{self.label} uses idf_weights in the mode 'tf_idf' only; it is {output_mode!r}.")
         self.max_tokens = max_tokens
+        limit(f"{self.label} with num_oov_indices={num_oov_indices}", num_oov_indices)
         self.num_oov_indices = num_oov_indices
         self.mask_token = mask_token
         self.oov_token = oov_token
@@ -272,6 +275,7 @@ class IndexLookup(DataLayer):
         return {**config, **own, "salt": self.salt}
 
     @classmethod
+    @described
     def from_config(cls, config: dict[str, Any]) -> Any:
         return super().from_config(without_paths(config, cls.__name__))
 

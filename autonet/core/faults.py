@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from autonet.errors import AutonetError, DataError
+from autonet.core.allowance import FRESH, Allowance, allowing
+from autonet.core.state import state
+from autonet.errors import ArgumentError, AutonetError, DataError
 
 _FAULTS = (
     ArithmeticError,
@@ -32,13 +36,15 @@ _scope = _Scope()
 def making(what: str) -> Iterator[None]:
     """Within it, what is described from outside is made. Errors are the description's, unless a class of the user's own is
     wrong, and become DataErrors, which name `what` and the error behind them; only the outermost of these contexts speaks.
+    What is made may not take more than `core.allowance` says.
     """
     if _scope.open:
         yield
         return
     _scope.open = True
     try:
-        yield
+        with allowing(state.allowance or Allowance(FRESH)):
+            yield
     except AutonetError:
         raise
     except _FAULTS as error:
@@ -46,3 +52,18 @@ def making(what: str) -> Iterator[None]:
         raise DataError(f"{what} cannot be made. {told}") from error
     finally:
         _scope.open = False
+
+
+def described(from_config: Callable) -> Callable:
+    """Decorator of a class's `from_config`, below @classmethod: `making`, and the configuration is a dictionary."""
+
+    @functools.wraps(from_config)
+    def wrapper(cls: Any, config: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(config, Mapping) or not all(isinstance(k, str) for k in config):
+            raise ArgumentError(
+                f"{cls.__name__}.from_config expects a dictionary, as get_config() returns it; received {str(config)[:200]}."
+            )
+        with making(f"The {cls.__name__} that the configuration describes"):
+            return from_config(cls, config, *args, **kwargs)
+
+    return wrapper
