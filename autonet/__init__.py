@@ -7,11 +7,60 @@
 Every package is an attribute (`autonet.layers`, `autonet.ops`, ...), loaded when it is first used.
 """
 
+import typing as _typing
 from importlib import import_module as _import_module
 from sys import modules as _modules
 
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
+
+if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
+    from autonet import activations as activations
+    from autonet import backend as backend
+    from autonet import callbacks as callbacks
+    from autonet import config as config
+    from autonet import constraints as constraints
+    from autonet import datasets as datasets
+    from autonet import errors as errors
+    from autonet import gradients as gradients
+    from autonet import initializers as initializers
+    from autonet import layers as layers
+    from autonet import legacy as legacy
+    from autonet import losses as losses
+    from autonet import metrics as metrics
+    from autonet import models as models
+    from autonet import optimizers as optimizers
+    from autonet import preprocessing as preprocessing
+    from autonet import random as random
+    from autonet import regularizers as regularizers
+    from autonet import saving as saving
+    from autonet import tree as tree
+    from autonet import utils as utils
+    from autonet.compiler import jit as jit
+    from autonet.core import Tensor as Tensor
+    from autonet.core import Variable as Variable
+    from autonet.core import no_grad as no_grad
+    from autonet.gradients import check_gradients as check_gradients
+    from autonet.gradients import custom_gradient as custom_gradient
+    from autonet.gradients import grad as grad
+    from autonet.gradients import hessian as hessian
+    from autonet.gradients import hvp as hvp
+    from autonet.gradients import jacobian as jacobian
+    from autonet.gradients import jvp as jvp
+    from autonet.gradients import value_and_grad as value_and_grad
+    from autonet.gradients import vjp as vjp
+    from autonet.initializers import Initializer as Initializer
+    from autonet.layers import Input as Input
+    from autonet.layers import InputSpec as InputSpec
+    from autonet.layers import Layer as Layer
+    from autonet.layers.symbolic import KerasTensor as KerasTensor
+    from autonet.losses import Loss as Loss
+    from autonet.metrics import Metric as Metric
+    from autonet.models import Model as Model
+    from autonet.models import Sequential as Sequential
+    from autonet.ops import stop_gradient as stop_gradient
+    from autonet.optimizers import Optimizer as Optimizer
+    from autonet.regularizers import Regularizer as Regularizer
 
 __version__ = "0.1.0"
 
@@ -76,15 +125,17 @@ def version() -> str:
     return __version__
 
 
-def __getattr__(name: str):
-    if name in _HOMES:
-        value = getattr(_import_module(f"autonet.{_HOMES[name]}"), name)
-    elif name in _PACKAGES:
-        value = _import_module(f"autonet.{name}")
-    else:
-        raise AttributeError(f"autonet has no attribute {name!r}", name=name, obj=_modules[__name__])
-    globals()[name] = value
-    return value
+if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
+
+    def __getattr__(name: str) -> _typing.Any:
+        if name in _HOMES:
+            value = getattr(_import_module(f"autonet.{_HOMES[name]}"), name)
+        elif name in _PACKAGES:
+            value = _import_module(f"autonet.{name}")
+        else:
+            raise AttributeError(f"autonet has no attribute {name!r}", name=name, obj=_modules[__name__])
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

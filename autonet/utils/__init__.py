@@ -3,7 +3,7 @@
 Pictures (`plot_model`, `plot_graph`) are made upstairs, by `autonet.pictures`, which is loaded when one is asked for.
 """
 
-from typing import Any
+import typing as _typing
 
 from autonet.core.dtypes import standardize_dtype as standardize_dtype
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
@@ -31,15 +31,20 @@ from autonet.utils.seeds import set_random_seed as set_random_seed
 from autonet.utils.sequences import pad_sequences as pad_sequences
 from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array
 
+if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
+    from autonet.pictures import plot_graph as plot_graph
+    from autonet.pictures import plot_model as plot_model
+
 _PICTURES = ("plot_graph", "plot_model")
 
+if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
 
-def __getattr__(name: str) -> Any:
-    if name in _PICTURES:
-        from autonet import pictures
+    def __getattr__(name: str) -> _typing.Any:
+        if name in _PICTURES:
+            from autonet import pictures
 
-        return getattr(pictures, name)
-    raise AttributeError(f"module 'autonet.utils' has no attribute {name!r}")
+            return getattr(pictures, name)
+        raise AttributeError(f"module 'autonet.utils' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
