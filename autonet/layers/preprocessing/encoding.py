@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,23 @@ def _checked(x: np.ndarray, depth: int) -> np.ndarray:
     return at
 
 
+def bags(places: np.ndarray, rows: np.ndarray, n: int, depth: int, mode: str, dtype: str, weights: Any = None) -> Any:
+    """Categories gathered by row: multi-hot, counts, or with `weights` of the categories ("tf_idf") counts times these.
+
+    Shapes: places and their rows (k,); weights (depth,) of dtype `dtype`; result (n, depth).
+    """
+    exact = np.dtype(dtype).kind in "iu" or np.dtype(dtype).itemsize >= 4  # as far as texts can be long
+    bag = np.zeros(n * depth, dtype if exact else "float64")
+    at = rows * depth + places
+    if mode == "multi_hot":
+        bag[at] = 1
+    else:
+        np.add.at(bag, at, bag.dtype.type(1))
+    if weights is not None:
+        bag[at] = bag[at] * weights[places]
+    return bag.reshape(n, depth).astype(dtype, copy=False)
+
+
 @primitive(keep=("x",))
 def category_encoding(x, *, depth, mode, dtype="float32", gaps=False):
     """Numbers of categories as one-hot rows on a new axis, or gathered over the last axis as multi-hot or counts.
@@ -38,10 +56,12 @@ def category_encoding(x, *, depth, mode, dtype="float32", gaps=False):
         raise DataError(f"Categories must lie between 0 and {depth - 1}; received {at.min()}.")
     if mode == "one_hot":
         return (at[..., None] == np.arange(depth)).astype(dtype)
-    rows, k = at.reshape(-1, at.shape[-1]), depth + 1  # a column more, for what is nothing
-    flat = (rows % k + np.arange(len(rows))[:, None] * k).ravel()
-    counts = np.bincount(flat, minlength=len(rows) * k).reshape(*at.shape[:-1], k)[..., :depth]
-    return (counts if mode == "count" else counts > 0).astype(dtype)
+    n, length = math.prod(at.shape[:-1]), at.shape[-1]
+    flat, rows = at.ravel(), np.repeat(np.arange(n), length)
+    if gaps:
+        some = flat >= 0
+        flat, rows = flat[some], rows[some]
+    return bags(flat, rows, n, depth, mode, dtype).reshape(*at.shape[:-1], depth)
 
 
 def _encoded(op, x, *, depth, mode, dtype, **_):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,10 @@ class StringLookup(IndexLookup, TextLayer):
         return as_text(x, self.encoding)
 
     def _finder(self, tokens: list[Any]) -> dict[str, int]:
-        return {t: i for i, t in enumerate(tokens, len(self._special()))}
+        places = {t: i for i, t in enumerate(tokens, len(self._special()))}
+        if self.mask_token is not None:
+            places[self.mask_token] = 0 if self.output_mode == "int" else _NOTHING
+        return places
 
     def call(self, inputs: Any) -> Any:
         if self.invert:
@@ -115,19 +119,19 @@ class StringLookup(IndexLookup, TextLayer):
 
     def places(self, texts: np.ndarray) -> np.ndarray:
         """The places of texts; -1 for what is left out."""
-        flat, places = texts.ravel().tolist(), self.table.finder
-        found = np.array([places.get(t, _UNKNOWN) for t in flat], np.int64)
-        if self.mask_token is not None:
-            at = [i for i, t in enumerate(flat) if t == self.mask_token]
-            found[at] = 0 if self.output_mode == "int" else _NOTHING
-        unknown = np.flatnonzero(found == _UNKNOWN)
-        if unknown.size:
-            tokens = np.array([flat[i] for i in unknown], object)
+        return self.places_of(texts.ravel().tolist()).reshape(texts.shape)
+
+    def places_of(self, tokens: list[str]) -> np.ndarray:
+        """The same of a list."""
+        unknown = self._offset if self.num_oov_indices == 1 else _UNKNOWN
+        find = self.table.finder.get
+        found = np.fromiter(map(find, tokens, itertools.repeat(unknown)), np.int64, len(tokens))
+        if self.num_oov_indices != 1 and (at := np.flatnonzero(found == _UNKNOWN)).size:
+            others = np.array([tokens[i] for i in at], object)
             if not self.num_oov_indices:
-                raise DataError(f"{self.label}: {_lacks(sorted(set(tokens.tolist())))}")
-            several = self.num_oov_indices > 1
-            found[unknown] = self._offset + (bins_of(tokens, self.num_oov_indices, self._key) if several else 0)
-        return found.reshape(texts.shape)
+                raise DataError(f"{self.label}: {_lacks(sorted(set(others.tolist())))}")
+            found[at] = self._offset + bins_of(others, self.num_oov_indices, self._key)
+        return found
 
     def _texts(self, places: Any) -> np.ndarray:
         at = np.asarray(places)

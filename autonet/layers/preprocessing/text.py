@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,21 @@ from autonet.layers.preprocessing.lookup import StringLookup
 from autonet.layers.preprocessing.vocabulary import without_paths
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 
-_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
+CHUNK = 1024  # texts whose words are in memory at a time
+_PUNCTUATION = string.punctuation.encode()
+
+
+def _strip_punctuation(text: str) -> str:
+    """Without ASCII's punctuation; as bytes, of which those of other characters are all above ASCII."""
+    return text.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION).decode("utf-8", "surrogatepass")
+
+
 _STANDARDS: dict[str, Callable[[str], str]] = {
-    "lower_and_strip_punctuation": lambda text: _PUNCTUATION.sub("", text.lower()),
+    "lower_and_strip_punctuation": lambda text: _strip_punctuation(text.lower()),
     "lower": str.lower,
-    "strip_punctuation": lambda text: _PUNCTUATION.sub("", text),
+    "strip_punctuation": _strip_punctuation,
 }
-_SPLITS: dict[str, Callable[[str], list[str]]] = {"whitespace": str.split, "character": list}
+_SPLITS: dict[Any, Callable[[str], list[str]]] = {"whitespace": str.split, "character": list, None: lambda text: [text]}
 
 
 class TextVectorization(TextLayer):
@@ -85,7 +93,7 @@ class TextVectorization(TextLayer):
         if not callable(standardize):
             check_choice(self.label, "standardize", standardize, (None, *_STANDARDS))
         if not callable(split):
-            check_choice(self.label, "split", split, (None, *_SPLITS))
+            check_choice(self.label, "split", split, tuple(_SPLITS))
         if ragged:
             raise ArgumentError(f"{self.label}: all Tensors here are dense; received ragged={ragged!r}.")
         if output_mode != "int" and output_sequence_length is not None:
@@ -175,38 +183,47 @@ class TextVectorization(TextLayer):
             raise ShapeError(f"{self.label} expects texts of shape (n,) or (n, 1); received {texts.shape}.")
         return flat
 
-    def _split(self, texts: np.ndarray) -> list[list[str]]:
-        """The words of each text, or their runs."""
+    def _split(self, texts: np.ndarray) -> Iterable[list[str]]:
+        """The words of each text, or their runs, made as they are asked for."""
         if callable(self.standardize):
             texts = as_text(self.standardize(texts.astype(str)), self.encoding)
-        elif self.standardize is not None:
-            one = _STANDARDS[self.standardize]
-            texts = np.array([one(t) for t in texts.tolist()], object)
+        standard: Iterable[str] = texts.tolist()
+        if isinstance(self.standardize, str):
+            standard = map(_STANDARDS[self.standardize], standard)
         if callable(self.split):
-            rows = [[str(w) for w in row] for row in self.split(texts.astype(str))]
-        elif self.split is None:
-            rows = [[t] for t in texts.tolist()]
+            rows: Iterable[list[str]] = ([str(w) for w in row] for row in self.split(np.array(list(standard), str)))
         else:
-            rows = [_SPLITS[self.split](t) for t in texts.tolist()]
-        return rows if self._lengths is None else [self._joined(row) for row in rows]
+            rows = map(_SPLITS[self.split], standard)
+        return rows if self._lengths is None else map(self._joined, rows)
 
     def _joined(self, row: list[str]) -> list[str]:
-        return [" ".join(row[i : i + n]) for n in self._lengths or () for i in range(len(row) - n + 1)]
+        """Runs of the words: those of the first length, then those of the next."""
+        runs: list[str] = []
+        for n in self._lengths or ():
+            runs += row if n == 1 else map(" ".join, zip(*[row[i:] for i in range(n)], strict=False))
+        return runs
 
     def call(self, inputs: Any) -> Tensor:
         if not isinstance(inputs, np.ndarray):
             raise ArgumentError(
                 f"{self.label} expects texts; received {type(inputs).__name__} of dtype {inputs.dtype}."
             )
-        rows = self._split(self._column(inputs))
-        longest = max([len(row) for row in rows], default=0)
-        length = self.output_sequence_length or longest
-        words = np.full((len(rows), length), "", object)  # the mask token
-        for i, row in enumerate(rows):
-            words[i, : len(row)] = row[:length]
-        if not inputs.ndim:
-            words = words[0]
-        return self._lookup.weighed(wrap(self._lookup.places(words)))
+        most = self.output_sequence_length
+        texts = iter(self._split(self._column(inputs)))
+        counts: list[int] = []
+        parts = [np.zeros(0, np.int64)]
+        while some := [words[:most] for words in itertools.islice(texts, CHUNK)]:
+            counts += map(len, some)
+            parts.append(self._lookup.places_of(list(itertools.chain.from_iterable(some))))
+        places, lengths, n = np.concatenate(parts), np.array(counts, np.int64), len(counts)
+        rows = np.repeat(np.arange(n), lengths)
+        if self.output_mode != "int":
+            known = places >= 0  # all but the mask token
+            bags = self._lookup.weighed_bags(places[known], rows[known], n)
+            return bags if inputs.ndim else bags[0]
+        table = np.zeros((n, most or max(counts, default=0)), result_dtype(self.compute_dtype, "int"))
+        table[rows, np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = places
+        return wrap(table if inputs.ndim else table[0])
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         batch = tuple(input_shape)[:1]

@@ -14,10 +14,18 @@ from autonet.core.allowance import limit
 from autonet.core.dtypes import floatx
 from autonet.core.faults import described
 from autonet.core.frames import plain
-from autonet.core.tensor import Tensor
+from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
-from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, finished, refuse_sparse, result_dtype
+from autonet.layers.preprocessing.encoding import (
+    MODES,
+    bags,
+    encode,
+    encoded_shape,
+    finished,
+    refuse_sparse,
+    result_dtype,
+)
 from autonet.layers.preprocessing.hashing import salt_key
 
 
@@ -216,18 +224,15 @@ class IndexLookup(DataLayer):
         counts: collections.Counter = collections.Counter()
         found_in: collections.Counter = collections.Counter()
         number = 0
-        for batch in itertools.islice(documents, steps):
-            for row in batch:
-                counts.update(row)
-                if self.output_mode == "tf_idf":
-                    found_in.update(set(row))
-                number += 1
+        for row in itertools.chain.from_iterable(itertools.islice(documents, steps)):
+            counts.update(row)
+            if self.output_mode == "tf_idf":
+                found_in.update(set(row))
+            number += 1
         for token in (self.mask_token, self.oov_token):
             counts.pop(token, None)
-        tokens = sorted(counts, key=lambda t: (counts[t], t), reverse=True)
         special = len(self._special())
-        if self.max_tokens is not None:
-            tokens = tokens[: max(self.max_tokens - special, 0)]
+        tokens = _most_frequent(counts, None if self.max_tokens is None else max(self.max_tokens - special, 0))
         weights = None
         if self.output_mode == "tf_idf":
             weights = np.log(1 + number / (1 + np.array([found_in[t] for t in tokens], np.float64)))
@@ -251,11 +256,19 @@ class IndexLookup(DataLayer):
         depth = self.depth
         if self.output_mode != "tf_idf":
             return finished(self, places, depth, gaps=True)
-        counts = encode(places, "count", depth, self.compute_dtype, gaps=True)
-        weights = np.zeros(depth, self.compute_dtype)
+        return encode(places, "count", depth, self.compute_dtype, gaps=True) * self._weights()
+
+    def _weights(self) -> np.ndarray:
+        """Of all columns, in the mode "tf_idf"."""
+        weights = np.zeros(self.depth, self.compute_dtype)
         own = self.table.weights
         weights[: len(own)] = own  # type: ignore[arg-type]
-        return counts * weights
+        return weights
+
+    def weighed_bags(self, places: np.ndarray, rows: np.ndarray, n: int) -> Tensor:
+        """Places, none of which is left out, gathered by their rows in the output mode, which is not "int"."""
+        weights = self._weights() if self.output_mode == "tf_idf" else None
+        return wrap(bags(places, rows, n, self.depth, self.output_mode, self.compute_dtype, weights))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self.output_mode == "int":
@@ -288,6 +301,18 @@ class IndexLookup(DataLayer):
         """Take the tokens from where `save_assets` put them."""
         if self._known is None:
             self.set_vocabulary(os.path.join(dir_path, "vocabulary.txt"))
+
+
+def _most_frequent(counts: dict[Any, int], most: int | None) -> list[Any]:
+    """The tokens, frequent ones first, among equals the last in order; only so many if `most` is given."""
+    tokens: Any = counts
+    if most is not None and most < len(counts):
+        numbers = np.fromiter(counts.values(), np.int64, len(counts))
+        least = np.partition(numbers, -most)[-most] if most else np.inf
+        tokens = [t for t, n in counts.items() if n >= least]
+    tokens = sorted(tokens, reverse=True)
+    tokens.sort(key=counts.__getitem__, reverse=True)  # which keeps the order of equals
+    return tokens[:most]
 
 
 def without_paths(config: dict[str, Any], who: str) -> dict[str, Any]:

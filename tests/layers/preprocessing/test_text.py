@@ -1,7 +1,12 @@
 """TextVectorization."""
 
+import collections
+import string
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autonet import layers
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
@@ -102,7 +107,7 @@ def test_learned_words_are_kept():
 
 
 def test_texts_into_a_model():
-    """fit, evaluate and predict take arrays of text: such steps run operation by operation."""
+    """fit, evaluate and predict take arrays of text."""
     texts = np.array(["good film", "bad film", "good good", "bad bad"] * 8)
     labels = np.array([1.0, 0.0, 1.0, 0.0] * 8)
     words = layers.TextVectorization(output_sequence_length=3)
@@ -135,3 +140,73 @@ def test_refusals():
     ):
         with pytest.raises(ArgumentError, match=message):
             layers.TextVectorization(**options)
+
+
+def plainly(options, vocabulary, bag, texts):
+    """Places of the words of each text, found one by one."""
+    rows = []
+    for text in texts:
+        if "lower" in (options["standardize"] or ""):
+            text = text.lower()
+        if "strip" in (options["standardize"] or ""):
+            text = "".join([c for c in text if c not in string.punctuation])
+        words = {"whitespace": text.split(), "character": list(text), None: [text]}[options["split"]]
+        lengths = range(1, 1 + (options["ngrams"] or 1))
+        runs = [" ".join(words[i : i + n]) for n in lengths for i in range(len(words) - n + 1)]
+        runs = [run for run in runs if run or not bag]  # an empty one is the mask token
+        unknown = 0 if bag else 1
+        rows.append([vocabulary.index(run) if run in vocabulary else unknown for run in runs])
+    return rows
+
+
+@given(st.lists(st.text("aAb B.,\t\n\x85İΣσß中\ud800", max_size=12), min_size=1, max_size=5), st.data())
+def test_as_said_plainly(texts, data):
+    options = {
+        "standardize": data.draw(st.sampled_from(["lower_and_strip_punctuation", "lower", "strip_punctuation", None])),
+        "split": data.draw(st.sampled_from(["whitespace", "character", None])),
+        "ngrams": data.draw(st.sampled_from([None, 2, 3])),
+    }
+    mode = data.draw(st.sampled_from(["int", "multi_hot", "count", "tf_idf"]))
+    layer = layers.TextVectorization(output_mode=mode, max_tokens=data.draw(st.sampled_from([None, 3, 6])), **options)
+    layer.adapt(texts)
+    others = data.draw(st.lists(st.text("aB ,b", max_size=6), max_size=4)) + texts
+    vocabulary = layer.get_vocabulary()
+    rows = plainly(options, vocabulary, mode != "int", others)
+    if mode == "int":
+        expected = [row + [0] * (max(map(len, rows)) - len(row)) for row in rows]
+    else:
+        expected = np.array([np.bincount(np.array(row, int), minlength=len(vocabulary)) for row in rows])
+        if mode == "multi_hot":
+            expected = expected > 0
+        elif mode == "tf_idf":
+            expected = expected * layer.get_config()["idf_weights"]
+    np.testing.assert_allclose(layer(others), np.array(expected), rtol=1e-6)
+
+
+def test_the_most_frequent_are_those_of_a_full_sort():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice([f"w{i}" for i in range(40)], 9)) for _ in range(12)]
+    full = layers.TextVectorization()
+    full.adapt(texts)
+    counts = collections.Counter(" ".join(texts).split())
+    assert full.get_vocabulary()[2:] == sorted(counts, key=lambda t: (counts[t], t), reverse=True)
+    for most in range(2, 45):
+        layer = layers.TextVectorization(max_tokens=most)
+        layer.adapt(texts)
+        assert layer.get_vocabulary() == full.get_vocabulary()[:most]
+
+
+def test_many_texts_are_read_in_parts(monkeypatch):
+    for options in ({"output_mode": "count"}, {"output_sequence_length": 3}, {}):
+        layer = made(**options)
+        whole = layer(TEXTS * 3).numpy()
+        monkeypatch.setattr("autonet.layers.preprocessing.text.CHUNK", 2)
+        np.testing.assert_array_equal(layer(TEXTS * 3), whole)
+        assert layer(np.zeros(0, object)).shape[0] == 0
+        monkeypatch.undo()
+
+
+def test_empty_texts():
+    for mode in ("multi_hot", "count", "tf_idf"):
+        np.testing.assert_array_equal(made(output_mode=mode)(["", " "]), np.zeros((2, 6)))
+    assert made()(["", " "]).shape == (2, 0)
