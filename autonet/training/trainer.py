@@ -21,6 +21,7 @@ from autonet.metrics import Mean
 from autonet.training import loop
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
+from autonet.training.busy import Busy
 from autonet.training.data import (
     Batch,
     arrays,
@@ -345,28 +346,29 @@ class Trainer(Layer):
         Raises: ArgumentError, ShapeError, DataError for what does not fit; NotBuiltError before compile().
         """
         self._assert_compiled("fit")
-        try:
-            return loop.fit(
-                self,
-                x,
-                y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                validation_freq=validation_freq,
-            )
-        finally:
-            self._position = None  # which knows the data and the model
+        with Busy(self, "fit"):
+            try:
+                return loop.fit(
+                    self,
+                    x,
+                    y,
+                    batch_size=batch_size,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_split=validation_split,
+                    validation_data=validation_data,
+                    shuffle=shuffle,
+                    class_weight=class_weight,
+                    sample_weight=sample_weight,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_batch_size=validation_batch_size,
+                    validation_freq=validation_freq,
+                )
+            finally:
+                self._position = None  # which knows the data and the model
 
     def evaluate(
         self,
@@ -384,17 +386,18 @@ class Trainer(Layer):
         Args: as for `fit`; with return_dict the results come by name, otherwise as the loss alone or a list.
         """
         self._assert_compiled("evaluate")
-        return loop.evaluate(
-            self,
-            x,
-            y,
-            batch_size=batch_size,
-            verbose=verbose,
-            sample_weight=sample_weight,
-            steps=steps,
-            callbacks=callbacks,
-            return_dict=return_dict,
-        )
+        with Busy(self, "evaluate"):
+            return loop.evaluate(
+                self,
+                x,
+                y,
+                batch_size=batch_size,
+                verbose=verbose,
+                sample_weight=sample_weight,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+            )
 
     def predict(
         self,
@@ -419,16 +422,18 @@ class Trainer(Layer):
         """
         self._assert_compiled("train_on_batch")
         batch = self._one_batch(x, y, sample_weight, class_weight)
-        self.reset_metrics()
-        logs = loop.read(self, self._make_train_function()(batch))
+        with Busy(self, "train_on_batch"):
+            self.reset_metrics()
+            logs = loop.read(self, self._make_train_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
         self._assert_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
-        self.reset_metrics()
-        logs = loop.read(self, self._make_test_function()(batch))
+        with Busy(self, "test_on_batch"):
+            self.reset_metrics()
+            logs = loop.read(self, self._make_test_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -10,6 +10,7 @@ from autonet import Sequential, layers, losses, ops
 from autonet.compiler import CaptureError, jit
 from autonet.core import Variable, no_grad
 from autonet.core.state import state
+from autonet.errors import ArgumentError
 from tests.compiler.programs import assert_same_bits, both, same_bits
 
 
@@ -185,3 +186,29 @@ def test_an_error_in_one_thread_leaves_the_others_alone():
 
     clean, results = at_once(caught, lambda: [good(x).numpy().tolist() for _ in range(20)])
     assert clean and results == [[2.0] * 3] * 20
+
+
+@pytest.mark.parametrize("asked", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_a_model_at_work_refuses_another_thread(asked):
+    model = Sequential([layers.Input((3,)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = np.ones((8, 3), np.float32), np.zeros((8, 1), np.float32)
+    told = []
+
+    class Meanwhile(autonet.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            def other():
+                try:
+                    getattr(model, asked)(x, y)
+                except ArgumentError as error:
+                    told.append(str(error))
+
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+            model.predict(x[:3], verbose=0)
+            model.evaluate(x, y, verbose=0)  # the same thread may
+
+    model.fit(x, y, verbose=0, epochs=1, callbacks=[Meanwhile()])
+    assert len(told) == 1 and f"{asked}() was called while another thread runs fit()" in told[0]
+    at_once(lambda: getattr(model, asked)(x, y))  # when it is done, any thread may
