@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.emit_kernels import native
-from autonet.compiler.emit_loops import PIECE, literal
+from autonet.compiler.emit_loops import PIECE, TILE, literal
 from autonet.compiler.program import CONSTANT, Instruction
 
-LANES = 32  # partial results of a row, side by side
+LANES = 32  # partial results of a row, side by side; AN_LANES in kernels.h
 SCORES = 65536  # scores of a head that are worked on at a time: with their slopes, half of a second cache
 
 
@@ -38,7 +38,7 @@ class _Heads:
         kind = "uint8_t" if a.dtype == np.bool_ else "float"
         self.arrays.append(
             f"{'const ' if const else ''}{kind} *{name} = ({kind} *)t[{self.write.slot(a)}] + n * {n} + h * {h};"
-            f" enum {{ {name}_ld = {row} }};"
+            f" const int64_t {name}_ld = {row}; (void){name}_ld;"
         )
 
     def mask(self, i: Instruction, mask: np.ndarray) -> str:
@@ -103,20 +103,20 @@ def _attend(write: Any, i: Instruction) -> bool:
         "}",
         "for (int64_t r = 0; r < rows; r++) {",
         *row,
-        f"  float top[{LANES}], e[{LANES}], sum[{LANES}] = {{0}};",
-        f"  for (int k = 0; k < {LANES}; k++) top[k] = x[k];",
-        f"  for (int64_t j = {LANES}; j < full; j += {LANES})",  # a NaN is lost here, and comes back with the exponentials
-        f"    for (int k = 0; k < {LANES}; k++) top[k] = x[j + k] > top[k] ? x[j + k] : top[k];",
+        "  float top[AN_LANES], e[AN_LANES], sum[AN_LANES] = {0};",
+        "  for (int k = 0; k < AN_LANES; k++) top[k] = x[k];",
+        "  for (int64_t j = AN_LANES; j < full; j += AN_LANES)",  # a NaN is lost here, and comes back with the exponentials
+        "    for (int k = 0; k < AN_LANES; k++) top[k] = x[j + k] > top[k] ? x[j + k] : top[k];",
         "  float most = top[0];",
-        f"  for (int k = 1; k < {LANES}; k++) most = top[k] > most ? top[k] : most;",
+        "  for (int k = 1; k < AN_LANES; k++) most = top[k] > most ? top[k] : most;",
         f"  const float shift = most > -INFINITY ? most * {scale} : 0;",
-        f"  for (int64_t j = 0; j < full; j += {LANES}) {{",
-        f"    for (int k = 0; k < {LANES}; k++) e[k] = an_exp_f32(x[j + k] * {scale} - shift);",
-        f"    for (int k = 0; k < {LANES}; k++) x[j + k] = e[k];",
-        f"    for (int k = 0; k < {LANES}; k++) sum[k] += e[k];",
+        "  for (int64_t j = 0; j < full; j += AN_LANES) {",
+        f"    for (int k = 0; k < AN_LANES; k++) e[k] = an_exp_f32(x[j + k] * {scale} - shift);",
+        "    for (int k = 0; k < AN_LANES; k++) x[j + k] = e[k];",
+        "    for (int k = 0; k < AN_LANES; k++) sum[k] += e[k];",
         "  }",
         "  for (int64_t j = full; j < cols; j++) x[j] = 0;",
-        f"  peak[r] = shift; total[r] = an_sum_f32(sum, {LANES});",
+        "  peak[r] = shift; total[r] = an_sum_f32(sum, AN_LANES);",
         "}",
         f"an->sgemm_one(0, 0, rows, {heads.e}, cols, w, {wide}, v, v_ld, y + first * y_ld, y_ld, 0);",
         "for (int64_t r = 0; r < rows; r++) {",
@@ -135,7 +135,7 @@ def _attend(write: Any, i: Instruction) -> bool:
 
 def _whole(n: str) -> str:
     """`n` rounded up to whole vectors."""
-    return f"({n} + {LANES - 1}) / {LANES} * {LANES}"
+    return f"({n} + AN_LANES - 1) / AN_LANES * AN_LANES"
 
 
 @native("attend_slopes")
@@ -262,8 +262,8 @@ def _standardize(write: Any, i: Instruction) -> bool:
 def _squares(n: int) -> list[str]:
     """`to` becomes `from` less the mean, `total` the sum of its squares."""
     return [
-        f"  for (int64_t j0 = 0; j0 < {n}; j0 += 256) {{",
-        f"    const int64_t most = {n} - j0 < 256 ? {n} - j0 : 256; float part[256];",
+        f"  for (int64_t j0 = 0; j0 < {n}; j0 += {TILE}) {{",
+        f"    const int64_t most = {n} - j0 < {TILE} ? {n} - j0 : {TILE}; float part[{TILE}];",
         "    for (int64_t j = 0; j < most; j++) {",
         "      to[j0 + j] = from[j0 + j] - mean;",
         "      part[j] = to[j0 + j] * to[j0 + j];",
@@ -288,8 +288,8 @@ def _standardize_slopes(write: Any, i: Instruction) -> bool:
         f"  const float *restrict g = gy + i * {n}, *restrict v = y + i * {n}; float *restrict to = gx + i * {n};",
         f"  const float mean = an_sum_f32(g, {n}) / {n};",
         "  float total = 0;",
-        f"  for (int64_t j0 = 0; j0 < {n}; j0 += 256) {{",
-        f"    const int64_t most = {n} - j0 < 256 ? {n} - j0 : 256; float part[256];",
+        f"  for (int64_t j0 = 0; j0 < {n}; j0 += {TILE}) {{",
+        f"    const int64_t most = {n} - j0 < {TILE} ? {n} - j0 : {TILE}; float part[{TILE}];",
         "    for (int64_t j = 0; j < most; j++) part[j] = g[j0 + j] * v[j0 + j];",
         "    total += an_sum_f32(part, most);",
         "  }",

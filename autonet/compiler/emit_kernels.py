@@ -16,6 +16,7 @@ from autonet.compiler.emit_loops import PIECE
 from autonet.compiler.expressions import C_TYPES, literal
 from autonet.compiler.program import Instruction
 
+STRIP = 64  # columns side by side; AN_STRIP in kernels.h
 NATIVE: dict[str, Callable[[Any, Instruction], bool]] = {}
 
 
@@ -275,12 +276,12 @@ def _batch_normalize(write: Any, i: Instruction) -> bool:
     c = x.shape[-1]
     rows = x.size // c
     factor = write.space((2, c), np.float32)
-    strips = -(-c // 64)
+    strips = -(-c // STRIP)
     head = f"float *mean = t[{write.slot(mean)}], *variance = t[{write.slot(variance)}], *factor = t[{write.slot(factor)}];"
     if strips >= 4 or rows * c < PIECE:  # columns apart: each strip does its own
-        body = [head, f"const int64_t last = end * 64 < {c} ? end * 64 : {c};"]
-        body.append(f"an_moments_f32(t[{write.slot(x)}], 0, {rows}, begin * 64, last, {c}, mean, variance);")
-        write.parallel(body, strips, max(1, PIECE // (rows * 64)))
+        body = [head, f"const int64_t last = end * AN_STRIP < {c} ? end * AN_STRIP : {c};"]
+        body.append(f"an_moments_f32(t[{write.slot(x)}], 0, {rows}, begin * AN_STRIP, last, {c}, mean, variance);")
+        write.parallel(body, strips, max(1, PIECE // (rows * STRIP)))
         write.run(
             f"{{ float *variance = t[{write.slot(variance)}]; for (int64_t j = 0; j < {c}; j++) variance[j] /= {rows}; }}"
         )
@@ -452,7 +453,7 @@ def _take(write: Any, i: Instruction) -> bool:
 
 def _signed(at: np.ndarray, element: str, n: int) -> str:
     if at.dtype.kind == "u":
-        return f"(uint64_t){element} < {n}u"
+        return f"(uint64_t){element} < {n}"
     return f"(int64_t){element} < {n} && (int64_t){element} >= -{n}"
 
 

@@ -17,7 +17,7 @@ from autonet.compiler.program import CONSTANT, Instruction, Value
 
 PIECE = 16384  # elements per piece of a parallel loop: 64 KB of floats, which a core's cache holds
 ALONE = 2 * PIECE  # elements below which a loop stays in one thread: the other would fetch what the first has at hand
-TILE = 256  # elements of a row that are computed before they are summed
+TILE = "AN_TILE"  # elements of a row that are computed before they are summed
 MOST_PIECES = 64  # private copies of a reduction's result
 
 
@@ -42,7 +42,7 @@ def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[li
 
 
 class LoopWriter:
-    """Writes the C of one Loop: a body function, and the statement that runs it."""
+    """Writes the C of one Loop; `number` tells its variables from those of others."""
 
     def __init__(self, number: int, loop: Loop, arrays: dict[Value, np.ndarray], table: Any):
         self.number = number
@@ -89,8 +89,8 @@ class LoopWriter:
     def _start(i: Instruction) -> str:
         return {"max": "-INFINITY", "min": "INFINITY"}.get(i.op, "0")
 
-    def write(self) -> tuple[str, str]:
-        """The body function, and the statement that runs the loop."""
+    def write(self) -> tuple[list[str], int, int, list[str]]:
+        """A body for elements or rows begin <= i < end, how many there are, how many to a piece; what to do after it."""
         inner, outer = self.dims[-1], math.prod(self.dims[:-1])
         flat = len(self.dims) == 1
         direct = {i.results[0]: self._is_row(i) for i in self.reductions}
@@ -102,10 +102,7 @@ class LoopWriter:
             if sum(i.results[0].size for i in shared) * -(-total // grain) > 4 * self.loop_size() + 65536:
                 grain = total
         pieces = -(-total // grain) if total else 0
-        lines = [
-            f"static void body_{self.number}(void *context, int64_t begin, int64_t end) {{",
-            "  void **t = context;",
-        ]
+        lines: list[str] = []
         bases = {
             v: self._pointer(lines, f"p{v.id}", self.arrays[v], v not in self.stored) for v in self.inputs + self.stored
         }
@@ -123,15 +120,10 @@ class LoopWriter:
             if not direct[r]:
                 lines.append(f"  for (int64_t k = 0; k < {r.size}; k++) o{r.id}[k] = {self._start(i)};")
         lines += self._flat(bases) if flat else self._rows(bases)
-        lines.append("}")
-        if pieces <= 1:
-            call = f"body_{self.number}(t, 0, {total});"
-        else:
-            call = f"an->parallel(body_{self.number}, t, {total}, {grain});"
         finish = []
         for i in self.reductions:
             finish += self._finish(i, parts, pieces)
-        return "\n".join(lines), "\n  ".join([call, *finish])
+        return lines, total, grain, finish
 
     def loop_size(self) -> int:
         """Elements of the iteration."""

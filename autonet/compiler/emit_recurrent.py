@@ -15,7 +15,7 @@ from autonet.compiler.emit_kernels import native
 from autonet.compiler.native.sources import expand
 from autonet.compiler.program import CONSTANT, Instruction, Value
 
-ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign")  # numbered as in recurrent.h
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign")  # AN_TANH and so on in recurrent.h
 OWN_CACHE = 1 << 19  # bytes of a kernel that a core keeps for itself
 ROWS = 8  # of a block
 
@@ -43,9 +43,9 @@ class Walk:
             self._include()
             s = i.settings
             strides = [x // 4 for x in write.arrays[given].strides] if given is not None else [0, 0, 0]
-            kinds = [ACTIVATIONS.index(s[k]) for k in ("activation", "recurrent_activation") if k in s]
+            kinds = [f"AN_{s[k].upper()}" for k in ("activation", "recurrent_activation") if k in s]
             numbers = (self.n, self.steps, self.units, self.gates, int(s["reverse"]), int(self.alone), *strides)
-            self.struct = write.declare("an_walk", (*numbers, *kinds, *(0,) * (2 - len(kinds))))
+            self.struct = write.declare("an_walk", (*numbers, *kinds, *("AN_LINEAR",) * (2 - len(kinds))))
 
     def _fits(self) -> bool:
         """Whether the arrays are such as the C expects: floats in order; only the states' cotangents in any order."""
@@ -60,9 +60,7 @@ class Walk:
         return True
 
     def _include(self) -> None:
-        text = expand("recurrent.h")
-        if text not in self.write.plan.functions:
-            self.write.plan.functions.append(text)
+        self.write.plan.includes[expand("recurrent.h")] = None
 
     def at(self, v: Any) -> str:
         """The address of an array, 0 for one that is empty. A matrix that is a part of another is copied first."""

@@ -1,8 +1,8 @@
 """The native plan: the program as one generated C translation unit, stepping out to NumPy where C has no kernel.
 
-Buffers, views and storages are the NumPy plan's; their addresses stand in a table that every generated function receives,
-so the source depends on the program alone and its compiled form can be kept on disk. A step without Python in it can be
-repeated over the rows of a data set in a single call.
+Buffers, views and storages are the NumPy plan's; their addresses stand in tables that the generated functions receive, as
+do sizes (kernels.py), so the source depends on the program's structure alone: plans for other shapes share its compiled
+form, which is kept on disk. A step without Python in it can be repeated over the rows of a data set in a single call.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from autonet.compiler import emit_attention, emit_copies, emit_recurrent, emit_w
 from autonet.compiler.emit_kernels import NATIVE
 from autonet.compiler.emit_loops import LoopWriter
 from autonet.compiler.fuse import Loop
+from autonet.compiler.kernels import Kernels
 from autonet.compiler.layout import Layout
 from autonet.compiler.native import library
 from autonet.compiler.numpy_kernels import refusal
@@ -36,7 +37,8 @@ PRELUDE = """\
 #define an_trunc_f64(x) __builtin_trunc(x)
 """
 
-STATUS, CONTROL = 0, 1  # first slots of the table: what went wrong; where a run over rows stands
+# first slots of the table: what went wrong; where a run over rows stands; contexts and sizes of kernels
+STATUS, CONTROL, CONTEXTS, SIZES = range(4)
 QUICK = 300_000  # multiplications and bytes below which a call keeps Python's lock
 
 
@@ -69,9 +71,10 @@ class NativePlan(NumpyPlan):
         self.table = Table()
         self.status = np.zeros(1, np.int64)
         self.control = np.zeros(4, np.int64)  # first row, steps wanted, steps done, address of the order or 0
-        self.table.slot(self.status)
-        self.table.slot(self.control)
-        self.functions: list[str] = []  # bodies and declarations
+        for array in (self.status, self.control, *np.zeros((2, 1))):
+            self.table.slot(array)
+        self.includes: dict[str, None] = {}  # of the runtime's texts, those that not every plan needs
+        self.kernels = Kernels()
         self.parts: list[list[str]] = []  # statements of each stretch without Python
         self.demands: dict[int, Instruction] = {}
         self.flops = 0
@@ -93,13 +96,14 @@ class NativePlan(NumpyPlan):
         return np.empty(shape, dtype)
 
     def declare(self, ctype: str, numbers: tuple) -> str:
-        """The name of a constant struct."""
-        name = f"k{len(self.functions)}"
-        self.functions.append(f"static const {ctype} {name} = {{{', '.join(map(str, numbers))}}};")
-        return name
+        """A constant struct."""
+        return f"({ctype}){{{', '.join(map(str, numbers))}}}"
 
     def run_c(self, statement: str) -> None:
-        """Add a C statement to the current stretch."""
+        """Add a C statement, or a block of them, to the current stretch."""
+        if "for (" in statement:
+            kernel, place = self.kernels.add([statement])
+            statement = f"{kernel}(contexts + {place}, 0, 1);"
         if not self._in_native:
             self.parts.append([])
             name = f"an_part_{len(self.parts) - 1}"
@@ -110,29 +114,30 @@ class NativePlan(NumpyPlan):
 
     def parallel(self, body: list[str], n: int, grain: int) -> None:
         """A loop over n in pieces, each done by `body` for begin <= i < end."""
-        number = len(self.functions)
-        lines = [f"static void part_{number}(void *context, int64_t begin, int64_t end) {{", "  void **t = context;"]
-        self.functions.append("\n".join([*lines, *[f"  {line}" for line in body], "}"]))
+        kernel, place = self.kernels.add(body)
         if grain >= n:
-            self.run_c(f"part_{number}(t, 0, {n});")
+            self.run_c(f"{kernel}(contexts + {place}, 0, {n});")
         else:
-            self.run_c(f"an->parallel(part_{number}, t, {n}, {grain});")
+            self.run_c(f"an->parallel({kernel}, contexts + {place}, {n}, {grain});")
 
     def demand(self, i: Instruction, condition: str, count: int) -> None:
         """Stop the step, and let the primitive's body say why, unless the condition holds for all k < count."""
         number = len(self.demands) + 1
         self.demands[number] = i
         self.run_c(
-            f"for (int64_t k = 0; k < {count}; k++) if (!({condition})) {{ *(int64_t *)t[0] = {number}; return; }}"
+            f"for (int64_t k = 0; k < {count}; k++) if (!({condition})) {{ *(int64_t *)t[{STATUS}] = {number}; return; }}"
         )
+        self.run_c(f"if (*(int64_t *)t[{STATUS}]) return;")
 
     def _instruct(self, i: Instruction) -> None:
         if isinstance(i, Loop):
             if not math.prod(i.shape):
                 return
-            function, statement = LoopWriter(len(self.functions), i, self.arrays, self.table).write()
-            self.functions.append(function)
-            self.run_c(statement)
+            number = len(self.kernels.calls)
+            body, n, grain, finish = LoopWriter(number, i, self.arrays, self.table).write()
+            self.parallel(body, n, grain)
+            if finish:
+                self.run_c("\n  ".join(finish))
             return
         if i.results[0] in self.layout.copied:  # reshaped, in another order of memory
             source = self.arrays[i.operands[0]]
@@ -159,6 +164,8 @@ class NativePlan(NumpyPlan):
         self.whole = self.whole and bool(self.parts)
         self.source_c = self._unit(program)
         self.addresses = self.table.addresses()
+        self._parameters = self.kernels.arrays(self.addresses)
+        self.addresses[[CONTEXTS, SIZES]] = [a.ctypes.data for a in self._parameters[:2]]
         self.library = library.load(self.source_c, double="an->dgemm" in self.source_c)
         quick = self.flops + sum(i.results[0].nbytes if i.results else 0 for i in program.instructions) < QUICK
         where = self.addresses.ctypes.data
@@ -171,24 +178,30 @@ class NativePlan(NumpyPlan):
         super()._finish(writes)
 
     def _unit(self, program: Program) -> str:
-        lines = [PRELUDE, *self.functions]
+        lines = [PRELUDE, *self.includes, *self.kernels.source()]
         for k, part in enumerate(self.parts):
-            lines.append(f"AN_EXPORT void an_part_{k}(void **t) {{")
-            lines += [f"  {statement}" for statement in part]
-            lines.append("}")
+            lines += self._function(f"an_part_{k}", part)
         if self.whole:
-            lines.append(self._rows_function(program))
+            lines += self._function("an_rows", self._rows_statements(program))
         return "\n".join(lines) + "\n"
 
-    def _rows_function(self, program: Program) -> str:
+    def _function(self, name: str, statements: list[str]) -> list[str]:
+        """A function that Python calls."""
+        return [
+            f"AN_EXPORT void {name}(void **t) {{",
+            f"  void **contexts = t[{CONTEXTS}]; const int64_t *sizes = t[{SIZES}]; (void)contexts, (void)sizes;",
+            *[f"  {statement}" for statement in self.kernels.spell(statements)],
+            "}",
+        ]
+
+    def _rows_statements(self, program: Program) -> list[str]:
         """Steps over consecutive batches of rows: slot 2 + k of `sources` has the data of input k."""
         self.sources = np.zeros(max(len(program.inputs), 1), np.int64)
         place = self.table.slot(self.sources)
         lines = [
-            "AN_EXPORT void an_rows(void **t) {",
-            f"  int64_t *control = t[{CONTROL}], *sources = t[{place}];",
-            "  const int64_t *order = (const int64_t *)control[3];",
-            "  for (control[2] = 0; control[2] < control[1]; control[2]++) {",
+            f"int64_t *control = t[{CONTROL}], *sources = t[{place}];",
+            "const int64_t *order = (const int64_t *)control[3];",
+            "for (control[2] = 0; control[2] < control[1]; control[2]++) {",
         ]
         used = set(program.used())
         for k, v in enumerate(program.inputs):
@@ -197,14 +210,13 @@ class NativePlan(NumpyPlan):
             batch = v.shape[0]
             width = v.nbytes // max(batch, 1)
             lines += [
-                f"    {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
-                f"      const int64_t first = control[0] + control[2] * {batch};",
-                f"      if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
-                f"      else for (int64_t r = 0; r < {batch}; r++)",
-                f"        memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
+                f"  {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
+                f"    const int64_t first = control[0] + control[2] * {batch};",
+                f"    if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
+                f"    else for (int64_t r = 0; r < {batch}; r++)",
+                f"      memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
             ]
-        lines += ["    an_part_0(t);", "    if (*(int64_t *)t[0]) return;", "  }", "}"]
-        return "\n".join(lines)
+        return [*lines, "  an_part_0(t);", f"  if (*(int64_t *)t[{STATUS}]) return;", "}"]
 
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""

@@ -221,8 +221,8 @@ def test_the_source_is_made_of_the_program_alone():
         program, _ = captured(lambda x: (w.assign_add(x * 0.5), ops.exp(x))[1], plain(5, 7) * scale)
         return native_plan(program).source_c
 
-    source = made(1.0, "kernel")
-    assert source == made(3.0, 'x"); system("echo') and "kernel" not in source and "system" not in source
+    source = made(1.0, "secret")
+    assert source == made(3.0, 'x"); system("echo') and "secret" not in source and "system" not in source
 
 
 def test_a_compiler_that_refuses_is_told_of_and_done_without(monkeypatch):

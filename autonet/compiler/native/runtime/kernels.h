@@ -8,6 +8,7 @@
 #include "pointwise.h"
 
 #define AN_LANES 32  /* partial sums of a row */
+#define AN_TILE 256  /* numbers of a row that are computed before they are summed */
 #define AN_STRIP 64  /* columns that stay in registers while rows pass */
 #define AN_BLOCK 128 /* rows after which a column's partial sum is put aside */
 
