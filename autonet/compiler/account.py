@@ -12,7 +12,9 @@ from collections import OrderedDict
 from typing import Any
 
 FREE = 16  # plans that cost nothing, and may be machine code
-PRICE = 16  # runs of plans that pay for another one
+PRICE = (
+    8  # runs of plans that pay for another one: each saves most of an eager run, of which a NumPy plan costs some six
+)
 CREDIT = 64  # plans that can be paid for in advance
 KNOWN = 4096  # signatures that are remembered without a plan
 MEMORY = 2**30  # bytes of the plans of one function, beyond which those used longest ago go

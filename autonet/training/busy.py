@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import Any
 
 from autonet.errors import ArgumentError
 
 _lock = threading.Lock()
-_workers: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()  # thread, what was asked, how deep
+_workers: dict[int, list[Any]] = {}  # by the identity of models at work: thread, what was asked, how deep
 
 
 class Busy:
@@ -31,9 +30,9 @@ class Busy:
     def __enter__(self) -> None:
         me = threading.get_ident()
         with _lock:
-            worker = _workers.get(self.model)
+            worker = _workers.get(id(self.model))
             if worker is None:
-                _workers[self.model] = [me, self.asked, 1]
+                _workers[id(self.model)] = [me, self.asked, 1]
                 return
             if worker[0] == me:
                 worker[2] += 1
@@ -46,7 +45,7 @@ class Busy:
 
     def __exit__(self, *exc: object) -> None:
         with _lock:
-            worker = _workers[self.model]
+            worker = _workers[id(self.model)]
             worker[2] -= 1
             if not worker[2]:
-                del _workers[self.model]
+                del _workers[id(self.model)]
