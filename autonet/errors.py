@@ -70,7 +70,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ArgumentError:
 
     names = sorted({str(k) for k in known})
     name = name if len(str(name)) <= 200 else f"{str(name)[:200]}..."
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.65)
     if near:
         advice = f"Did you mean {' or '.join(repr(n) for n in near)}?"
     elif not names:

@@ -16,7 +16,11 @@ PROG = "python -m autonet"
 EXAMPLES = f"""examples:
   {PROG}
   {PROG} mnist --layers 512,512 --epochs 10 --batch-size 128
-  {PROG} students.csv --target admit --layers 16 --output students
+  {PROG} students.csv --target admit --layers 16 --output students --save students.keras
+
+other commands:
+  {PROG} predict students.keras new.csv > out.csv    what a saved model says of new rows
+  {PROG} run script.py                               a Keras script, unchanged, on autonet
 """
 
 
@@ -54,7 +58,7 @@ def parser() -> Parser:
     """All options, with their defaults."""
     p = Parser(
         prog=PROG,
-        description="Train a classifier (dense layers, batch normalisation, dropout, softmax with cross-entropy), and\n"
+        description="Train a network (dense layers, batch normalisation, dropout) to tell classes, or to predict numbers, and\n"
         "say how well it does on examples that it has not seen.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -73,6 +77,14 @@ def parser() -> Parser:
     data = p.add_argument_group("data")
     data.add_argument(
         "--target", metavar="COLUMN", help="the label in a .csv: a name, or a number from 1 (default: last)"
+    )
+    data.add_argument(
+        "--task",
+        choices=("classification", "regression"),
+        help="whether the label is a class or a number (default: what it looks like)",
+    )
+    data.add_argument(
+        "--drop", action="append", default=[], metavar="COLUMN", help="a column of a .csv to leave out; may be repeated"
     )
     data.add_argument(
         "--validation", type=share, default=0.15, metavar="SHARE", help="of the training rows (%(default)s)"
@@ -147,6 +159,7 @@ def parser() -> Parser:
         help="(1)",
     )
     p.add_argument("--output", default="autonet-run", metavar="FOLDER", help="for curves and numbers (%(default)s)")
+    p.add_argument("--save", metavar="FILE.keras", help="keep the model of a .csv, for predict and load_model")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
     return p
 
@@ -158,12 +171,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from autonet.cli import script
 
         return script.run(words[1:])
+    if words[:1] == ["predict"]:
+        from autonet.cli import predict
+
+        return answer(lambda: predict.run(words[1:]))
     options_parser = parser()
     options = options_parser.parse_args(arguments)
     from autonet.cli.job import run
 
+    return answer(lambda: run(options))
+
+
+def answer(job: Callable[[], int | None]) -> int:
+    """Do the job; returns the exit code, with one line on what went wrong."""
     try:
-        run(options)
+        code = job()
         if sys.stdout is not None:
             sys.stdout.flush()
     except AutonetError as problem:
@@ -178,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{PROG}: interrupted.", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def refuse(message: str) -> int:

@@ -12,14 +12,24 @@ from autonet.utils.files import atomic_write
 
 
 def table(results: Mapping[str, Mapping[str, float]]) -> str:
-    """Loss and accuracy of each part, one line each.
+    """Loss and accuracy, or loss, mean absolute error and R2, of each part, one line each.
 
     >>> print(table({"test": {"loss": 0.25, "accuracy": 0.975}}))
                     loss   accuracy
     test          0.2500     97.5 %
+    >>> print(table({"test": {"loss": 0.25, "mean_absolute_error": 12.5, "r2_score": 0.75}}))
+                    loss   mean absolute error        R2
+    test          0.2500                  12.5     0.750
     """
-    lines = [f"{'':<12}{'loss':>8}{'accuracy':>11}"]
-    lines += [f"{name:<12}{r['loss']:>8.4f}{100 * r['accuracy']:>9.1f} %" for name, r in results.items()]
+    if all("accuracy" in r for r in results.values()):
+        lines = [f"{'':<12}{'loss':>8}{'accuracy':>11}"]
+        lines += [f"{name:<12}{r['loss']:>8.4f}{100 * r['accuracy']:>9.1f} %" for name, r in results.items()]
+    else:
+        lines = [f"{'':<12}{'loss':>8}{'mean absolute error':>22}{'R2':>10}"]
+        lines += [
+            f"{name:<12}{r['loss']:>8.4f}{r['mean_absolute_error']:>22.5g}{r['r2_score']:>10.3f}"
+            for name, r in results.items()
+        ]
     return "\n".join(lines)
 
 
@@ -44,12 +54,13 @@ def save_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
 
     path = folder / "curves.png"
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    second = "accuracy" if "accuracy" in history else "mean_absolute_error"
+    for axes, name in zip(figure.subplots(1, 2), ("loss", second), strict=True):
         epochs = range(1, len(history[name]) + 1)
         axes.plot(epochs, history[name], label="training")
         axes.plot(epochs, history[f"val_{name}"], label="validation")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set_ylabel(name.replace("_", " "))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     try:

@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from autonet.datasets.files import damaged, open_npz
+from autonet.cli.csvfile import ADVICE, MISSING, Table, read_table
+from autonet.datasets.files import open_npz
 from autonet.errors import DataError, unknown
-
-ADVICE = "Check the file."
 
 
 @dataclass
 class Examples:
-    """Rows `x` (n, ...) in floating point, labels `y` (n,) as numbers 0 to k - 1, and the k labels' own names.
+    """Rows and their labels.
 
-    `test` is the part that the file itself sets aside, if it does.
+    Attributes:
+        x: numbers, shape (n, ...); None where the rows are in a `table`, whose columns `names` are the inputs.
+        y: classes as numbers 0 to k - 1, shape (n,), and the k `classes`' own names; or any numbers, and None.
+        test: the part that the file itself sets aside, if it does.
+        doubtful: whether the labels might as well be numbers to predict.
     """
 
-    x: np.ndarray
+    x: np.ndarray | None
     y: np.ndarray
-    classes: list[str]
+    classes: list[str] | None
     test: tuple[np.ndarray, np.ndarray] | None = None
+    table: Table | None = None
+    names: list[str] = field(default_factory=list)
+    target: str = "y"
+    doubtful: bool = False
 
 
-def read(path: Path, target: str | None = None) -> Examples:
+def read(path: Path, target: str | None = None, task: str | None = None, drop: Sequence[str] = ()) -> Examples:
     """The examples in a file.
 
     Args:
         path: an .npz with `x` and `y`, or with `x_train`, `y_train` and perhaps `x_test`, `y_test`; or a .csv.
         target: the label's column in a .csv: its name, or its number from 1; default: the last.
+        task: "classification" or "regression"; by default what the labels look like.
+        drop: columns of a .csv that are not read.
 
     Raises: DataError that says what is wrong with the file, and where.
     """
-    if path.suffix == ".npz":
-        return _read_npz(path)
-    return _read_csv(path, target)
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path, task)
+    return _read_csv(path, target, task, drop)
 
 
-def number_labels(path: Path, *parts: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
+def number_labels(path: Path, *parts: np.ndarray, sure: bool = False) -> tuple[list[str], list[np.ndarray]]:
     """The classes, in order, and each part's labels as their numbers."""
     for labels in parts:
         if labels.ndim != 1:
@@ -54,19 +62,22 @@ def number_labels(path: Path, *parts: np.ndarray) -> tuple[list[str], list[np.nd
     everything = np.concatenate(parts)
     classes, numbers = np.unique(everything, return_inverse=True)
     whole = classes.dtype.kind != "f" or np.all(classes == np.floor(classes))
-    if not whole or len(classes) > max(20, len(everything) // 4):
+    if (not whole or len(classes) > max(20, len(everything) // 4)) and not (
+        sure and len(classes) <= len(everything) // 2
+    ):
         raise DataError(
             f"{path}: the labels take {len(classes)} different values in {len(everything)} rows, such as "
-            f"{', '.join(str(c) for c in classes[:3])}. That is no set of classes; choose another column with --target."
+            f"{', '.join(str(c) for c in classes[:3])}. "
+            "That is no set of classes; choose another column with --target, or --task regression for numbers."
         )
-    names = [str(int(c)) if classes.dtype.kind == "f" else str(c) for c in classes]
+    names = [f"{c:.15g}" if classes.dtype.kind == "f" else str(c) for c in classes]
     if len(classes) < 2:
         raise DataError(f"{path}: all labels are {names[0]}; a classifier needs at least two classes.")
     numbers = numbers.reshape(-1).astype(np.int64)
     return names, np.split(numbers, np.cumsum([len(p) for p in parts])[:-1])
 
 
-def _read_npz(path: Path) -> Examples:
+def _read_npz(path: Path, task: str | None) -> Examples:
     arrays: dict[str, np.ndarray] = {}
     with open_npz(path, ADVICE) as content:
         names = set(content.files)
@@ -90,7 +101,16 @@ def _read_npz(path: Path) -> Examples:
             )
     if len(xs) > 1 and xs[0].shape[1:] != xs[1].shape[1:]:
         raise DataError(f"{path}: rows of x_train have shape {xs[0].shape[1:]}, those of x_test {xs[1].shape[1:]}.")
-    classes, numbered = number_labels(path, *ys)
+    floats = all(y.dtype.kind == "f" for y in ys) and not all(np.array_equal(y, np.floor(y)) for y in ys)
+    if task == "regression" or (task is None and floats and all(np.all(np.isfinite(y)) for y in ys)):
+        for y in ys:
+            if y.ndim != 1 or y.dtype.kind not in "iubf" or not np.all(np.isfinite(y)):
+                raise DataError(
+                    f"{path}: labels have shape {y.shape}, dtype {y.dtype}; expected a finite number for each row."
+                )
+        ys = [y.astype(np.float64) for y in ys]
+        return Examples(xs[0], ys[0], None, (xs[1], ys[1]) if len(xs) > 1 else None)
+    classes, numbered = number_labels(path, *ys, sure=task is not None)
     return Examples(xs[0], numbered[0], classes, (xs[1], numbered[1]) if len(xs) > 1 else None)
 
 
@@ -104,55 +124,33 @@ def _numbers(path: Path, key: str, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def _read_csv(path: Path, target: str | None) -> Examples:
-    lines: list[tuple[int, list[str]]] = []
-    with damaged(path, ADVICE), open(path, newline="", encoding="utf-8-sig") as file:
-        sample = file.read(8192)
-        file.seek(0)
-        separator = max(",;\t", key=sample.split("\n", 1)[0].count)
-        reader = csv.reader(file, delimiter=separator, strict=True, skipinitialspace=True)
-        try:
-            for cells in reader:
-                if cells:
-                    lines.append((reader.line_num, [cell.strip() for cell in cells]))
-        except csv.Error as problem:
-            raise DataError(f"{path}, line {reader.line_num}: {problem}.") from problem
-    if not lines:
-        raise DataError(f"{path} is empty.")
-    width = len(lines[0][1])
-    if width < 2:
+def _read_csv(path: Path, target: str | None, task: str | None, drop: Sequence[str]) -> Examples:
+    table = read_table(path)
+    for name in drop:
+        _column(path, table.names, name)
+    label = table.names[_column(path, table.names, target)]
+    names = [name for name in table.names if name != label and name not in drop]
+    if len(table.names) < 2:
         raise DataError(f"{path} has one column; expected inputs and a label, separated by commas.")
-    headed = not any(_is_number(cell) for cell in lines[0][1])
-    names = lines[0][1] if headed else [str(i + 1) for i in range(width)]
-    column = _column(path, names, target)
-    rows = lines[1:] if headed else lines
-    if not rows:
-        raise DataError(f"{path} has a heading and no rows.")
-    x = np.empty((len(rows), width - 1), np.float64)
-    labels = []
-    for i, (line, cells) in enumerate(rows):
-        if len(cells) != width:
-            raise DataError(f"{path}, line {line}: {len(cells)} columns; the first line has {width}.")
-        label = cells.pop(column)
-        if not label:
-            raise DataError(f"{path}, line {line}: the label (column {names[column]}) is missing.")
-        labels.append(label)
-        for j, cell in enumerate(cells):
-            if not _is_number(cell):
-                name = names[j + (j >= column)]
-                raise DataError(f"{path}, line {line}, column {name}: {cell!r} is not a finite number.")
-            x[i, j] = float(cell)
-    numeric = all(_is_number(label) for label in labels)
-    y = np.array([float(label) for label in labels]) if numeric else np.array(labels)
-    classes, (numbers,) = number_labels(path, y)
-    return Examples(x, numbers, classes)
+    if label in drop or not names:
+        raise DataError(f"{path}: --drop leaves {'no label' if label in drop else 'no inputs'}. Drop fewer columns.")
+    numeric = table.is_numeric(label)
+    for row, cell in enumerate(table.cells(label)):
+        if cell in MISSING:
+            raise DataError(f"{path}, line {table.lines[row]}: the label (column {label}) is missing.")
+    if task == "regression" and not numeric:
+        table.numbers(label)  # which names the first that is none
+    y = table.numbers(label) if numeric else table.texts(label).astype(str)
+    if task == "regression" or (task is None and numeric and not _are_classes(y)):
+        return Examples(None, y, None, table=table, names=names, target=label)
+    classes, (numbers,) = number_labels(path, y, sure=task is not None)
+    return Examples(None, numbers, classes, table=table, names=names, target=label, doubtful=numeric and task is None)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
+def _are_classes(y: np.ndarray) -> bool:
+    """Whether numbers are more likely names of classes: two whole ones, or up to twenty, each several times."""
+    different = len(np.unique(y))
+    return bool(np.all(y == np.floor(y))) and (different <= 2 or (different <= 20 and 3 * different <= len(y)))
 
 
 def _column(path: Path, names: list[str], target: str | None) -> int:

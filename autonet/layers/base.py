@@ -296,7 +296,7 @@ class Layer(symbolic.Called, Weighted):
                 return x
             x = frame_array(x, f"The input of {self.label}")
         if isinstance(x, (np.ndarray, np.generic)):
-            if x.dtype.kind in "USO" and as_texts(x).dtype != object:
+            if x.dtype.kind in "USO" and as_texts(np.asarray(x)).dtype != object:
                 raise DtypeError(
                     f"{self.label} expects numbers; received texts, an array of shape {x.shape}. Turn them into numbers "
                     "first: x.astype('float32') for digits, layers.StringLookup or layers.TextVectorization for words."

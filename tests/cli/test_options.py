@@ -26,7 +26,7 @@ def test_help_lists_the_options(capsys):
     out = capsys.readouterr().out
     for word in ("DATA", "--layers", "--epochs", "--batch-size", "--optimizer", "--learning-rate", "--decay", "--seed"):
         assert word in out
-    for word in ("digits", "mnist", ".npz", ".csv", "--output"):
+    for word in ("digits", "mnist", ".npz", ".csv", "--output", "--task", "--save", "--drop", " run ", " predict "):
         assert word in out
 
 
@@ -65,7 +65,17 @@ def test_a_bad_option_is_one_line_and_exit_code_2(capsys, arguments, message):
         (["--optimizer", "adm"], "adm"),
         (["--activation", "rleu"], "rleu"),
         (["--target", "x"], "--target chooses a column of a .csv file; digits has its own labels."),
-        (["bad.csv"], "bad.csv, line 2, column a: 'x' is not a finite number."),
+        (["bad.csv"], "bad.csv, line 4, column a: 'x' is not a finite number."),
+        (["iris"], "Unknown data set: 'iris'. Known: digits, fashion_mnist, mnist."),
+        (["--drop", "x"], "--drop chooses a column of a .csv file; digits has its own labels."),
+        (["--save", "m.keras"], "--save keeps the model of a .csv file; digits has its own labels."),
+        (["bad.csv", "--save", "m.h5"], "--save expects a name that ends in .keras; received 'm.h5'."),
+        (["bad.csv", "--save", "no/m.keras"], "--save: there is no folder no."),
+        (["bad.csv", "--drop", "c"], "Unknown column: 'c'"),
+        (["--task", "regression"], "--task regression predicts numbers; digits has classes."),
+        (["predict", "m.keras"], "predict expects a model and a file; received 1 arguments."),
+        (["predict", "m.keras", "bad.csv"], "m.keras: there is no such file."),
+        (["predict", "junk.npz", "bad.csv"], "junk.npz"),
         (["few.csv"], "2 rows are too few to set 0.2 of them aside for test."),
         (["--output", "notes.txt/run"], "--output: the folder notes.txt/run cannot be made"),
         ([""], "DATA is empty: name a file, or one of digits"),
@@ -79,7 +89,7 @@ def test_a_bad_option_is_one_line_and_exit_code_2(capsys, arguments, message):
 def test_bad_data_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("words")
-    (tmp_path / "bad.csv").write_text("a,b\nx,1\n")
+    (tmp_path / "bad.csv").write_text("a,b\n" + "1,1\n2,0\nx,1\n" + "3,0\n4,1\n" * 9)
     (tmp_path / "few.csv").write_text("a,b\n1,0\n2,1\n")
     (tmp_path / "junk.npz").write_bytes(b"words")
     np.savez(tmp_path / "huge.npz", x=[[1.0, i * 1e300] for i in range(40)], y=np.arange(40) % 2)
