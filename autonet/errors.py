@@ -64,13 +64,16 @@ class NonFiniteError(AutonetError, FloatingPointError):
             setattr(self, name, facts.get(name))
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> ArgumentError:
-    """The error for a name that nothing answers to, with the nearest names that something does."""
+def unknown(kind: str, name: object, known: Iterable[str], cutoff: float = 0.5) -> ArgumentError:
+    """The error for a name that nothing answers to, with the nearest names that something does.
+
+    cutoff: how alike they must be, from 0 to 1.
+    """
     import difflib
 
     names = sorted({str(k) for k in known})
     name = name if len(str(name)) <= 200 else f"{str(name)[:200]}..."
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.65)
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=cutoff)
     if near:
         advice = f"Did you mean {' or '.join(repr(n) for n in near)}?"
     elif not names:

@@ -165,7 +165,7 @@ def load(options: Namespace) -> Examples:
     if kind not in (".npz", ".csv", ".tsv"):
         if path.exists():
             raise DataError(f"{data}: expected an .npz or .csv file.")
-        raise unknown("data set", data, BUNDLED)
+        raise unknown("data set", data, BUNDLED, cutoff=0.7)
     if not path.is_file():
         raise DataError(f"{data}: there is no such file.")
     return read(path, target, options.task, options.drop)

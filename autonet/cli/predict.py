@@ -56,7 +56,9 @@ def predictions(model_path: Path, path: Path) -> tuple[list[str], list[list[str]
     columns = {}
     for name, placeholder in inputs.items():
         if name not in table.names:
-            raise DataError(f"{path} lacks a column that {model_path} reads. {unknown('column', name, table.names)}")
+            raise DataError(
+                f"{path} lacks a column that {model_path} reads. {unknown('column', name, table.names, cutoff=0.7)}"
+            )
         values = table.texts(name) if placeholder.dtype == "string" else table.numbers(name)
         columns[name] = values[:, None]
     found = {name: np.ravel(values) for name, values in model.predict(columns, batch_size=1024, verbose=0).items()}

@@ -160,4 +160,4 @@ def _column(path: Path, names: list[str], target: str | None) -> int:
         return names.index(target)
     if target.isdigit() and 1 <= int(target) <= len(names):
         return int(target) - 1
-    raise DataError(f"{path}: {unknown('column', target, names)}")
+    raise DataError(f"{path}: {unknown('column', target, names, cutoff=0.7)}")
