@@ -8,6 +8,7 @@ from typing import Any
 from autonet import ops
 from autonet.core import dtypes
 from autonet.core.faults import described
+from autonet.core.halves import accumulates
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.serialization import Family
@@ -49,6 +50,7 @@ class MaxNorm(Constraint):
         self.max_value = max_value
         self.axis = axis
 
+    @accumulates(like="w")
     def __call__(self, w: Any) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
@@ -81,6 +83,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: int | Sequence[int] = 0):
         self.axis = axis
 
+    @accumulates(like="w")
     def __call__(self, w: Any) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
@@ -109,6 +112,7 @@ class MinMaxNorm(Constraint):
         self.rate = rate
         self.axis = axis
 
+    @accumulates(like="w")
     def __call__(self, w: Any) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)

@@ -8,6 +8,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core.faults import described
+from autonet.core.halves import accumulates
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -47,6 +48,7 @@ class L1(Regularizer):
     def __init__(self, l1: float | None = 0.01):
         self.l1 = _factor("L1", "l1", 0.01 if l1 is None else l1)
 
+    @accumulates(like="x")
     def __call__(self, x: Any) -> Tensor:
         """The penalty on `x`."""
         return ops.sum(ops.absolute(x)) * self.l1
@@ -68,6 +70,7 @@ class L2(Regularizer):
     def __init__(self, l2: float | None = 0.01):
         self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
 
+    @accumulates(like="x")
     def __call__(self, x: Any) -> Tensor:
         """The penalty on `x`."""
         return ops.sum(ops.square(x)) * self.l2
@@ -89,6 +92,7 @@ class L1L2(Regularizer):
         self.l1 = _factor("L1L2", "l1", 0.0 if l1 is None else l1)
         self.l2 = _factor("L1L2", "l2", 0.0 if l2 is None else l2)
 
+    @accumulates(like="x")
     def __call__(self, x: Any) -> Tensor:
         """The penalty on `x`."""
         if not self.l1:
@@ -121,6 +125,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor = _factor("OrthogonalRegularizer", "factor", factor)
         self.mode = mode
 
+    @accumulates(like="x")
     def __call__(self, x: Any) -> Tensor:
         """The penalty on the matrix `x`."""
         x = convert_to_tensor(x)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes, rules
+from autonet.core.halves import HALF, converted
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
@@ -35,12 +36,13 @@ class Primitive:
     Args:
         body: function from arrays to an array, or to a tuple of arrays. It never changes its inputs.
         floating: integers and booleans are cast to the default float first.
+        accumulates: float16 is cast to float32 first, and the results back, since sums of halves overflow.
         keep: names of operands that are left out of dtype promotion.
     """
 
     symbolic: Callable | None = None  # how placeholders pass through; the layers' floor sets it
 
-    def __init__(self, body: Callable, floating: bool = False, keep: tuple[str, ...] = ()):
+    def __init__(self, body: Callable, floating: bool = False, keep: tuple[str, ...] = (), accumulates: bool = False):
         code = body.__code__
         names = code.co_varnames
         positional = code.co_argcount
@@ -60,6 +62,7 @@ class Primitive:
         # what the one comparison at the start of a call tests: nothing to bind
         self.arity = -1 if self.variadic or self.setting_names else positional
         self.floating = floating
+        self.accumulates = accumulates
         self.kept = tuple(name in keep for name in self.operand_names)
         self.mixed = any(self.kept)
         self.rules: dict[str, Callable | None] = {}
@@ -158,6 +161,10 @@ class Primitive:
                 return Primitive.symbolic(self, operands, settings)
             operands = self._convert(operands)
             values = [x._value for x in operands]
+        if self.accumulates:
+            for value in values:
+                if value.dtype is HALF:
+                    return self._in_single(operands, settings)
         try:
             result = self.body(*values, **settings) if settings else self.body(*values)
         except AutonetError:
@@ -179,6 +186,15 @@ class Primitive:
         if state.capture is not None:
             state.capture.record(self, operands, settings, (tensor,))
         return tensor
+
+    def _in_single(self, operands: tuple, settings: dict) -> Any:
+        """Apply to float16 operands as float32, and round the results to float16 (or to the dtype asked for)."""
+        asked = settings.get("dtype")
+        if asked is not None and dtypes.as_dtype(asked) == HALF:
+            settings, asked = {**settings, "dtype": None}, None
+        wide = [PRIMITIVES["cast"](x, dtype="float32") if x._value.dtype is HALF else x for x in operands]
+        result = self(*wide, **settings)
+        return converted(result, "float32", "float16") if asked is None else result
 
     def _record(self, operands: tuple, settings: dict, result: Any) -> Node | None:
         parents = tuple([x._node for x in operands])
@@ -312,7 +328,7 @@ class _Unary(Primitive):
             if type(x) is not Tensor:
                 return Primitive.__call__(self, x)
         value = x._value
-        if self.floating and value.dtype.kind != "f":
+        if (self.floating and value.dtype.kind != "f") or (self.accumulates and value.dtype is HALF):
             return Primitive.__call__(self, x)
         try:
             result = self.body(value)
@@ -347,7 +363,7 @@ class _UnaryWith(Primitive):
             if type(x) is not Tensor:
                 return Primitive.__call__(self, x, **settings)
         value = x._value
-        if self.floating and value.dtype.kind != "f":
+        if (self.floating and value.dtype.kind != "f") or (self.accumulates and value.dtype is HALF):
             return Primitive.__call__(self, x, **settings)
         if len(settings) != len(self.setting_names):
             settings = {**self.defaults, **settings}
@@ -389,7 +405,7 @@ class _Binary(Primitive):
         v1 = x1._value
         v2 = x2._value
         dtype = v1.dtype
-        if dtype is not v2.dtype or (self.floating and dtype.kind != "f"):
+        if dtype is not v2.dtype or (self.floating and dtype.kind != "f") or (self.accumulates and dtype is HALF):
             return Primitive.__call__(self, x1, x2)
         try:
             result = self.body(v1, v2)
@@ -441,7 +457,9 @@ def _is_long(x: Any) -> bool:
     return type(x) is int and abs(x) >= 2**31
 
 
-def primitive(body: Callable | None = None, *, floating: bool = False, keep: tuple[str, ...] = ()) -> Any:
+def primitive(
+    body: Callable | None = None, *, floating: bool = False, keep: tuple[str, ...] = (), accumulates: bool = False
+) -> Any:
     """Decorator that makes a function on arrays a Primitive; see there.
 
     >>> @primitive
@@ -458,6 +476,6 @@ def primitive(body: Callable | None = None, *, floating: bool = False, keep: tup
             kind = _UnaryWith if code.co_kwonlyargcount else _Unary
         elif operands == ("x1", "x2") and not (code.co_kwonlyargcount or code.co_flags & _VARARGS or keep):
             kind = _Binary
-        return kind(f, floating, keep)
+        return kind(f, floating, keep, accumulates)
 
     return make if body is None else make(body)

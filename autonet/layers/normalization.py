@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autonet import constraints, initializers, ops, regularizers
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -131,6 +132,7 @@ class BatchNormalization(Layer):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return y
 
+    @accumulates(like="x")
     def _masked_moments(self, x: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
         """Mean and variance over all axes but `axis`, of the places where the mask is True."""
         shape = x.shape

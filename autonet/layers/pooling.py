@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
@@ -303,6 +304,13 @@ class GlobalAveragePooling(GlobalPooling):
         return ops.mean(inputs, axis=self._places, keepdims=self.keepdims)
 
 
+@accumulates(like="x")
+def _masked_mean(x: Tensor, mask: Any, axis: int, keepdims: bool) -> Tensor:
+    """The mean of places along `axis`, 1 or 2, where the mask is True."""
+    mask = ops.expand_dims(ops.cast(mask, x.dtype), 3 - axis)
+    return ops.sum(x * mask, axis=axis, keepdims=keepdims) / ops.sum(mask, axis=axis, keepdims=keepdims)
+
+
 @documented
 class GlobalAveragePooling1D(GlobalAveragePooling):
     """The mean of all places in sequences, (n, places, channels).
@@ -319,10 +327,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
-        axis = self._places[0]
-        mask = ops.expand_dims(ops.cast(mask, inputs.dtype), 3 - axis)
-        total = ops.sum(inputs * mask, axis=axis, keepdims=self.keepdims)
-        return total / ops.sum(mask, axis=axis, keepdims=self.keepdims)
+        return _masked_mean(inputs, mask, self._places[0], self.keepdims)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """None: no place is left."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
@@ -73,6 +74,7 @@ def class_numbers(who: str, y_true: Any, shape: tuple[int, ...], axis: int = -1)
     return labels
 
 
+@accumulates(like="y_pred")
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -101,6 +103,7 @@ def categorical_crossentropy(
     return ops.categorical_crossentropy(y_true, out, from_logits=from_logits, axis=axis)
 
 
+@accumulates(like="y_pred")
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:
@@ -138,6 +141,7 @@ def sparse_categorical_crossentropy(
     return losses
 
 
+@accumulates(like="y_pred")
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -166,6 +170,7 @@ def binary_crossentropy(
     return ops.mean(ops.binary_crossentropy(y_true, out, from_logits=from_logits), axis=axis)
 
 
+@accumulates(like="y_pred")
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -203,6 +208,7 @@ def binary_focal_crossentropy(
     return ops.mean(loss, axis=axis)
 
 
+@accumulates(like="y_pred")
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -237,6 +243,7 @@ def categorical_focal_crossentropy(
     return -ops.sum(alpha * ops.power(doubt, gamma) * y_true * log_p, axis=axis)
 
 
+@accumulates(like="y_pred")
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Tensor:
     """Between cross-entropy (q to 0) and absolute error (q = 1), for labels of which some are wrong: (1 - p^q) / q.
 
@@ -264,6 +271,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return (1.0 - ops.where(some, ops.where(some, p, 1.0) ** q, 0.0)) / q
 
 
+@accumulates(like="y_pred")
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """Kullback-Leibler divergence of y_pred from y_true: sum of y_true log(y_true / y_pred), both in [epsilon, 1].
 
@@ -288,6 +296,7 @@ def _signed(y_true: Tensor) -> Tensor:
     return ops.where(binary, 2.0 * y_true - 1.0, y_true)
 
 
+@accumulates(like="y_pred")
 def hinge(y_true: Any, y_pred: Any) -> Tensor:
     """How far predictions are from the right side of a margin: mean of max(1 - y_true y_pred, 0).
 
@@ -305,6 +314,7 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0), axis=-1)
 
 
+@accumulates(like="y_pred")
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of max(1 - y_true y_pred, 0)^2. Arguments, result and errors are those of `hinge`.
 
@@ -315,6 +325,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), axis=-1)
 
 
+@accumulates(like="y_pred")
 def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
     """How far the true class is from leading all others by 1.
 

@@ -8,10 +8,12 @@ import numpy as np
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 
 
+@accumulates(like="y_pred")
 def circle(
     y_true: Any,
     y_pred: Any,

@@ -6,10 +6,12 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, dtypes
+from autonet.core.halves import accumulates
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
 
 
+@accumulates(like="y_pred")
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     """One minus the Dice coefficient: twice the overlap over the sum of both sizes.
 
@@ -34,6 +36,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     return 1.0 - 2.0 * overlap / (sizes + dtypes.epsilon())
 
 
+@accumulates(like="y_pred")
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
     """`dice` with weights of its own for both kinds of error; alpha = beta = 0.5 gives `dice`.
 

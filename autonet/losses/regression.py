@@ -6,6 +6,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 
@@ -52,6 +53,7 @@ def _mismatch(who: str, true: tuple[int, ...], pred: tuple[int, ...]) -> str:
     )
 
 
+@accumulates(like="y_pred")
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of the squared errors: mean over the last axis of (y_true - y_pred)^2.
 
@@ -69,6 +71,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(y_true - y_pred), axis=-1)
 
 
+@accumulates(like="y_pred")
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of the absolute errors: mean over the last axis of |y_true - y_pred|.
 
@@ -81,6 +84,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.abs(y_true - y_pred), axis=-1)
 
 
+@accumulates(like="y_pred")
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of the errors relative to the targets: 100 mean of |y_true - y_pred| / max(|y_true|, epsilon).
 
@@ -94,6 +98,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     return 100.0 * ops.mean(ops.abs(y_true - y_pred) / size, axis=-1)
 
 
+@accumulates(like="y_pred")
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2, both taken as at least epsilon.
 
@@ -107,6 +112,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(ops.log1p(ops.maximum(y_true, least)) - ops.log1p(ops.maximum(y_pred, least))), axis=-1)
 
 
+@accumulates(like="y_pred")
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     """Squared error near zero, absolute error in the tails.
 
@@ -132,6 +138,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     return ops.mean(q * (e - 0.5 * q), axis=-1)
 
 
+@accumulates(like="y_pred")
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     """Mean of log(cosh e) with e = y_pred - y_true: e^2 / 2 near zero, |e| - log 2 far from it, smooth everywhere.
 
@@ -146,6 +153,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(e + ops.softplus(-2.0 * e) - 0.6931471805599453, axis=-1)
 
 
+@accumulates(like="y_pred")
 def poisson(y_true: Any, y_pred: Any) -> Tensor:
     """Negative log-likelihood of counts y_true at Poisson rates y_pred: mean of y_pred - y_true log(y_pred + epsilon).
 
@@ -168,6 +176,7 @@ def _direction(x: Tensor, axis: Any) -> Tensor:
     return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axis, keepdims=True), dtypes.epsilon() ** 2))
 
 
+@accumulates(like="y_pred")
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between y_true and y_pred along `axis`: -1 for one direction, 1 for opposite ones.
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, dtypes
+from autonet.core.halves import accumulates
 from autonet.losses.base import ratio
 from autonet.losses.overlap import as_axes
 from autonet.losses.regression import paired
 from autonet.metrics.means import MeanMetricWrapper
 
 
+@accumulates(like="y_pred")
 def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
     """Pearson's correlation along `axis`: how well a straight line leads from targets to predictions, from -1 to 1.
 
@@ -35,6 +37,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
     return ops.sum(y * p, axis=axis)
 
 
+@accumulates(like="y_pred")
 def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
     """Lin's concordance along `axis`: how near predictions are to targets, relative to how both vary, from -1 to 1.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from autonet import losses, ops
 from autonet.core import Tensor, no_grad
+from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import ratio, spread
 from autonet.losses.regression import cosine, paired
@@ -20,6 +21,7 @@ class MeanSquaredError(MeanMetricWrapper):
         super().__init__(losses.mean_squared_error, name, dtype)
 
 
+@accumulates(like="y_pred")
 def squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """(y_true - y_pred)^2, elementwise."""
     y_true, y_pred = paired("root_mean_squared_error", y_true, y_pred)
@@ -75,6 +77,7 @@ class Poisson(MeanMetricWrapper):
         super().__init__(losses.poisson, name, dtype)
 
 
+@accumulates(like="y_pred")
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     """Cosine of the angle between y_true and y_pred along `axis`: 1 for one direction. The loss is minus this.
 

@@ -129,6 +129,7 @@ from autonet.ops.normalization import layer_normalization as layer_normalization
 from autonet.ops.normalization import moments as moments
 from autonet.ops.normalization import normalize as normalize
 from autonet.ops.normalization import rms_normalization as rms_normalization
+from autonet.ops.padding import pad as pad
 from autonet.ops.pointwise import abs as abs
 from autonet.ops.pointwise import absolute as absolute
 from autonet.ops.pointwise import add as add
@@ -213,7 +214,6 @@ from autonet.ops.shaping import expand_dims as expand_dims
 from autonet.ops.shaping import flip as flip
 from autonet.ops.shaping import hstack as hstack
 from autonet.ops.shaping import moveaxis as moveaxis
-from autonet.ops.shaping import pad as pad
 from autonet.ops.shaping import ravel as ravel
 from autonet.ops.shaping import repeat as repeat
 from autonet.ops.shaping import reshape as reshape

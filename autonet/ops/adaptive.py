@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.accumulate import cast
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.ops.indexing import take
@@ -19,6 +20,7 @@ from autonet.ops.shaping import moveaxis
 from autonet.ops.windows import channels_moved_last, moved_back, per_axis
 
 
+@accumulates()
 def adaptive_average_pool(inputs: Any, output_size: int | tuple[int, ...], data_format: str | None = None) -> Tensor:
     """The mean of each of `output_size` windows, which cover all places; neighbours may share one.
 

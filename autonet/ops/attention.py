@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -29,7 +30,7 @@ from autonet.ops.windows import blocks
 HIDDEN = -1e30  # a score that leaves no weight
 
 
-@primitive(keep=("mask",), floating=True)
+@primitive(keep=("mask",), floating=True, accumulates=True)
 def attend(query, key, value, mask, *, scale=1.0, causal=False):
     """The means of `value` weighted by the softmax of the scores of `query` and `key`.
 
@@ -57,7 +58,7 @@ def attend(query, key, value, mask, *, scale=1.0, causal=False):
     return y, lse
 
 
-@primitive(keep=("mask",), floating=True)
+@primitive(keep=("mask",), floating=True, accumulates=True)
 def attend_slopes(gy, glse, query, key, value, mask, y, lse, *, scale=1.0, causal=False):
     """What `_composed_slopes` computes, a few heads at a time."""
     q, k, v, g, out = (_by_head(x) for x in (query, key, value, gy, y))
@@ -130,6 +131,7 @@ def _attend_rule(g, query, key, value, mask, y, scale, causal):
 attend.joint_vjp(_attend_rule)
 
 
+@accumulates()
 def dot_product_attention(
     query: Any,
     key: Any,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -40,7 +41,7 @@ from autonet.ops.windows import (
 # The three primitives. All arrays are channels-last; `size` is the extent of the result's places.
 
 
-@primitive
+@primitive(accumulates=True)
 def convolve(x, kernel, *, size, starts, strides, dilation, groups):
     """The sums over the windows of `x`, each cell times its matrix in `kernel`.
 
@@ -52,7 +53,7 @@ def convolve(x, kernel, *, size, starts, strides, dilation, groups):
     return _grouped(_convolve, groups, (x, kernel), geometry)
 
 
-@primitive
+@primitive(accumulates=True)
 def convolve_input(out, kernel, *, size, starts, strides, dilation, groups):
     """The slope of `convolve` along its input, in the direction `out`: windows laid down where they were taken up.
 
@@ -64,7 +65,7 @@ def convolve_input(out, kernel, *, size, starts, strides, dilation, groups):
     return _grouped(_convolve_input, groups, (out, kernel), geometry)
 
 
-@primitive
+@primitive(accumulates=True)
 def convolve_kernel(x, out, *, size, starts, strides, dilation, groups):
     """The slope of `convolve` along its kernel, in the direction `out`.
 
@@ -282,6 +283,7 @@ def depthwise_conv(
     return moved_back(conv(x, kernel, strides, padding, "channels_last", dilation_rate), first)
 
 
+@accumulates()
 def separable_conv(
     inputs: Any,
     depthwise_kernel: Any,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.dtypes import epsilon
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DataError, ShapeError
@@ -20,7 +21,7 @@ from autonet.ops.reduction import sum
 from autonet.ops.shaping import expand_dims, squeeze
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def softmax_crossentropy(target, logits, *, axis=-1):
     """-sum of target * log_softmax(logits) along `axis`, which disappears."""
     z = np.subtract(logits, np.maximum.reduce(logits, axis=axis, keepdims=True))
@@ -36,7 +37,7 @@ softmax_crossentropy.vjp(
 )
 
 
-@primitive(floating=True, keep=("target",))
+@primitive(floating=True, keep=("target",), accumulates=True)
 def class_crossentropy(target, logits, *, axis=-1):
     """-log_softmax(logits) at the class numbers `target`, along `axis`, which `target` lacks."""
     z = _classes_last(logits, axis)
@@ -69,7 +70,7 @@ pick_class.vjp(
 )
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def sigmoid_crossentropy(target, logits):
     """-target log(sigmoid(logits)) - (1 - target) log(1 - sigmoid(logits)), elementwise."""
     y = np.empty(np.broadcast(target, logits).shape, logits.dtype)
@@ -115,6 +116,7 @@ def _class_numbers(target: np.ndarray, x: np.ndarray) -> np.ndarray:
 # What users call
 
 
+@accumulates()
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-sum of target * log(output) along the axis of classes.
 
@@ -138,6 +140,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     return -sum(target * log(_probabilities(output, axis)), axis=axis)
 
 
+@accumulates()
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-log(output) at the class numbers `target`.
 
@@ -167,6 +170,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     return -pick_class(target, log(_probabilities(output, axis)), axis=axis)
 
 
+@accumulates()
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
     """-target log(output) - (1 - target) log(1 - output), elementwise.
 

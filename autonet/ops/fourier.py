@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.creation import cast
+from autonet.ops.padding import pad
 from autonet.ops.patches import extract_sequences, overlap
 from autonet.ops.pointwise import where
-from autonet.ops.shaping import _part, concatenate, flip, moveaxis, pad, reshape
+from autonet.ops.shaping import _part, concatenate, flip, moveaxis, reshape
 
 Pair = tuple[Tensor, Tensor]
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def complex_fft(real, imag):
     """Both parts of the discrete Fourier transform along the last axis."""
     z = np.fft.fft(real.astype(f"complex{8 * max(2 * real.itemsize, 8)}", copy=False) + 1j * imag)
@@ -37,7 +39,7 @@ def _fft_rule(g):  # the matrix is symmetric: its transpose, on (a, b) with z = 
 complex_fft.joint_vjp(_fft_rule)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def real_fft(x):
     """Both parts of the first half of the discrete Fourier transform of real numbers along the last axis."""
     z = np.fft.rfft(x)
@@ -63,6 +65,7 @@ def _parts(x: Any, who: str) -> Pair:
     return real, imag
 
 
+@accumulates()
 def fft(x: Pair) -> Pair:
     """Discrete Fourier transform along the last axis: y[k] = sum over n of x[n] exp(-2 pi i k n / N).
 
@@ -78,11 +81,13 @@ def _inverse(real: Tensor, imag: Tensor) -> Pair:
     return a * scale, b * -scale
 
 
+@accumulates()
 def fft2(x: Pair) -> Pair:
     """Discrete Fourier transform along the last two axes."""
     return _both_axes(complex_fft, _parts(x, "fft2"), "fft2")
 
 
+@accumulates()
 def ifft2(x: Pair) -> Pair:
     """The inverse of `fft2`."""
     return _both_axes(_inverse, _parts(x, "ifft2"), "ifft2")
@@ -103,6 +108,7 @@ def _fitted(x: Tensor, n: int) -> Tensor:
     return pad(x, ((0, 0),) * (x.ndim - 1) + ((0, n - x.shape[-1]),)) if x.shape[-1] < n else x
 
 
+@accumulates()
 def rfft(x: Any, fft_length: int | None = None) -> Pair:
     """Fourier transform of real numbers along the last axis, without its second half, which mirrors the first.
 
@@ -117,6 +123,7 @@ def rfft(x: Any, fft_length: int | None = None) -> Pair:
     return real_fft(x if fft_length is None else _fitted(x, int(fft_length)))
 
 
+@accumulates()
 def irfft(x: Pair, fft_length: int | None = None) -> Tensor:
     """The inverse of `rfft`. An odd length must be given, since halves do not tell.
 
@@ -168,6 +175,7 @@ def _check(sequence_length: int, sequence_stride: int, fft_length: int) -> None:
         )
 
 
+@accumulates()
 def stft(
     x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any = "hann", center: bool = True
 ) -> Pair:
@@ -193,6 +201,7 @@ def stft(
     return real_fft(rows * _taper(window, sequence_length, fft_length, x.dtype))
 
 
+@accumulates()
 def istft(
     x: Pair,
     sequence_length: int,

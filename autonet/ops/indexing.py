@@ -58,7 +58,7 @@ def _gather(*xs, key):
 _gather.vjp(xs=lambda g, i, xs, key: _scatter(g, *xs[1:], key=key, shape=xs[0].shape))
 
 
-@primitive(keep=("xs",))
+@primitive(keep=("xs",), accumulates=True)
 def _scatter(*xs, key, shape):
     """Zeros of `shape` with `x` added at [key]; repeated places add up."""
     whole = np.zeros(shape, xs[0].dtype)
@@ -159,7 +159,7 @@ _take.vjp(
 )
 
 
-@primitive(keep=("indices",))
+@primitive(keep=("indices",), accumulates=True)
 def _take_back(x, indices, *, axis, shape):
     """Zeros of `shape` with the slices of `x` added at the places `indices` of one axis."""
     axis %= len(shape)
@@ -210,7 +210,7 @@ _take_along.vjp(
 )
 
 
-@primitive(keep=("indices",))
+@primitive(keep=("indices",), accumulates=True)
 def _take_along_back(x, indices, *, axis, shape):
     """Zeros of `shape` with `x` added at the places along `axis` that `indices` names."""
     axis %= len(shape)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
@@ -20,6 +21,7 @@ from autonet.ops.reduction import sum as total
 from autonet.ops.shaping import _on_diagonal, concatenate, expand_dims, squeeze, transpose
 
 
+@accumulates(like="x")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Norm of vectors (one axis) or matrices (two axes).
 
@@ -83,13 +85,13 @@ def _matrix_norm(x: Tensor, ord: Any, axes: list, keepdims: bool) -> Tensor:
 # mode algorithmic differentiation".
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def det(x):
     """Determinant of each matrix. Its slope is that of a matrix with an inverse."""
     return np.linalg.det(x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def slogdet(x):
     """Sign, and logarithm of the absolute value, of the determinant of each matrix."""
     sign, log = np.linalg.slogdet(x)
@@ -101,19 +103,19 @@ def logdet(x: Any) -> Tensor:
     return slogdet(x)[1]
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def inv(x):
     """Inverse of each matrix."""
     return np.linalg.inv(x)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def solve(a, b):
     """The x with a @ x = b, for each matrix `a`; `b` holds columns (..., n, k), or is one vector (n,)."""
     return np.linalg.solve(a, b)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def solve_triangular(a, b, *, lower=False):
     """`solve` that reads only the upper (or `lower`) triangle of `a`."""
     return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
@@ -161,7 +163,7 @@ solve_triangular.joint_vjp(_solve_triangular_rule)
 # a gradient that asks for it is infinite.
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def cholesky(x, *, upper=False):
     """Lower triangular L with L @ L.T = (x + x.T) / 2 for each positive definite matrix; L.T if `upper`."""
     y = np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
@@ -180,7 +182,7 @@ def _cholesky_rule(g, y, upper):
 cholesky.vjp(x=_cholesky_rule)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def eigh(x):
     """Eigenvalues, ascending, and eigenvectors, in columns, of each symmetric matrix; of (x + x.T) / 2 in fact."""
     values, vectors = np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)
@@ -219,7 +221,7 @@ def _diagonal_matrix(x):
 eigh.vjp(x=_eigh_rule)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def qr(x, *, mode="reduced"):
     """Q with orthonormal columns and upper triangular R, with Q @ R = x; `mode` "reduced" or "complete"."""
     if mode not in ("reduced", "complete"):
@@ -255,13 +257,13 @@ def _qr_square(gq, gr, q, r):
 qr.vjp(x=_qr_rule)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def singular_values(x):
     """Singular values of each matrix, descending."""
     return np.linalg.svd(x, compute_uv=False)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def singular_vectors(x, *, full_matrices=False):
     """Matrices U, vectors s and matrices V.T with U @ diag(s) @ V.T = x."""
     return tuple(np.linalg.svd(x, full_matrices=full_matrices))
@@ -305,7 +307,7 @@ singular_values.vjp(x=_singular_values_rule)
 # Pseudo-inverses, ranks, and factors of matrices in general
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def pseudo_inverse(x, *, rcond):
     """The Moore-Penrose inverse of each matrix, singular values up to `rcond` times the largest counting as zero."""
     return np.linalg.pinv(x, rcond=rcond)
@@ -326,6 +328,7 @@ def _cutoff(x: Tensor, rcond: Any) -> float:
     return 10 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rcond is None else float(rcond)
 
 
+@accumulates(like="x")
 def pinv(x: Any, rcond: Any = None) -> Tensor:
     """The Moore-Penrose inverse of each matrix (..., m, n): shape (..., n, m).
 
@@ -341,6 +344,7 @@ def pinv(x: Any, rcond: Any = None) -> Tensor:
     return pseudo_inverse(x, rcond=_cutoff(x, rcond))
 
 
+@accumulates()
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Tensor:
     """The x that brings a @ x nearest to `b`; of several the smallest.
 
@@ -358,7 +362,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Tensor:
     return matmul(pinv(a, rcond), b)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def matrix_rank(x, *, tol=None):
     """How many singular values of each matrix are above `tol`; by default max(m, n) times precision times the largest."""
     if x.ndim < 2:
@@ -371,6 +375,7 @@ def matrix_rank(x, *, tol=None):
 matrix_rank.vjp(x=None)
 
 
+@accumulates(like="x")
 def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
     """The inverse of L @ L.T, given its triangular factor L (or, if `upper`, of U.T @ U, given U), for each matrix.
 
@@ -386,7 +391,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
     return matmul(y, matrix_transpose(y)) if upper else matmul(matrix_transpose(y), y)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def lu_factor(x):
     """L and U, lower (its diagonal of ones left out) and upper triangular, in one matrix, and the row exchanges.
 

@@ -231,7 +231,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def squareplus(x, *, b=4):
     """(x + sqrt(x^2 + b)) / 2, elementwise, without cancellation for x below 0; b above 0.
 
@@ -271,7 +271,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 # Along an axis
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def softmax(x, *, axis=-1):
     """e^x over the sum of e^x along `axis` (a number, several, or None for all), without overflow.
 
@@ -290,7 +290,7 @@ def softmax(x, *, axis=-1):
 softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def log_softmax(x, *, axis=-1):
     """log(softmax(x)) along `axis`, finite where softmax is too small to represent."""
     if not x.size:
@@ -304,7 +304,7 @@ def log_softmax(x, *, axis=-1):
 log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def sparsemax(x, *, axis=-1):
     """The nearest point to `x` among the probabilities along `axis`: like softmax, but with exact zeros.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.dtypes import epsilon as default_epsilon
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -22,7 +23,7 @@ from autonet.ops.windows import blocks
 # Over the batch, while training
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def batch_normalize(x, scale, offset, *, axis=-1, epsilon=1e-3):
     """Batch normalisation by the batch's own moments, along all axes but `axis`.
 
@@ -48,7 +49,7 @@ def batch_normalize(x, scale, offset, *, axis=-1, epsilon=1e-3):
     return restored(y), mean.astype(x.dtype, copy=False), variance.astype(x.dtype, copy=False)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def batch_normalize_slopes(gy, gmean, gvariance, x, scale, mean, variance, *, axis, epsilon):
     """What `_composed_slopes` computes, in one pass over cache-sized blocks after another."""
     rows, restored = _as_rows(x, axis)
@@ -115,6 +116,7 @@ def _batch_rule(g, x, scale, y, axis, epsilon):
 batch_normalize.joint_vjp(_batch_rule)
 
 
+@accumulates()
 def batch_normalization(
     x: Any,
     mean: Any,
@@ -155,7 +157,7 @@ def batch_normalization(
 # Over features
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def standardize(x, *, axis=-1, epsilon=1e-3):
     """`x` moved and scaled to mean 0 and variance 1 along `axis` (a number, or several).
 
@@ -171,7 +173,7 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
     return y.astype(x.dtype, copy=False), r.astype(x.dtype, copy=False)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def standardize_slopes(gy, gr, y, r, *, axis):
     """What `_composed_standardize_slopes` computes."""
     wide = y.astype(np.float32) if y.dtype == np.float16 else y
@@ -219,6 +221,7 @@ standardize.composition = _standardize_parts
 standardize_slopes.composition = _standardize_slopes_parts
 
 
+@accumulates(like="x")
 def layer_normalization(
     x: Any,
     gamma: Any = None,
@@ -250,6 +253,7 @@ def layer_normalization(
     return y
 
 
+@accumulates(like="x")
 def rms_normalization(
     x: Any, scale: Any = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
 ) -> Tensor:
@@ -262,15 +266,15 @@ def rms_normalization(
     x = convert_to_tensor(x)
     x = x if x.dtype.kind == "f" else cast(x, None)
     axis = _axes(axis)
-    wide = cast(x, "float32") if x.dtype == "float16" else x
-    r = rsqrt(mean(square(wide), axis=axis, keepdims=True) + (default_epsilon() if epsilon is None else epsilon))
-    y: Any = cast(wide * r, x.dtype)
+    r = rsqrt(mean(square(x), axis=axis, keepdims=True) + (default_epsilon() if epsilon is None else epsilon))
+    y: Any = x * r
     return y if scale is None else y * _fitted(scale, y, axis, "rms_normalization", "scale")
 
 
 # Moments and lengths
 
 
+@accumulates(like="x")
 def moments(
     x: Any, axes: int | tuple[int, ...], keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -282,15 +286,13 @@ def moments(
     if synchronized:
         raise ArgumentError("moments(synchronized=True) needs several devices; autonet has one. Leave it False.")
     x = convert_to_tensor(x)
-    half = x.dtype == "float16"
-    wide = cast(x, "float32") if half else x
     axes = _axes(axes)
-    center = mean(wide, axis=axes, keepdims=True)
-    spread = mean(square(wide - center), axis=axes, keepdims=keepdims)
-    center = center if keepdims else squeeze(center, axis=axes)
-    return (cast(center, x.dtype), cast(spread, x.dtype)) if half else (center, spread)
+    center = mean(x, axis=axes, keepdims=True)
+    spread = mean(square(x - center), axis=axes, keepdims=keepdims)
+    return center if keepdims else squeeze(center, axis=axes), spread
 
 
+@accumulates(like="x")
 def normalize(x: Any, axis: int | tuple[int, ...] | None = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
     """`x` over its norm of whole `order` along `axis` (None: along all), or over `epsilon` where that is larger.
 

@@ -37,7 +37,7 @@ def windows_of(x, *, window, strides, dilation, starts, counts):
     return window_view(framed(x, starts, covered), counts, window, strides, dilation).copy()
 
 
-@primitive
+@primitive(accumulates=True)
 def overlap(x, *, strides, dilation, starts, places):
     """Windows added up where they lie on `places`; what lies outside is lost.
 

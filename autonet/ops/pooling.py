@@ -33,7 +33,7 @@ def pool_max(x, *, window, strides, size, starts):
     return _swept(np.maximum, _covered(x, window, strides, size, starts, _least(x.dtype)), window, strides, size)
 
 
-@primitive
+@primitive(accumulates=True)
 def unpool_max(values, x, peaks, *, window, strides, size, starts):
     """Each window's value laid down, and added, at the place where `x` has that window's peak.
 
@@ -57,7 +57,7 @@ def unpool_max(values, x, peaks, *, window, strides, size, starts):
     return y
 
 
-@primitive
+@primitive(accumulates=True)
 def pick_max(values, x, peaks, *, window, strides, size, starts):
     """For each window, what `values` has at the place where `x` has that window's peak.
 
@@ -95,14 +95,14 @@ pick_max.vjp(
 # Means, and their transpose
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def pool_mean(x, *, window, strides, size, starts):
     """The mean of each window, (n, *places, c) to (n, *size, c), over the cells that are not padding."""
     sums = _swept(np.add, _covered(x, window, strides, size, starts, 0), window, strides, size)
     return np.divide(sums, _cell_counts(x.shape[1:-1], window, strides, size, starts, x.dtype))
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def unpool_mean(values, *, window, strides, size, starts, places):
     """Each window's value shared out evenly, and added, among its cells that are not padding.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ShapeError
@@ -21,7 +22,7 @@ from autonet.ops.reduction import sum as total
 from autonet.ops.shaping import diagonal, expand_dims, reshape, squeeze, transpose
 
 
-@primitive
+@primitive(accumulates=True)
 def matmul(x1, x2):
     """Matrix product over the last axis of `x1` and the last but one of `x2`, with NumPy's rules.
 
@@ -101,6 +102,7 @@ matmul.vjp(x1=_matmul_left, x2=_matmul_right)
 matmul.bare()
 
 
+@accumulates()
 def dot(x1: Any, x2: Any) -> Tensor:
     """Sum of products over the last axis of `x1` and the last but one of `x2`; a number multiplies.
 
@@ -114,6 +116,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
     return tensordot(x1, x2, axes=((x1.ndim - 1,), (x2.ndim - 2,)))
 
 
+@accumulates()
 def tensordot(x1: Any, x2: Any, axes: int | Sequence = 2) -> Tensor:
     """Sum of products over the given axes; the remaining ones of `x1` come first, those of `x2` last.
 
@@ -149,6 +152,7 @@ def outer(x1: Any, x2: Any) -> Tensor:
     return multiply(_reshaped(x1, (x1.size, 1)), _reshaped(x2, (1, x2.size)))
 
 
+@accumulates()
 def inner(x1: Any, x2: Any) -> Tensor:
     """Sum of products over the last axes of both; a number multiplies."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
@@ -157,6 +161,7 @@ def inner(x1: Any, x2: Any) -> Tensor:
     return tensordot(x1, x2, axes=((x1.ndim - 1,), (x2.ndim - 1,)))
 
 
+@accumulates()
 def vdot(x1: Any, x2: Any) -> Tensor:
     """Sum of all products of corresponding elements, both flattened."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
@@ -174,6 +179,7 @@ def _reshaped(x: Tensor, shape: tuple) -> Tensor:
     return x if x.shape == shape else reshape(x, shape)
 
 
+@accumulates()
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum of the diagonal over `axis1` and `axis2`."""
     return total(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
@@ -182,6 +188,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 # Einstein's sums, as products of matrices
 
 
+@accumulates()
 def einsum(subscripts: str, *operands: Any) -> Tensor:
     """Sum of products over the labels that the result does not carry.
 

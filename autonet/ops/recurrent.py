@@ -145,7 +145,7 @@ def _placed(reverse, *arrays):
 # Simple
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def simple_rnn_scan(x, h, kernel, bias, drop, mask, *, activation, reverse=False):
     """h <- activation(x_t + h @ kernel + bias), step after step; bias (units,).
 
@@ -167,7 +167,7 @@ def simple_rnn_scan(x, h, kernel, bias, drop, mask, *, activation, reverse=False
     return *_placed(reverse, hs), h
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def simple_rnn_slopes(ghs, gh, h, kernel, drop, mask, hs, *, activation, reverse=False):
     """Cotangents of x, h, kernel and bias of `simple_rnn_scan`."""
     slope = ACTIVATIONS[activation].slope
@@ -238,7 +238,7 @@ def lstm_gates(a: Any, c: Any, activation: Callable, gate: Callable, axis: int =
     return o * activation(c), c, (i, f, g, o)
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def lstm_scan(x, h, c, kernel, bias, drop, mask, *, activation, recurrent_activation, reverse=False):
     """`lstm_gates` of x_t + h @ kernel + bias, step after step; bias (4 units,).
 
@@ -279,7 +279,7 @@ def _parts(a, count):
     return [a[:, k * n : (k + 1) * n] for k in range(count)]
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def lstm_slopes(
     ghs,
     gh,
@@ -390,7 +390,7 @@ def gru_gates(
     return z * h + (1 - z) * g, (z, r, g, u)
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def gru_scan(x, h, kernel, bias, drop, mask, *, activation, recurrent_activation, reset_after, reverse=False):
     """`gru_gates` of x_t + bias[0] and bias[1], step after step; bias (2, 3 units), with `reset_after` False (1, 3 units).
 
@@ -429,7 +429,7 @@ def gru_scan(x, h, kernel, bias, drop, mask, *, activation, recurrent_activation
     return hs, h, gates
 
 
-@primitive(floating=True, keep=("mask",))
+@primitive(floating=True, keep=("mask",), accumulates=True)
 def gru_slopes(
     ghs, gh, ggates, h, kernel, drop, mask, hs, gates, *, activation, recurrent_activation, reset_after, reverse=False
 ):

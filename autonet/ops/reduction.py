@@ -7,9 +7,11 @@ import math
 import numpy as np
 
 from autonet.core.accumulate import broadcast_to as _broadcast_to
+from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import convert_to_tensor
-from autonet.ops.comparison import equal, logical_not
+from autonet.errors import ArgumentError, ShapeError, unknown
+from autonet.ops.comparison import equal, isnan, logical_not
 from autonet.ops.pointwise import divide, exp, multiply, sqrt, square, subtract, where
 from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape
 
@@ -48,7 +50,7 @@ def _running_dtype(x: np.ndarray) -> np.dtype:
     return np.dtype("int32") if x.dtype.kind == "b" else x.dtype
 
 
-@primitive
+@primitive(accumulates=True)
 def sum(x, *, axis=None, keepdims=False):
     """Sum along `axis`, by default of everything."""
     return np.sum(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x))
@@ -57,7 +59,7 @@ def sum(x, *, axis=None, keepdims=False):
 sum.vjp(x=lambda g, x_shape, axis: _broadcast_to(_spread(g, x_shape, axis), shape=x_shape))
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def mean(x, *, axis=None, keepdims=False):
     """Mean along `axis`, by default of everything."""
     return np.mean(x, axis=axis, keepdims=keepdims)
@@ -71,7 +73,7 @@ def _mean_rule(g, x_shape, axis):
 mean.vjp(x=_mean_rule)
 
 
-@primitive
+@primitive(accumulates=True)
 def prod(x, *, axis=None, keepdims=False, dtype=None):
     """Product along `axis`, by default of everything."""
     return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype or _total_dtype(x))
@@ -117,7 +119,7 @@ def _extreme_rule(g, x, y, x_shape, axis):
     return multiply(_spread(g, x_shape, axis), convert_to_tensor(share, g.dtype))
 
 
-@primitive
+@primitive(accumulates=True)
 def max(x, *, axis=None, keepdims=False, initial=None):
     """Largest element along `axis`; equal ones share the derivative."""
     return (
@@ -131,7 +133,7 @@ max.vjp(x=_extreme_rule)
 amax = max
 
 
-@primitive
+@primitive(accumulates=True)
 def min(x, *, axis=None, keepdims=False, initial=None):
     """Smallest element along `axis`; equal ones share the derivative."""
     return (
@@ -181,7 +183,7 @@ def all(x, *, axis=None, keepdims=False):
 all.vjp(x=None)
 
 
-@primitive(floating=True)
+@primitive(floating=True, accumulates=True)
 def logsumexp(x, *, axis=None, keepdims=False):
     """Log of the sum of exponentials along `axis`, without overflow."""
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
@@ -199,7 +201,7 @@ def _logsumexp_rule(g, x, y, axis, x_shape):
 logsumexp.vjp(x=_logsumexp_rule)
 
 
-@primitive
+@primitive(accumulates=True)
 def cumsum(x, *, axis=None, dtype=None):
     """Running sum along `axis`, by default of the flattened array."""
     return np.cumsum(x, axis=axis, dtype=dtype or _running_dtype(x))
@@ -214,7 +216,7 @@ def _cumsum_rule(g, axis, x_shape):
 cumsum.vjp(x=_cumsum_rule)
 
 
-@primitive
+@primitive(accumulates=True)
 def _cumprod(x, *, axis):
     """Running product along `axis`."""
     return np.cumprod(x, axis=axis, dtype=_running_dtype(x))
@@ -241,17 +243,20 @@ def cumprod(x, axis=None, dtype=None):
     return _cumprod(ravel(x), axis=0) if axis is None else _cumprod(x, axis=axis)
 
 
+@accumulates(like="x")
 def var(x, axis=None, keepdims=False):
     """Variance along `axis`: mean squared distance from the mean."""
     x = convert_to_tensor(x)
     return mean(square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
 
 
+@accumulates(like="x")
 def std(x, axis=None, keepdims=False):
     """Standard deviation along `axis`."""
     return sqrt(var(x, axis, keepdims))
 
 
+@accumulates(like="x")
 def average(x, axis=None, weights=None):
     """Mean along `axis`, weighted if weights are given."""
     if weights is None:
@@ -277,6 +282,7 @@ def median(x, axis=None, keepdims=False):
     return quantile(x, 0.5, axis=axis, keepdims=keepdims)
 
 
+@accumulates(like="x")
 def quantile(x, q, axis=None, method="linear", keepdims=False):
     """The values below which the shares `q` (in [0, 1]) of the elements along `axis` lie.
 
@@ -289,25 +295,43 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
     x = convert_to_tensor(x)
     x = x if x.dtype.kind == "f" else multiply(x, 1.0)
-    shares = np.asarray(q, dtype=np.float64)
+    shares = checked_shares("quantile", q, method)
     axes = axes_from_0(axis, x.ndim, "quantile")
     lead = [n for i, n in enumerate(x.shape) if i not in axes]
     flat = sort(
         reshape(moveaxis(x, axes, range(-len(axes), 0)), newshape=(*lead, reduced_count(x.shape, axes))), axis=-1
     )
+    if not flat.shape[-1]:
+        raise ShapeError(f"quantile expects at least one element; received shape {x.shape} along axis {axis}.")
     place = shares * (flat.shape[-1] - 1)
     low, high = np.floor(place).astype(np.int32), np.ceil(place).astype(np.int32)
     if method == "nearest":
         low = high = np.round(place).astype(np.int32)
     elif method in ("lower", "higher"):
         low = high = low if method == "lower" else high
-    elif method not in ("linear", "midpoint"):
-        raise ValueError(f"quantile knows 'linear', 'lower', 'higher', 'nearest' and 'midpoint'; received {method!r}.")
-    share = np.where(low == high, 0, 0.5 if method == "midpoint" else place - low).astype(x.dtype)
-    result = take(flat, low, -1) * (1 - share) + take(flat, high, -1) * share
+    result = take(flat, low, -1)
+    if np.any(low != high):
+        # halves where both are one element: nothing times 0, which infinity does not bear
+        share = np.where(low == high, 0.5, 0.5 if method == "midpoint" else place - low).astype(x.dtype)
+        result = result * (1 - share) + take(flat, high, -1) * share
+    last = flat[..., -1:] if shares.ndim else flat[..., -1]
+    result = where(isnan(last), last, result)  # NaN, which is sorted to the end, has no place among numbers
     if shares.ndim:
         result = moveaxis(result, -1, 0)
     return reshape(result, newshape=(*shares.shape, *kept_shape(x.shape, axes))) if keepdims else result
+
+
+METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
+
+
+def checked_shares(who, q, method):
+    """The shares `q` as float64, if they are such and the method is known."""
+    if method not in METHODS:
+        raise unknown(f"method of {who}", method, METHODS)
+    shares = np.asarray(q, dtype=np.float64)
+    if not np.all((shares >= 0) & (shares <= 1)):
+        raise ArgumentError(f"{who} expects shares from 0 to 1; received {q!r}.")
+    return shares
 
 
 def ptp(x, axis=None, keepdims=False):

@@ -42,7 +42,7 @@ def _reduced(x: np.ndarray, ids: np.ndarray, count: int, name: str) -> np.ndarra
     return whole
 
 
-@primitive(keep=("ids",))
+@primitive(keep=("ids",), accumulates=True)
 def segment_total(x, ids, *, count):
     """For each segment number below `count`, the sum of the rows that have it; other numbers are left out."""
     return _reduced(x, ids, count, "sum")
@@ -54,7 +54,7 @@ def segment_extreme(x, ids, *, count, largest):
     return _reduced(x, ids, count, "max" if largest else "min")
 
 
-@primitive(keep=("ids",))
+@primitive(keep=("ids",), accumulates=True)
 def segment_product(x, ids, *, count):
     """For each segment number below `count`, the product of its rows."""
     return _reduced(x, ids, count, "prod")

@@ -258,30 +258,6 @@ def _uncrop(g, starts, x_shape, lengths):
 _crop.vjp(x=_uncrop)
 
 
-def pad(x, pad_width, mode="constant", constant_values=None):
-    """`x` in a frame of constants (default 0), or of its own values (modes of `np.pad` that repeat places).
-
-    Args:
-        pad_width: one number, one (before, after), or one such pair per axis.
-    """
-    x = convert_to_tensor(x)
-    widths = tuple([(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2))])
-    if mode != "constant":
-        if constant_values is not None:
-            raise ValueError(f"pad takes constant_values only in mode 'constant'; received mode {mode!r}.")
-        from autonet.ops.indexing import take
-
-        for axis, width in enumerate(widths):
-            if any(width):
-                x = take(x, np.pad(np.arange(x.shape[axis]), width, mode), axis)
-        return x
-    padded = _pad(x, widths=widths)
-    if constant_values in (None, 0):
-        return padded
-    frame = np.pad(np.zeros(x.shape, bool), widths, constant_values=True)
-    return padded + convert_to_tensor(constant_values, x.dtype) * convert_to_tensor(frame, x.dtype)
-
-
 @primitive
 def diagonal(x, *, offset=0, axis1=0, axis2=1):
     """The diagonal of two axes, moved to the end."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import reduction
@@ -21,7 +22,6 @@ from autonet.ops.shaping import (
     concatenate,
     expand_dims,
     moveaxis,
-    pad,
     reshape,
 )
 from autonet.ops.sorting import sort
@@ -99,6 +99,7 @@ def _floats(x: Any) -> Tensor:
     return x if x.dtype.kind == "f" else cast(x, dtypes.floatx())
 
 
+@accumulates(like="x")
 def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean along `axis` of what is not NaN; NaN if there is nothing."""
     x, known = _known(_floats(x), 0)
@@ -106,6 +107,7 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return divide(reduction.sum(x, axis=axis, keepdims=keepdims), where(equal(count, 0), math.nan, count))
 
 
+@accumulates(like="x")
 def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance along `axis` of what is not NaN; NaN if there is nothing."""
     x, known = _known(_floats(x), 0)
@@ -117,6 +119,7 @@ def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return divide(total, where(equal(count, 0), math.nan, count))
 
 
+@accumulates(like="x")
 def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis` of what is not NaN; NaN if there is nothing."""
     return sqrt(nanvar(x, axis, keepdims))
@@ -134,6 +137,7 @@ def percentile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdi
     return reduction.quantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)
 
 
+@accumulates(like="x")
 def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """`quantile` of what is not NaN; NaN if there is nothing.
 
@@ -145,7 +149,7 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
     from autonet.ops.indexing import take_along_axis
 
     x = _floats(x)
-    shares = np.asarray(q, np.float64)
+    shares = reduction.checked_shares("nanquantile", q, method)
     axes = axes_from_0(axis, x.ndim, "nanquantile")
     moved = moveaxis(x, axes, range(-len(axes), 0))
     lead = moved.shape[: x.ndim - len(axes)]
@@ -158,11 +162,7 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
         low = high = rounded(place)
     elif method in ("lower", "higher"):
         low = high = low if method == "lower" else high
-    elif method not in ("linear", "midpoint"):
-        raise ArgumentError(
-            f"nanquantile knows 'linear', 'lower', 'higher', 'nearest' and 'midpoint'; received {method!r}."
-        )
-    share = where(equal(low, high), 0.0, 0.5 if method == "midpoint" else place - low)
+    share = where(equal(low, high), 0.5, 0.5 if method == "midpoint" else place - low)
     share = cast(share, x.dtype)
     below, above = (take_along_axis(flat, cast(v, "int32"), axis=-1) for v in (low, high))
     y = below * (1 - share) + above * share
@@ -183,6 +183,7 @@ def nanmedian(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 # Correlation
 
 
+@accumulates(like="x")
 def corrcoef(x: Any) -> Tensor:
     """How the rows of `x`, each a variable, go together: 1 along, 0 independent, -1 against.
 
@@ -201,6 +202,7 @@ def corrcoef(x: Any) -> Tensor:
     return found if x.ndim == 2 else reshape(found, ())
 
 
+@accumulates()
 def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
     """Sums of products of two vectors, one moved along the other: y[k] = sum over i of x1[i + k] x2[i].
 
@@ -210,6 +212,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0, 0.5]).tolist()
     [3.5]
     """
+    from autonet.ops.padding import pad
     from autonet.ops.patches import extract_sequences
 
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
@@ -254,6 +257,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     return a
 
 
+@accumulates(like="y")
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     """Integral of samples along `axis` by the trapezoid rule.
 
@@ -272,6 +276,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     return reduction.sum(multiply(middles, cast(steps, y.dtype)), axis=-1)
 
 
+@accumulates()
 def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Tensor:
     """Cross product of vectors with two or three components; of two with two, its third component alone.
 
@@ -320,6 +325,7 @@ def kron(x1: Any, x2: Any) -> Tensor:
     return reshape(spread, tuple([m * n for m, n in zip(left, right, strict=True)]))
 
 
+@accumulates()
 def cdist(x: Any, y: Any) -> Tensor:
     """Distance of each row of `x` from each row of `y`; its slope where they are equal is taken as zero.
 
@@ -352,6 +358,7 @@ def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor
     return y
 
 
+@accumulates(like="x1")
 def psnr(x1: Any, x2: Any, max_val: Any) -> Tensor:
     """Peak signal-to-noise ratio in decibels: 20 log10(max_val) - 10 log10(mean squared difference).
 

@@ -26,16 +26,25 @@ def by_value(grads: list[Any], bound: float) -> list[Any]:
 
 def by_norm(grads: list[Any], bound: float) -> list[Any]:
     """Each gradient scaled down to the length `bound`, if it is longer."""
-    return [g * _shrinkage(ops.sum(ops.square(g)), bound) for g in grads]
+    return [_scaled(g, _shrinkage(_square_length(g), bound)) for g in grads]
 
 
 def by_global_norm(grads: list[Any], bound: float) -> list[Any]:
     """All gradients scaled down by one number, so that together they have at most the length `bound`."""
-    total = ops.sum(ops.square(grads[0]))
+    total = _square_length(grads[0])
     for g in grads[1:]:
-        total = total + ops.sum(ops.square(g))
+        total = total + _square_length(g)
     scale = _shrinkage(total, bound)
-    return [g * ops.cast(scale, g.dtype) for g in grads]
+    return [_scaled(g, scale) for g in grads]
+
+
+def _square_length(g: Any) -> Any:
+    """Sum of the squares; of float16 in float32, since they leave the range of float16."""
+    return ops.sum(ops.square(ops.cast(g, "float32") if g.dtype == "float16" else g))
+
+
+def _scaled(g: Any, scale: Any) -> Any:
+    return g * (scale if scale.dtype == g.dtype else ops.cast(scale, g.dtype))
 
 
 def _shrinkage(square: Any, bound: float) -> Any:

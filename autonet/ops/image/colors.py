@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import equal, floor
@@ -32,6 +33,7 @@ def _channels(images: Any, data_format: str | None, who: str, floats: bool) -> t
     return x, axis
 
 
+@accumulates(like="images")
 def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
     """Brightness of each pixel, 0.2989 red + 0.587 green + 0.114 blue, with one channel left; greys stay as they are.
 
@@ -48,6 +50,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
     return cast(grey, x.dtype)
 
 
+@accumulates(like="images")
 def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
     """Hue, saturation and value, each from 0 to 1, of red, green and blue from 0 to 1. Hue 0 is red, 1/3 green.
 
@@ -71,6 +74,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
     return concatenate([hue, saturation, value], axis)
 
 
+@accumulates(like="images")
 def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
     """Red, green and blue, each from 0 to 1, of hue, saturation and value from 0 to 1.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.image.resizing import as_floats, image_axes, resampled
@@ -39,6 +40,7 @@ def blurred(x: Tensor, axes: tuple[int, int], kernel_size: Any, sigma: Any, padd
     return x
 
 
+@accumulates(like="images")
 def gaussian_blur(
     images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Tensor:
@@ -63,6 +65,7 @@ def gaussian_blur(
     return blurred(images, axes, kernel_size, sigma)
 
 
+@accumulates(like="images")
 def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
     """How steep a batch of images is at each pixel, downwards and to the right; beyond the edges are zeros.
 
@@ -89,6 +92,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
     return edges if images.dtype.kind == "f" else convert_to_tensor(edges, images.dtype)
 
 
+@accumulates()
 def ssim(
     image1: Any,
     image2: Any,

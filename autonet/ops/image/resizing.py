@@ -15,9 +15,10 @@ from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import round as rounded
 from autonet.ops.creation import cast
 from autonet.ops.indexing import take
+from autonet.ops.padding import pad
 from autonet.ops.pointwise import clip
 from autonet.ops.products import matmul
-from autonet.ops.shaping import _crop, moveaxis, pad, reshape
+from autonet.ops.shaping import _crop, moveaxis, reshape
 from autonet.ops.windows import standardize_data_format
 
 # Kernels: weight of a sample at distance x, and how far it reaches
@@ -75,14 +76,16 @@ def resampled(x: Tensor, axis: int, matrix: np.ndarray) -> Tensor:
 
 
 def as_floats(x: Tensor) -> Tensor:
-    """Integers and booleans as the default float."""
+    """Integers and booleans as the default float, float16 as float32: pixels are weighed and added."""
+    if x.dtype == "float16":
+        return cast(x, "float32")
     return x if x.dtype.kind == "f" else cast(x, dtypes.floatx())
 
 
 def as_before(y: Tensor, dtype: Any) -> Tensor:
     """Floats in the dtype that the images had, rounded and kept within its range if that holds integers."""
     if dtype.kind == "f":
-        return y
+        return y if y.dtype == dtype else cast(y, dtype)
     if dtype.kind == "b":
         return cast(rounded(y) != 0, "bool")
     least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
