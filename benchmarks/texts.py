@@ -4,7 +4,7 @@
 
 The texts are the 25,000 reviews of IMDB's training part (`imdb_train.jsonl.xz` in the folder `datasets` under `AUTONET_HOME`);
 the vocabulary has 20,000 entries. `TextVectorization` adapts to them and then fills dense float32 rows, batch by batch of
-1,000, each thrown away before the next (all of them would be 2 GB). `CountVectorizer` and `TfidfVectorizer` do `fit` and
+256, each thrown away before the next (all of them would be 2 GB). `CountVectorizer` and `TfidfVectorizer` do `fit` and
 `transform` in one, `fit_transform`, and give sparse rows, which is their best case. The mode "int" (rows of 200 places) has no
 counterpart: it stands beside counting. "ngrams" is counting of words and pairs of words.
 
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from harness import compare, machine, serve, worker_arguments
 
-MOST, BATCH, LENGTH = 20_000, 1_000, 200
+MOST, BATCH, LENGTH = 20_000, 256, 200
 TASKS = {
     "count": "how often each word occurs",
     "multi_hot": "which words occur",

@@ -16,10 +16,9 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check_choice
 from autonet.layers.preprocessing.encoding import result_dtype
 from autonet.layers.preprocessing.lookup import StringLookup
-from autonet.layers.preprocessing.vocabulary import without_paths
+from autonet.layers.preprocessing.vocabulary import CHUNK, without_paths
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 
-CHUNK = 1024  # texts whose words are in memory at a time
 _PUNCTUATION = string.punctuation.encode()
 
 

@@ -28,6 +28,8 @@ from autonet.layers.preprocessing.encoding import (
 )
 from autonet.layers.preprocessing.hashing import salt_key
 
+CHUNK = 1024  # documents whose tokens are in memory at a time
+
 
 class Table:
     """What a vocabulary became: tokens without the special ones, weights of all places, and what finds a token's place.
@@ -221,21 +223,31 @@ class IndexLookup(DataLayer):
 
     def learn(self, documents: Iterable[Iterable[list[Any]]], steps: int | None = None) -> None:
         """`adapt` from batches of documents, each a list of tokens."""
-        counts: collections.Counter = collections.Counter()
-        found_in: collections.Counter = collections.Counter()
-        number = 0
-        for row in itertools.chain.from_iterable(itertools.islice(documents, steps)):
-            counts.update(row)
+        index: dict[Any, int] = collections.defaultdict(
+            itertools.count().__next__
+        )  # tokens in the order of their coming
+        counts, found_in, number = np.zeros(0, np.int64), np.zeros(0, np.int64), 0
+        rows = itertools.chain.from_iterable(itertools.islice(documents, steps))
+        while some := list(itertools.islice(rows, CHUNK)):
+            lengths = [len(row) for row in some]
+            at = np.fromiter(map(index.__getitem__, itertools.chain.from_iterable(some)), np.int64, sum(lengths))
+            counts = _plus(counts, at, len(index))
             if self.output_mode == "tf_idf":
-                found_in.update(set(row))
-            number += 1
+                pairs = np.sort(at * CHUNK + np.repeat(np.arange(len(some)), lengths))
+                first = np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]
+                found_in = _plus(found_in, pairs[first] // CHUNK, len(index))
+            number += len(some)
         for token in (self.mask_token, self.oov_token):
-            counts.pop(token, None)
+            if token in index:
+                counts[index[token]] = 0
         special = len(self._special())
-        tokens = _most_frequent(counts, None if self.max_tokens is None else max(self.max_tokens - special, 0))
+        most = None if self.max_tokens is None else max(self.max_tokens - special, 0)
+        known = list(index)
+        order = _most_frequent(known, counts, most)
+        tokens = [known[i] for i in order]
         weights = None
         if self.output_mode == "tf_idf":
-            weights = np.log(1 + number / (1 + np.array([found_in[t] for t in tokens], np.float64)))
+            weights = np.log(1 + number / (1 + found_in[order].astype(np.float64)))
             weights = np.concatenate([np.full(special, weights.mean() if tokens else 0.0), weights])
         self._place(tokens, weights)
 
@@ -303,16 +315,21 @@ class IndexLookup(DataLayer):
             self.set_vocabulary(os.path.join(dir_path, "vocabulary.txt"))
 
 
-def _most_frequent(counts: dict[Any, int], most: int | None) -> list[Any]:
-    """The tokens, frequent ones first, among equals the last in order; only so many if `most` is given."""
-    tokens: Any = counts
-    if most is not None and most < len(counts):
-        numbers = np.fromiter(counts.values(), np.int64, len(counts))
-        least = np.partition(numbers, -most)[-most] if most else np.inf
-        tokens = [t for t, n in counts.items() if n >= least]
-    tokens = sorted(tokens, reverse=True)
-    tokens.sort(key=counts.__getitem__, reverse=True)  # which keeps the order of equals
-    return tokens[:most]
+def _plus(counts: np.ndarray, at: np.ndarray, length: int) -> np.ndarray:
+    """`counts`, grown to `length`, plus how often each number occurs in `at`."""
+    total = np.bincount(at, minlength=length)
+    total[: len(counts)] += counts
+    return total
+
+
+def _most_frequent(tokens: list[Any], counts: np.ndarray, most: int | None) -> list[int]:
+    """Where the tokens that occur stand, frequent ones first, among equals the last in order; only `most` if given."""
+    least = 1
+    if most is not None and 0 < most < len(counts):
+        least = max(np.partition(counts, -most)[-most], 1)
+    order = sorted(np.flatnonzero(counts >= least).tolist(), key=tokens.__getitem__, reverse=True)
+    order.sort(key=counts.tolist().__getitem__, reverse=True)  # which keeps the order of equals
+    return order[:most]
 
 
 def without_paths(config: dict[str, Any], who: str) -> dict[str, Any]:

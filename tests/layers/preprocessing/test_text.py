@@ -204,6 +204,10 @@ def test_many_texts_are_read_in_parts(monkeypatch):
         np.testing.assert_array_equal(layer(TEXTS * 3), whole)
         assert layer(np.zeros(0, object)).shape[0] == 0
         monkeypatch.undo()
+    whole = made(output_mode="tf_idf", ngrams=2).get_config()
+    monkeypatch.setattr("autonet.layers.preprocessing.vocabulary.CHUNK", 2)
+    parts = made(output_mode="tf_idf", ngrams=2).get_config()
+    assert (parts["vocabulary"], parts["idf_weights"]) == (whole["vocabulary"], whole["idf_weights"])
 
 
 def test_empty_texts():
