@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
+from autonet.core.lines import filters_traceback
+
 MODULES = {  # old module: where its names are today
     "autonet.layers.advanced_activations": "autonet.layers",
     "autonet.layers.convolutional": "autonet.layers",
@@ -66,13 +68,14 @@ def renamed(**today: str) -> Callable[[F], F]:
         owner = function.__qualname__.rsplit(".__init__", 1)[0].rsplit("<locals>.", 1)[-1]
 
         @functools.wraps(function)
+        @filters_traceback
         def call(*args: Any, **kwargs: Any) -> Any:
             for old in [word for word in kwargs if word in today]:
                 new = today[old]
                 if new in kwargs:
                     raise TypeError(f"{owner} received both {new}=... and its older name {old}=...: keep the first.")
                 message = f"{owner}: write {new}=... instead of {old}=..., which is Keras 1's word."
-                warnings.warn(message, LegacyWarning, stacklevel=2)
+                warnings.warn(message, LegacyWarning, stacklevel=3)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
+import importlib.util
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +17,7 @@ import numpy as np
 from autonet.callbacks.base import Callback
 from autonet.core.lines import warn
 from autonet.errors import DataError, unknown
-from autonet.utils.progress import Progbar
+from autonet.utils.progress import Progbar, format_value
 
 
 class History(Callback):
@@ -37,6 +40,55 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def __repr__(self) -> str:
+        """A table of the first and the last epochs."""
+        if not self.history:
+            return "<History of no epochs>"
+        return "\n".join("  ".join(cell.rjust(12) for cell in row).rstrip() for row in self._table())
+
+    def _table(self, most: int = 10) -> list[list[str]]:
+        """Rows of texts: names, then an epoch, counted from 1, each; of many only the first and the last."""
+        epochs = list(range(len(self.epoch)))
+        rows = [["epoch", *self.history]]
+        for n in epochs if len(epochs) <= most else [*epochs[:3], None, *epochs[3 - most :]]:
+            known = [None if n is None or n >= len(values) else values[n] for values in self.history.values()]
+            shown = ["..." if n is None else str(self.epoch[n] + 1)]
+            rows.append(shown + ["..." if n is None else "" if v is None else format_value(v) for v in known])
+        return rows
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the curves, where matplotlib is installed, and the table."""
+        if not self.history:
+            return "<p>History of no epochs</p>"
+        head, *body = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._table()]
+        rows = "".join(f"<tr>{row}</tr>" for row in body)
+        table = f"<table><thead><tr>{head.replace('td>', 'th>')}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"{self._curves()}{table}"
+
+    def _curves(self) -> str:
+        """The curves as SVG, training and validation of one name in one picture."""
+        if importlib.util.find_spec("matplotlib") is None:
+            return ""
+        from matplotlib.figure import Figure
+
+        names = [n for n, values in self.history.items() if not n.startswith("val_") and np.ndim(values) == 1][:3]
+        if not names or len(self.epoch) < 2:
+            return ""
+        figure = Figure(figsize=(4.2 * len(names), 2.8), layout="constrained")
+        for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+            for key, label in ((name, "training"), (f"val_{name}", "validation")):
+                values = self.history.get(key, [])
+                axes.plot(
+                    [e + 1 for e in self.epoch[len(self.epoch) - len(values) :]], values, label=label
+                ) if values else None
+            axes.set(xlabel="epoch", ylabel=name)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(alpha=0.3)
+            axes.legend(frameon=False)
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg")
+        return drawn.getvalue().partition("<svg")[1] + drawn.getvalue().partition("<svg")[2]
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         super().set_state(plain, arrays)

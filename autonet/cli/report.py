@@ -60,6 +60,7 @@ def save_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
         axes.plot(epochs, history[name], label="training")
         axes.plot(epochs, history[f"val_{name}"], label="validation")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel(name.replace("_", " "))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

@@ -21,7 +21,7 @@ from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
 from autonet.compiler.texts import Reading, Texts, is_texts, run_all, run_rows
-from autonet.core.lines import warn
+from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
 from autonet.core.tensor import Number, Tensor, convert_to_tensor, to_array, wrap
 from autonet.core.trees import flatten, map_structure
@@ -250,6 +250,7 @@ class Compiled:
         result = self.f(*new, **{k: named[k] for k in kwargs})
         return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
 
+    @filters_traceback
     def _capture(self, signature: Any, reader: _Reader, args: tuple, kwargs: dict, again: bool = False) -> Any:
         recorder = Recorder(self.strict)
         reader.text = recorder.text

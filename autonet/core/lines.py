@@ -1,14 +1,22 @@
-"""Whose line it was: the innermost frame outside the package, for warnings and errors that point at the user's code."""
+"""Whose line it was: the innermost frame outside the package, for warnings, errors and tracebacks that point at the user's code."""
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
+import types
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from autonet.errors import AutonetError
+
+F = TypeVar("F", bound=Callable)
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # Python's own, where the package calls it
 
 
 def _outside() -> tuple[Any, int]:
@@ -40,3 +48,62 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, in the name of the user's line."""
     _, distance = _outside()
     warnings.warn(message, category, stacklevel=distance + 1)
+
+
+# Tracebacks
+
+
+class _Filtering:
+    enabled = True
+
+
+def enable_traceback_filtering() -> None:
+    """Leave the package's own frames out of tracebacks, as far as they say nothing: the default."""
+    _Filtering.enabled = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show tracebacks whole, for those who look for a fault in autonet itself."""
+    _Filtering.enabled = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether tracebacks leave out the package's own frames."""
+    return _Filtering.enabled
+
+
+def filters_traceback(f: F) -> F:
+    """Decorator of entrances: of errors that leave them, tracebacks hold the user's frames.
+
+    Of the package's own frames the last stays, where the error is none that autonet raises: a fault must be found.
+    """
+
+    @functools.wraps(f)
+    def entrance(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return f(*args, **kwargs)
+        except Exception as error:
+            if _Filtering.enabled and error.__traceback__ is not None:
+                ours = isinstance(error, AutonetError)
+                error.__traceback__ = _filtered(error.__traceback__.tb_next, ours)
+                if ours and error.__cause__ is not None and _filtered(error.__cause__.__traceback__, True) is None:
+                    error.__cause__, error.__suppress_context__ = None, True  # what the package found is in the message
+            raise
+
+    return entrance  # type: ignore[return-value]
+
+
+def _filtered(traceback: types.TracebackType | None, ours: bool) -> types.TracebackType | None:
+    """The entries of the user's frames, and the last one unless the error is `ours`."""
+    entries = []
+    own = True
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        own = name.startswith((_PACKAGE, "<frozen", "<autonet")) or (own and name.startswith(_LIBRARY))
+        if not own or (not ours and traceback.tb_next is None):
+            entries.append(traceback)
+        traceback = traceback.tb_next
+    kept = None
+    for entry in reversed(entries):
+        kept = types.TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return kept

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonet.core import backward as walk
+from autonet.core.lines import filters_traceback
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -20,6 +21,7 @@ from autonet.errors import ArgumentError, GradientError
 STEPS = (1e-5, 1e-4, 1e-6, 1e-3, 1e-7)  # the first decides, unless it disagrees: curvature, kinks, rounding
 
 
+@filters_traceback
 def check_gradients(
     f: Callable,
     *args: Any,

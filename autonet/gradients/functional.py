@@ -14,6 +14,7 @@ import numpy as np
 
 from autonet.core import backward as walk
 from autonet.core.accumulate import detach, zeros_of
+from autonet.core.lines import filters_traceback
 from autonet.core.rules import shape_of
 from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
@@ -49,6 +50,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     """
 
     @functools.wraps(f)
+    @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _spread(argnums, args)
         new = list(args)
@@ -138,6 +140,7 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     pair = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
+    @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         value, gradient = pair(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -145,6 +148,7 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return wrapper
 
 
+@filters_traceback
 def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """f(*primals), and the function that carries a cotangent of that result back to the primals.
 
@@ -190,6 +194,7 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return settled, pullback
 
 
+@filters_traceback
 def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple:
     """fun(*primals) and its derivative along `tangents`: (result, tangent of the result).
 
@@ -285,6 +290,7 @@ def custom_gradient(f: Callable) -> Callable:
     """
 
     @functools.wraps(f)
+    @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         tensors = [convert_to_tensor(x) for x in args]
         with no_grad():

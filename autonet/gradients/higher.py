@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.core.lines import filters_traceback
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, pack
 from autonet.errors import ArgumentError
@@ -22,6 +23,7 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     [[2.0, 0.0], [0.0, 4.0]]
     """
 
+    @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         from autonet.ops.shaping import reshape, stack
 

@@ -14,6 +14,7 @@ from autonet.core import dtypes
 from autonet.core.accumulate import cast
 from autonet.core.faults import described
 from autonet.core.frames import as_texts, frame_array, is_frame
+from autonet.core.lines import filters_traceback
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
@@ -235,6 +236,7 @@ class Layer(symbolic.Called, Weighted):
             f"{self.label} has no call(). Define call(self, inputs) in class {type(self).__name__}."
         )
 
+    @filters_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and kwargs:
             first = next(iter(_call_parameters(type(self))), None)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autonet.core.faults import described
+from autonet.core.lines import filters_traceback
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure
@@ -36,6 +37,7 @@ class Sequential(Model):
     _untracked = Model._untracked | {"_symbols"}
     _unfixed = Model._unfixed | {"_symbols"}
 
+    @filters_traceback
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self.autocast = False
@@ -49,6 +51,7 @@ class Sequential(Model):
             self.add(layer, rebuild=False)
         self._try_build()
 
+    @filters_traceback
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer on top.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,10 +28,7 @@ def summary(
     table = _rows(model, expand_nested, show_trainable, connected, "")
     if layer_range is not None:
         table = _between(table, *layer_range)
-    widths = [max(len(r[i]) for r in [header, *table]) + 2 for i in range(len(header))]
-    spare = (line_length or 65) - sum(widths)
-    if spare > 0:
-        widths[0] += spare
+    widths = _widths([header, *table], line_length)
     rule = "─" * sum(widths)
 
     def line(cells: list[str]) -> str:
@@ -45,7 +43,39 @@ def summary(
     groups = {"Total": [*trained, *others, *slots], "Trainable": trained, "Non-trainable": others}
     groups |= {"Optimizer": slots} if slots else {}
     totals = [f" {word} params: {_count(variables)}" for word, variables in groups.items()]
-    return "\n".join([f'Model: "{model.name}"', rule, line(header), rule, *[line(r) for r in table], rule, *totals])
+    return "\n".join(
+        [
+            f'Model: "{model.name}"',
+            rule,
+            line(header),
+            rule,
+            *[line(r) for row in table for r in _folded(row, widths)],
+            rule,
+            *totals,
+        ]
+    )
+
+
+def _widths(table: list[list[str]], line_length: int | None) -> list[int]:
+    """Columns for all rows within `line_length`, by default 65 to 80: the widest give way, and their cells are folded."""
+    widths = [max(len(row[i]) for row in table) + 2 for i in range(len(table[0]))]
+    widths = [w + 2 * (i > 2) for i, w in enumerate(widths)]  # for what stands before the last columns
+    widths[0] += max((line_length or 65) - sum(widths), 0)
+    while sum(widths) > max(line_length or 80, 12 * len(widths)):
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _folded(row: list[str], widths: list[int]) -> list[list[str]]:
+    """A row as lines whose cells fit: cut at spaces where that helps, else anywhere."""
+    cells = []
+    for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        indent = " " * (len(cell) - len(cell.lstrip()))
+        room = width - 2 - 2 * (i > 2)
+        cells.append(
+            textwrap.wrap(cell, room, subsequent_indent=indent, drop_whitespace=True) if len(cell) > room else [cell]
+        )
+    return [[cell[k] if k < len(cell) else "" for cell in cells] for k in range(max(map(len, cells)))]
 
 
 def _between(table: list[list[str]], first: str, last: str) -> list[list[str]]:

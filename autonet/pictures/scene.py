@@ -100,7 +100,7 @@ class Picture:
         width, height = _n(scene.width + 2 * MARGIN), _n(scene.height + 2 * MARGIN)
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-            f'role="img" style="max-width: 100%; height: auto">'
+            f'role="img" style="max-width: 100%">'
         )
         body = [f"<title>{_escaped(self.title)}</title>", f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
         body.append(f'<g transform="translate({_n(MARGIN)} {_n(MARGIN)})">')

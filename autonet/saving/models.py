@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autonet.core.lines import warn
+from autonet.core.lines import filters_traceback, warn
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading
 from autonet.saving.archive import Archive, write_archive
@@ -22,6 +22,7 @@ SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".weights", ".weights.h
 FORMATS = ("autonet", "keras")
 
 
+@filters_traceback
 def save_model(
     model: Any,
     filepath: str | os.PathLike,
@@ -81,6 +82,7 @@ def model_config(model: Any) -> dict[str, Any]:
     return stored
 
 
+@filters_traceback
 def load_model(
     filepath: str | os.PathLike, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:

@@ -11,6 +11,7 @@ from autonet import metrics as metrics_module
 from autonet import optimizers
 from autonet.callbacks.reports import History
 from autonet.core import dtypes
+from autonet.core.lines import filters_traceback
 from autonet.core.state import no_grad, structure
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure
@@ -76,6 +77,7 @@ class Trainer(Layer):
 
     # compile
 
+    @filters_traceback
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -302,6 +304,7 @@ class Trainer(Layer):
     # Training
 
     @renamed(nb_epoch="epochs")
+    @filters_traceback
     def fit(
         self,
         x: Any = None,
@@ -370,6 +373,7 @@ class Trainer(Layer):
             finally:
                 self._position = None  # which knows the data and the model
 
+    @filters_traceback
     def evaluate(
         self,
         x: Any = None,
@@ -399,6 +403,7 @@ class Trainer(Layer):
                 return_dict=return_dict,
             )
 
+    @filters_traceback
     def predict(
         self,
         x: Any,
@@ -413,6 +418,7 @@ class Trainer(Layer):
         """
         return loop.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
 
+    @filters_traceback
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -427,6 +433,7 @@ class Trainer(Layer):
             logs = loop.read(self, self._make_train_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
+    @filters_traceback
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
         self._assert_compiled("test_on_batch")
@@ -436,6 +443,7 @@ class Trainer(Layer):
             logs = loop.read(self, self._make_test_function()(batch))
         return logs if return_dict else loop.as_list(logs)
 
+    @filters_traceback
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, in inference, as arrays."""
         if type(x) is not np.ndarray or not x.ndim or x.dtype != self._data_dtype():

@@ -1,6 +1,6 @@
 """How far a long loop has come: a tqdm bar in a terminal and in Jupyter, plain lines in a pipe.
 
-`Progbar` draws at most ten times a second, and a loop that ends sooner than the first drawing leaves one plain line.
+`Progbar` draws at most ten times a second; a loop that has ended leaves one plain line.
 Between two drawings it costs one comparison, and a caller that must not pay even for that call asks `due`, the first
 step whose report can change the picture.
 """
@@ -235,7 +235,7 @@ class Progbar:
             mininterval=self.interval,
             miniters=sys.maxsize,  # this class decides when to draw
             dynamic_ncols=True,
-            leave=True,
+            leave=False,  # when all is done, a line takes its place
             **options,
         )
         bar.start_t = bar.last_print_t = bar._time() - (time.perf_counter() - self._start)
@@ -243,12 +243,8 @@ class Progbar:
 
     def _finish(self) -> None:
         self._measure(time.perf_counter())
-        if self._bar is not None:
-            self._draw()
-            self.close()
-        else:  # a pipe, or a loop too short for a bar
-            self._print(self._line())
-        self._finished = True
+        self.close()
+        self._print(self._line())  # alike for long loops, short ones, and in a pipe
 
     def _line(self) -> str:
         spent = time.perf_counter() - self._start

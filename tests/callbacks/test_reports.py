@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from autonet.callbacks import CallbackList, CSVLogger, LambdaCallback, ProgbarLogger
+from autonet.callbacks import CallbackList, CSVLogger, History, LambdaCallback, ProgbarLogger
 from autonet.errors import DataError
 
 from .models import Counter, fit
@@ -168,3 +168,28 @@ def test_an_interrupted_epoch_leaves_no_open_bar():
     many.on_train_batch_end(0, {"loss": 1.0})
     many.on_train_end()
     assert logger._bar is None
+
+
+def history_of(epochs):
+    history = History()
+    history.on_train_begin()
+    for n in range(epochs):
+        history.on_epoch_end(n, {"loss": 1 / (n + 1), **({"val_<b>": n} if n else {})})
+    return history
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2, 10, 11, 400])
+def test_history_reads_well(epochs):
+    history = history_of(epochs)
+    lines = repr(history).splitlines()
+    assert len(lines) == min(epochs + 1, 12) if epochs else lines == ["<History of no epochs>"]
+    if epochs:
+        assert lines[1].split()[:2] == ["1", "1.0000"] and lines[-1].split()[0] == str(epochs)
+    assert "<b>" not in history._repr_html_()
+
+
+@pytest.mark.extra("plot")
+def test_history_draws_itself():
+    drawn = history_of(5)._repr_html_()
+    assert drawn.startswith("<svg") and "<table>" in drawn
+    assert "<svg" not in history_of(1)._repr_html_()

@@ -128,3 +128,18 @@ def test_width_and_printing(capsys):
     assert len(lines[1]) == 100
     model.summary()
     assert capsys.readouterr().out == table(model) + "\n"
+
+
+def test_it_fits_eighty_columns():
+    a = Input((5, 2), name="a")
+    states = layers.LSTM(3, return_state=True, name="a_layer_with_a_name_that_says_all_that_there_is_to_say_about_it")(
+        a
+    )
+    model = Model(a, layers.Concatenate(name="join")(states))
+    for options in ({}, {"show_trainable": True}, {"expand_nested": True}, {"line_length": 60}):
+        lines = table(model, **options).splitlines()
+        assert max(map(len, lines)) <= options.get("line_length", 80)
+        for word in ("(LSTM)", "join", "(None, 9)", "(None, 5, 2)"):
+            assert word in "".join(lines)
+    wide = table(model, line_length=200)
+    assert any("say_about_it (LSTM)" in line for line in wide.splitlines())
