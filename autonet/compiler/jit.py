@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import threading
 import types
@@ -20,16 +19,15 @@ from autonet.compiler.guards import Guards
 from autonet.compiler.numpy_plan import NumpyPlan
 from autonet.compiler.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
-from autonet.compiler.texts import Reading, Texts, is_texts, run_all, run_rows
+from autonet.compiler.signature import ATTACHED, Reader, is_array, is_numeric, places_of, with_readings
+from autonet.compiler.texts import Reading, run_all, run_rows
 from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
-from autonet.core.tensor import Number, Tensor, convert_to_tensor, to_array, wrap
+from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
-from autonet.errors import ArgumentError
 
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
-ATTACHED = ("_mask", "_logits")  # what a Tensor may carry beside its values
 
 
 class _Output:
@@ -159,7 +157,7 @@ class Compiled:
         self.f = f
         self.at_once = at_once
         self.repeats = repeats
-        self.static = _places(f, static)
+        self.static = places_of(f, static)
         self.strict = strict
         self.native = native
         self.differentiable = differentiable
@@ -176,7 +174,7 @@ class Compiled:
             if state.capture is not None and not state.capture.replays:
                 return self._eagerly(args, kwargs)  # somebody looks for NaN
             return self.f(*args, **kwargs)  # part of an outer capture; or Variables are of another dtype for a while
-        reader = _Reader(self.static)
+        reader = Reader(self.static)
         for place, argument in (*enumerate(args), *sorted(kwargs.items())):
             reader.read(place, argument)
         if reader.foreign or (reader.tracked and state.recording):
@@ -186,7 +184,7 @@ class Compiled:
         readings = self.readings.get(signature) if reader.texts else None
         if readings:
             inputs = run_all(readings, reader.texts, inputs)
-            key = _with_readings(signature, readings, inputs)
+            key = with_readings(signature, readings, inputs)
             if key not in self.entries and self._too_many_lengths(signature, readings):
                 return self._eagerly(args, kwargs)
         entry = self._find(key)
@@ -221,7 +219,7 @@ class Compiled:
         def exchange(place: Any, argument: Any) -> Any:
             if place in self.static:
                 return argument
-            return map_structure(lambda x: convert_to_tensor(x) if _is_array(x) and _is_numeric(x) else x, argument)
+            return map_structure(lambda x: convert_to_tensor(x) if is_array(x) and is_numeric(x) else x, argument)
 
         named = {k: exchange(k, v) for k, v in kwargs.items()}
         return self.f(*[exchange(i, a) for i, a in enumerate(args)], **named)
@@ -242,7 +240,7 @@ class Compiled:
             self._warned = True
             warn(message)
 
-    def _plainly(self, arrays: list[np.ndarray], reader: _Reader, args: tuple, kwargs: dict) -> Any:
+    def _plainly(self, arrays: list[np.ndarray], reader: Reader, args: tuple, kwargs: dict) -> Any:
         """The function itself, as it is captured: on these arrays in the place of the reader's."""
         rest = iter([arrays[k] for k in reader.places])
         new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
@@ -251,7 +249,7 @@ class Compiled:
         return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
 
     @filters_traceback
-    def _capture(self, signature: Any, reader: _Reader, args: tuple, kwargs: dict, again: bool = False) -> Any:
+    def _capture(self, signature: Any, reader: Reader, args: tuple, kwargs: dict, again: bool = False) -> Any:
         recorder = Recorder(self.strict)
         reader.text = recorder.text
         try:
@@ -280,7 +278,7 @@ class Compiled:
             while len(self.readings) > KNOWN:
                 self.readings.popitem(last=False)
         if recorder.readings and not recorder.obstacle:
-            key = _with_readings(signature, recorder.readings, recorder.arrays)
+            key = with_readings(signature, recorder.readings, recorder.arrays)
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
         entry.machine_code = self.account.charge()
         self.entries[key] = entry
@@ -352,123 +350,6 @@ class Compiled:
             self.account = Account()
 
 
-class _Reader:
-    """Takes the arguments of a call apart: what belongs to the signature, and the arrays to compute with."""
-
-    def __init__(self, static: frozenset):
-        self.static = static
-        self.key: list[Any] = []
-        self.inputs: list[np.ndarray] = []  # each once
-        self.places: list[int] = []  # in `inputs`, of each array among the arguments
-        self.held: list[Any] = []  # what the key knows by identity
-        self.tracked = False  # whether one of the arrays has a derivative
-        self.foreign = False  # whether there are arrays that no plan can take
-        self.texts: list[np.ndarray] = []
-        self.text: Any = None  # during a capture: what stands for an array of texts there
-
-    def read(self, place: Any, argument: Any) -> None:
-        """Take in the argument at a position or of a name."""
-        self.key.append(place)
-        if place in self.static:
-            self._structure(argument, self._fix)
-        else:
-            self._structure(argument, self._leaf)
-
-    def _structure(self, tree: Any, leaf: Callable[[Any], None]) -> None:
-        if isinstance(tree, dict):
-            self.key.append((type(tree), tuple(tree)))
-            for branch in flatten_once(tree):
-                self._structure(branch, leaf)
-        elif isinstance(tree, (list, tuple)):
-            self.key.append((type(tree), len(tree)))
-            for branch in tree:
-                self._structure(branch, leaf)
-        else:
-            leaf(tree)
-
-    def _leaf(self, x: Any) -> None:
-        kind = type(x)
-        if kind is Tensor or (isinstance(x, Tensor) and not isinstance(x, Variable)):
-            self.tracked = self.tracked or x._node is not None
-            self._array(x._value)
-            for name in ATTACHED:
-                if (value := getattr(x, name, None)) is not None:
-                    self.key.append(name)
-                    self._structure(value, self._leaf)
-        elif _is_array(x):
-            if _is_numeric(x):
-                self._array(to_array(x))
-            elif is_texts(x):
-                self.texts.append(np.asarray(x))
-                self.key.append(("texts", x.dtype.kind, x.shape))
-            else:
-                self.foreign = True
-        elif kind is int or kind is float:
-            self.places.append(len(self.inputs))
-            self.inputs.append(Number(x)._value)
-            self.key.append((kind, kind is int and abs(x) >= 2**31))
-        else:
-            self._fix(x)
-
-    def _array(self, array: np.ndarray) -> None:
-        for k, other in enumerate(self.inputs):
-            if other is array:  # given twice
-                self.places.append(k)
-                self.key.append(k)
-                return
-        self.places.append(len(self.inputs))
-        self.inputs.append(array)
-        self.key.append((array.shape, array.dtype.num))
-
-    def _fix(self, x: Any) -> None:
-        if isinstance(x, (bool, int, str, bytes, type(None))):
-            self.key.append((type(x), x))
-        elif isinstance(x, (float, np.generic)):
-            self.key.append((type(x), repr(x)))
-        elif isinstance(x, np.ndarray):
-            self.key.append((x.shape, x.dtype.str, x.tobytes()))
-        else:
-            self.key.append((type(x), id(x)))
-            self.held.append(x)
-
-    def exchange(self, place: Any, argument: Any, rest: Any) -> Any:
-        """The argument with Tensors around the arrays `rest` in the place of its own."""
-        if place in self.static:
-            return argument
-        if self.texts:
-            argument = map_structure(lambda x: self.text(x) if _is_array(x) and not _is_numeric(x) else x, argument)
-        return map_structure(lambda x: _exchanged(x, rest), argument)
-
-
-def _exchanged(x: Any, rest: Any) -> Any:
-    if isinstance(x, Tensor) and not isinstance(x, Variable):
-        new = wrap(next(rest))
-        for name in ATTACHED:
-            if (value := getattr(x, name, None)) is not None:
-                setattr(new, name, map_structure(lambda v: _exchanged(v, rest), value))
-        return new
-    if type(x) is Texts:
-        return x
-    if _is_array(x):
-        return wrap(next(rest))
-    if type(x) is int or type(x) is float:
-        return Number.around(next(rest), type(x))
-    return x
-
-
-def flatten_once(tree: dict) -> list[Any]:
-    """The branches of a dictionary in the order in which `flatten` takes them."""
-    from autonet.core.trees import keys
-
-    return [tree[k] for k in keys(tree)]
-
-
-def _with_readings(signature: Any, readings: list[Reading], arrays: list[np.ndarray]) -> Any:
-    """A signature with what layers made of its texts: the same texts' shape may become arrays of several."""
-    made = arrays[-len(readings) :]
-    return signature, tuple([r.key for r in readings]), tuple([(a.shape, a.dtype.num) for a in made])
-
-
 def _held(x: Any, compiled: Compiled, key: Any) -> Any:
     """What keeps a key that knows `x` by its address from meaning another object: when `x` goes, so does the plan."""
     owner = weakref.ref(compiled)
@@ -484,46 +365,14 @@ def _held(x: Any, compiled: Compiled, key: Any) -> Any:
         return x
 
 
-def _is_array(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, np.generic))
-
-
-def _is_numeric(x: Any) -> bool:
-    return x.dtype.kind in "biuf"
-
-
-def _places(f: Callable, static: tuple) -> frozenset:
-    """Positions and names of the static arguments, each in both forms where the function's signature tells."""
-    if not static:
-        return frozenset()
-    places = set(static)
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        return frozenset(places)
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    open_ended = any(p.kind is p.VAR_POSITIONAL for p in parameters), any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for place in static:
-        if isinstance(place, int):
-            n = place + len(positional) if place < 0 else place
-            if not 0 <= n < len(positional) and not (open_ended[0] and n >= 0):
-                raise ArgumentError(f"jit: static_argnums names argument {place}, but f takes {len(positional)}.")
-            places.update([n, positional[n]] if n < len(positional) else [n])
-        elif place in positional:
-            places.add(positional.index(place))
-        elif not open_ended[1] and place not in [p.name for p in parameters]:
-            raise ArgumentError(f"jit: static_argnames names {place!r}, but f has no such argument.")
-    return frozenset(places)
-
-
 def jit(f: Callable | None = None, *, static_argnums: Any = (), static_argnames: Any = (), native: Any = "auto") -> Any:
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not
     numbers or arrays. The first 16 signatures have plans at once, further ones when they come again and others have paid
-    for them; `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned and made (once:
-    the call that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by the
-    first call, and what else it does besides computing (printing, appending to lists) happens in that call only.
+    for them; `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned and made (the call
+    that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by
+    the recorded call, and what else it does besides computing (printing, appending to lists) happens in that call only.
 
     A result that is to be differentiated later is computed eagerly, since a replay leaves no record: put `grad` inside.
 
