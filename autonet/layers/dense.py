@@ -176,6 +176,8 @@ class EinsumDense(LowRank, Layer):
         **common: Any,
     ):
         super().__init__(**common)
+        if gptq_unpacked_column_size is not None:
+            raise ArgumentError(f"{self.label}: nothing is quantized here; leave gptq_unpacked_column_size None.")
         if quantization_config is not None:
             raise ArgumentError(
                 f"EinsumDense has no quantization here: leave it None; received {quantization_config!r}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from autonet import constraints, initializers, ops, regularizers
@@ -37,12 +38,20 @@ class BatchNormalization(Layer):
         center, scale: whether there is a beta, a gamma.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of beta and gamma.
-        renorm, renorm_clipping, renorm_momentum: only the defaults.
-        synchronized: accepted for Keras's sake: there is one device to average over.
+        renorm: batch renormalization: in training y = ((x - mean) / sqrt(variance + epsilon) * r + d) * gamma + beta with
+
+                r = clip(sqrt(variance + epsilon) / s, rmin, rmax), d = clip((mean - m) / s, -dmax, dmax)
+
+            where m and s are moving means of the batches' means and deviations; r and d count as constants in gradients.
+            Inference is the same.
+        renorm_clipping: dictionary of "rmax", "rmin", "dmax"; what is missing is inf, 0, inf. Only with renorm.
+        renorm_momentum: how slowly m and s follow. Only with renorm.
+        synchronized: kept in the configuration. Its promise, moments of the whole batch, holds here by itself: no batch
+            is split over devices.
 
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
 
-    Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167
+    Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe, 2017, https://arxiv.org/abs/1702.03275
     """
 
     def __init__(
@@ -67,8 +76,11 @@ class BatchNormalization(Layer):
         **common: Any,
     ):
         super().__init__(**common)
-        if renorm:
-            raise ArgumentError(f"{self.label} has no renorm here: leave it False.")
+        if not renorm and (renorm_clipping is not None or renorm_momentum != 0.99):
+            raise ArgumentError(
+                f"{self.label}: renorm_clipping and renorm_momentum count with renorm=True only; received "
+                f"{renorm_clipping!r} and {renorm_momentum!r}. Set it, or leave them out."
+            )
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
         self.axis = axis.__index__()
@@ -84,7 +96,9 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        self.renorm_momentum = renorm_momentum
+        self.renorm = bool(renorm)
+        self.renorm_clipping = _clipping(renorm_clipping, self.label) if renorm else None
+        self.renorm_momentum = float(renorm_momentum)
         self.synchronized = synchronized
         self.supports_masking = True
 
@@ -113,12 +127,22 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
         )
+        if self.renorm:
+
+            def deviation(shape: Any, dtype: Any = None) -> Tensor:
+                return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
+
+            self.moving_stddev = self.add_weight((n,), deviation, trainable=False, name="moving_stddev")
+            self.renorm_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="renorm_mean")
+            self.renorm_stddev = self.add_weight((n,), deviation, trainable=False, name="renorm_stddev")
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: n})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         if not (training and self.trainable):
             moments = self.moving_mean, self.moving_variance
             return ops.batch_normalization(inputs, *moments, self.axis, self.beta, self.gamma, self.epsilon)
+        if self.renorm:
+            return self._renormalized(inputs, mask)
         if mask is not None:
             mean, variance = self._masked_moments(inputs, mask)
             y = ops.batch_normalization(inputs, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
@@ -127,9 +151,38 @@ class BatchNormalization(Layer):
             gamma = self.gamma if self.gamma is not None else ops.ones(features, dtype)
             beta = self.beta if self.beta is not None else ops.zeros(features, dtype)
             y, mean, variance = ops.batch_normalize(inputs, gamma, beta, axis=self.axis, epsilon=self.epsilon)
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            batch = ops.stop_gradient(batch)
-            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_variance, variance, self.momentum)
+        return y
+
+    def _renormalized(self, x: Tensor, mask: Any) -> Tensor:
+        """Batch renormalization in training."""
+        if mask is None:
+            others = tuple([i for i in range(x.ndim) if i != self.axis % x.ndim])
+            mean, variance = ops.mean(x, axis=others), ops.var(x, axis=others)
+        else:
+            mean, variance = self._masked_moments(x, mask)
+        deviation = ops.sqrt(variance + self.epsilon)
+        known = ops.maximum(self.renorm_stddev, math.sqrt(self.epsilon))
+        r, d = deviation / known, (mean - self.renorm_mean) / known
+        bounds = self.renorm_clipping or {}
+        if (rmin := bounds.get("rmin")) is not None:
+            r = ops.maximum(r, rmin)
+        if (rmax := bounds.get("rmax")) is not None:
+            r = ops.minimum(r, rmax)
+        if (dmax := bounds.get("dmax")) is not None:
+            d = ops.clip(d, -dmax, dmax)
+        r, d = ops.stop_gradient(r), ops.stop_gradient(d)
+        scale = r if self.gamma is None else r * self.gamma
+        offset = d if self.gamma is None else d * self.gamma
+        if self.beta is not None:
+            offset = offset + self.beta
+        y = ops.batch_normalization(x, mean, variance, self.axis, offset, scale, self.epsilon)
+        _follow(self.renorm_mean, mean, self.renorm_momentum)
+        _follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_stddev, deviation, self.momentum)
+        self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev) - self.epsilon))
         return y
 
     @accumulates(like="x")
@@ -164,10 +217,32 @@ class BatchNormalization(Layer):
             "beta_constraint": constraints.serialize(self.beta_constraint),
             "gamma_constraint": constraints.serialize(self.gamma_constraint),
             "synchronized": self.synchronized,
-            "renorm": False,
-            "renorm_clipping": None,
+            "renorm": self.renorm,
+            "renorm_clipping": self.renorm_clipping,
             "renorm_momentum": self.renorm_momentum,
         }
+
+
+def _follow(moving: Any, batch: Tensor, momentum: float) -> None:
+    moving.assign(moving * momentum + ops.stop_gradient(batch) * (1 - momentum))
+
+
+def _clipping(given: Any, who: str) -> dict[str, float]:
+    """The bounds of renorm's corrections.
+
+    Raises: ArgumentError for other words than rmin, rmax, dmax, or numbers out of order.
+    """
+    bounds = dict(given or {})
+    numbers = all(v is None or (isinstance(v, (int, float)) and v >= 0) for v in bounds.values())
+    if (
+        set(bounds) - {"rmin", "rmax", "dmax"}
+        or not numbers
+        or (bounds.get("rmin") or 0) > (bounds.get("rmax") or math.inf)
+    ):
+        raise ArgumentError(
+            f"{who} expects renorm_clipping to hold rmin <= rmax and dmax, all at least 0; received {given!r}."
+        )
+    return bounds
 
 
 class LayerNormalization(Layer):
@@ -319,12 +394,13 @@ class GroupNormalization(LayerNormalization):
             )
         self.groups = groups.__index__()
 
+    def _count(self, channels: int) -> int:
+        return channels if self.groups == -1 else self.groups
+
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         (n,) = lengths_along(input_shape, self.axis, self.label)
-        if self.groups == -1:
-            self.groups = n
-        if n % self.groups:
+        if n % self._count(n):
             raise ArgumentError(
                 f"{self.label} expects a number of channels that its {self.groups} groups divide; received {n} on axis "
                 f"{self.axis} of shape {tuple(input_shape)}. Choose other groups, or check axis."
@@ -334,7 +410,8 @@ class GroupNormalization(LayerNormalization):
     def call(self, inputs: Any) -> Tensor:
         shape, axis = inputs.shape, self.axis % inputs.ndim
         n = shape[axis]
-        x = ops.reshape(inputs, (*shape[:axis], self.groups, n // self.groups, *shape[axis + 1 :]))
+        groups = self._count(n)
+        x = ops.reshape(inputs, (*shape[:axis], groups, n // groups, *shape[axis + 1 :]))
         others = tuple([i for i in range(1, x.ndim) if i != axis])
         y = ops.reshape(ops.layer_normalization(x, axis=others, epsilon=self.epsilon), shape)
         along = [n if i == axis else 1 for i in range(len(shape))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autonet.errors import ShapeError
+from autonet.errors import ArgumentError, ShapeError
 
 
 class InputSpec:
@@ -27,6 +27,10 @@ class InputSpec:
         name: str | None = None,
         optional: bool = False,
     ):
+        if allow_last_axis_squeeze:
+            raise ArgumentError(
+                "InputSpec: no layer here drops or adds a last axis; leave allow_last_axis_squeeze False."
+            )
         self.dtype = dtype
         self.shape = shape
         self.ndim = len(shape) if shape is not None else ndim

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import Sequential, layers
+from autonet import Sequential, grad, layers, ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.gradients import check_gradients
@@ -139,13 +139,47 @@ def test_one_row_in_training_stays_finite():
     np.testing.assert_allclose(y, 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("bounds", [None, {"rmax": 1.5, "rmin": 0.7, "dmax": 0.5}])
+def test_batch_renormalization(bounds, rng):
+    """Values, moving moments and gradient are those of the paper's algorithm, written out."""
+    layer = layers.BatchNormalization(
+        renorm=True, renorm_clipping=bounds, renorm_momentum=0.8, momentum=0.9, dtype="float64"
+    )
+    low, high, far = (
+        (bounds or {}).get("rmin", 0),
+        (bounds or {}).get("rmax", np.inf),
+        (bounds or {}).get("dmax", np.inf),
+    )
+    m, s, moving, deviation = np.zeros(3), np.ones(3), np.zeros(3), np.ones(3)
+    for i in range(4):
+        x = rng.normal(i, 1 + i, (8, 3))
+        mean, sigma = x.mean(0), np.sqrt(x.var(0) + 1e-3)
+        r, d = np.clip(sigma / s, low, high), np.clip((mean - m) / s, -far, far)
+        np.testing.assert_allclose(layer(x, training=True), (x - mean) / sigma * r + d)
+        m, s = 0.8 * m + 0.2 * mean, 0.8 * s + 0.2 * sigma
+        moving, deviation = 0.9 * moving + 0.1 * mean, 0.9 * deviation + 0.1 * sigma
+    np.testing.assert_allclose(layer.moving_variance, deviation**2 - 1e-3)
+    np.testing.assert_allclose(layer(x, training=False), (x - moving) / deviation)
+    r, d = np.clip(sigma / s, low, high), np.clip((mean - m) / s, -far, far)
+
+    def fixed(x):
+        return ops.sum(ops.sin((x - ops.mean(x, axis=0)) / ops.sqrt(ops.var(x, axis=0) + 1e-3) * r + d))
+
+    slope = grad(lambda x: ops.sum(ops.sin(layer(x, training=True))))(x)
+    np.testing.assert_allclose(slope, grad(fixed)(x), atol=1e-10)
+
+
 def test_misfits():
     with pytest.raises(ShapeError, match=r"has axis=3; received an input of shape \(2, 3\)"):
         layers.BatchNormalization(axis=3)(np.ones((2, 3)))
     with pytest.raises(ArgumentError, match="axis to be one whole number; received \\[1\\]"):
         layers.BatchNormalization(axis=[1])
-    with pytest.raises(ArgumentError, match="no renorm here: leave it False"):
-        layers.BatchNormalization(renorm=True)
+    for bounds in ({"rmax": 1, "rmin": 2}, {"dmax": -1}, {"max": 1}, {"rmax": "x"}):
+        with pytest.raises(ArgumentError, match="renorm_clipping to hold"):
+            layers.BatchNormalization(renorm=True, renorm_clipping=bounds)
+    for dropped in ({"renorm_clipping": {"rmax": 2}}, {"renorm_momentum": 0.5}):
+        with pytest.raises(ArgumentError, match="count with renorm=True only"):
+            layers.BatchNormalization(**dropped)
     layer = layers.BatchNormalization()
     layer(np.ones((2, 3)))
     with pytest.raises(ShapeError, match="expects length 3 on axis -1"):

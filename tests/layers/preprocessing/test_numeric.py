@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import gradients, layers, ops
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.models import Sequential
+from autonet.saving import load_model
 from autonet.utils import PyDataset
 from tests.ops.cases import Case, integers, made, reals
 
@@ -156,3 +158,26 @@ def test_rescaling():
     assert layers.Rescaling(2, dtype="float64")([1.5]).dtype == "float64"
     given = layers.Rescaling(np.array([1.0, 2.0]))
     assert given.get_config()["scale"] == [1.0, 2.0]
+
+
+KINDS = [list, tuple, np.array, np.float32, lambda v: Tensor(np.array(v)), lambda v: [np.float64(x) for x in v]]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["list", "tuple", "array", "float32", "tensor", "numbers"])
+@pytest.mark.parametrize("make", [
+    lambda v: layers.Normalization(mean=v, variance=v), lambda v: layers.Rescaling(v, v), lambda v: layers.Discretization(bin_boundaries=v),
+], ids=["Normalization", "Rescaling", "Discretization"])  # fmt: skip
+def test_every_kind_of_numbers_is_saved(make, kind, tmp_path):
+    """Built with numbers in any form, saved, loaded, saved again: the same results and the same bytes."""
+    x = np.float32([[0.5, 1.0, 9.0]])
+    model = Sequential([layers.Input((3,)), make(kind([0.5, 1.0, 2.0]))])
+    first, second = tmp_path / "a.keras", tmp_path / "b.keras"
+    model.save(first)
+    loaded = load_model(first)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    loaded.save(second)
+    assert first.read_bytes() == second.read_bytes()
+    assert (
+        loaded.layers[-1].get_config()
+        == type(loaded.layers[-1]).from_config(loaded.layers[-1].get_config()).get_config()
+    )
