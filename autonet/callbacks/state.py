@@ -124,7 +124,7 @@ def steers(callback: Any) -> bool:
     method that changes variables.
     """
     declared = callback.steers
-    return _class_steers(type(callback)) if declared is None else bool(declared)
+    return _class_steers(type(callback)) if declared is None else bool(declared)  # type: ignore[arg-type]
 
 
 @functools.cache

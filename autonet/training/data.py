@@ -76,8 +76,9 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
         raise DataError(f"{name} is a sparse matrix, and models take dense arrays: pass {name}.toarray().")
     else:
         try:
-            array = np.asarray(value, object) if _holds_text(value) else None
-            if array is None:
+            if _holds_text(value):
+                array = np.asarray(value, object)
+            else:
                 array = np.asarray(value if hasattr(value, "__array__") else to_array(value))
         except (AutonetError, ValueError, TypeError) as error:
             raise DataError(
