@@ -32,6 +32,7 @@ NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings
     "bench": ("jax", "keras"),
     "dev": ("build", "mypy", "setuptools"),
+    "images": ("PIL",),
     "keras": ("h5py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
     "plot": ("matplotlib",),

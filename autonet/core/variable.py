@@ -20,7 +20,7 @@ class Variable(Tensor):
     """A named array that `assign` replaces: weights, optimizer slots, moving averages, counters, generator states.
 
     Args:
-        initializer: values, or a function (shape, dtype) -> values; then `shape` is needed.
+        initializer: values, or the name of an initializer or a function (shape, dtype) -> values; then `shape` is needed.
         shape: axis lengths; checked against given values.
         dtype: name of the element type. Given values keep theirs, a function gets the default float.
         trainable: whether gradients with respect to it are wanted (float dtypes only).
@@ -51,9 +51,15 @@ class Variable(Tensor):
         synchronization: str = "auto",
         name: str | None = None,
     ):
+        if isinstance(initializer, str):
+            from autonet import initializers  # from upstairs, when a name asks for it
+
+            initializer = initializers.get(initializer)
         if callable(initializer) and not isinstance(initializer, Tensor):
             if shape is None:
-                raise ArgumentError("A Variable whose initializer is a function needs a shape.")
+                raise ArgumentError(
+                    "A Variable whose initializer is a function needs a shape: Variable(initializer, shape=(2, 3))."
+                )
             dtype = dtypes.standardize_dtype(dtype)
             with no_grad(), uncaptured():  # made once, also where a step makes it
                 if state.allowance is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,8 +24,11 @@ from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
 from autonet.layers.spec import InputSpec
 from autonet.layers.weights import Weighted
+from autonet.legacy import LegacyWarning
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _building(build: Callable) -> Callable:
@@ -48,6 +52,35 @@ def _building(build: Callable) -> Callable:
         self.__dict__["_Layer__built_with"] = arguments.built_with(build, args, kwargs)
 
     return wrapper
+
+
+def _is_initializer(word: str) -> bool:
+    try:
+        return initializers.get(word) is not None
+    except ArgumentError:
+        return False
+
+
+def _string_first(add_weight: F) -> F:
+    """`add_weight`, which also takes an initializer's name in front, or any other name there, as Keras 2's did."""
+
+    @functools.wraps(add_weight)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Variable:
+        if args and isinstance(args[0], str):
+            word, *rest = args
+            if len(rest) > 1:
+                raise ArgumentError(
+                    f"{self.label}.add_weight expects shape, initializer and what follows by their names where a string, "
+                    f"here {word!r}, stands in front."
+                )
+            known = "initializer" not in kwargs and _is_initializer(word)
+            if not known:
+                message = f"add_weight: write name={word!r}; a name in front is Keras 2's order."
+                warnings.warn(message, LegacyWarning, stacklevel=2)
+            args, kwargs = tuple(rest), {**kwargs, "initializer" if known else "name": word}
+        return add_weight(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 class Layer(symbolic.Called, Weighted):
@@ -142,6 +175,7 @@ class Layer(symbolic.Called, Weighted):
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`. The default has none to create."""
 
+    @_string_first
     def add_weight(
         self,
         shape: Any = None,
@@ -159,7 +193,8 @@ class Layer(symbolic.Called, Weighted):
 
         Args:
             shape: axis lengths, () for one number.
-            initializer: name, object or function; by default glorot_uniform for floats, zeros for others.
+            initializer: name, object or function; by default glorot_uniform for floats, zeros for others. Its name may
+                also stand in front: `add_weight("ones", shape=(3,))`.
             trainable: whether training moves it.
             regularizer: penalty on it, added to the loss.
             constraint: projection after each step.

@@ -79,7 +79,8 @@ def _by_config(layer: Layer) -> Layer:
 
 def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable) -> Sequential:
     first = model._input_layer_kept
-    stack: list[Any] = [copy_of(layer) for layer in model.layers]
+    copies = {id(layer): copy_of(layer) for layer in {id(layer): layer for layer in model.layers}.values()}
+    stack: list[Any] = [copies[id(layer)] for layer in model.layers]
     given = flatten(input_tensors) if input_tensors is not None else []
     if len(given) > 1:
         raise ArgumentError(f"clone_model: {model.label} has one input; received {len(given)} input_tensors.")

@@ -53,9 +53,9 @@ class Sequential(Model):
 
     @filters_traceback
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Put a layer on top.
+        """Put a layer on top. One that is in the stack already is shared: it has the same weights in both places.
 
-        Raises: ArgumentError for what is no layer, or a name that is taken.
+        Raises: ArgumentError for what is no layer, or the name of another one.
         """
         if isinstance(layer, KerasTensor) and isinstance(getattr(layer._origin, "op", None), InputLayer):
             layer = layer._origin.op  # type: ignore[union-attr]  # what Input() returned stands for its layer
@@ -66,9 +66,7 @@ class Sequential(Model):
                 f"Sequential expects layers; received {layer!r}. A function goes into layers.Lambda, the name of an "
                 "activation into layers.Activation; what layers return belongs to functional models: Model(inputs, outputs)."
             )
-        if any(layer is other for other in self._layers):
-            raise ArgumentError(f"{layer.label} is in {self.label} already: a layer stands once in a stack.")
-        if any(layer.name == other.name for other in self._layers):
+        if any(layer.name == other.name and layer is not other for other in self._layers):
             raise ArgumentError(f"{self.label} has a layer named {layer.name!r} already: give this one another name.")
         if isinstance(layer, InputLayer):
             if self._layers or self._batch_shape is not None:
@@ -246,7 +244,11 @@ class Sequential(Model):
         shape = config.pop("build_input_shape", None)
         config.pop("dtype", None)
         entries = [{k: v for k, v in entry.items() if k != "build_config"} for entry in config.pop("layers")]
-        stack = [deserialize_keras_object(entry, custom_objects=custom_objects) for entry in entries]
+        stack: list[Any] = []
+        for entry in entries:  # equal ones, names included, are one layer in several places
+            first = entries.index(entry)
+            shared = first < len(stack)
+            stack.append(stack[first] if shared else deserialize_keras_object(entry, custom_objects=custom_objects))
         trainable = config.pop("trainable", True)
         model = cls(stack, **config)
         if shape is not None and not model.built:

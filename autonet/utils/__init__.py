@@ -25,6 +25,10 @@ from autonet.utils.datasets import PyDataset as PyDataset
 from autonet.utils.datasets import Sequence as Sequence
 from autonet.utils.datasets import split_dataset as split_dataset
 from autonet.utils.files import get_file as get_file
+from autonet.utils.images import array_to_img as array_to_img
+from autonet.utils.images import img_to_array as img_to_array
+from autonet.utils.images import load_img as load_img
+from autonet.utils.images import save_img as save_img
 from autonet.utils.naming import clear_session as clear_session
 from autonet.utils.progress import Progbar as Progbar
 from autonet.utils.seeds import set_random_seed as set_random_seed

@@ -134,3 +134,13 @@ def test_keras_attributes_are_there():
     assert (v.constraint, v.regularizer, v.overwrite_with_gradient) == (None, None, False)
     v.constraint = max
     assert v.constraint is max
+
+
+def test_an_initializer_by_its_name():
+    v = Variable("uniform", shape=(2, 3))
+    assert v.shape == (2, 3) and v.dtype == "float32" and np.unique(v).size == 6
+    assert Variable("ones", (2,), "int32").tolist() == [1, 1]
+    with pytest.raises(ArgumentError, match=r"shape=\(2, 3\)"):
+        Variable("uniform")
+    with pytest.raises(ArgumentError, match="uniform"):
+        Variable("unifrom", shape=(2,))

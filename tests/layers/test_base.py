@@ -9,6 +9,7 @@ import pytest
 from autonet import Sequential, initializers, layers, metrics, ops, regularizers
 from autonet.core import Tensor, Variable, dtypes
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
+from autonet.legacy import LegacyWarning
 from autonet.random import SeedGenerator
 
 
@@ -401,3 +402,20 @@ def test_a_dropped_layer_is_freed_at_once():
         assert ref() is None
     finally:
         gc.enable()
+
+
+def test_a_weight_by_the_name_of_its_initializer():
+    """In front stands an initializer's name, or, as in Keras 2, the weight's own."""
+    layer = layers.Layer()
+    assert layer.add_weight("ones", shape=(2,)).tolist() == [1, 1]
+    assert layer.add_weight("ones", (2,), name="w").name == "w"
+    assert layer.add_weight("zeros").shape == ()
+    for call in (
+        lambda: layer.add_weight("kernel", shape=(2, 3), initializer="ones"),
+        lambda: layer.add_weight("kernel", (2, 3), initializer="ones"),
+    ):
+        with pytest.warns(LegacyWarning, match="name='kernel'"):
+            w = call()
+        assert w.name == "kernel" and w.shape == (2, 3) and w.numpy().all()
+    with pytest.raises(ArgumentError, match="by their names"):
+        layer.add_weight("kernel", (2, 3), "float32")

@@ -51,7 +51,6 @@ ROWS = [
     Mistake("a class in a stack", "keras.Sequential([layers.Flatten])", ArgumentError, "Sequential", "expects layers", "class Flatten", "add parentheses"),
     Mistake("a word in a stack", "keras.Sequential().add('relu')", ArgumentError, "Sequential", "expects layers", "'relu'", "layers.Activation"),
     Mistake("no list", "keras.Sequential(layers.Dense(3), layers.Dense(3))", ArgumentError, "Sequential", "a list of layers", "Dense", "Sequential([...])"),
-    Mistake("a layer twice", "d = layers.Dense(4, name='d')\nkeras.Sequential([d, d], name='s')", ArgumentError, "Sequential 's'", "once", "'d'", "stands once in a stack"),
     Mistake("a name twice", "keras.Sequential([layers.Dense(4, name='d'), layers.Dense(4, name='d')], name='s')", ArgumentError, "Sequential 's'", "'d'", "already", "another name"),
     Mistake("a name twice in a graph", "x = keras.Input((4,))\nkeras.Model(x, layers.Dense(4, name='d')(layers.Dense(4, name='d')(x)), name='g')", ArgumentError, "Functional 'g'", "a name of its own", "2 layers named 'd'", "Give each"),
     Mistake("an input in the middle", "keras.Sequential([layers.Dense(4), keras.Input((4,))], name='s')", ArgumentError, "Sequential 's'", "an Input", "takes", "only as its first layer"),

@@ -10,6 +10,7 @@ import pytest
 from autonet import Input, Model, Sequential, layers
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.symbolic import KerasTensor
+from autonet.models import clone_model, load_model
 
 
 def stack(**common):
@@ -108,3 +109,30 @@ def test_refusals(rng):
         model.add(Input((2,)))
     with pytest.raises(ShapeError, match=r"expects inputs of shape \(None, 3\); received \(5, 4\)"):
         model(rng.standard_normal((5, 4)))
+
+
+def test_a_layer_in_several_places_is_shared(tmp_path):
+    """One set of weights, through training, configuration, copies and files."""
+    shared = layers.Dense(3, activation="tanh", name="shared")
+    model = Sequential(
+        [layers.Input((3,)), shared, layers.Dense(3, name="between"), shared, layers.Dense(1, name="end")]
+    )
+    assert len(model.layers) == 4 and len(model.weights) == 6
+    x = np.random.default_rng(0).standard_normal((16, 3)).astype("float32")
+    by_hand = lambda m: m.layers[3](m.layers[0](m.layers[1](m.layers[0](x))))
+    np.testing.assert_allclose(model.predict(x, verbose=0), by_hand(model), rtol=1e-5)
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, :1], epochs=2, verbose=0)
+    model.save(tmp_path / "m.keras")
+    model.summary(print_fn=lambda table: None)
+    copy = Sequential.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    for again in (copy, load_model(tmp_path / "m.keras")):
+        assert again.layers[0] is again.layers[2] and len(again.weights) == 6
+        np.testing.assert_allclose(again.predict(x, verbose=0), by_hand(model), rtol=1e-5)
+    cloned = clone_model(model)
+    assert cloned.layers[0] is cloned.layers[2] and cloned.layers[0] is not shared
+    model.pop()
+    assert model.pop() is shared and model.layers[0] is shared
+    with pytest.raises(ArgumentError, match="another name"):
+        model.add(layers.Dense(3, name="shared"))
