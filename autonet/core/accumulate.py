@@ -81,5 +81,7 @@ detach.vjp(x=None)
 
 
 def zeros_of(shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
-    """A constant Tensor of zeros."""
-    return wrap(np.zeros(shape, dtype))
+    """A constant Tensor of zeros, for a cotangent that nobody gave."""
+    zeros = wrap(np.zeros(shape, dtype))
+    zeros._absent = True
+    return zeros

@@ -113,6 +113,11 @@ class Primitive:
         self.joint = rule
         self._plan_saving([rule])
 
+    def pull_vjp(self, pull: rules.Pull) -> None:
+        """A pull in the place of rules, for what depends on the record behind the operands; all of them are kept."""
+        self.saves, self.saves_all = (True,) * len(self.operand_names), True
+        self.pull = pull
+
     def _plan_saving(self, declared: list[Callable]) -> None:
         needed = {name for rule in declared for name in rules.parameters(rule)}
         self.saves = tuple(name in needed for name in self.operand_names)

@@ -15,6 +15,7 @@ class State(threading.local):
     recording: bool = True  # whether primitives leave nodes for the backward walk
     capture: Any = None  # the compiler's recorder while a step is captured, or a Watch while NaN is looked for
     rehearsal: dict | None = None  # while a check rehearses: arrays that assign replaced; floats are not narrowed
+    probing: bool = False  # whether derivatives at kinks are NaN rather than agreed ones; see ops/kinks.py
     training: bool | None = None  # what an enclosing layer call was told about training
     calling: Any = None  # the innermost layer whose call is under way
     scope: tuple = ()  # layers whose build is under way, outermost first

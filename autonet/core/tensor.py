@@ -37,8 +37,8 @@ class Tensor:
     Tensor([2., 4.], dtype=float32)
     """
 
-    # _logits: what softmax or sigmoid was applied to; _mask: which time steps count
-    __slots__ = ("__weakref__", "_logits", "_mask", "_node", "_value")
+    # _logits: what softmax or sigmoid was applied to; _mask: which time steps count; _absent: zeros for no cotangent
+    __slots__ = ("__weakref__", "_absent", "_logits", "_mask", "_node", "_value")
 
     __array_priority__ = 1000.0
 

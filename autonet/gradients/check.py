@@ -261,7 +261,8 @@ def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[n
             close = 0.01 * abs(last.central) + last.rounding
             if abs(last.central - tried[2].central) <= close and abs(last.ahead - last.behind) <= close:
                 return _Verdict(False, slope, first, True)
-    return _Verdict(False, slope, first, False)
+    # NaN says that there is no second derivative: right where the differences say so too
+    return _Verdict(k > 0 and math.isnan(slope) and not math.isnan(first), slope, first, False)
 
 
 def _check_order(rehearsal: _Rehearsal, k: int, rtol: float, elements: int, directions: int) -> None:

@@ -11,7 +11,7 @@ from autonet.core import dtypes
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
-from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, trunc
+from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, step, trunc
 from autonet.ops.creation import cast, ones_like, zeros_like
 from autonet.ops.pointwise import absolute, clip, divide, exp2, maximum, minimum, where
 from autonet.ops.reduction import all as every
@@ -61,7 +61,15 @@ def logaddexp2(x1, x2):
     return np.logaddexp2(x1, x2)
 
 
-logaddexp2.vjp(x1=lambda g, x1, y: g * exp2(x1 - y), x2=lambda g, x2, y: g * exp2(x2 - y))
+def _logaddexp2_rule(g, x1, x2, y):
+    infinite = isinf(x1)  # as for logaddexp
+    share = exp2(where(infinite, 0, x1) - where(infinite, 0, y))
+    return g * where(infinite, step(x1, x2) * (x1 > 0), share)
+
+
+logaddexp2.vjp(
+    x1=lambda g, x1, x2, y: _logaddexp2_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _logaddexp2_rule(g, x2, x1, y)
+)
 
 
 @primitive(keep=("x1", "x2"))

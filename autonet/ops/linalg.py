@@ -11,14 +11,17 @@ from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
-from autonet.ops.comparison import equal, greater, logical_and, not_equal
+from autonet.ops.comparison import equal, not_equal
 from autonet.ops.creation import cast
-from autonet.ops.pointwise import absolute, sqrt, square, where
+from autonet.ops.kinks import times
+from autonet.ops.pointwise import absolute, where
 from autonet.ops.products import matmul, matrix_transpose
+from autonet.ops.reduction import l2_norm, p_norm
 from autonet.ops.reduction import max as largest
 from autonet.ops.reduction import min as smallest
 from autonet.ops.reduction import sum as total
-from autonet.ops.shaping import _on_diagonal, concatenate, expand_dims, squeeze, transpose
+from autonet.ops.shaping import concatenate, expand_dims, squeeze, transpose
+from autonet.ops.spectra import from_eigenvalues, from_singular_values
 
 
 @accumulates(like="x")
@@ -39,7 +42,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         x = cast(x, "float32")
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
     if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
-        return _root(total(square(x), axis=axes, keepdims=keepdims))
+        return l2_norm(x, axis=axes, keepdims=keepdims)
     if isinstance(ord, str) and ord not in ("fro", "nuc"):
         raise ArgumentError(f"norm knows ord None, a number, 'fro' or 'nuc'; received {ord!r}.")
     if len(axes) == 1 and not isinstance(ord, str):
@@ -47,12 +50,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if len(axes) == 2 and ord in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         return _matrix_norm(x, ord, [a % x.ndim for a in axes], keepdims)
     raise ArgumentError(f"norm has no ord {ord!r} over {len(axes)} axes; vectors take one axis, matrices two.")
-
-
-def _root(x: Tensor) -> Tensor:
-    """Square root with a slope of zero at zero."""
-    positive = greater(x, 0)
-    return where(positive, sqrt(where(positive, x, 1)), x)
 
 
 def _vector_norm(x: Tensor, ord: float, axis: Any, keepdims: bool) -> Tensor:
@@ -64,9 +61,7 @@ def _vector_norm(x: Tensor, ord: float, axis: Any, keepdims: bool) -> Tensor:
         return total(cast(not_equal(x, 0), x.dtype), axis=axis, keepdims=keepdims)
     if ord == 1:
         return total(absolute(x), axis=axis, keepdims=keepdims)
-    sums = total(absolute(x) ** float(ord), axis=axis, keepdims=keepdims)
-    positive = greater(sums, 0)
-    return where(positive, where(positive, sums, 1) ** (1.0 / ord), sums)
+    return p_norm(x, p=float(ord), axis=axis, keepdims=keepdims)
 
 
 def _matrix_norm(x: Tensor, ord: Any, axes: list, keepdims: bool) -> Tensor:
@@ -159,8 +154,8 @@ solve.joint_vjp(_solve_rule)
 solve_triangular.joint_vjp(_solve_triangular_rule)
 
 # Factorisations. Rules: Giles; for qr Walter, Lehmann, 2012, https://arxiv.org/abs/1001.1654, and for cholesky Murray,
-# 2016, https://arxiv.org/abs/1602.07527. Where singular values or eigenvalues coincide, their vectors have no slope:
-# a gradient that asks for it is infinite.
+# 2016, https://arxiv.org/abs/1602.07527. Where singular values or eigenvalues coincide, their vectors have no derivative:
+# a gradient that asks for it is NaN. The rules of the values alone stand in spectra.py.
 
 
 @primitive(floating=True, accumulates=True)
@@ -190,32 +185,35 @@ def eigh(x):
 
 
 def _over(x, d):
-    """x / d; where d is zero, zero if x is, else infinite: the slope that was asked for does not exist."""
+    """x / d; where d is zero, zero if x is, else NaN: the derivative that was asked for does not exist."""
     zero = equal(d, 0)
-    lost = logical_and(zero, not_equal(x, 0))
-    return where(lost, math.inf, where(zero, 0, x / where(zero, 1, d)))
+    return times(x, where(zero, np.nan, 1 / where(zero, 1, d)))
 
 
 def _gaps(x):
-    """x_j - x_i at (i, j)."""
-    return expand_dims(x, -2) - expand_dims(x, -1)
+    """x_j - x_i at (i, j), infinite on the diagonal, which nobody asks for."""
+    return where(np.eye(x.shape[-1], dtype=bool), math.inf, expand_dims(x, -2) - expand_dims(x, -1))
 
 
-def _eigh_rule(g, y):
+def _eigh_rule(g, x, y):
     values, vectors = y
+    result = None if _absent(g[0]) else from_eigenvalues(g[0], x, values, vectors)
+    if _absent(g[1]):
+        return result
     turned = matmul(matrix_transpose(vectors), g[1]) * _off_diagonal(values)
-    inside = _over(turned, _gaps(values)) + _diagonal_matrix(g[0])
-    inside = matmul(matmul(vectors, inside), matrix_transpose(vectors))
-    return (inside + matrix_transpose(inside)) / 2
+    inside = matmul(matmul(vectors, _over(turned, _gaps(values))), matrix_transpose(vectors))
+    inside = (inside + matrix_transpose(inside)) / 2
+    return inside if result is None else result + inside
+
+
+def _absent(g):
+    """Whether a result's cotangent is zero because nobody used it."""
+    return getattr(g, "_absent", False)
 
 
 def _off_diagonal(x):
     """Ones, with zeros on the diagonal, in the dtype of x."""
     return 1 - np.eye(x.shape[-1], dtype=x.dtype)
-
-
-def _diagonal_matrix(x):
-    return _on_diagonal(x, offset=0, axis1=-2, axis2=-1, shape=(*x.shape, x.shape[-1]))
 
 
 eigh.vjp(x=_eigh_rule)
@@ -281,13 +279,16 @@ def _svd_rule(g, x, y, full_matrices):
     if full_matrices and x.shape[-1] != x.shape[-2]:
         raise GradientError("svd has no derivative for full_matrices=True unless the matrices are square.")
     (gu, gs, gv), (u, s, vt) = g, y
+    result = None if _absent(gs) else from_singular_values(gs, x, u, s, vt)
+    if _absent(gu) and _absent(gv):
+        return result
     gv, v = matrix_transpose(gv), matrix_transpose(vt)
     gaps = _gaps(s * s)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
     left, right = matmul(matrix_transpose(u), gu), matmul(matrix_transpose(v), gv)
     turned_left, turned_right = (_over(m - matrix_transpose(m), gaps) for m in (left, right))
-    inside = turned_left * row + column * turned_right + _diagonal_matrix(gs)
-    result = matmul(matmul(u, inside), vt)
+    of_vectors = matmul(matmul(u, turned_left * row + column * turned_right), vt)
+    result = of_vectors if result is None else result + of_vectors
     if x.shape[-2] > x.shape[-1]:  # what of gu lies outside the columns of u
         result = result + matmul(_over(gu - matmul(u, left), row), vt)
     elif x.shape[-2] < x.shape[-1]:
@@ -295,9 +296,9 @@ def _svd_rule(g, x, y, full_matrices):
     return result
 
 
-def _singular_values_rule(g, x):
+def _singular_values_rule(g, x, y):
     u, _, vt = singular_vectors(x)
-    return matmul(u * expand_dims(g, -2), vt)
+    return from_singular_values(g, x, u, y, vt)
 
 
 singular_vectors.vjp(x=_svd_rule)

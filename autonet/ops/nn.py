@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops.comparison import greater
+from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot
+from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
 from autonet.ops.pointwise import absolute, clip, exp, maximum, sqrt, square, tanh, where
 from autonet.ops.reduction import max, sum
@@ -42,7 +44,12 @@ def gate(x, switch):
     return masked(np.greater(switch, 0), x)
 
 
-relu.vjp(x=lambda g, y: gate(g, y))
+def _relu_rule(g, x, y):
+    c = gate(g, y)
+    return at_kinks(c, g, y, x, equal(x, 0), "jump") if is_recording() else c
+
+
+relu.vjp(x=_relu_rule)
 gate.vjp(x=lambda g, switch: gate(g, switch), switch=None)
 relu.bare()
 
@@ -61,7 +68,12 @@ def leak(x, switch, *, negative_slope):
     return np.add(masked(np.logical_not(below), x), masked(below, x * negative_slope))
 
 
-leaky_relu.vjp(x=lambda g, x, negative_slope: leak(g, x, negative_slope=negative_slope))
+def _leaky_relu_rule(g, x, y, negative_slope):
+    c = leak(g, x, negative_slope=negative_slope)
+    return at_kinks(c, g, y, x, equal(x, 0), "jump") if is_recording() and negative_slope != 1 else c
+
+
+leaky_relu.vjp(x=_leaky_relu_rule)
 leak.vjp(x=lambda g, switch, negative_slope: leak(g, switch, negative_slope=negative_slope), switch=None)
 
 
@@ -74,7 +86,12 @@ def elu(x, *, alpha=1.0):
     return np.add(np.expm1(np.minimum(x, 0)) * alpha, np.maximum(x, 0))
 
 
-elu.vjp(x=lambda g, x, y, alpha: where(greater(x, 0), g, g * (y + alpha)))
+def _elu_rule(g, x, y, alpha):
+    c = where(greater(x, 0), g, g * (y + alpha))
+    return at_kinks(c, g, y, x, equal(x, 0), "bend" if alpha == 1 else "jump") if is_recording() else c
+
+
+elu.vjp(x=_elu_rule)
 
 # the fixed point of mean 0 and variance 1, from equation 14 of the source
 SELU_ALPHA = 1.6732632423543772
@@ -249,7 +266,7 @@ squareplus.vjp(x=lambda g, x, y, b: g * y / sqrt(square(x) + b))
 def sparse_plus(x: Any) -> Tensor:
     """x from 1 on, (x + 1)^2 / 4 between -1 and 1, 0 below: a softplus that is exact in its tails."""
     x = convert_to_tensor(x)
-    return where(x >= 1, x, square(clip(x, -1.0, 1.0) + 1.0) * 0.25)
+    return where(x > 1, x, square(clip(x, -1.0, 1.0) + 1.0) * 0.25)
 
 
 def glu(x: Any, axis: int = -1) -> Tensor:
@@ -321,12 +338,16 @@ def sparsemax(x, *, axis=-1):
     return np.moveaxis(np.maximum(z - floor, 0), -1, axis)
 
 
-def _sparsemax_rule(g, y, axis):
+def _sparsemax_rule(g, x, y, axis):
     # within the support, g less its mean there; nothing outside
     support = cast(greater(y, 0), y.dtype)
     kept = g * support
     places = maximum(sum(support, axis=axis, keepdims=True), 1)
-    return kept - support * (sum(kept, axis=axis, keepdims=True) / places)
+    c = kept - support * (sum(kept, axis=axis, keepdims=True) / places)
+    if not is_recording() or not x.size:
+        return c
+    edge = x >= max(x, axis=axis, keepdims=True) - max(y, axis=axis, keepdims=True)
+    return at_kinks(c, g, y, x, logical_and(edge, equal(y, 0)), "lost")
 
 
 sparsemax.vjp(x=_sparsemax_rule)

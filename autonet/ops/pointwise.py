@@ -6,7 +6,9 @@ import numpy as np
 
 from autonet.core.accumulate import add as add
 from autonet.core.primitive import primitive
-from autonet.ops.comparison import floor_divide, sign, step
+from autonet.core.state import is_recording
+from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step
+from autonet.ops.kinks import at_kinks
 
 # Arithmetic
 
@@ -66,7 +68,12 @@ def absolute(x):
     return np.absolute(x)
 
 
-absolute.vjp(x=lambda g, x: g * sign(x))
+def _absolute_rule(g, x, y):
+    c = g * sign(x)
+    return at_kinks(c, g, y, x, equal(x, 0), "radial") if is_recording() else c
+
+
+absolute.vjp(x=_absolute_rule)
 abs = absolute
 
 
@@ -121,19 +128,26 @@ cbrt.vjp(x=lambda g, y: g / (3.0 * y * y))
 def power(x1, x2):
     """x1 to the power x2, elementwise.
 
-    The slope along x1 is 0 where x2 is 0; the slope along x2 is 0 where x1 is not positive.
+    The slope along x1 is 0 where x2 is 0. The slope along x2 is 0 where x1 is negative, and where x1 is 0 and x2 is
+    positive; at 0 to the power 0 or less it is -inf.
     """
     return np.power(x1, x2)
 
 
-def _power_base(g, x1, x2):
+def _power_base(g, x1, x2, y):
     nonzero = x2 != 0
-    return where(nonzero, g * x2 * power(x1, where(nonzero, x2 - 1, 1)), 0)
+    c = where(nonzero, g * x2 * power(x1, where(nonzero, x2 - 1, 1)), 0)
+    return at_kinks(c, g, y, x2, x1 < 0, "lost") if is_recording() else c
 
 
 def _power_exponent(g, x1, x2, y):
-    positive = x1 > 0
-    return where(positive, g * y * log(where(positive, x1, 1)), 0)
+    away = (x1 > 0) | equal(x1, 0) & less_equal(x2, 0)
+    c = where(away, g * y * log(where(away, x1, 1)), 0)
+    if is_recording():  # beside a negative base there are no powers, and at 0 the slope of x log(x) is infinite
+        lost = (x1 < 0) | equal(x1, 0) & less_equal(x2, 1)
+        for x in (x1, x2):
+            c = at_kinks(c, g, y, x, lost, "lost")
+    return c
 
 
 power.vjp(x1=_power_base, x2=_power_exponent)
@@ -145,10 +159,13 @@ def hypot(x1, x2):
     return np.hypot(x1, x2)
 
 
-hypot.vjp(
-    x1=lambda g, x1, y: g * x1 / where(y == 0, 1, y),
-    x2=lambda g, x2, y: g * x2 / where(y == 0, 1, y),
-)
+def _hypot_rule(g, x1, x2, y):
+    origin = equal(y, 0)
+    c = g * x1 / where(origin, np.inf, y)
+    return at_kinks(c, g, y, x1, origin, "radial", beside=x2) if is_recording() else c
+
+
+hypot.vjp(x1=lambda g, x1, x2, y: _hypot_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _hypot_rule(g, x2, x1, y))
 
 # Exponentials and logarithms
 
@@ -222,7 +239,15 @@ def logaddexp(x1, x2):
     return np.logaddexp(x1, x2)
 
 
-logaddexp.vjp(x1=lambda g, x1, y: g * exp(x1 - y), x2=lambda g, x2, y: g * exp(x2 - y))
+def _logaddexp_rule(g, x1, x2, y):
+    infinite = isinf(x1)  # where x1 - y is NaN: all or half of the derivative is x1's at inf, nothing at -inf
+    share = exp(where(infinite, 0, x1) - where(infinite, 0, y))
+    return g * where(infinite, step(x1, x2) * (x1 > 0), share)
+
+
+logaddexp.vjp(
+    x1=lambda g, x1, x2, y: _logaddexp_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _logaddexp_rule(g, x2, x1, y)
+)
 
 # Trigonometry, in radians
 
@@ -391,7 +416,17 @@ def maximum(x1, x2):
     return np.maximum(x1, x2)
 
 
-maximum.vjp(x1=lambda g, x1, x2: g * step(x1, x2), x2=lambda g, x1, x2: g * step(x2, x1))
+def _larger_rule(g, x1, x2, y):
+    c = g * step(x1, x2)
+    return at_kinks(c, g, y, x1, equal(x1, x2), "jump", beside=x2) if is_recording() else c
+
+
+def _smaller_rule(g, x1, x2, y):
+    c = g * step(x2, x1)
+    return at_kinks(c, g, y, x1, equal(x1, x2), "jump", beside=x2) if is_recording() else c
+
+
+maximum.vjp(x1=lambda g, x1, x2, y: _larger_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _larger_rule(g, x2, x1, y))
 
 
 @primitive
@@ -400,7 +435,7 @@ def minimum(x1, x2):
     return np.minimum(x1, x2)
 
 
-minimum.vjp(x1=lambda g, x1, x2: g * step(x2, x1), x2=lambda g, x1, x2: g * step(x1, x2))
+minimum.vjp(x1=lambda g, x1, x2, y: _smaller_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _smaller_rule(g, x2, x1, y))
 
 
 @primitive
@@ -409,8 +444,13 @@ def clip(x, x_min, x_max):
     return np.minimum(np.maximum(x, x_min), x_max)
 
 
+def _clip_rule(g, x, x_min, x_max, y):
+    c = _select((x >= x_min) & (x <= x_max), g, 0)
+    return at_kinks(c, g, y, x, equal(x, x_min) | equal(x, x_max), "jump") if is_recording() else c
+
+
 clip.vjp(
-    x=lambda g, x, x_min, x_max: _select((x >= x_min) & (x <= x_max), g, 0),
+    x=_clip_rule,
     x_min=lambda g, x, x_min, x_max: _select((x < x_min) & (x_min <= x_max), g, 0),
     x_max=lambda g, x, x_min, x_max: _select((x > x_max) | (x_min > x_max), g, 0),
 )

@@ -9,10 +9,12 @@ import numpy as np
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError, unknown
-from autonet.ops.comparison import equal, isnan, logical_not
-from autonet.ops.pointwise import divide, exp, multiply, sqrt, square, subtract, where
+from autonet.ops.comparison import equal, greater, isinf, isnan, logical_and, logical_not, sign
+from autonet.ops.kinks import at_kinks
+from autonet.ops.pointwise import absolute, divide, exp, multiply, power, sqrt, square, subtract, where
 from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape
 
 
@@ -115,8 +117,11 @@ prod.vjp(x=_prod_rule)
 
 def _extreme_rule(g, x, y, x_shape, axis):
     top = equal(x, _spread(y, x_shape, axis))
-    share = divide(top, sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True))
-    return multiply(_spread(g, x_shape, axis), convert_to_tensor(share, g.dtype))
+    count = sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True)
+    c = multiply(_spread(g, x_shape, axis), convert_to_tensor(divide(top, count), g.dtype))
+    if not is_recording():
+        return c
+    return at_kinks(c, g, y, x, logical_and(top, greater(count, 1)), "jump", kept_shape(x_shape, axis), tied="apart")
 
 
 @primitive(accumulates=True)
@@ -194,11 +199,61 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
 
 def _logsumexp_rule(g, x, y, axis, x_shape):
-    # g times the softmax of x
-    return _spread(g, x_shape, axis) * exp(subtract(x, _spread(y, x_shape, axis)))
+    # g times the softmax of x; where there is an inf, that takes all, and -inf takes nothing
+    infinite = isinf(x)
+    share = exp(where(infinite, 0, subtract(x, _spread(y, x_shape, axis))))
+    top = equal(x, math.inf)
+    count = sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True)
+    return _spread(g, x_shape, axis) * where(
+        infinite, where(top, divide(1, where(equal(count, 0), 1, count)), 0), share
+    )
 
 
 logsumexp.vjp(x=_logsumexp_rule)
+
+
+# Lengths of vectors
+
+
+@primitive(floating=True, accumulates=True)
+def l2_norm(x, *, axis=None, keepdims=False):
+    """Root of the sum of squares along `axis`; its slope at 0 is taken as 0."""
+    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+
+
+def _l2_norm_rule(g, x, y, x_shape, axis):
+    kept = kept_shape(x_shape, axis)
+    whole = _spread(y, x_shape, axis)
+    zero = equal(whole, 0)
+    c = multiply(x, divide(_spread(g, x_shape, axis), where(zero, math.inf, whole)))
+    return at_kinks(c, g, y, x, zero, "radial", kept, tied="all") if is_recording() else c
+
+
+l2_norm.vjp(x=_l2_norm_rule)
+l2_norm.composition = lambda x, axis, keepdims: sqrt(sum(square(x), axis=axis, keepdims=keepdims))
+
+
+@primitive(floating=True, accumulates=True)
+def p_norm(x, *, p, axis, keepdims=False):
+    """(sum of |x|^p)^(1/p) along one axis; its slope at 0 is taken as 0."""
+    with np.errstate(divide="ignore"):  # a negative p
+        sums = np.sum(np.power(np.absolute(x), p), axis=axis, keepdims=keepdims)
+        return np.where(sums > 0, np.power(np.where(sums > 0, sums, 1), 1 / p), sums)
+
+
+def _p_norm_rule(g, x, y, x_shape, p, axis):
+    kept = kept_shape(x_shape, axis)
+    whole = _spread(y, x_shape, axis)
+    zero = equal(whole, 0)
+    ratio = where(zero, 1, divide(absolute(x), where(zero, 1, whole)))
+    c = _spread(g, x_shape, axis) * where(zero, 0, sign(x) * power(ratio, p - 1.0))
+    if not is_recording():
+        return c
+    kind = "radial" if kept == x_shape else "jump"  # of one number, every norm is |x|
+    return at_kinks(c, g, y, x, zero, kind, kept, tied="all")
+
+
+p_norm.vjp(x=_p_norm_rule)
 
 
 @primitive(accumulates=True)
@@ -252,8 +307,10 @@ def var(x, axis=None, keepdims=False):
 
 @accumulates(like="x")
 def std(x, axis=None, keepdims=False):
-    """Standard deviation along `axis`."""
-    return sqrt(var(x, axis, keepdims))
+    """Standard deviation along `axis`; its slope where all are equal is taken as 0."""
+    x = convert_to_tensor(x)
+    apart = subtract(x, mean(x, axis=axis, keepdims=True))
+    return l2_norm(apart, axis=axis, keepdims=keepdims) * (1.0 / math.sqrt(reduced_count(x.shape, axis) or 1))
 
 
 @accumulates(like="x")

@@ -8,13 +8,16 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops.comparison import equal, logical_and
+from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast
 from autonet.ops.indexing import take
+from autonet.ops.kinks import at_kinks
 from autonet.ops.pointwise import clip, divide, where
-from autonet.ops.shaping import axes_from_0, ravel, reshape
+from autonet.ops.reduction import _prod_rule, sum
+from autonet.ops.shaping import axes_from_0, expand_dims, ravel, reshape
 from autonet.ops.sorting import searchsorted
 
 
@@ -73,13 +76,21 @@ def _extreme_rule(g, x, ids, y, count):
         return x * 0
     top = cast(equal(x, _members(y, ids)), g.dtype)  # equal ones share
     shares = segment_total(top, ids, count=count)
-    return top * _members(divide(g, where(equal(shares, 0), 1, shares)), ids)
+    c = top * _members(divide(g, where(equal(shares, 0), 1, shares)), ids)
+    if not is_recording():
+        return c
+    return at_kinks(c, g, y, x, logical_and(top, greater(_members(shares, ids), 1)), "lost")
 
 
 def _product_rule(g, x, ids, count):
     """The product of all others: of those that are not zero, where none or only this one is."""
     if not count:
         return x * 0
+    if is_recording():  # a table with a column for each segment, whose products are differentiated further
+        belongs = equal(reshape(ids, (-1, 1)), np.arange(count, dtype=np.int32))
+        belongs = reshape(belongs, (x.shape[0], count) + (1,) * (x.ndim - 1))
+        table = where(belongs, expand_dims(x, 1), 1)
+        return sum(where(belongs, _prod_rule(g, table, 0), 0), axis=1)
     zero = equal(x, 0)
     rest = segment_product(where(zero, 1, x), ids, count=count)
     zeros = _members(segment_total(cast(zero, g.dtype), ids, count=count), ids) - cast(zero, g.dtype)

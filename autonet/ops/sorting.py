@@ -11,8 +11,11 @@ import numpy as np
 
 from autonet.core import Tensor, convert_to_tensor
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.errors import ArgumentError
+from autonet.ops.comparison import equal, logical_and
 from autonet.ops.indexing import take_along_axis
+from autonet.ops.kinks import at_kinks
 from autonet.ops.shaping import reshape
 
 
@@ -50,6 +53,23 @@ def top_k_indices(x, *, k):
     return np.asarray(n - 1 - ascending[..., ::-1][..., :k], np.int32)
 
 
+@primitive
+def _top(x, *, k):
+    """`x`, of which the `k` largest along the last axis are about to be picked."""
+    return x
+
+
+def _top_rule(g, x, y, k):
+    if not is_recording() or not 0 < k < x.shape[-1]:
+        return g
+    rising = sort(x, axis=-1)
+    least, next_one = rising[..., -k][..., None], rising[..., -k - 1][..., None]
+    return at_kinks(g, g, y, x, logical_and(equal(x, least), equal(least, next_one)), "lost")
+
+
+_top.vjp(x=_top_rule)
+
+
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest elements along the last axis, and their positions (int32), largest first.
 
@@ -63,7 +83,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     if not x.ndim or not 0 <= k <= x.shape[-1]:
         raise ArgumentError(f"top_k expects k from 0 to the length of the last axis; received k={k}, shape {x.shape}.")
     indices = top_k_indices(x, k=int(k))
-    return take_along_axis(x, indices, axis=-1), indices
+    return take_along_axis(_top(x, k=int(k)), indices, axis=-1), indices
 
 
 @primitive
@@ -108,14 +128,17 @@ def in_top_k(targets, predictions, *, k):
     return valid & (above < k) & ~np.isnan(chosen[..., 0])
 
 
-def _unsort(g, x, axis):
-    ranks = argsort(argsort(x, axis=axis), axis=0 if axis is None else axis)  # the inverse of the order
-    if axis is None:
-        return reshape(take_along_axis(g, ranks, axis=0), x.shape)
-    return take_along_axis(g, ranks, axis=axis)
+def _sort_rule(g, x, y, axis):
+    flat = reshape(x, (x.size,)) if axis is None else x
+    along = 0 if axis is None else axis
+    ranks = argsort(argsort(flat, axis=along), axis=along)  # the inverse of the order
+    c = take_along_axis(g, ranks, axis=along)
+    if is_recording():
+        c = at_kinks(c, g, y, flat, ranks, "order", along, tied="all")
+    return reshape(c, x.shape) if axis is None else c
 
 
-sort.vjp(x=_unsort)
+sort.vjp(x=_sort_rule)
 argsort.vjp(x=None)
 argpartition.vjp(x=None)
 top_k_indices.vjp(x=None)

@@ -110,19 +110,27 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @accumulates(like="x")
 def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance along `axis` of what is not NaN; NaN if there is nothing."""
+    apart, count = _apart_from_mean(x, axis)
+    total = reduction.sum(square(apart), axis=axis, keepdims=keepdims)
+    count = count if keepdims else reduction.sum(count, axis=axis)
+    return divide(total, where(equal(count, 0), math.nan, count))
+
+
+def _apart_from_mean(x: Any, axis: Axis) -> tuple[Tensor, Tensor]:
+    """Distances from the mean along `axis`, 0 for NaN; and how many are not NaN, with length one along `axis`."""
     x, known = _known(_floats(x), 0)
     count = reduction.sum(cast(known, x.dtype), axis=axis, keepdims=True)
     mean = reduction.sum(x, axis=axis, keepdims=True) / where(equal(count, 0), 1, count)
-    total = reduction.sum(square(where(known, x - mean, 0)), axis=axis, keepdims=keepdims)
-    if not keepdims:
-        count = reduction.sum(cast(known, x.dtype), axis=axis)
-    return divide(total, where(equal(count, 0), math.nan, count))
+    return where(known, x - mean, 0), count
 
 
 @accumulates(like="x")
 def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Standard deviation along `axis` of what is not NaN; NaN if there is nothing."""
-    return sqrt(nanvar(x, axis, keepdims))
+    """Standard deviation along `axis` of what is not NaN; NaN if there is nothing. Its slope is that of `std`."""
+    apart, count = _apart_from_mean(x, axis)
+    size = reduction.l2_norm(apart, axis=axis, keepdims=True)
+    y = size / sqrt(where(equal(count, 0), math.nan, count))
+    return y if keepdims else reduction.sum(y, axis=axis)
 
 
 # Quantiles
@@ -337,9 +345,7 @@ def cdist(x: Any, y: Any) -> Tensor:
     x, y = _floats(x), _floats(y)
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ShapeError(f"cdist expects shapes (..., m, d) and (..., n, d); received {x.shape} and {y.shape}.")
-    squares = reduction.sum(square(expand_dims(x, axis=-2) - expand_dims(y, axis=-3)), axis=-1)
-    apart = greater(squares, 0)
-    return where(apart, sqrt(where(apart, squares, 1)), squares)
+    return reduction.l2_norm(expand_dims(x, axis=-2) - expand_dims(y, axis=-3), axis=-1)
 
 
 def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor:

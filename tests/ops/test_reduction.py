@@ -33,6 +33,18 @@ CASES = {
     "any": Case(booleans(), settings=ANY_AXES, numpy=np.any, zero=True),
     "all": Case(booleans(), settings=ANY_AXES, numpy=np.all, zero=True),
     "logsumexp": Case(FULL, settings=ANY_AXES, numpy=logsumexp),
+    "l2_norm": Case(
+        reals(0.2, 3),
+        settings=[{"axis": None}, {"axis": -1, "keepdims": True}],
+        shapes=[((2, 3),), ((3,),)],
+        numpy=lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
+    ),
+    "p_norm": Case(
+        reals(0.2, 3),
+        settings=[{"p": 3.0, "axis": -1}, {"p": 1.5, "axis": 0, "keepdims": True}, {"p": -1.0, "axis": 0}],
+        shapes=[((2, 3),), ((3,),)],
+        numpy=lambda x, p, axis, keepdims=False: np.linalg.norm(x, p, axis, keepdims),
+    ),
     "cumsum": Case(reals(), settings=no_scalar_axis, numpy=np.cumsum),
     "_cumprod": Case(reals(-2, 2, min_dims=1), settings=axes("axis"), numpy=np.cumprod),
     "cumprod": Case(reals(-2, 2), op=ops.cumprod, settings=no_scalar_axis, numpy=np.cumprod),

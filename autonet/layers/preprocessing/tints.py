@@ -224,7 +224,8 @@ class AutoContrast(Coloring):
         least, greatest = (f(x, axis=self._axes(x.shape), keepdims=True) for f in (ops.min, ops.max))
         flat = ops.equal(least, greatest)
         y = (x - least) * (float(high - low) / ops.where(flat, 1.0, greatest - least)) + low
-        return ops.where(flat, x, ops.clip(y, low, high))
+        within = y + ops.stop_gradient(ops.clip(y, low, high) - y)  # rounding alone may lead outside
+        return ops.where(flat, x, within)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> None:
         return None
