@@ -237,7 +237,7 @@ class _Verdict(NamedTuple):
 
 def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[np.ndarray], rtol: float) -> _Verdict:
     """The slope of function number k along us, by the gradient and by differences."""
-    terms = [g * u for g, u in zip(gradient, us, strict=True)]
+    terms = [np.where(u == 0, 0.0, g * u) for g, u in zip(gradient, us, strict=True)]  # a NaN is its element's alone
     slope = float(sum(np.sum(t) for t in terms))
     size = math.sqrt(sum(float(np.sum(np.square(t))) for t in terms))
     first = math.nan
