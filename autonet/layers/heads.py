@@ -244,6 +244,7 @@ class MultiHeadAttention(HeadedAttention):
         key_shape = value_shape if key_shape is None else key_shape
         rank = len(query_shape)
         axes = self.attention_axes or tuple(range(1, rank - 1))
+        self.attention_axes = axes
         self._places = len(axes)
         self._score_equation, self._mean_equation = _equations(rank, tuple([a % rank for a in axes]))
 

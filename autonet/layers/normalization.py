@@ -394,13 +394,12 @@ class GroupNormalization(LayerNormalization):
             )
         self.groups = groups.__index__()
 
-    def _count(self, channels: int) -> int:
-        return channels if self.groups == -1 else self.groups
-
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         (n,) = lengths_along(input_shape, self.axis, self.label)
-        if n % self._count(n):
+        if self.groups == -1:
+            self.groups = n
+        if n % self.groups:
             raise ArgumentError(
                 f"{self.label} expects a number of channels that its {self.groups} groups divide; received {n} on axis "
                 f"{self.axis} of shape {tuple(input_shape)}. Choose other groups, or check axis."
@@ -410,8 +409,7 @@ class GroupNormalization(LayerNormalization):
     def call(self, inputs: Any) -> Tensor:
         shape, axis = inputs.shape, self.axis % inputs.ndim
         n = shape[axis]
-        groups = self._count(n)
-        x = ops.reshape(inputs, (*shape[:axis], groups, n // groups, *shape[axis + 1 :]))
+        x = ops.reshape(inputs, (*shape[:axis], self.groups, n // self.groups, *shape[axis + 1 :]))
         others = tuple([i for i in range(1, x.ndim) if i != axis])
         y = ops.reshape(ops.layer_normalization(x, axis=others, epsilon=self.epsilon), shape)
         along = [n if i == axis else 1 for i in range(len(shape))]
