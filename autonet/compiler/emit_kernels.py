@@ -121,7 +121,7 @@ def _softmax(write: Any, i: Instruction) -> bool:
         return False
     n = x.shape[-1]
     write.parallel(
-        [f"an_softmax_rows_f32(t[{write.slot(x)}], begin, end, {n}, t[{write.slot(y)}], 0);"], x.size // n, _rows(n)
+        [f"an_softmax_rows_f32(t[{write.slot(x)}], begin, end, {n}, t[{write.slot(y)}], 0, 0);"], x.size // n, _rows(n)
     )
     return True
 
@@ -136,11 +136,13 @@ def _log_softmax(write: Any, i: Instruction) -> bool:
     if not (_floats(x) and _contiguous(x) and x.ndim and _along_last(i, x.ndim) and x.size):
         return False
     n = x.shape[-1]
-    lse = write.space((x.size // n,), np.float32)
+    peaks, logs = write.space((2, x.size // n), np.float32)
     body = [
-        f"const float *x = t[{write.slot(x)}]; float *y = t[{write.slot(y)}], *lse = t[{write.slot(lse)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, lse);",
-        f"for (int64_t r = begin; r < end; r++) for (int64_t j = 0; j < {n}; j++) y[r * {n} + j] = x[r * {n} + j] - lse[r];",
+        f"const float *x = t[{write.slot(x)}]; float *y = t[{write.slot(y)}];",
+        f"float *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        f"for (int64_t r = begin; r < end; r++) for (int64_t j = 0; j < {n}; j++)",
+        f"  y[r * {n} + j] = x[r * {n} + j] - peaks[r] - logs[r];",
     ]
     write.parallel(body, x.size // n, _rows(n))
     return True
@@ -155,14 +157,14 @@ def _softmax_crossentropy(write: Any, i: Instruction) -> bool:
     ):
         return False
     n = x.shape[-1]
-    lse = write.space((x.size // n,), np.float32)
+    peaks, logs = write.space((2, x.size // n), np.float32)
     body = [
         f"const float *x = t[{write.slot(x)}], *target = t[{write.slot(target)}];",
-        f"float *y = t[{write.slot(y)}], *lse = t[{write.slot(lse)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, lse);",
+        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
         "for (int64_t r = begin; r < end; r++) {",
         "  float s = 0;",
-        f"  for (int64_t j = 0; j < {n}; j++) s += (lse[r] - x[r * {n} + j]) * target[r * {n} + j];",
+        f"  for (int64_t j = 0; j < {n}; j++) s += (logs[r] - (x[r * {n} + j] - peaks[r])) * target[r * {n} + j];",
         "  y[r] = s;",
         "}",
     ]
@@ -178,13 +180,13 @@ def _class_crossentropy(write: Any, i: Instruction) -> bool:
         return False
     n = x.shape[-1]
     ctype = C_TYPES[target.dtype.name]
-    lse = write.space((x.size // n,), np.float32)
+    peaks, logs = write.space((2, x.size // n), np.float32)
     write.demand(i, f"(uint64_t)((const {ctype} *)t[{write.slot(target)}])[k] < {n}", target.size)
     body = [
         f"const float *x = t[{write.slot(x)}]; const {ctype} *target = t[{write.slot(target)}];",
-        f"float *y = t[{write.slot(y)}], *lse = t[{write.slot(lse)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, lse);",
-        f"for (int64_t r = begin; r < end; r++) y[r] = lse[r] - x[r * {n} + (int64_t)target[r]];",
+        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        f"for (int64_t r = begin; r < end; r++) y[r] = logs[r] - (x[r * {n} + (int64_t)target[r]] - peaks[r]);",
     ]
     write.parallel(body, x.size // n, _rows(n))
     return True
@@ -297,10 +299,9 @@ def _batch_normalize(write: Any, i: Instruction) -> bool:
         write.parallel(body, rows, grain)
         write.run(
             f"{{ {head} const float *part = t[{write.slot(part)}];"
-            f" for (int64_t j = 0; j < {c}; j++) {{ float m = 0, s = 0, seen = 0; for (int64_t p = 0; p < {pieces}; p++) {{"
-            f" float size = p * {grain} + {grain} > {rows} ? {rows} - p * {grain} : {grain}, all = seen + size,"
-            f" d = part[p * {2 * c} + j] - m; m += d * (size / all);"
-            f" s += part[p * {2 * c} + {c} + j] + d * d * (seen * size / all); seen = all; }}"
+            f" for (int64_t j = 0; j < {c}; j++) {{ float m = 0, s = 0; for (int64_t p = 0; p < {pieces}; p++)"
+            f" an_join_moments(&m, &s, part[p * {2 * c} + j], part[p * {2 * c} + {c} + j], p * {grain},"
+            f" p * {grain} + {grain} > {rows} ? {rows} - p * {grain} : {grain});"
             f" mean[j] = m; variance[j] = s / {rows}; }} (void)factor; }}"
         )
     epsilon = literal(np.float32(i.settings["epsilon"]), "float")

@@ -27,7 +27,7 @@ from autonet.ops.reduction import any, mean, sum
 from autonet.ops.shaping import expand_dims, reshape, swapaxes, transpose
 from autonet.ops.windows import blocks
 
-HIDDEN = -1e30  # a score that leaves no weight
+HIDDEN = -np.inf  # a score that leaves no weight
 
 
 @primitive(keep=("mask",), floating=True, accumulates=True)
@@ -47,7 +47,8 @@ def attend(query, key, value, mask, *, scale=1.0, causal=False):
     lse = np.empty((n, h, t), query.dtype)
     for some, hidden in _scored(q, k, mask, causal):
         scores = _scores(q[some], k[some], hidden, scale)
-        peak = np.maximum(np.max(scores, axis=-1, keepdims=True, initial=HIDDEN), HIDDEN / 2)
+        peak = np.max(scores, axis=-1, keepdims=True, initial=HIDDEN)
+        peak[peak == HIDDEN] = 0
         weights = np.exp(np.subtract(scores, peak, out=scores), out=scores)
         total = np.sum(weights, axis=-1, keepdims=True)
         empty = total == 0
@@ -68,6 +69,8 @@ def attend_slopes(gy, glse, query, key, value, mask, y, lse, *, scale=1.0, causa
         g_some = _wide(g[some])
         weights = _scores(q[some], k[some], hidden, scale)
         np.exp(np.subtract(weights, lse[some][..., None], out=weights), out=weights)
+        if hidden is not None:
+            np.copyto(weights, 0, where=hidden)
         gv[some] = np.matmul(weights.swapaxes(-1, -2), g_some)
         moved = np.matmul(g_some, _wide(v[some]).swapaxes(-1, -2))
         moved -= np.sum(g_some * out[some], axis=-1, keepdims=True) - glse[some][..., None]

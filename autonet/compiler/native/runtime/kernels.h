@@ -55,10 +55,11 @@ AN_INLINE double an_exp_row_f64(const double *restrict x, double *restrict y, in
     return peak;
 }
 
-/* Softmax and its log-sum-exp for rows of few columns (classes): sixteen rows side by side, one per lane.
- * probability (rows, n) and lse (rows,) may be NULL. */
+/* Softmax, and each row's largest number and the logarithm of its sum of e^(x - largest). (Apart: where the numbers are
+ * large, the logarithm would be lost in their sum.) For rows of few columns (classes): sixteen rows side by side, one per
+ * lane. probability (rows, n), or peaks and logs (rows,), may be NULL. */
 AN_STATIC void an_softmax_rows_f32(const float *restrict x, int64_t begin, int64_t end, int64_t n,
-                                   float *restrict probability, float *restrict lse) {
+                                   float *restrict probability, float *restrict peaks, float *restrict logs) {
     enum { SIDE = 16, MOST = 128 };
     for (int64_t row = begin; row < end; row += n <= MOST ? SIDE : 1) {
         if (n > MOST) {
@@ -72,7 +73,7 @@ AN_STATIC void an_softmax_rows_f32(const float *restrict x, int64_t begin, int64
                 if (y) memcpy(y + j, part, (size_t)size * sizeof *part);
             }
             for (int64_t j = 0; y && j < n; j++) y[j] = y[j] / total;
-            if (lse) lse[row] = peak + an_log_f32(total);
+            if (logs) peaks[row] = peak, logs[row] = an_log_f32(total);
             continue;
         }
         float t[MOST][SIDE], peak[SIDE], total[SIDE];
@@ -87,8 +88,8 @@ AN_STATIC void an_softmax_rows_f32(const float *restrict x, int64_t begin, int64
                 t[j][r] = an_exp_f32(t[j][r] - peak[r]);
                 total[r] += t[j][r];
             }
-        if (lse)
-            for (int r = 0; r < rows; r++) lse[row + r] = peak[r] + an_log_f32(total[r]);
+        if (logs)
+            for (int r = 0; r < rows; r++) peaks[row + r] = peak[r], logs[row + r] = an_log_f32(total[r]);
         if (probability)
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t j = 0; j < n; j++) probability[(row + r) * n + j] = t[j][r] / total[r];
@@ -121,6 +122,13 @@ AN_STATIC void an_softmax_rows_f32(const float *restrict x, int64_t begin, int64
 AN_COLUMN_SUMS(float, f32)
 AN_COLUMN_SUMS(double, f64)
 
+/* Mean m and sum of squared deviations s of `before` numbers, joined with those of `size` more. */
+AN_INLINE void an_join_moments(float *m, float *s, float mean, float square, float before, float size) {
+    float after = before + size, d = mean - *m, seen = an_where_f32(before > 0, d, 0); /* inf * 0 is no square */
+    *s += square + seen * seen * (before * size / after);
+    *m = an_where_f32(an_abs_f32(d) < AN_INF_F32, *m + d * (size / after), *m + mean); /* as a sum goes on from inf */
+}
+
 /* Mean and sum of squared deviations of columns [first, last) over rows begin <= i < end: two passes over a block of
  * AN_BLOCK rows while it is in the cache, blocks joined by Chan, Golub, LeVeque, 1979 (Stanford STAN-CS-79-773).
  * mean and square (n,); the variance is square / (end - begin). */
@@ -132,7 +140,7 @@ AN_STATIC void an_moments_f32(const float *restrict x, int64_t begin, int64_t en
         for (int64_t top = begin; top < end; top += AN_BLOCK) {
             int64_t bottom = end - top < AN_BLOCK ? end : top + AN_BLOCK;
             float part[AN_STRIP] = {0}, deviation[AN_STRIP] = {0}, size = (float)(bottom - top);
-            float before = (float)(top - begin), after = before + size;
+            float before = (float)(top - begin);
             if (wide == AN_STRIP) {
                 for (int64_t i = top; i < bottom; i++)
                     for (int k = 0; k < AN_STRIP; k++) part[k] += x[i * ld + j + k];
@@ -152,11 +160,7 @@ AN_STATIC void an_moments_f32(const float *restrict x, int64_t begin, int64_t en
                         deviation[k] += d * d;
                     }
             }
-            for (int k = 0; k < AN_STRIP; k++) {
-                float d = part[k] - m[k];
-                m[k] += d * (size / after);
-                s[k] += deviation[k] + d * d * (before * size / after);
-            }
+            for (int k = 0; k < AN_STRIP; k++) an_join_moments(&m[k], &s[k], part[k], deviation[k], before, size);
         }
         for (int64_t k = 0; k < wide; k++) mean[j + k] = m[k], square[j + k] = s[k];
     }
