@@ -36,7 +36,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import saving as saving
     from autonet import tree as tree
     from autonet import utils as utils
-    from autonet.compiler import jit as jit
+    from autonet.compiler.jit import jit as jit
     from autonet.core import Tensor as Tensor
     from autonet.core import Variable as Variable
     from autonet.core import no_grad as no_grad

@@ -82,9 +82,15 @@ class Primitive:
 
     @property
     def __signature__(self) -> Any:
-        import inspect  # late: it takes a tenth of the package's whole import
+        from autonet.core import signatures  # late: it takes a tenth of the package's whole import
 
-        return inspect.signature(self.body)
+        return signatures.of_primitive(self)
+
+    @property
+    def _usage(self) -> str:
+        from autonet.core import signatures
+
+        return self.name + signatures.usage(self)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -249,15 +255,15 @@ class Primitive:
                 except KeyError as error:
                     raise TypeError(f"{self.name}() is missing its operand {error}.") from None
             if len(extra) > len(self.setting_names):
-                raise TypeError(f"{self.name}{self.__signature__} received {len(args)} positional arguments.")
+                raise TypeError(f"{self._usage} received {len(args)} positional arguments.")
             settings = {**dict(zip(self.setting_names, extra, strict=False)), **settings}
         full = {**self.defaults, **settings} if self.defaults else settings
         if len(full) != len(self.setting_names):
             for name in full:
                 if name not in self.setting_names:
-                    raise TypeError(f"{self.name}{self.__signature__} has no argument {name!r}.")
+                    raise TypeError(f"{self._usage} has no argument {name!r}.")
             missing = [name for name in self.setting_names if name not in full]
-            raise TypeError(f"{self.name}{self.__signature__} is missing {missing[0]!r}.")
+            raise TypeError(f"{self._usage} is missing {missing[0]!r}.")
         for name, value in full.items():
             if value.__class__ not in PLAIN:
                 full[name] = freeze(value, self.name, name)

@@ -165,7 +165,7 @@ class DenseCell(Cell):
     def _first_bias(self) -> Any:
         return None
 
-    def get_initial_state(self, batch_size: int | None = None) -> list[Tensor]:
+    def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """States of zeros for a batch."""
         return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(self.states)]
 

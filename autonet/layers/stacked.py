@@ -104,7 +104,7 @@ def output_size(cell: Any) -> Any:
     return size
 
 
-def initial_state(cell: Any, batch_size: int | None) -> list:
+def initial_state(cell: Any, batch_size: Any) -> list:
     """States to begin with, as a list: the cell's own, or zeros."""
     if hasattr(cell, "get_initial_state"):
         states = cell.get_initial_state(batch_size=batch_size)

@@ -86,13 +86,13 @@ class KerasTensor:
         """The same elements in another shape, given as numbers or as one tuple."""
         from autonet import ops
 
-        return ops.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)
+        return ops.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)  # type: ignore[return-value]
 
     def squeeze(self, axis: Any = None) -> KerasTensor:
         """Without axes of length one."""
         from autonet import ops
 
-        return ops.squeeze(self, axis=axis)
+        return ops.squeeze(self, axis=axis)  # type: ignore[return-value]
 
     def __getitem__(self, key: Any) -> KerasTensor:
         from autonet.ops.indexing import getitem

@@ -180,7 +180,7 @@ def align(y_true: Any, y_pred: Any, weight_rank: int = 0) -> tuple[Any, Any]:
 def widened(y_pred: Tensor) -> Tensor:
     """`y_pred` with a last axis of length 1; logits that it carries through a sigmoid get one, too."""
     wide = ops.expand_dims(y_pred, -1)
-    name, logits, axis = getattr(y_pred, "_logits", None) or ("", None, None)
+    name, logits, axis = getattr(y_pred, "_logits", None) or ("", y_pred, None)
     if name == "sigmoid":
         wide._logits = name, ops.expand_dims(logits, -1), axis
     return wide

@@ -1,7 +1,5 @@
 """Pooling to a given number of windows, as even as they can be."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 from autonet.core.accumulate import cast
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError
 from autonet.ops.indexing import take
 from autonet.ops.pooling import average_pool, max_pool
@@ -21,7 +20,9 @@ from autonet.ops.windows import channels_moved_last, moved_back, per_axis
 
 
 @accumulates()
-def adaptive_average_pool(inputs: Any, output_size: int | tuple[int, ...], data_format: str | None = None) -> Tensor:
+def adaptive_average_pool(
+    inputs: TensorLike, output_size: int | tuple[int, ...], data_format: str | None = None
+) -> Tensor:
     """The mean of each of `output_size` windows, which cover all places; neighbours may share one.
 
     Window i of m over n places goes from floor(i n / m) to ceil((i + 1) n / m).
@@ -42,7 +43,7 @@ def adaptive_average_pool(inputs: Any, output_size: int | tuple[int, ...], data_
     return _pooled(inputs, output_size, data_format, "adaptive_average_pool", average_pool, _mean_along)
 
 
-def adaptive_max_pool(inputs: Any, output_size: int | tuple[int, ...], data_format: str | None = None) -> Tensor:
+def adaptive_max_pool(inputs: TensorLike, output_size: int | tuple[int, ...], data_format: str | None = None) -> Tensor:
     """The largest of each of `output_size` windows, which cover all places; neighbours may share one.
 
     Arguments and result as for `adaptive_average_pool`.

@@ -1,7 +1,5 @@
 """More ways to arrange the same numbers: joins and cuts by axis, rotations, grids, blocks, and patterns in words."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.creation import cast, zeros
 from autonet.ops.indexing import getitem
@@ -29,14 +28,14 @@ from autonet.ops.shaping import (
 from autonet.ops.windows import standardize_data_format
 
 
-def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """x1 followed by x2 along `axis`; without one, both are flattened first."""
     if axis is None:
         return concatenate([ravel(x1), ravel(x2)], 0)
     return concatenate([x1, x2], axis)
 
 
-def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis` at the places given, or into so many parts, the first ones longer where they differ.
 
     >>> [part.tolist() for part in array_split([1, 2, 3, 4, 5], 2)]
@@ -52,18 +51,18 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     return split(x, bounds, axis)
 
 
-def hsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def hsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
     """`split` along axis 1, or along axis 0 if there is but one."""
     x = convert_to_tensor(x)
     return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-def vsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def vsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
     """`split` along axis 0."""
     return split(x, indices_or_sections, 0)
 
 
-def dsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def dsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
     """`split` along axis 2."""
     return split(x, indices_or_sections, 2)
 
@@ -75,17 +74,17 @@ def dstack(xs: Any) -> Tensor:
     return concatenate(parts, 2)
 
 
-def fliplr(x: Any) -> Tensor:
+def fliplr(x: TensorLike) -> Tensor:
     """`x` with the order along axis 1 reversed."""
     return flip(x, axis=1)
 
 
-def flipud(x: Any) -> Tensor:
+def flipud(x: TensorLike) -> Tensor:
     """`x` with the order along axis 0 reversed."""
     return flip(x, axis=0)
 
 
-def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """`array` turned by 90 degrees `k` times, from the first of `axes` towards the second.
 
     >>> rot90([[1, 2], [3, 4]]).tolist()
@@ -105,7 +104,7 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     return transpose(flip(x, axis=second), tuple(order)) if k == 1 else flip(transpose(x, tuple(order)), axis=second)
 
 
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
     """The coordinates of a grid: each of the vectors `x` repeated along the axes of all others.
 
     Args:
@@ -129,7 +128,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
     ]
 
 
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers of a vector as columns, falling to the right unless `increasing`.
 
     >>> vander([2, 3], 3).tolist()
@@ -142,18 +141,20 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     return power(expand_dims(x, axis=-1), exponents if increasing else exponents[::-1])
 
 
-def diagflat(x: Any, k: int = 0) -> Tensor:
+def diagflat(x: TensorLike, k: int = 0) -> Tensor:
     """Matrix with all elements of `x` on diagonal `k`."""
     return diag(ravel(x), k)
 
 
-def empty_like(x: Any, dtype: Any = None) -> Tensor:
+def empty_like(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """An array of the shape and dtype of `x` whose values do not matter; they are zeros."""
     x = convert_to_tensor(x)
     return zeros(x.shape, dtype or x.dtype)
 
 
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Dtype = None, axis: int = 0
+) -> Tensor:
     """`num` numbers from start to stop, each the same multiple of the one before.
 
     >>> geomspace(1.0, 8.0, 4).numpy().round(5).tolist()
@@ -171,7 +172,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     return values if dtype is None else cast(values, dtype)
 
 
-def get_item(x: Any, key: Any) -> Tensor:
+def get_item(x: TensorLike, key: TensorLike) -> Tensor:
     """x[key]."""
     return getitem(x, key)
 
@@ -185,7 +186,7 @@ def _blocks(x: Tensor, block_size: int, who: str, data_format: str) -> bool:
     return standardize_data_format(data_format) == "channels_first"
 
 
-def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") -> Tensor:
+def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
     """Channels laid out as blocks of pixels: (n, h, w, c * b * b) becomes (n, h * b, w * b, c).
 
     >>> depth_to_space([[[[1, 2, 3, 4]]]], 2)[0, :, :, 0].tolist()
@@ -206,7 +207,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
     return reshape(transpose(reshape(x, (n, h, w, b, b, c)), (0, 1, 3, 2, 4, 5)), (n, h * b, w * b, c))
 
 
-def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") -> Tensor:
+def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> Tensor:
     """Blocks of pixels laid out as channels: (n, h * b, w * b, c) becomes (n, h, w, b * b * c).
 
     >>> space_to_depth([[[[1], [2]], [[3], [4]]]], 2).tolist()
@@ -255,7 +256,7 @@ def _pattern(side: str) -> tuple[tuple[str, ...], ...]:
     return tuple(axes)
 
 
-def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Tensor:
+def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Tensor:
     """`tensor` with axes cut, reordered and joined as the pattern says.
 
     Args:

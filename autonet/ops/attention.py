@@ -5,11 +5,8 @@ heads at once; another, its slopes, computes the weights again from the logarith
 The plan: Dao, Fu, Ermon, Rudra, Ré, 2022, https://arxiv.org/abs/2205.14135
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +14,7 @@ from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import logical_and, logical_not
 from autonet.ops.creation import cast
@@ -136,11 +134,11 @@ attend.joint_vjp(_attend_rule)
 
 @accumulates()
 def dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,

@@ -1,7 +1,5 @@
 """Comparisons, logic, bits and rounding: results without a slope."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from autonet.core.primitive import Primitive, primitive
@@ -54,7 +52,7 @@ floor_divide = _flat(
 
 
 @primitive
-def round(x, *, decimals=0):
+def round(x, *, decimals: int = 0):
     """x rounded to `decimals` places, halves to even."""
     return np.round(x, decimals)
 
@@ -73,7 +71,7 @@ step.vjp(x1=None, x2=None)
 
 
 @primitive
-def isclose(x1, x2, *, rtol=1e-5, atol=1e-8, equal_nan=False):
+def isclose(x1, x2, *, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False):
     """Whether |x1 - x2| <= atol + rtol |x2|, elementwise."""
     return np.isclose(x1, x2, rtol, atol, equal_nan)
 

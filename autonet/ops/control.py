@@ -5,8 +5,6 @@ and `switch` compute all branches and select (so do the Variables that a branch 
 unrolled, and `while_loop` is refused where values decide when it ends.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable, Sequence

@@ -9,8 +9,6 @@ every order are convolutions again. The bodies gather patches (or add them back)
 leave the arithmetic to a matrix product.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.products import matmul
 from autonet.ops.shaping import reshape
@@ -213,8 +212,8 @@ def _depthwise_kernel(x, out, starts, window, counts, strides, dilation):
 
 
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | tuple[int, ...] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -254,8 +253,8 @@ def conv(
 
 
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | tuple[int, ...] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -285,9 +284,9 @@ def depthwise_conv(
 
 @accumulates()
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
+    inputs: TensorLike,
+    depthwise_kernel: TensorLike,
+    pointwise_kernel: TensorLike,
     strides: int | tuple[int, ...] = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -308,8 +307,8 @@ def separable_conv(
 
 
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | tuple[int, ...] = 1,
     padding: str = "valid",
     output_padding: int | tuple[int, ...] | None = None,

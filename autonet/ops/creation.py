@@ -1,7 +1,5 @@
 """New arrays: constants, ranges, patterns. The default dtype is `floatx()`."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -13,6 +11,7 @@ from autonet.core.allowance import limit
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, wrap
 from autonet.core.tensor import convert_to_tensor as _convert
+from autonet.core.types import Dtype, Shape, TensorLike
 from autonet.errors import ArgumentError
 
 __all__ = [
@@ -47,12 +46,14 @@ def _dims(shape: Any) -> tuple[int, ...]:
     return lengths
 
 
-def array(x, dtype=None) -> Tensor:
+def array(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """`x` as a Tensor."""
     return _convert(x, dtype)
 
 
-def convert_to_tensor(x, dtype=None, sparse=None, ragged=None) -> Tensor:
+def convert_to_tensor(
+    x: TensorLike, dtype: Dtype = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
     """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
 
     Lists may hold Tensors, which are stacked, with derivatives. `sparse` and `ragged` are for Keras's sake.
@@ -62,54 +63,54 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None) -> Tensor:
     return _convert(x, dtype)
 
 
-def cast(x, dtype) -> Tensor:
+def cast(x: TensorLike, dtype: Dtype) -> Tensor:
     """`x` with element type `dtype`; between floats the derivative passes."""
     x = _convert(x)
     name = dtypes.standardize_dtype(dtype)
     return x if x.dtype == name else _cast(x, dtype=name)
 
 
-def convert_to_numpy(x) -> np.ndarray:
+def convert_to_numpy(x: TensorLike) -> np.ndarray:
     """`x` as a NumPy array of the caller's own."""
     return x.numpy() if isinstance(x, Tensor) else np.array(x)
 
 
-def is_tensor(x) -> bool:
+def is_tensor(x: TensorLike) -> bool:
     """Whether `x` is a Tensor."""
     return isinstance(x, Tensor)
 
 
-def shape(x) -> tuple[int, ...]:
+def shape(x: TensorLike) -> tuple[int, ...]:
     """Lengths of the axes of `x`."""
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)  # type: ignore[arg-type]
 
 
-def ndim(x) -> int:
+def ndim(x: TensorLike) -> int:
     """Number of axes of `x`."""
     return len(shape(x))
 
 
-def size(x) -> int:
+def size(x: TensorLike) -> int:
     """Number of elements of `x`."""
     return math.prod(shape(x))
 
 
-def zeros(shape, dtype=None) -> Tensor:
+def zeros(shape: Shape, dtype: Dtype = None) -> Tensor:
     """Zeros of `shape`."""
     return wrap(np.zeros(_dims(shape), dtypes.as_dtype(dtype)))
 
 
-def ones(shape, dtype=None) -> Tensor:
+def ones(shape: Shape, dtype: Dtype = None) -> Tensor:
     """Ones of `shape`."""
     return wrap(np.ones(_dims(shape), dtypes.as_dtype(dtype)))
 
 
-def empty(shape, dtype=None) -> Tensor:
+def empty(shape: Shape, dtype: Dtype = None) -> Tensor:
     """An array of `shape` whose values do not matter; they are zeros."""
     return zeros(shape, dtype)
 
 
-def full(shape, fill_value, dtype=None) -> Tensor:
+def full(shape: Shape, fill_value: TensorLike, dtype: Dtype = None) -> Tensor:
     """`fill_value`, a number or an array that broadcasts, repeated to `shape`."""
     from autonet.core.accumulate import broadcast_to
 
@@ -121,25 +122,27 @@ def _like(x, dtype) -> np.dtype:
     return dtypes.as_dtype(dtype) if dtype is not None else x.dtype
 
 
-def zeros_like(x, dtype=None) -> Tensor:
+def zeros_like(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """Zeros of the shape and dtype of `x`."""
     x = _convert(x)
     return wrap(np.zeros(x.shape, _like(x, dtype)))
 
 
-def ones_like(x, dtype=None) -> Tensor:
+def ones_like(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """Ones of the shape and dtype of `x`."""
     x = _convert(x)
     return wrap(np.ones(x.shape, _like(x, dtype)))
 
 
-def full_like(x, fill_value, dtype=None) -> Tensor:
+def full_like(x: TensorLike, fill_value: TensorLike, dtype: Dtype = None) -> Tensor:
     """`fill_value` repeated to the shape of `x`."""
     x = _convert(x)
     return full(x.shape, fill_value, _like(x, dtype))
 
 
-def arange(start, stop=None, step=None, dtype=None) -> Tensor:
+def arange(
+    start: Any, stop: float | TensorLike | None = None, step: TensorLike | None = None, dtype: Dtype = None
+) -> Tensor:
     """start, start + step, ... below stop; with one argument 0, 1, ... below it. Integers unless a float is given."""
     given = [v for v in (start, stop, step) if v is not None]
     if dtype is None:
@@ -150,7 +153,15 @@ def arange(start, stop=None, step=None, dtype=None) -> Tensor:
     return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+def linspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Dtype = None,
+    axis: int = 0,
+) -> Any:
     """`num` evenly spaced numbers from start to stop, whose derivatives reach both ends."""
     from autonet.ops.shaping import moveaxis
 
@@ -175,25 +186,33 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return (values, (stop - start) / steps) if retstep else values
 
 
-def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0) -> Tensor:
+def logspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10,
+    dtype: Dtype = None,
+    axis: int = 0,
+) -> Tensor:
     """`base` to the powers `linspace(start, stop, num)`."""
     from autonet.ops.pointwise import exp
 
     return exp(linspace(start, stop, num, endpoint, dtype=dtype, axis=axis) * math.log(base))
 
 
-def eye(N, M=None, k=0, dtype=None) -> Tensor:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Dtype = None) -> Tensor:
     """N x M matrix with ones on diagonal `k`."""
     limit("eye", N, M or N)
     return wrap(np.eye(N, M, k, dtypes.as_dtype(dtype)))
 
 
-def identity(n, dtype=None) -> Tensor:
+def identity(n: int, dtype: Dtype = None) -> Tensor:
     """n x n identity matrix."""
     return eye(n, dtype=dtype)
 
 
-def tri(N, M=None, k=0, dtype=None) -> Tensor:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Dtype = None) -> Tensor:
     """N x M matrix with ones on and below diagonal `k`."""
     limit("tri", N, M or N)
     return wrap(np.tri(N, M, k, dtypes.as_dtype(dtype)))
@@ -210,7 +229,7 @@ def _one_hot(x, *, num_classes, axis, dtype):
 _one_hot.vjp(x=None)
 
 
-def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False) -> Tensor:
+def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Dtype = None, sparse: bool = False) -> Tensor:
     """1 at each class number of `x`, 0 elsewhere, along a new `axis` of length `num_classes`.
 
     Class numbers outside 0 ... num_classes - 1 give zeros only.

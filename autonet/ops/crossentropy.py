@@ -3,8 +3,6 @@
 Those on logits are primitives: the softmax, its logarithm and the product with the targets in one.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from autonet.core.dtypes import epsilon
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import DataError, ShapeError
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.nn import log_softmax, sigmoid, softmax
@@ -117,7 +116,9 @@ def _class_numbers(target: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 @accumulates()
-def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+def categorical_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     """-sum of target * log(output) along the axis of classes.
 
     Args:
@@ -141,7 +142,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 
 @accumulates()
-def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+def sparse_categorical_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     """-log(output) at the class numbers `target`.
 
     Args:
@@ -156,22 +159,22 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     >>> round(float(sparse_categorical_crossentropy(1, [0.75, 0.25])), 4)
     1.3863
     """
-    target, output = convert_to_tensor(target), _floating(output)
-    if output.ndim and target.ndim == output.ndim and target.shape[-1] == 1:
-        target = squeeze(target, axis=-1)
-    if not output.ndim or target.shape != _without(output.shape, axis):
+    labels, output = convert_to_tensor(target), _floating(output)
+    if output.ndim and labels.ndim == output.ndim and labels.shape[-1] == 1:
+        labels = squeeze(labels, axis=-1)
+    if not output.ndim or labels.shape != _without(output.shape, axis):
         raise ShapeError(
             f"sparse_categorical_crossentropy expects one class number for each set of classes on axis {axis} of shape "
-            f"{output.shape}; received targets of shape {target.shape}. "
+            f"{output.shape}; received targets of shape {labels.shape}. "
             "For one-hot targets use categorical_crossentropy."
         )
     if from_logits:
-        return class_crossentropy(target, output, axis=axis)
-    return -pick_class(target, log(_probabilities(output, axis)), axis=axis)
+        return class_crossentropy(labels, output, axis=axis)
+    return -pick_class(labels, log(_probabilities(output, axis)), axis=axis)
 
 
 @accumulates()
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
+def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: bool = False) -> Tensor:
     """-target log(output) - (1 - target) log(1 - output), elementwise.
 
     Args:

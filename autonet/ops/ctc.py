@@ -8,8 +8,6 @@ paths, summed forwards; its slope is minus the probability that a frame emits a 
 Source: Graves, Fernandez, Gomez, Schmidhuber, 2006, https://doi.org/10.1145/1143844.1143891
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from autonet.core.backward import gradients
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import DataError, ShapeError
 from autonet.ops.comparison import equal, greater, less, logical_and, logical_or, not_equal
 from autonet.ops.creation import arange, cast, full
@@ -152,7 +151,9 @@ def _cost_rule(g, logp, labels, label_lengths, frame_lengths, blank):
 ctc_cost.vjp(logp=_cost_rule, labels=None, label_lengths=None, frame_lengths=None)
 
 
-def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0) -> Tensor:
+def ctc_loss(
+    target: TensorLike, output: TensorLike, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
+) -> Tensor:
     """What sequences of labels cost under the scores of frames; see the top of this file.
 
     Args:

@@ -1,13 +1,12 @@
 """From what a model trained with `ctc_loss` gives, frame by frame, back to sequences of labels. No derivatives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 
 
@@ -72,8 +71,8 @@ def _prefixes(logp: np.ndarray, width: int, blank: int) -> list[tuple[tuple, flo
 
 
 def ctc_decode(
-    inputs: Any,
-    sequence_lengths: Any,
+    inputs: TensorLike,
+    sequence_lengths: TensorLike,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,

@@ -1,7 +1,5 @@
 """Elementwise mathematics that few programs need: remainders, bits of floats, sinc, Bessel's I, real numbers as complex."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, step, trunc
 from autonet.ops.creation import cast, ones_like, zeros_like
@@ -19,13 +18,13 @@ from autonet.ops.reduction import all as every
 fabs = absolute
 
 
-def fmax(x1: Any, x2: Any) -> Tensor:
+def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The larger of x1 and x2, elementwise, the other one where one is NaN."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
-def fmin(x1: Any, x2: Any) -> Tensor:
+def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The smaller of x1 and x2, elementwise, the other one where one is NaN."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
@@ -43,7 +42,7 @@ gcd = _flat("gcd", lambda x1, x2: np.gcd(x1, x2), "Greatest common divisor of wh
 lcm = _flat("lcm", lambda x1, x2: np.lcm(x1, x2), "Least common multiple of whole numbers, elementwise.")
 
 
-def heaviside(x1: Any, x2: Any) -> Tensor:
+def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
     """0 where x1 < 0, x2 where x1 = 0, 1 where x1 > 0, elementwise.
 
     >>> heaviside([-1.0, 0.0, 2.0], 0.5).tolist()
@@ -81,7 +80,7 @@ def _ldexp(x1, x2):
 _ldexp.vjp(x1=lambda g, x2: _ldexp(g, x2), x2=None)
 
 
-def ldexp(x1: Any, x2: Any) -> Tensor:
+def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 times 2 to the power x2, whole numbers, elementwise and exact.
 
     Raises: DtypeError unless x2 holds integers.
@@ -101,7 +100,7 @@ def nextafter(x1, x2):
 nextafter.vjp(x1=lambda g: g, x2=None)
 
 
-def divide_no_nan(x1: Any, x2: Any) -> Tensor:
+def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
     """x1 / x2, elementwise, 0 where x2 is 0.
 
     >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).tolist()
@@ -112,19 +111,21 @@ def divide_no_nan(x1: Any, x2: Any) -> Tensor:
     return where(none, 0, divide(x1, where(none, 1, x2)))
 
 
-def isneginf(x: Any) -> Tensor:
+def isneginf(x: TensorLike) -> Tensor:
     """Whether x is minus infinity, elementwise."""
     x = convert_to_tensor(x)
     return logical_and(isinf(x), less(x, 0))
 
 
-def isposinf(x: Any) -> Tensor:
+def isposinf(x: TensorLike) -> Tensor:
     """Whether x is plus infinity, elementwise."""
     x = convert_to_tensor(x)
     return logical_and(isinf(x), greater(x, 0))
 
 
-def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def allclose(
+    x1: TensorLike, x2: TensorLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
     """Whether |x1 - x2| <= atol + rtol |x2| everywhere."""
     from autonet.ops.comparison import isclose
 
@@ -153,7 +154,7 @@ def sinc_slope(x, *, n):
 sinc_slope.vjp(x=lambda g, x, n: g * sinc_slope(x, n=n + 1))
 
 
-def sinc(x: Any) -> Tensor:
+def sinc(x: TensorLike) -> Tensor:
     """sin(pi x) / (pi x), elementwise, 1 at 0."""
     return sinc_slope(x, n=0)
 
@@ -182,7 +183,7 @@ def _bessel_rule(g, x, n):
 bessel_i.vjp(x=_bessel_rule)
 
 
-def i0(x: Any) -> Tensor:
+def i0(x: TensorLike) -> Tensor:
     """Modified Bessel function of the first kind, order 0, elementwise."""
     return bessel_i(x, n=0)
 
@@ -190,17 +191,17 @@ def i0(x: Any) -> Tensor:
 # Real numbers seen as complex ones: Tensors hold no others
 
 
-def real(x: Any) -> Tensor:
+def real(x: TensorLike) -> Tensor:
     """The real part: x itself, since Tensors hold real numbers."""
     return convert_to_tensor(x)
 
 
-def imag(x: Any) -> Tensor:
+def imag(x: TensorLike) -> Tensor:
     """The imaginary part: zeros, since Tensors hold real numbers."""
     return zeros_like(x)
 
 
-def conj(x: Any) -> Tensor:
+def conj(x: TensorLike) -> Tensor:
     """The complex conjugate: x itself, since Tensors hold real numbers."""
     return convert_to_tensor(x)
 
@@ -208,12 +209,12 @@ def conj(x: Any) -> Tensor:
 conjugate = conj
 
 
-def isreal(x: Any) -> Tensor:
+def isreal(x: TensorLike) -> Tensor:
     """Whether the imaginary part is zero: everywhere, since Tensors hold real numbers."""
     return ones_like(x, "bool")
 
 
-def angle(x: Any) -> Tensor:
+def angle(x: TensorLike) -> Tensor:
     """The angle of x in the complex plane: 0 where x >= 0, pi below."""
     x = convert_to_tensor(x)
     x = x if x.dtype.kind == "f" else cast(x, dtypes.floatx())
@@ -223,7 +224,7 @@ def angle(x: Any) -> Tensor:
 # Other element types
 
 
-def saturate_cast(x: Any, dtype: Any) -> Tensor:
+def saturate_cast(x: TensorLike, dtype: Dtype) -> Tensor:
     """`x` with another element type, numbers beyond its range moved to its ends.
 
     >>> saturate_cast([-1.0, 256.0], "uint8").tolist()
@@ -260,7 +261,7 @@ def bits_as(x, *, dtype):
 bits_as.vjp(x=None)
 
 
-def view(x: Any, dtype: Any = None) -> Tensor:
+def view(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """The bits of `x` read as another element type; the last axis grows or shrinks with the elements' size.
 
     >>> view(np.float32(1.0), "int32").item() == 0x3F800000
@@ -278,18 +279,18 @@ def view(x: Any, dtype: Any = None) -> Tensor:
     return x if name == x.dtype.name else bits_as(x, dtype=name)
 
 
-def copy(x: Any) -> Tensor:
+def copy(x: TensorLike) -> Tensor:
     """`x` itself: Tensors do not change."""
     x = convert_to_tensor(x)
     return x.snapshot() if isinstance(x, Tensor) else x
 
 
-def dtype(x: Any) -> str:
+def dtype(x: TensorLike) -> str:
     """Name of the element type of `x`, such as "float32"."""
     return dtypes.standardize_dtype(x.dtype if hasattr(x, "dtype") else convert_to_tensor(x).dtype)
 
 
-def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
+def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
     """Places along each axis of an array of `shape`, from places in the flattened array; int32.
 
     >>> [int(i) for i in unravel_index(5, (3, 3))]

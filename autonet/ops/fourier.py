@@ -3,8 +3,6 @@
 One primitive transforms along the last axis; it is linear, and its transpose is itself.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -14,6 +12,7 @@ from autonet.core import dtypes
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.creation import cast
 from autonet.ops.padding import pad
@@ -109,7 +108,7 @@ def _fitted(x: Tensor, n: int) -> Tensor:
 
 
 @accumulates()
-def rfft(x: Any, fft_length: int | None = None) -> Pair:
+def rfft(x: TensorLike, fft_length: int | None = None) -> Pair:
     """Fourier transform of real numbers along the last axis, without its second half, which mirrors the first.
 
     Shapes: x (..., n), each part (..., n // 2 + 1); `fft_length` cuts x, or fills it up with zeros, first.
@@ -177,7 +176,12 @@ def _check(sequence_length: int, sequence_stride: int, fft_length: int) -> None:
 
 @accumulates()
 def stft(
-    x: Any, sequence_length: int, sequence_stride: int, fft_length: int, window: Any = "hann", center: bool = True
+    x: TensorLike,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    window: Any = "hann",
+    center: bool = True,
 ) -> Pair:
     """Fourier transforms of short windows along the last axis.
 

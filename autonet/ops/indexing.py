@@ -1,9 +1,8 @@
 """Parts of arrays: slices, gathers by index, and their reverse, which adds where places repeat."""
 
-from __future__ import annotations
-
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from autonet.core.primitive import primitive
 from autonet.core.settings import Static
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 
 _Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides below
@@ -182,7 +182,7 @@ def _take_back(x, indices, *, axis, shape):
 _take_back.vjp(x=lambda g, indices, axis: _take(g, indices, axis=axis), indices=None)
 
 
-def take(x, indices, axis=None) -> Tensor:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """The places `indices` of `axis`, or of the flattened `x`; negative ones count from the end.
 
     Shapes: x (..., n, ...), indices (...k); result (..., *k, ...).
@@ -226,7 +226,7 @@ def _take_along_back(x, indices, *, axis, shape):
 _take_along_back.vjp(x=lambda g, indices, axis: _take_along(g, indices, axis=axis), indices=None)
 
 
-def take_along_axis(x, indices, axis=None) -> Tensor:
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """x[..., indices[..., k, ...], ...] along `axis`, as `np.take_along_axis`."""
     x, indices = convert_to_tensor(x), convert_to_tensor(indices)
     if axis is None:
@@ -236,12 +236,12 @@ def take_along_axis(x, indices, axis=None) -> Tensor:
     return _take_along(x, indices, axis=axis)
 
 
-def nonzero(x) -> tuple[Tensor, ...]:
+def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """The index arrays, int32, of the elements that are not zero, one per axis. Their length depends on the values."""
     return tuple([wrap(i.astype(np.int32)) for i in np.nonzero(np.asarray(convert_to_tensor(x)))])
 
 
-def scatter(indices, values, shape) -> Tensor:
+def scatter(indices: TensorLike, values: TensorLike, shape: Sequence[int]) -> Tensor:
     """Zeros of `shape` with `values` added at `indices`.
 
     Shapes: indices (..., d), values (..., *shape[d:]).
@@ -252,7 +252,9 @@ def scatter(indices, values, shape) -> Tensor:
     return _scatter(values, *parts, key=key, shape=tuple(shape))
 
 
-def scatter_update(inputs, indices, updates, reduction=None) -> Tensor:
+def scatter_update(
+    inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
+) -> Tensor:
     """`inputs` with the values at `indices` replaced by `updates`; where places repeat, the last one counts.
 
     Shapes: indices (..., d), updates (..., *inputs.shape[d:]). With a `reduction` "add", "max", "min" or "mul" values and
@@ -316,7 +318,7 @@ _replace.vjp(
 )
 
 
-def slice(inputs, start_indices, shape) -> Tensor:
+def slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) -> Tensor:
     """The block of `shape` at `start_indices`."""
     from autonet.ops.shaping import _crop
 
@@ -328,7 +330,7 @@ def slice(inputs, start_indices, shape) -> Tensor:
     return _crop(inputs, starts=starts, lengths=tuple(shape))
 
 
-def slice_update(inputs, start_indices, updates) -> Tensor:
+def slice_update(inputs: TensorLike, start_indices: Any, updates: TensorLike) -> Tensor:
     """`inputs` with the block at `start_indices` replaced by `updates`."""
     from autonet.ops.pointwise import where
     from autonet.ops.shaping import _pad

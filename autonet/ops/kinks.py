@@ -11,8 +11,6 @@ a convention for f'. The second one exists where g vanishes at the kink fast eno
 Elsewhere it does not exist, or cannot be told, and is NaN.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

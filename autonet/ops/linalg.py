@@ -1,7 +1,5 @@
 """Linear algebra: norms, determinants, inverses, equations and factorisations; the names of `keras.ops.linalg`."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops.comparison import equal, not_equal
 from autonet.ops.creation import cast
@@ -25,7 +24,7 @@ from autonet.ops.spectra import from_eigenvalues, from_singular_values
 
 
 @accumulates(like="x")
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(x: TensorLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Norm of vectors (one axis) or matrices (two axes).
 
         None     root of the sum of squares, over any number of axes
@@ -87,13 +86,13 @@ def det(x):
 
 
 @primitive(floating=True, accumulates=True)
-def slogdet(x):
+def slogdet(x) -> tuple[np.ndarray, np.ndarray]:
     """Sign, and logarithm of the absolute value, of the determinant of each matrix."""
     sign, log = np.linalg.slogdet(x)
     return np.asarray(sign), np.asarray(log)
 
 
-def logdet(x: Any) -> Tensor:
+def logdet(x: TensorLike) -> Tensor:
     """Logarithm of the determinant of each symmetric positive definite matrix."""
     return slogdet(x)[1]
 
@@ -111,7 +110,7 @@ def solve(a, b):
 
 
 @primitive(floating=True, accumulates=True)
-def solve_triangular(a, b, *, lower=False):
+def solve_triangular(a, b, *, lower: bool = False):
     """`solve` that reads only the upper (or `lower`) triangle of `a`."""
     return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
 
@@ -159,7 +158,7 @@ solve_triangular.joint_vjp(_solve_triangular_rule)
 
 
 @primitive(floating=True, accumulates=True)
-def cholesky(x, *, upper=False):
+def cholesky(x, *, upper: bool = False):
     """Lower triangular L with L @ L.T = (x + x.T) / 2 for each positive definite matrix; L.T if `upper`."""
     y = np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2)
     return np.swapaxes(y, -1, -2) if upper else y
@@ -178,7 +177,7 @@ cholesky.vjp(x=_cholesky_rule)
 
 
 @primitive(floating=True, accumulates=True)
-def eigh(x):
+def eigh(x) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues, ascending, and eigenvectors, in columns, of each symmetric matrix; of (x + x.T) / 2 in fact."""
     values, vectors = np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)
     return values, vectors
@@ -220,7 +219,7 @@ eigh.vjp(x=_eigh_rule)
 
 
 @primitive(floating=True, accumulates=True)
-def qr(x, *, mode="reduced"):
+def qr(x, *, mode: str = "reduced") -> tuple[Tensor, Tensor]:
     """Q with orthonormal columns and upper triangular R, with Q @ R = x; `mode` "reduced" or "complete"."""
     if mode not in ("reduced", "complete"):
         raise ArgumentError(f"qr knows the modes 'reduced' and 'complete'; received {mode!r}.")
@@ -267,7 +266,7 @@ def singular_vectors(x, *, full_matrices=False):
     return tuple(np.linalg.svd(x, full_matrices=full_matrices))
 
 
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Singular value decomposition of each matrix: (U, s, V.T), or s alone without `compute_uv`.
 
     Has a derivative for square matrices, with `full_matrices=False`, and without `compute_uv`.
@@ -330,7 +329,7 @@ def _cutoff(x: Tensor, rcond: Any) -> float:
 
 
 @accumulates(like="x")
-def pinv(x: Any, rcond: Any = None) -> Tensor:
+def pinv(x: TensorLike, rcond: Any = None) -> Tensor:
     """The Moore-Penrose inverse of each matrix (..., m, n): shape (..., n, m).
 
     Singular values up to `rcond` times the largest count as zero, by default 10 max(m, n) times the dtype's precision.
@@ -346,7 +345,7 @@ def pinv(x: Any, rcond: Any = None) -> Tensor:
 
 
 @accumulates()
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Tensor:
+def lstsq(a: TensorLike, b: TensorLike, rcond: Any = None) -> Tensor:
     """The x that brings a @ x nearest to `b`; of several the smallest.
 
     Shapes: a (m, n), b (m,) or (m, k), result (n,) or (n, k). `rcond` as in `pinv`, by default max(m, n) times the
@@ -364,7 +363,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Tensor:
 
 
 @primitive(floating=True, accumulates=True)
-def matrix_rank(x, *, tol=None):
+def matrix_rank(x, *, tol: float | None = None):
     """How many singular values of each matrix are above `tol`; by default max(m, n) times precision times the largest."""
     if x.ndim < 2:
         raise ShapeError(f"matrix_rank expects matrices; received shape {x.shape}.")
@@ -377,7 +376,7 @@ matrix_rank.vjp(x=None)
 
 
 @accumulates(like="x")
-def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
+def cholesky_inverse(x: TensorLike, upper: bool = False) -> Tensor:
     """The inverse of L @ L.T, given its triangular factor L (or, if `upper`, of U.T @ U, given U), for each matrix.
 
     >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
@@ -393,7 +392,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Tensor:
 
 
 @primitive(floating=True, accumulates=True)
-def lu_factor(x):
+def lu_factor(x) -> tuple[np.ndarray, np.ndarray]:
     """L and U, lower (its diagonal of ones left out) and upper triangular, in one matrix, and the row exchanges.
 
     Row i was exchanged with row pivots[i], one after the other; L @ U is `x` with its rows so exchanged.

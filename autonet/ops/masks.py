@@ -1,7 +1,5 @@
 """Selection inside the bodies of primitives."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

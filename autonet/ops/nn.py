@@ -3,9 +3,8 @@
 Those that have a derivative of their own are primitives; the others are composed.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot
@@ -55,7 +55,7 @@ relu.bare()
 
 
 @primitive(floating=True)
-def leaky_relu(x, *, negative_slope=0.2):
+def leaky_relu(x, *, negative_slope: float = 0.2):
     """x from 0 on, negative_slope * x below, elementwise; slope 1 at 0."""
     steep = np.maximum if negative_slope <= 1 else np.minimum
     return steep(x, x * negative_slope)
@@ -78,7 +78,7 @@ leak.vjp(x=lambda g, switch, negative_slope: leak(g, switch, negative_slope=nega
 
 
 @primitive(floating=True)
-def elu(x, *, alpha=1.0):
+def elu(x, *, alpha: float = 1.0):
     """x above 0, alpha (e^x - 1) below, elementwise.
 
     Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
@@ -98,7 +98,7 @@ SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
 
-def selu(x: Any) -> Tensor:
+def selu(x: TensorLike) -> Tensor:
     """scale * elu(x, alpha), whose constants keep mean 0 and variance 1 from layer to layer.
 
     Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
@@ -106,7 +106,7 @@ def selu(x: Any) -> Tensor:
     return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
 
 
-def celu(x: Any, alpha: float = 1.0) -> Tensor:
+def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     """x above 0, alpha (e^(x / alpha) - 1) below: an elu whose slope is continuous for every alpha.
 
     Source: Barron, 2017, https://arxiv.org/abs/1704.07483
@@ -115,24 +115,24 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     return elu(x / alpha) * alpha
 
 
-def relu6(x: Any) -> Tensor:
+def relu6(x: TensorLike) -> Tensor:
     """x moved into [0, 6], elementwise."""
     return clip(x, 0.0, 6.0)
 
 
-def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
+def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     """x where it is above the threshold, `default_value` elsewhere."""
     x = convert_to_tensor(x)
     return where(x > threshold, x, default_value)
 
 
-def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """x moved towards 0 by the threshold, and no further than to 0."""
     x = convert_to_tensor(x)
     return x - clip(x, -threshold, threshold)
 
 
-def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """x where |x| is above the threshold, 0 elsewhere."""
     x = convert_to_tensor(x)
     return where(absolute(x) > threshold, x, 0.0)
@@ -173,35 +173,35 @@ def softplus(x):
 softplus.vjp(x=lambda g, x: g * sigmoid(x))
 
 
-def log_sigmoid(x: Any) -> Tensor:
+def log_sigmoid(x: TensorLike) -> Tensor:
     """log(sigmoid(x)), elementwise, finite where sigmoid is too small to represent."""
     x = convert_to_tensor(x)
     return -softplus(-x)
 
 
-def hard_sigmoid(x: Any) -> Tensor:
+def hard_sigmoid(x: TensorLike) -> Tensor:
     """x / 6 + 1/2 moved into [0, 1], elementwise."""
     x = convert_to_tensor(x)
     return clip(x + 3.0, 0.0, 6.0) / 6.0
 
 
-def sparse_sigmoid(x: Any) -> Tensor:
+def sparse_sigmoid(x: TensorLike) -> Tensor:
     """(x + 1) / 2 moved into [0, 1], elementwise."""
     return (clip(x, -1.0, 1.0) + 1.0) * 0.5
 
 
-def hard_tanh(x: Any) -> Tensor:
+def hard_tanh(x: TensorLike) -> Tensor:
     """x moved into [-1, 1], elementwise."""
     return clip(x, -1, 1)
 
 
-def tanh_shrink(x: Any) -> Tensor:
+def tanh_shrink(x: TensorLike) -> Tensor:
     """x - tanh(x), elementwise."""
     x = convert_to_tensor(x)
     return x - tanh(x)
 
 
-def softsign(x: Any) -> Tensor:
+def softsign(x: TensorLike) -> Tensor:
     """x / (1 + |x|), elementwise."""
     x = convert_to_tensor(x)
     return x / (absolute(x) + 1)
@@ -210,7 +210,7 @@ def softsign(x: Any) -> Tensor:
 # Smooth rectifiers
 
 
-def silu(x: Any) -> Tensor:
+def silu(x: TensorLike) -> Tensor:
     """x * sigmoid(x), elementwise; also called swish.
 
     Source: Elfwing, Uchibe, Doya, 2017, https://arxiv.org/abs/1702.03118
@@ -222,7 +222,7 @@ def silu(x: Any) -> Tensor:
 swish = silu
 
 
-def hard_silu(x: Any) -> Tensor:
+def hard_silu(x: TensorLike) -> Tensor:
     """x * hard_sigmoid(x), elementwise; also called hard swish.
 
     Source: Howard et al., 2019, https://arxiv.org/abs/1905.02244
@@ -234,7 +234,7 @@ def hard_silu(x: Any) -> Tensor:
 hard_swish = hard_silu
 
 
-def gelu(x: Any, approximate: bool = True) -> Tensor:
+def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """x times the probability that a standard normal number is below x, elementwise.
 
     With `approximate` by tanh, 3e-4 off at most; else by erf.
@@ -249,7 +249,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 
 @primitive(floating=True, accumulates=True)
-def squareplus(x, *, b=4):
+def squareplus(x, *, b: float = 4):
     """(x + sqrt(x^2 + b)) / 2, elementwise, without cancellation for x below 0; b above 0.
 
     Source: Barron, 2021, https://arxiv.org/abs/2112.11687
@@ -263,13 +263,13 @@ def squareplus(x, *, b=4):
 squareplus.vjp(x=lambda g, x, y, b: g * y / sqrt(square(x) + b))
 
 
-def sparse_plus(x: Any) -> Tensor:
+def sparse_plus(x: TensorLike) -> Tensor:
     """x from 1 on, (x + 1)^2 / 4 between -1 and 1, 0 below: a softplus that is exact in its tails."""
     x = convert_to_tensor(x)
     return where(x > 1, x, square(clip(x, -1.0, 1.0) + 1.0) * 0.25)
 
 
-def glu(x: Any, axis: int = -1) -> Tensor:
+def glu(x: TensorLike, axis: int = -1) -> Tensor:
     """The first half of `x` along `axis`, times the sigmoid of the second half.
 
     Raises: ShapeError if the axis has an odd length.
@@ -289,7 +289,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 
 
 @primitive(floating=True, accumulates=True)
-def softmax(x, *, axis=-1):
+def softmax(x, *, axis: int | Sequence[int] = -1):
     """e^x over the sum of e^x along `axis` (a number, several, or None for all), without overflow.
 
     >>> softmax([1000.0, 1000.0]).tolist()
@@ -308,7 +308,7 @@ softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
 
 
 @primitive(floating=True, accumulates=True)
-def log_softmax(x, *, axis=-1):
+def log_softmax(x, *, axis: int | Sequence[int] = -1):
     """log(softmax(x)) along `axis`, finite where softmax is too small to represent."""
     if not x.size:
         return x
@@ -322,7 +322,7 @@ log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=Tru
 
 
 @primitive(floating=True, accumulates=True)
-def sparsemax(x, *, axis=-1):
+def sparsemax(x, *, axis: int = -1):
     """The nearest point to `x` among the probabilities along `axis`: like softmax, but with exact zeros.
 
     Source: Martins, Astudillo, 2016, https://arxiv.org/abs/1602.02068
@@ -354,7 +354,7 @@ sparsemax.vjp(x=_sparsemax_rule)
 
 
 def multi_hot(
-    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
+    inputs: TensorLike, num_classes: int | None = None, axis: int = -1, dtype: Dtype = None, sparse: bool = False
 ) -> Tensor:
     """1 at every class number that occurs in a sample, 0 elsewhere.
 

@@ -1,9 +1,7 @@
 """Normalisation: over the batch, over features, to unit length."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.creation import cast
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square
@@ -24,7 +23,7 @@ from autonet.ops.windows import blocks
 
 
 @primitive(floating=True, accumulates=True)
-def batch_normalize(x, scale, offset, *, axis=-1, epsilon=1e-3):
+def batch_normalize(x, scale, offset, *, axis: int | Sequence[int] = -1, epsilon: float = 0.001):
     """Batch normalisation by the batch's own moments, along all axes but `axis`.
 
         y = (x - mean) / sqrt(variance + epsilon) * scale + offset
@@ -118,13 +117,13 @@ batch_normalize.joint_vjp(_batch_rule)
 
 @accumulates()
 def batch_normalization(
-    x: Any,
-    mean: Any,
-    variance: Any,
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
     axis: int,
-    offset: Any = None,
-    scale: Any = None,
-    epsilon: float = 1e-3,
+    offset: TensorLike = None,
+    scale: TensorLike = None,
+    epsilon: float = 0.001,
 ) -> Tensor:
     """Batch normalisation by given moments, as at inference.
 
@@ -223,9 +222,9 @@ standardize_slopes.composition = _standardize_slopes_parts
 
 @accumulates(like="x")
 def layer_normalization(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
+    x: TensorLike,
+    gamma: TensorLike = None,
+    beta: TensorLike = None,
     axis: int | tuple[int, ...] = -1,
     epsilon: float | None = None,
 ) -> Tensor:
@@ -255,7 +254,7 @@ def layer_normalization(
 
 @accumulates(like="x")
 def rms_normalization(
-    x: Any, scale: Any = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
+    x: TensorLike, scale: TensorLike = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
 ) -> Tensor:
     """Each sample scaled to mean square 1 along `axis`: y = x / sqrt(mean of x^2 + epsilon) * scale.
 
@@ -276,7 +275,7 @@ def rms_normalization(
 
 @accumulates(like="x")
 def moments(
-    x: Any, axes: int | tuple[int, ...], keepdims: bool = False, synchronized: bool = False
+    x: TensorLike, axes: int | tuple[int, ...], keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance (mean squared deviation) of `x` along `axes`.
 
@@ -293,7 +292,9 @@ def moments(
 
 
 @accumulates(like="x")
-def normalize(x: Any, axis: int | tuple[int, ...] | None = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+def normalize(
+    x: TensorLike, axis: int | tuple[int, ...] | None = -1, order: int = 2, epsilon: float | None = None
+) -> Tensor:
     """`x` over its norm of whole `order` along `axis` (None: along all), or over `epsilon` where that is larger.
 
     Several axes count as one: the norm is that of the vector of all their numbers.

@@ -1,7 +1,5 @@
 """Gives Tensor its operators, its few methods, and NumPy's protocols."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,15 +1,14 @@
 """pad: an array in a frame, of a constant or of what its own values suggest."""
 
-from __future__ import annotations
-
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet.core.accumulate import broadcast_to, cast
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops import comparison, reduction
 from autonet.ops.indexing import take
@@ -26,7 +25,12 @@ SUMMARIES: dict[str, Callable] = {
 MODES = ("constant", "empty", "linear_ramp", *REPEATING, *SUMMARIES)
 
 
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+def pad(
+    x: TensorLike,
+    pad_width: int | Sequence[int] | Sequence[Sequence[int]],
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Tensor:
     """`x` in a frame, as `np.pad` does it.
 
     Args:

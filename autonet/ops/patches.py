@@ -3,8 +3,6 @@
 One primitive takes windows, the other adds them up where they overlap; each is the other's derivative.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.shaping import _crop, _pad, expand_dims, moveaxis, reshape, squeeze, transpose
 from autonet.ops.windows import (
@@ -116,7 +115,7 @@ def _patches(
 
 
 def extract_patches(
-    images: Any,
+    images: TensorLike,
     size: int | tuple[int, ...],
     strides: int | tuple[int, ...] | None = None,
     dilation_rate: int | tuple[int, ...] = 1,
@@ -154,7 +153,7 @@ def extract_patches_3d(
     return _patches(volumes, size, strides, dilation_rate, padding, data_format, 3, "extract_patches_3d")
 
 
-def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Tensor:
+def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int) -> Tensor:
     """Windows along the last axis, one begun every `sequence_stride` places; what is left over is dropped.
 
     Shapes: x (..., n); result (..., windows, sequence_length).
@@ -178,7 +177,7 @@ def _frame(value: Any, who: str) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+def unfold(x: TensorLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """Windows of images, channels first, as columns.
 
     Args:
@@ -201,7 +200,9 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
     return reshape(transpose(y, (0, 5, 3, 4, 1, 2)), (n, channels * math.prod(window), rows * columns))
 
 
-def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+def fold(
+    x: TensorLike, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
     """The reverse of `unfold`: columns laid down as windows of images, added up where they overlap.
 
     Args:

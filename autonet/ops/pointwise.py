@@ -1,12 +1,12 @@
 """Elementwise mathematics with broadcasting: arithmetic, powers, exponentials, trigonometry, selection."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from autonet.core.accumulate import add as add
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
+from autonet.core.tensor import Tensor
+from autonet.core.types import TensorLike
 from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step
 from autonet.ops.kinks import at_kinks
 
@@ -372,12 +372,12 @@ def arctanh(x):
 arctanh.vjp(x=lambda g, x: g / ((1 - x) * (1 + x)))
 
 
-def deg2rad(x):
+def deg2rad(x: TensorLike) -> Tensor:
     """Degrees to radians."""
     return multiply(x, float(np.pi / 180))
 
 
-def rad2deg(x):
+def rad2deg(x: TensorLike) -> Tensor:
     """Radians to degrees."""
     return multiply(x, float(180 / np.pi))
 
@@ -398,7 +398,7 @@ _select.vjp(
 )
 
 
-def where(condition, x1=None, x2=None):
+def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> Tensor:
     """x1 where condition holds, x2 elsewhere, with broadcasting; with the condition alone, `nonzero(condition)`.
 
     No derivative flows into the side that was not taken, not even a NaN.
@@ -406,7 +406,7 @@ def where(condition, x1=None, x2=None):
     if x1 is None and x2 is None:
         from autonet.ops.indexing import nonzero
 
-        return nonzero(condition)
+        return nonzero(condition)  # type: ignore[return-value]
     return _select(condition, x1, x2)
 
 
@@ -456,7 +456,7 @@ clip.vjp(
 )
 
 
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and infinities replaced by numbers (infinities by the largest finite ones unless given)."""
     from autonet.core.tensor import convert_to_tensor
     from autonet.ops.comparison import isnan

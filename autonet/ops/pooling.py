@@ -1,7 +1,5 @@
 """Pooling: the largest, or the mean, of each window of places, in one, two and three dimensions."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
+from autonet.core.types import TensorLike
 from autonet.ops.masks import masked
 from autonet.ops.windows import (
     blocks,
@@ -194,7 +193,7 @@ def _cell_counts(places: tuple, window: tuple, strides: tuple, size: tuple, star
 
 
 def max_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | tuple[int, ...],
     strides: int | tuple[int, ...] | None = None,
     padding: str = "valid",
@@ -220,7 +219,7 @@ def max_pool(
 
 
 def average_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | tuple[int, ...],
     strides: int | tuple[int, ...] | None = None,
     padding: str = "valid",

@@ -4,8 +4,6 @@ All are made of `matmul` on views, so that transposes reach BLAS as flags; the g
 a stack is one 2-D product, not a stack of products that is summed afterwards.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ import numpy as np
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ShapeError
 from autonet.ops.pointwise import multiply
 from autonet.ops.reduction import sum as total
@@ -103,7 +102,7 @@ matmul.bare()
 
 
 @accumulates()
-def dot(x1: Any, x2: Any) -> Tensor:
+def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of products over the last axis of `x1` and the last but one of `x2`; a number multiplies.
 
     Unlike `matmul`, stacks do not broadcast: (a, m, k) with (b, k, n) gives (a, m, b, n).
@@ -117,7 +116,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
 
 
 @accumulates()
-def tensordot(x1: Any, x2: Any, axes: int | Sequence = 2) -> Tensor:
+def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence = 2) -> Tensor:
     """Sum of products over the given axes; the remaining ones of `x1` come first, those of `x2` last.
 
     `axes`: a number n (the last n of `x1` with the first n of `x2`), or a pair of axes or of lists of axes.
@@ -146,14 +145,14 @@ def tensordot(x1: Any, x2: Any, axes: int | Sequence = 2) -> Tensor:
     return _reshaped(matmul(rows, columns), (*shape1, *shape2))
 
 
-def outer(x1: Any, x2: Any) -> Tensor:
+def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Every product of an element of `x1` with one of `x2`, both flattened: shape (x1.size, x2.size)."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     return multiply(_reshaped(x1, (x1.size, 1)), _reshaped(x2, (1, x2.size)))
 
 
 @accumulates()
-def inner(x1: Any, x2: Any) -> Tensor:
+def inner(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of products over the last axes of both; a number multiplies."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     if not x1.ndim or not x2.ndim:
@@ -162,7 +161,7 @@ def inner(x1: Any, x2: Any) -> Tensor:
 
 
 @accumulates()
-def vdot(x1: Any, x2: Any) -> Tensor:
+def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of all products of corresponding elements, both flattened."""
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     return matmul(_reshaped(x1, (x1.size,)), _reshaped(x2, (x2.size,)))
@@ -180,7 +179,7 @@ def _reshaped(x: Tensor, shape: tuple) -> Tensor:
 
 
 @accumulates()
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum of the diagonal over `axis1` and `axis2`."""
     return total(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
 

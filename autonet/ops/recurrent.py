@@ -14,8 +14,6 @@ Activations are names, those of ACTIVATIONS: their slopes follow from their valu
 the last step; results stand where their steps do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

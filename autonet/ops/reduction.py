@@ -1,7 +1,5 @@
 """Many numbers to fewer: sums, means, extremes, running totals, orders."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,7 +8,8 @@ from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
-from autonet.core.tensor import convert_to_tensor
+from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Axis, Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import equal, greater, isinf, isnan, logical_and, logical_not, sign
 from autonet.ops.kinks import at_kinks
@@ -53,7 +52,7 @@ def _running_dtype(x: np.ndarray) -> np.dtype:
 
 
 @primitive(accumulates=True)
-def sum(x, *, axis=None, keepdims=False):
+def sum(x, *, axis: Axis = None, keepdims: bool = False):
     """Sum along `axis`, by default of everything."""
     return np.sum(x, axis=axis, keepdims=keepdims, dtype=_total_dtype(x))
 
@@ -62,7 +61,7 @@ sum.vjp(x=lambda g, x_shape, axis: _broadcast_to(_spread(g, x_shape, axis), shap
 
 
 @primitive(floating=True, accumulates=True)
-def mean(x, *, axis=None, keepdims=False):
+def mean(x, *, axis: Axis = None, keepdims: bool = False):
     """Mean along `axis`, by default of everything."""
     return np.mean(x, axis=axis, keepdims=keepdims)
 
@@ -76,7 +75,7 @@ mean.vjp(x=_mean_rule)
 
 
 @primitive(accumulates=True)
-def prod(x, *, axis=None, keepdims=False, dtype=None):
+def prod(x, *, axis: Axis = None, keepdims: bool = False, dtype: Dtype = None):
     """Product along `axis`, by default of everything."""
     return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype or _total_dtype(x))
 
@@ -125,7 +124,7 @@ def _extreme_rule(g, x, y, x_shape, axis):
 
 
 @primitive(accumulates=True)
-def max(x, *, axis=None, keepdims=False, initial=None):
+def max(x, *, axis: Axis = None, keepdims: bool = False, initial: float | None = None):
     """Largest element along `axis`; equal ones share the derivative."""
     return (
         np.max(x, axis=axis, keepdims=keepdims)
@@ -139,7 +138,7 @@ amax = max
 
 
 @primitive(accumulates=True)
-def min(x, *, axis=None, keepdims=False, initial=None):
+def min(x, *, axis: Axis = None, keepdims: bool = False, initial: float | None = None):
     """Smallest element along `axis`; equal ones share the derivative."""
     return (
         np.min(x, axis=axis, keepdims=keepdims)
@@ -153,7 +152,7 @@ amin = min
 
 
 @primitive
-def argmax(x, *, axis=None, keepdims=False):
+def argmax(x, *, axis: int | None = None, keepdims: bool = False):
     """Place of the first largest element along `axis`, int32."""
     return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
 
@@ -162,7 +161,7 @@ argmax.vjp(x=None)
 
 
 @primitive
-def argmin(x, *, axis=None, keepdims=False):
+def argmin(x, *, axis: int | None = None, keepdims: bool = False):
     """Place of the first smallest element along `axis`, int32."""
     return np.argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
 
@@ -171,7 +170,7 @@ argmin.vjp(x=None)
 
 
 @primitive
-def any(x, *, axis=None, keepdims=False):
+def any(x, *, axis: Axis = None, keepdims: bool = False):
     """Whether any element along `axis` is true."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
@@ -180,7 +179,7 @@ any.vjp(x=None)
 
 
 @primitive
-def all(x, *, axis=None, keepdims=False):
+def all(x, *, axis: Axis = None, keepdims: bool = False):
     """Whether all elements along `axis` are true."""
     return np.all(x, axis=axis, keepdims=keepdims)
 
@@ -189,7 +188,7 @@ all.vjp(x=None)
 
 
 @primitive(floating=True, accumulates=True)
-def logsumexp(x, *, axis=None, keepdims=False):
+def logsumexp(x, *, axis: Axis = None, keepdims: bool = False):
     """Log of the sum of exponentials along `axis`, without overflow."""
     peak = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     peak = np.where(np.isfinite(peak), peak, 0).astype(x.dtype)  # all -inf, or an inf: exp does right by itself
@@ -257,7 +256,7 @@ p_norm.vjp(x=_p_norm_rule)
 
 
 @primitive(accumulates=True)
-def cumsum(x, *, axis=None, dtype=None):
+def cumsum(x, *, axis: int | None = None, dtype: Dtype = None):
     """Running sum along `axis`, by default of the flattened array."""
     return np.cumsum(x, axis=axis, dtype=dtype or _running_dtype(x))
 
@@ -292,21 +291,21 @@ def _cumprod_rule(g, x, axis):
 _cumprod.vjp(x=_cumprod_rule)
 
 
-def cumprod(x, axis=None, dtype=None):
+def cumprod(x: TensorLike, axis: int | None = None, dtype: Dtype = None) -> Tensor:
     """Running product along `axis`, by default of the flattened array."""
     x = convert_to_tensor(x, dtype)
     return _cumprod(ravel(x), axis=0) if axis is None else _cumprod(x, axis=axis)
 
 
 @accumulates(like="x")
-def var(x, axis=None, keepdims=False):
+def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance along `axis`: mean squared distance from the mean."""
     x = convert_to_tensor(x)
     return mean(square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
 
 
 @accumulates(like="x")
-def std(x, axis=None, keepdims=False):
+def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis`; its slope where all are equal is taken as 0."""
     x = convert_to_tensor(x)
     apart = subtract(x, mean(x, axis=axis, keepdims=True))
@@ -314,7 +313,7 @@ def std(x, axis=None, keepdims=False):
 
 
 @accumulates(like="x")
-def average(x, axis=None, weights=None):
+def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None) -> Tensor:
     """Mean along `axis`, weighted if weights are given."""
     if weights is None:
         return mean(x, axis=axis)
@@ -329,18 +328,18 @@ def average(x, axis=None, weights=None):
     )
 
 
-def count_nonzero(x, axis=None):
+def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     """How many elements along `axis` are not zero, int32."""
     return sum(logical_not(equal(x, 0)), axis=axis)
 
 
-def median(x, axis=None, keepdims=False):
+def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Median along `axis`."""
     return quantile(x, 0.5, axis=axis, keepdims=keepdims)
 
 
 @accumulates(like="x")
-def quantile(x, q, axis=None, method="linear", keepdims=False):
+def quantile(x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """The values below which the shares `q` (in [0, 1]) of the elements along `axis` lie.
 
     Args:
@@ -391,6 +390,6 @@ def checked_shares(who, q, method):
     return shares
 
 
-def ptp(x, axis=None, keepdims=False):
+def ptp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest minus smallest element along `axis`."""
     return subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))

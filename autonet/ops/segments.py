@@ -1,7 +1,5 @@
 """Sums, products and extremes of elements that belong together: segments, counts, classes of values."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ from autonet.core import dtypes
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast
@@ -117,7 +116,9 @@ def _prepared(data: Any, segment_ids: Any, num_segments: int | None, who: str) -
     return x, ids, int(num_segments)
 
 
-def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+def segment_sum(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """For each segment, the sum of the elements of `data` that belong to it.
 
     Args:
@@ -135,25 +136,31 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
     return segment_total(x, ids, count=count)
 
 
-def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+def segment_prod(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """For each segment, the product of its elements, 1 for an empty one; arguments as in `segment_sum`."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_prod")
     return segment_product(x, ids, count=count)
 
 
-def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+def segment_max(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """For each segment, its largest element, the least number there is for an empty one; as in `segment_sum`."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_max")
     return segment_extreme(x, ids, count=count, largest=True)
 
 
-def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
+def segment_min(
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """For each segment, its smallest element, the largest number there is for an empty one; as in `segment_sum`."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_min")
     return segment_extreme(x, ids, count=count, largest=False)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
+def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """How often each whole number occurs, or the sum of its weights.
 
     Args:
@@ -183,7 +190,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return segment_total(values, ids, count=count)
 
 
-def digitize(x: Any, bins: Any) -> Tensor:
+def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     """In which of the bins, given by ascending bounds, each element lies: how many bounds are at or below it; int32.
 
     >>> digitize([0.0, 1.0, 3.0], [0.0, 3.0]).tolist()
@@ -192,7 +199,7 @@ def digitize(x: Any, bins: Any) -> Tensor:
     return searchsorted(bins, x, side="right")
 
 
-def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+def histogram(x: TensorLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
     """How many elements lie in each of `bins` equal parts of a range, and the parts' bounds.
 
     Args:
@@ -225,7 +232,7 @@ def _histogram(x, *, bins, range):
 _histogram.vjp(x=None)
 
 
-def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of x1 occurs in x2 (with `invert`: does not).
 
     >>> isin([0, 1, 5], [0, 5]).tolist()
@@ -244,7 +251,7 @@ _isin.vjp(x1=None, x2=None)
 
 
 def unique(
-    x: Any,
+    x: TensorLike,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,

@@ -10,8 +10,6 @@ Where a length is unknown (None, mostly the batch), everything runs at two lengt
 that is possible; what differs between the results is unknown. `foretell` does that for any function.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import math

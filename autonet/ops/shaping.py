@@ -1,9 +1,8 @@
 """The same numbers arranged otherwise: reshape, transpose, join, split, repeat, pad."""
 
-from __future__ import annotations
-
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Axis, Shape, TensorLike
 from autonet.errors import ShapeError
 
 
 @primitive
-def reshape(x, *, newshape):
+def reshape(x, *, newshape: Shape):
     """`x` in another shape of as many elements; one length may be -1."""
     return np.reshape(x, newshape)
 
@@ -23,18 +23,18 @@ def reshape(x, *, newshape):
 reshape.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
 
 
-def broadcast_to(x, shape):
+def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """`x` repeated along new and length-one axes until it has `shape`."""
     return _broadcast_to(x, shape=tuple(shape))
 
 
-def ravel(x):
+def ravel(x: TensorLike) -> Tensor:
     """`x` with one axis."""
     return reshape(x, newshape=(-1,))
 
 
 @primitive
-def transpose(x, *, axes=None):
+def transpose(x, *, axes: Sequence[int] | None = None):
     """`x` with its axes in the order `axes`, by default reversed."""
     return np.transpose(x, axes)
 
@@ -46,7 +46,7 @@ def _untranspose(g, axes):
 transpose.vjp(x=_untranspose)
 
 
-def swapaxes(x, axis1, axis2):
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """`x` with two axes exchanged."""
     x = convert_to_tensor(x)
     first, second = (axes_from_0(axis, x.ndim, "swapaxes")[0] for axis in (axis1, axis2))
@@ -55,7 +55,7 @@ def swapaxes(x, axis1, axis2):
     return transpose(x, axes=tuple(axes))
 
 
-def moveaxis(x, source, destination):
+def moveaxis(x: TensorLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """`x` with the axes `source` moved to the places `destination`."""
     x = convert_to_tensor(x)
     source, destination = axes_from_0(source, x.ndim, "moveaxis"), axes_from_0(destination, x.ndim, "moveaxis")
@@ -66,7 +66,7 @@ def moveaxis(x, source, destination):
 
 
 @primitive
-def expand_dims(x, *, axis):
+def expand_dims(x, *, axis: int | tuple[int, ...]):
     """`x` with new axes of length one at `axis`."""
     return np.expand_dims(x, axis)
 
@@ -75,7 +75,7 @@ expand_dims.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
 
 
 @primitive
-def squeeze(x, *, axis=None):
+def squeeze(x, *, axis: Axis = None):
     """`x` without the axes `axis` of length one, by default without all of them."""
     return np.squeeze(x, axis)
 
@@ -119,7 +119,7 @@ def _within(x, *, start, length, axis):
 _within.vjp(x=lambda g, x_shape, start, axis: _part(g, start=start, stop=start + x_shape[axis], axis=axis))
 
 
-def concatenate(xs, axis=0):
+def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The arrays `xs` one after the other along an existing axis.
 
     Raises: ShapeError if they differ along another axis.
@@ -130,22 +130,22 @@ def concatenate(xs, axis=0):
     return _join(*xs, axis=axis)
 
 
-def stack(x, axis=0):
+def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The arrays `x`, of one shape, along a new axis."""
     return _join(*[expand_dims(v, axis=axis) for v in x], axis=axis)
 
 
-def hstack(xs):
+def hstack(xs: Sequence[TensorLike]) -> Tensor:
     """Concatenate along axis 1, or along axis 0 for arrays of one axis."""
-    xs = [convert_to_tensor(x) for x in xs]
-    xs = [reshape(x, newshape=(1,)) if not x.ndim else x for x in xs]
-    return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
+    tensors = [convert_to_tensor(x) for x in xs]
+    tensors = [x if x.ndim else reshape(x, newshape=(1,)) for x in tensors]
+    return concatenate(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
-def vstack(xs):
+def vstack(xs: Sequence[TensorLike]) -> Tensor:
     """Concatenate along axis 0, arrays of one axis as rows."""
-    xs = [convert_to_tensor(x) for x in xs]
-    return concatenate([x if x.ndim > 1 else reshape(x, newshape=(1, -1)) for x in xs], 0)
+    tensors = [convert_to_tensor(x) for x in xs]
+    return concatenate([x if x.ndim > 1 else reshape(x, newshape=(1, -1)) for x in tensors], 0)
 
 
 @primitive
@@ -157,7 +157,7 @@ def _split(x, *, bounds, axis):
 _split.vjp(x=lambda g, axis: _join(*g, axis=axis))
 
 
-def split(x, indices_or_sections, axis=0):
+def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis` into so many equal parts, or at the places given.
 
     Raises: ShapeError if equal parts do not come out.
@@ -174,7 +174,7 @@ def split(x, indices_or_sections, axis=0):
     return list(_split(x, bounds=bounds, axis=axis))
 
 
-def unstack(x, num=None, axis=0):
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices of `x` along `axis`, as a list."""
     x = convert_to_tensor(x)
     if num not in (None, x.shape[axis]):
@@ -183,7 +183,7 @@ def unstack(x, num=None, axis=0):
 
 
 @primitive
-def flip(x, *, axis=None):
+def flip(x, *, axis: Axis = None):
     """`x` with the order along `axis` reversed, by default along every axis."""
     return np.flip(x, axis)
 
@@ -192,7 +192,7 @@ flip.vjp(x=lambda g, axis: flip(g, axis=axis))
 
 
 @primitive
-def roll(x, *, shift, axis=None):
+def roll(x, *, shift: int | Sequence[int], axis: Axis = None):
     """`x` with places moved on by `shift`; those pushed out come in at the other end."""
     return np.roll(x, shift, axis)
 
@@ -205,7 +205,7 @@ def _unroll(g, shift, axis):
 roll.vjp(x=_unroll)
 
 
-def tile(x, repeats):
+def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     """`x` as a block, repeated `repeats` times along each axis."""
     x = convert_to_tensor(x)
     repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
@@ -218,7 +218,7 @@ def tile(x, repeats):
     return reshape(whole, newshape=tuple([r * d for r, d in zip(repeats, dims, strict=True)]))
 
 
-def repeat(x, repeats, axis=None):
+def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
     """Each place along `axis` `repeats` times in a row; without an axis, `x` is flattened first."""
     x = convert_to_tensor(x)
     if axis is None:
@@ -259,7 +259,7 @@ _crop.vjp(x=_uncrop)
 
 
 @primitive
-def diagonal(x, *, offset=0, axis1=0, axis2=1):
+def diagonal(x, *, offset: int = 0, axis1: int = 0, axis2: int = 1):
     """The diagonal of two axes, moved to the end."""
     return np.diagonal(x, offset, axis1, axis2)
 
@@ -280,7 +280,7 @@ diagonal.vjp(
 _on_diagonal.vjp(x=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
 
 
-def diag(x, k=0):
+def diag(x: TensorLike, k: int = 0) -> Tensor:
     """The diagonal `k` of a matrix; for a vector, the matrix with it on diagonal `k`."""
     x = convert_to_tensor(x)
     if x.ndim == 2:
@@ -291,12 +291,12 @@ def diag(x, k=0):
     return _on_diagonal(x, offset=k, axis1=0, axis2=1, shape=(n, n))
 
 
-def tril(x, k=0):
+def tril(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros above diagonal `k` of its last two axes."""
     return _triangle(x, lambda shape: np.tri(shape[0], shape[1], k, bool))
 
 
-def triu(x, k=0):
+def triu(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros below diagonal `k` of its last two axes."""
     return _triangle(x, lambda shape: ~np.tri(shape[0], shape[1], k - 1, bool))
 

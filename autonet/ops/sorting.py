@@ -3,15 +3,12 @@
 Equal numbers keep the order in which they came, so results repeat on every machine; nan counts as larger than all.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from autonet.core import Tensor, convert_to_tensor
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError
 from autonet.ops.comparison import equal, logical_and
 from autonet.ops.indexing import take_along_axis
@@ -20,7 +17,7 @@ from autonet.ops.shaping import reshape
 
 
 @primitive
-def argsort(x, *, axis=-1):
+def argsort(x, *, axis: int | None = -1):
     """Positions, int32, that put `x` in ascending order along `axis`; of the flattened array if `axis` is None.
 
     >>> argsort([3.0, 1.0, 2.0]).tolist()
@@ -30,7 +27,7 @@ def argsort(x, *, axis=-1):
 
 
 @primitive
-def sort(x, *, axis=-1):
+def sort(x, *, axis: int | None = -1):
     """`x` in ascending order along `axis`; flattened first if `axis` is None.
 
     >>> sort([3.0, 1.0, 2.0]).tolist()
@@ -40,13 +37,13 @@ def sort(x, *, axis=-1):
 
 
 @primitive
-def argpartition(x, *, kth, axis=-1):
+def argpartition(x, *, kth: int, axis: int = -1):
     """Positions, int32, that put the element of rank `kth` in its place, smaller ones before it, larger ones after."""
     return np.asarray(np.argpartition(x, kth, axis=axis), np.int32)
 
 
 @primitive
-def top_k_indices(x, *, k):
+def top_k_indices(x, *, k: int):
     """Positions of the `k` largest elements along the last axis, largest first."""
     n = x.shape[-1]
     ascending = np.argsort(x[..., ::-1], axis=-1, kind="stable")  # reversed twice, so that of equals the first wins
@@ -70,7 +67,7 @@ def _top_rule(g, x, y, k):
 _top.vjp(x=_top_rule)
 
 
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest elements along the last axis, and their positions (int32), largest first.
 
     `sorted=False` allows any order; this one is used all the same. Of equal elements the first come first.
@@ -87,7 +84,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
 
 
 @primitive
-def searchsorted(sorted_sequence, values, *, side="left"):
+def searchsorted(sorted_sequence, values, *, side: str = "left"):
     """Positions, int32, at which `values` would go into the ascending `sorted_sequence` (1-D) without disorder.
 
     With side "left" before its equals, with "right" after them.
@@ -101,7 +98,7 @@ def searchsorted(sorted_sequence, values, *, side="left"):
 
 
 @primitive(keep=("targets",))
-def in_top_k(targets, predictions, *, k):
+def in_top_k(targets, predictions, *, k: int):
     """Whether the prediction at each target's position is among the `k` largest of its row.
 
     Ties count as inside. A target out of range, or whose prediction is nan, is never inside.

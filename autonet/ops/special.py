@@ -4,8 +4,6 @@ The rational approximations are this file's own: least relative error (Loeb's it
 digits), all coefficients positive, so that Horner's rule loses nothing. The number beside each table is its error.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from autonet.core.primitive import primitive
+from autonet.core.tensor import Tensor
+from autonet.core.types import TensorLike
 from autonet.ops.pointwise import exp
 
 BLOCK = 1 << 14  # numbers worked on at a time, so that the intermediate steps stay in the cache
@@ -274,12 +274,12 @@ def lgamma(x):
 
 
 @primitive(floating=True)
-def polygamma(x, *, n):
+def polygamma(x, *, n: int):
     """Derivative number n + 1 of log gamma(x): n = 0 gives digamma, 1 trigamma."""
     return _in_blocks(lambda block: _polygamma64(block, n), x)
 
 
-def digamma(x):
+def digamma(x: TensorLike) -> Tensor:
     """Derivative of lgamma."""
     return polygamma(x, n=0)
 

@@ -10,8 +10,6 @@ Where w_i = w_j, q_ij is the limit dg/dw if g_i = g_j, as it is for the sum of s
 derivative does not exist, and is NaN. Singular values are likewise, with a second quotient of sums.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

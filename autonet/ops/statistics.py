@@ -1,7 +1,5 @@
 """Statistics: reductions that leave NaN out, percentiles, correlation, differences, integrals, distances."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import reduction
 from autonet.ops.comparison import equal, greater, isnan, logical_not, not_equal
@@ -45,34 +44,34 @@ def _or_nan(y: Tensor, known: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     return where(reduction.any(known, axis=axis, keepdims=keepdims), y, math.nan)
 
 
-def nansum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum along `axis` of what is not NaN."""
     return reduction.sum(_known(x, 0)[0], axis=axis, keepdims=keepdims)
 
 
-def nanprod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product along `axis` of what is not NaN."""
     return reduction.prod(_known(x, 1)[0], axis=axis, keepdims=keepdims)
 
 
-def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumsum(x: TensorLike, axis: int | None = None, dtype: Dtype = None) -> Tensor:
     """Running sum along `axis`, NaN counting as 0."""
     x = _known(x, 0)[0]
     return reduction.cumsum(x if dtype is None else cast(x, dtype), axis=axis)
 
 
-def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumprod(x: TensorLike, axis: int | None = None, dtype: Dtype = None) -> Tensor:
     """Running product along `axis`, NaN counting as 1."""
     return reduction.cumprod(_known(x, 1)[0], axis=axis, dtype=dtype)
 
 
-def nanmax(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest element along `axis` that is not NaN; NaN if there is none."""
     x, known = _known(x, -math.inf)
     return _or_nan(reduction.max(x, axis=axis, keepdims=keepdims), known, axis, keepdims)
 
 
-def nanmin(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest element along `axis` that is not NaN; NaN if there is none."""
     x, known = _known(x, math.inf)
     return _or_nan(reduction.min(x, axis=axis, keepdims=keepdims), known, axis, keepdims)
@@ -84,12 +83,12 @@ def _nanplace(x: Any, axis: int | None, keepdims: bool, instead: float, place: C
     return where(reduction.any(known, axis=axis, keepdims=keepdims), found, -1)
 
 
-def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Place of the first largest element along `axis` that is not NaN, int32; -1 if there is none."""
     return _nanplace(x, axis, keepdims, -math.inf, reduction.argmax)
 
 
-def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Place of the first smallest element along `axis` that is not NaN, int32; -1 if there is none."""
     return _nanplace(x, axis, keepdims, math.inf, reduction.argmin)
 
@@ -100,7 +99,7 @@ def _floats(x: Any) -> Tensor:
 
 
 @accumulates(like="x")
-def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean along `axis` of what is not NaN; NaN if there is nothing."""
     x, known = _known(_floats(x), 0)
     count = reduction.sum(cast(known, x.dtype), axis=axis, keepdims=keepdims)
@@ -108,7 +107,7 @@ def nanmean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @accumulates(like="x")
-def nanvar(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance along `axis` of what is not NaN; NaN if there is nothing."""
     apart, count = _apart_from_mean(x, axis)
     total = reduction.sum(square(apart), axis=axis, keepdims=keepdims)
@@ -125,7 +124,7 @@ def _apart_from_mean(x: Any, axis: Axis) -> tuple[Tensor, Tensor]:
 
 
 @accumulates(like="x")
-def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis` of what is not NaN; NaN if there is nothing. Its slope is that of `std`."""
     apart, count = _apart_from_mean(x, axis)
     size = reduction.l2_norm(apart, axis=axis, keepdims=True)
@@ -136,7 +135,9 @@ def nanstd(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 # Quantiles
 
 
-def percentile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
+def percentile(
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """The values below which `q` percent of the elements along `axis` lie; see `quantile`.
 
     >>> percentile([1.0, 2.0, 3.0], 50).item()
@@ -146,7 +147,9 @@ def percentile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdi
 
 
 @accumulates(like="x")
-def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
+def nanquantile(
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """`quantile` of what is not NaN; NaN if there is nothing.
 
     Args:
@@ -178,12 +181,14 @@ def nanquantile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepd
     return reshape(y, (*shares.shape, *reduction.kept_shape(x.shape, axes))) if keepdims else y
 
 
-def nanpercentile(x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False) -> Tensor:
+def nanpercentile(
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """`percentile` of what is not NaN; NaN if there is nothing."""
     return nanquantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)
 
 
-def nanmedian(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def nanmedian(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Median along `axis` of what is not NaN; NaN if there is nothing."""
     return nanquantile(x, 0.5, axis, keepdims=keepdims)
 
@@ -192,7 +197,7 @@ def nanmedian(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @accumulates(like="x")
-def corrcoef(x: Any) -> Tensor:
+def corrcoef(x: TensorLike) -> Tensor:
     """How the rows of `x`, each a variable, go together: 1 along, 0 independent, -1 against.
 
     >>> corrcoef([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).numpy().round(5).tolist()
@@ -211,7 +216,7 @@ def corrcoef(x: Any) -> Tensor:
 
 
 @accumulates()
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
+def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
     """Sums of products of two vectors, one moved along the other: y[k] = sum over i of x1[i + k] x2[i].
 
     Args:
@@ -249,7 +254,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Tensor:
 # Differences, integrals, products of vectors
 
 
-def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
+def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
     """Each place along `axis` less the one before it, `n` times.
 
     >>> diff([1, 4, 9]).tolist()
@@ -266,7 +271,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
 
 
 @accumulates(like="y")
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: TensorLike, x: TensorLike = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     """Integral of samples along `axis` by the trapezoid rule.
 
     Args:
@@ -285,7 +290,9 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
 
 
 @accumulates()
-def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Tensor:
+def cross(
+    x1: TensorLike, x2: TensorLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Tensor:
     """Cross product of vectors with two or three components; of two with two, its third component alone.
 
     Args:
@@ -306,7 +313,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     def part(i: int, j: int) -> Any:
         if a[i] is None or b[j] is None:
             return None
-        return a[i] * b[j]
+        return a[i] * b[j]  # type: ignore[operator]
 
     def less(p: Any, q: Any) -> Any:
         return p if q is None else -q if p is None else p - q
@@ -318,7 +325,7 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     return moveaxis(concatenate([expand_dims(v, axis=-1) for v in (first, second, third)], -1), -1, axisc)
 
 
-def kron(x1: Any, x2: Any) -> Tensor:
+def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Kronecker product: x1 with each element replaced by its multiple of x2.
 
     >>> kron([1, 2], [1, 10]).tolist()
@@ -334,7 +341,7 @@ def kron(x1: Any, x2: Any) -> Tensor:
 
 
 @accumulates()
-def cdist(x: Any, y: Any) -> Tensor:
+def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """Distance of each row of `x` from each row of `y`; its slope where they are equal is taken as zero.
 
     Shapes: x (..., m, d), y (..., n, d), result (..., m, n).
@@ -365,7 +372,7 @@ def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor
 
 
 @accumulates(like="x1")
-def psnr(x1: Any, x2: Any, max_val: Any) -> Tensor:
+def psnr(x1: TensorLike, x2: TensorLike, max_val: Any) -> Tensor:
     """Peak signal-to-noise ratio in decibels: 20 log10(max_val) - 10 log10(mean squared difference).
 
     >>> round(psnr([0.0, 0.0], [1.0, 1.0], 10.0).item(), 4)

@@ -1,7 +1,5 @@
 """Windows that fade out at their ends, for signals: bartlett, hanning, hamming, blackman, kaiser."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -9,6 +7,7 @@ import numpy as np
 from autonet.core import dtypes
 from autonet.core.allowance import limit
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.types import TensorLike
 
 
 def _length(x: Any) -> int:
@@ -21,22 +20,22 @@ def _taper(values: np.ndarray) -> Tensor:
     return wrap(values.astype(dtypes.floatx()))
 
 
-def bartlett(x: Any) -> Tensor:
+def bartlett(x: TensorLike) -> Tensor:
     """Triangle of `x` places, zero at both ends."""
     return _taper(np.bartlett(_length(x)))
 
 
-def blackman(x: Any) -> Tensor:
+def blackman(x: TensorLike) -> Tensor:
     """0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t) at `x` places t from 0 to 1."""
     return _taper(np.blackman(_length(x)))
 
 
-def hamming(x: Any) -> Tensor:
+def hamming(x: TensorLike) -> Tensor:
     """0.54 - 0.46 cos(2 pi t) at `x` places t from 0 to 1."""
     return _taper(np.hamming(_length(x)))
 
 
-def hanning(x: Any) -> Tensor:
+def hanning(x: TensorLike) -> Tensor:
     """0.5 - 0.5 cos(2 pi t) at `x` places t from 0 to 1.
 
     >>> hanning(3).tolist()
@@ -45,6 +44,6 @@ def hanning(x: Any) -> Tensor:
     return _taper(np.hanning(_length(x)))
 
 
-def kaiser(x: Any, beta: Any) -> Tensor:
+def kaiser(x: TensorLike, beta: TensorLike) -> Tensor:
     """i0(beta sqrt(1 - t^2)) / i0(beta) at `x` places t from -1 to 1."""
     return _taper(np.kaiser(_length(x), float(np.asarray(convert_to_tensor(beta)))))

@@ -4,8 +4,6 @@ Arrays inside are channels-last, (rows, *places, channels). Output place o and c
 `o * stride + t * dilation - start` of the input; what lies outside the input counts as padding.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

@@ -170,7 +170,7 @@ class PolynomialDecay(LearningRateSchedule):
     def __call__(self, step: Any) -> Tensor:
         s = _number(step)
         if self.cycle:
-            d = self.decay_steps * ops.maximum(ops.ceil(s / self.decay_steps), 1.0)
+            d: Any = self.decay_steps * ops.maximum(ops.ceil(s / self.decay_steps), 1.0)
         else:
             d = self.decay_steps
             s = ops.minimum(s, float(d))

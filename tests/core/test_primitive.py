@@ -217,7 +217,8 @@ def test_every_primitive_has_a_docstring_and_declared_slopes():
 def test_it_shows_its_signature():
     import inspect
 
-    assert str(inspect.signature(ops.sum)) == "(x, *, axis=None, keepdims=False)"
+    told = "(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> autonet.core.tensor.Tensor"
+    assert str(inspect.signature(ops.sum)) == told
     assert ops.sum.__name__ == "sum"
     assert "Sum" in ops.sum.__doc__
 

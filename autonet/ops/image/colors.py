@@ -1,13 +1,12 @@
 """Colours told in other numbers: greys, hue, saturation and value."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import equal, floor
 from autonet.ops.creation import cast
@@ -34,7 +33,7 @@ def _channels(images: Any, data_format: str | None, who: str, floats: bool) -> t
 
 
 @accumulates(like="images")
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
+def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tensor:
     """Brightness of each pixel, 0.2989 red + 0.587 green + 0.114 blue, with one channel left; greys stay as they are.
 
     >>> rgb_to_grayscale([[[1.0, 1.0, 0.0]]]).tolist()
@@ -51,7 +50,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Tensor:
 
 
 @accumulates(like="images")
-def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
+def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
     """Hue, saturation and value, each from 0 to 1, of red, green and blue from 0 to 1. Hue 0 is red, 1/3 green.
 
     >>> rgb_to_hsv([[[0.0, 1.0, 0.0]]])[0, 0].tolist()
@@ -75,7 +74,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Tensor:
 
 
 @accumulates(like="images")
-def hsv_to_rgb(images: Any, data_format: str | None = None) -> Tensor:
+def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
     """Red, green and blue, each from 0 to 1, of hue, saturation and value from 0 to 1.
 
     >>> hsv_to_rgb([[[0.5, 1.0, 1.0]]])[0, 0].tolist()

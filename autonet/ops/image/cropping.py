@@ -1,10 +1,7 @@
 """Images with more or fewer pixels around: pad_images, crop_images."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError
 from autonet.ops.image.resizing import image_axes
 from autonet.ops.shaping import _crop, _pad
@@ -31,7 +28,7 @@ def _edges(who: str, n: int, sides: dict[str, int | None], sign: int) -> tuple[i
 
 
 def pad_images(
-    images: Any,
+    images: TensorLike,
     top_padding: int | None = None,
     left_padding: int | None = None,
     bottom_padding: int | None = None,
@@ -59,7 +56,7 @@ def pad_images(
 
 
 def crop_images(
-    images: Any,
+    images: TensorLike,
     top_cropping: int | None = None,
     left_cropping: int | None = None,
     bottom_cropping: int | None = None,

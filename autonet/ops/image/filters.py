@@ -1,7 +1,5 @@
 """What pixels say together with their neighbours: Gaussian blur, Sobel's edges, structural similarity."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.image.resizing import as_floats, image_axes, resampled
 from autonet.ops.pointwise import square
@@ -42,7 +41,7 @@ def blurred(x: Tensor, axes: tuple[int, int], kernel_size: Any, sigma: Any, padd
 
 @accumulates(like="images")
 def gaussian_blur(
-    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
+    images: TensorLike, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
 ) -> Tensor:
     """Images smoothed by a Gaussian, each channel by itself; beyond the edges are zeros.
 
@@ -66,7 +65,7 @@ def gaussian_blur(
 
 
 @accumulates(like="images")
-def sobel_edges(images: Any, data_format: str | None = None) -> Tensor:
+def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
     """How steep a batch of images is at each pixel, downwards and to the right; beyond the edges are zeros.
 
     Shapes: images (n, height, width, channels); result (n, height, width, channels, 2), or as `data_format` says.

@@ -1,7 +1,5 @@
 """Images on another grid: resize, scale_and_translate. Each axis is resampled by one matrix product."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -11,6 +9,7 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import round as rounded
 from autonet.ops.creation import cast
@@ -106,7 +105,7 @@ def image_axes(x: Tensor, data_format: str | None, who: str) -> tuple[int, int]:
 
 
 def resize(
-    images: Any,
+    images: TensorLike,
     size: tuple[int, int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -179,9 +178,9 @@ def _with_aspect(x: Tensor, axes: tuple, target: tuple, crop: bool, fill_value: 
 
 
 def scale_and_translate(
-    images: Any,
+    images: TensorLike,
     output_shape: Sequence[int],
-    scale: Any,
+    scale: TensorLike,
     translation: Any,
     spatial_dims: Sequence[int],
     method: str,

@@ -4,8 +4,6 @@ Values between pixels are interpolated, so results have derivatives with respect
 interpolation, to the coordinates.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import floor, greater_equal, less, logical_and
 from autonet.ops.creation import cast
@@ -87,7 +86,7 @@ def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def map_coordinates(
-    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: Any = 0
+    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: Any = 0
 ) -> Tensor:
     """`inputs` at places given by real numbers.
 
@@ -152,7 +151,7 @@ def _warped(
 
 
 def affine_transform(
-    images: Any,
+    images: TensorLike,
     transform: Any,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
@@ -194,7 +193,7 @@ def affine_transform(
 
 
 def perspective_transform(
-    images: Any,
+    images: TensorLike,
     start_points: Any,
     end_points: Any,
     interpolation: str = "bilinear",
@@ -244,7 +243,7 @@ def _homography(starts: Tensor, ends: Tensor) -> Tensor:
 
 
 def elastic_transform(
-    images: Any,
+    images: TensorLike,
     alpha: float = 20.0,
     sigma: float = 5.0,
     interpolation: str = "bilinear",
