@@ -140,9 +140,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Dtype = None) -> Ten
     return full(x.shape, fill_value, _like(x, dtype))
 
 
-def arange(
-    start: Any, stop: float | TensorLike | None = None, step: TensorLike | None = None, dtype: Dtype = None
-) -> Tensor:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Dtype = None) -> Tensor:
     """start, start + step, ... below stop; with one argument 0, 1, ... below it. Integers unless a float is given."""
     given = [v for v in (start, stop, step) if v is not None]
     if dtype is None:

@@ -318,7 +318,7 @@ _replace.vjp(
 )
 
 
-def slice(inputs: TensorLike, start_indices: TensorLike, shape: Sequence[int]) -> Tensor:
+def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
     """The block of `shape` at `start_indices`."""
     from autonet.ops.shaping import _crop
 

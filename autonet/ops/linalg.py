@@ -1,7 +1,7 @@
 """Linear algebra: norms, determinants, inverses, equations and factorisations; the names of `keras.ops.linalg`."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -219,7 +219,7 @@ eigh.vjp(x=_eigh_rule)
 
 
 @primitive(floating=True, accumulates=True)
-def qr(x, *, mode: str = "reduced") -> tuple[Tensor, Tensor]:
+def qr(x, *, mode: Literal["reduced", "complete"] = "reduced") -> tuple[np.ndarray, np.ndarray]:
     """Q with orthonormal columns and upper triangular R, with Q @ R = x; `mode` "reduced" or "complete"."""
     if mode not in ("reduced", "complete"):
         raise ArgumentError(f"qr knows the modes 'reduced' and 'complete'; received {mode!r}.")

@@ -1,7 +1,7 @@
 """Normalisation: over the batch, over features, to unit length."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from autonet.ops.windows import blocks
 
 
 @primitive(floating=True, accumulates=True)
-def batch_normalize(x, scale, offset, *, axis: int | Sequence[int] = -1, epsilon: float = 0.001):
+def batch_normalize(x, scale, offset, *, axis: int = -1, epsilon: float = 0.001):
     """Batch normalisation by the batch's own moments, along all axes but `axis`.
 
         y = (x - mean) / sqrt(variance + epsilon) * scale + offset
@@ -121,8 +121,8 @@ def batch_normalization(
     mean: TensorLike,
     variance: TensorLike,
     axis: int,
-    offset: TensorLike = None,
-    scale: TensorLike = None,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
     epsilon: float = 0.001,
 ) -> Tensor:
     """Batch normalisation by given moments, as at inference.
@@ -223,8 +223,8 @@ standardize_slopes.composition = _standardize_slopes_parts
 @accumulates(like="x")
 def layer_normalization(
     x: TensorLike,
-    gamma: TensorLike = None,
-    beta: TensorLike = None,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
     axis: int | tuple[int, ...] = -1,
     epsilon: float | None = None,
 ) -> Tensor:
@@ -254,7 +254,7 @@ def layer_normalization(
 
 @accumulates(like="x")
 def rms_normalization(
-    x: TensorLike, scale: TensorLike = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
+    x: TensorLike, scale: TensorLike | None = None, axis: int | tuple[int, ...] = -1, epsilon: float | None = None
 ) -> Tensor:
     """Each sample scaled to mean square 1 along `axis`: y = x / sqrt(mean of x^2 + epsilon) * scale.
 

@@ -17,7 +17,7 @@ from autonet.ops.pointwise import absolute, divide, exp, multiply, power, sqrt, 
 from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape
 
 
-def kept_shape(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """`shape` with length one along `axis` (None: along all)."""
     if axis is None:
         return (1,) * len(shape)
@@ -25,7 +25,7 @@ def kept_shape(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tu
     return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
-def reduced_count(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> int:
+def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many elements of an array of `shape` each reduction along `axis` takes in."""
     kept = kept_shape(shape, axis)
     return math.prod([n for n, k in zip(shape, kept, strict=True) if k == 1])
@@ -170,7 +170,7 @@ argmin.vjp(x=None)
 
 
 @primitive
-def any(x, *, axis: Axis = None, keepdims: bool = False):
+def any(x, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
     """Whether any element along `axis` is true."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
@@ -179,7 +179,7 @@ any.vjp(x=None)
 
 
 @primitive
-def all(x, *, axis: Axis = None, keepdims: bool = False):
+def all(x, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False):
     """Whether all elements along `axis` are true."""
     return np.all(x, axis=axis, keepdims=keepdims)
 

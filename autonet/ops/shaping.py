@@ -183,7 +183,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
 
 
 @primitive
-def flip(x, *, axis: Axis = None):
+def flip(x, *, axis: int | tuple[int, ...] | None = None):
     """`x` with the order along `axis` reversed, by default along every axis."""
     return np.flip(x, axis)
 
@@ -218,7 +218,7 @@ def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     return reshape(whole, newshape=tuple([r * d for r, d in zip(repeats, dims, strict=True)]))
 
 
-def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
     """Each place along `axis` `repeats` times in a row; without an axis, `x` is flattened first."""
     x = convert_to_tensor(x)
     if axis is None:

@@ -3,6 +3,8 @@
 Equal numbers keep the order in which they came, so results repeat on every machine; nan counts as larger than all.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from autonet.core import Tensor, convert_to_tensor
@@ -84,7 +86,7 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
 
 
 @primitive
-def searchsorted(sorted_sequence, values, *, side: str = "left"):
+def searchsorted(sorted_sequence, values, *, side: Literal["left", "right"] = "left"):
     """Positions, int32, at which `values` would go into the ascending `sorted_sequence` (1-D) without disorder.
 
     With side "left" before its equals, with "right" after them.

@@ -271,7 +271,7 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
 
 
 @accumulates(like="y")
-def trapezoid(y: TensorLike, x: TensorLike = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     """Integral of samples along `axis` by the trapezoid rule.
 
     Args:
