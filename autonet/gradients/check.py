@@ -17,6 +17,8 @@ from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, GradientError
+from autonet.gradients.blame import explain
+from autonet.gradients.functional import spread
 
 STEPS = (1e-5, 1e-4, 1e-6, 1e-3, 1e-7)  # the first decides, unless it disagrees: curvature, kinks, rounding
 
@@ -27,8 +29,9 @@ def check_gradients(
     *args: Any,
     order: int = 2,
     variables: Any = None,
-    argnums: Sequence[int] | None = None,
+    argnums: int | Sequence[int] | None = None,
     rtol: float = 1e-5,
+    atol: float = 0.0,
     elements: int = 64,
     directions: int = 2,
     seed: int = 0,
@@ -36,7 +39,8 @@ def check_gradients(
     """Compare the derivatives of `f` with central differences; return silently if all agree.
 
     Everything is worked out in float64: float arguments and Variables are given to f as float64, and nothing in between
-    is narrowed. Each call of f starts from the same state (moving averages, generators of dropout masks), and all
+    is narrowed. A Variable among the arguments, or in their lists, stays itself and is changed wherever f meets it, so f
+    may call the layer that it belongs to. Each call of f starts from the same state (moving averages, generators of dropout masks), and all
     Variables are afterwards as they were.
 
     First f is compared along random directions through all operands together, which see every element, then element by
@@ -49,17 +53,18 @@ def check_gradients(
 
     Args:
         f: a function of arrays, or of trees of them, or a layer or model, whose trainable weights are then checked too.
-        args: its arguments. Floats are differentiated, everything else is passed on as it is.
+        args: its arguments. Floats and float Variables are differentiated, everything else is passed on as it is.
         order: 1 for the gradient, 2 for its derivative too, and so on.
         variables: Variables that f uses and that are to be checked too, or an object with `trainable_weights`.
         argnums: positions of the arguments to differentiate; by default all.
-        rtol: allowed relative error.
+        rtol, atol: allowed error, relative to the derivative and absolute.
         elements: at most so many elements of each operand are compared one by one, chosen at random.
         directions: how many random directions are tried.
         seed: where the random choices start.
 
-    Raises: GradientError that names the operand, the index and both numbers; ArgumentError if there is nothing to
-        differentiate.
+    Raises: GradientError that names the operand, the index, both numbers, and the operation (or `custom_gradient`
+        function) whose rule is wrong, found by checking those that f applies one by one; ArgumentError if there is
+        nothing to differentiate, or f does not depend on an operand.
 
     >>> check_gradients(lambda x: (x**3).sum(), np.array([1.0, 2.0]))
     """
@@ -70,6 +75,15 @@ def check_gradients(
     for v in chosen:
         if not isinstance(v, Variable) or v.dtype.kind != "f":
             raise ArgumentError(f"check_gradients expects float Variables as `variables`; received {v!r}.")
+    if argnums is not None:
+        argnums, _ = spread(argnums, args)
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not 0 <= value < math.inf:
+            raise ArgumentError(f"check_gradients expects {name} finite and not below 0; received {value!r}.")
+    if elements < 1 and directions < 1:
+        raise ArgumentError(
+            f"check_gradients with elements={elements} and directions={directions} compares nothing: let one be above 0."
+        )
     rehearsal = _Rehearsal(f, args, argnums, chosen, np.random.default_rng(seed))
     if not rehearsal.names:
         raise ArgumentError(
@@ -78,10 +92,46 @@ def check_gradients(
         )
     if order < 1:
         raise ArgumentError(f"check_gradients expects an order of at least 1; received {order}.")
+    limits = _Limits(rtol, atol, elements, directions)
     with rehearsal.as_float64():
         rehearsal.settle()
+        rehearsal.see_that_all_count()
         for k in range(order):
-            _check_order(rehearsal, k, rtol, elements, directions)
+            try:
+                _check_order(rehearsal, k, limits)
+            except _Disagreement as error:
+                found = explain(lambda: rehearsal.run(rehearsal.start, True), _checker(k + 1, rtol, atol))
+                raise GradientError(f"{error} {found}") from None
+
+
+def _checker(order: int, rtol: float, atol: float) -> Callable:
+    """The check of one operation alone."""
+
+    def check(f: Callable, *xs: np.ndarray) -> None:
+        rehearsal = _Rehearsal(f, xs, None, [], np.random.default_rng(0))
+        with rehearsal.as_float64():
+            rehearsal.settle()
+            for k in range(order):
+                _check_order(rehearsal, k, _Limits(rtol, atol, 8, 1))
+
+    return check
+
+
+class _Disagreement(GradientError):
+    """Rules and differences give two numbers."""
+
+
+class _Limits(NamedTuple):
+    """Arguments of `check_gradients`."""
+
+    rtol: float
+    atol: float
+    elements: int
+    directions: int
+
+    def allowed(self, size: float) -> float:
+        """By how much two derivatives of that size may differ."""
+        return self.rtol * size + self.atol
 
 
 def _build(f: Any, args: tuple) -> None:
@@ -101,21 +151,27 @@ class _Rehearsal:
     def __init__(self, f: Callable, args: tuple, argnums: Sequence[int] | None, variables: list[Variable], rng: Any):
         self.f = f
         self.args = args
-        self.variables = variables
         self.rng = rng
         self.leaves = flatten(list(args))
         self.places: list[int] = []  # which leaves are differentiated
         self.names: list[str] = []
         self.start: list[np.ndarray] = []
+        known: dict[int, tuple[Variable, str]] = {}
         for i, (path, leaf) in enumerate(flatten_with_path(list(args))):
-            if not _is_float(leaf) or (argnums is not None and path[0] not in [n % len(args) for n in argnums]):
+            if not _is_float(leaf) or (argnums is not None and path[0] not in argnums):
+                continue
+            name = f"argument {path[0]}" + "".join(f"[{key!r}]" for key in path[1:])
+            if isinstance(leaf, Variable):
+                known.setdefault(id(leaf), (leaf, f"{name} (variable {leaf.path!r})"))
                 continue
             self.places.append(i)
-            self.names.append(f"argument {path[0]}" + "".join(f"[{key!r}]" for key in path[1:]))
+            self.names.append(name)
             self.start.append(np.array(_array(leaf), np.float64))
         for v in variables:
-            self.names.append(f"variable {v.path!r}")
-            self.start.append(np.array(v._array, np.float64))
+            known.setdefault(id(v), (v, f"variable {v.path!r}"))
+        self.variables = [v for v, _ in known.values()]
+        self.names += [name for _, name in known.values()]
+        self.start += [np.array(v._array, np.float64) for v in self.variables]
         self.weights: list[np.ndarray] = []
         self.directions: list[list[np.ndarray]] = []
         self.heres: dict[int, float] = {}  # values at the start
@@ -169,6 +225,29 @@ class _Rehearsal:
                     "SeedGenerator and keep its state in Variables, so that it can be repeated."
                 )
         self.weights = [np.ones(y.shape) if len(ys) == y.size == 1 else self.rng.standard_normal(y.shape) for y in ys]
+
+    def see_that_all_count(self) -> None:
+        """Refuse an operand from which no record leads to the result and whose values make no difference to it."""
+        ys, nodes = self.run(self.start, True)
+        path, _ = walk._paths([y._node for y in ys if y._node is not None], nodes)
+        rng = np.random.default_rng(0)
+        for n, (name, node) in enumerate(zip(self.names, nodes, strict=True)):
+            x = self.start[n]
+            if node in path or not x.size:
+                continue
+            for size in (1.0, -1.0, 1e3, -1e3):
+                other = x + size * rng.uniform(0.5, 1.5, x.shape)
+                try:
+                    changed, _ = self.run([*self.start[:n], other, *self.start[n + 1 :]], False)
+                except Exception:  # it matters, then
+                    break
+                if any(not np.array_equal(y._value, z._value) for y, z in zip(ys, changed, strict=True)):
+                    break
+            else:
+                raise ArgumentError(
+                    f"check_gradients: the function does not depend on {name}, so nothing would be proved. Let it compute "
+                    "with that very object, or leave it out (argnums, variables)."
+                )
 
     def direction(self) -> list[np.ndarray]:
         return [self.rng.standard_normal(x.shape) for x in self.start]
@@ -235,7 +314,9 @@ class _Verdict(NamedTuple):
     smooth: bool
 
 
-def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[np.ndarray], rtol: float) -> _Verdict:
+def _judge(
+    rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[np.ndarray], limits: _Limits
+) -> _Verdict:
     """The slope of function number k along us, by the gradient and by differences."""
     terms = [np.where(u == 0, 0.0, g * u) for g, u in zip(gradient, us, strict=True)]  # a NaN is its element's alone
     slope = float(sum(np.sum(t) for t in terms))
@@ -245,14 +326,22 @@ def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[n
         tried = []
         for s in rehearsal.slopes(k, us, relative):
             tried.append(s)
-            if abs(slope - s.central) <= rtol * max(size, abs(s.central)) + s.rounding:
+            scale = max(size, abs(s.central))
+            if (
+                s.rounding <= 0.01 * scale + limits.atol
+                and abs(slope - s.central) <= limits.allowed(scale) + s.rounding
+            ):
                 return _Verdict(True, slope, s.central, True)
         if not tried:
             continue
-        last = tried[-1]
+        # where rounding drowns the slope, the longest step says most
+        best = min(tried, key=lambda s: s.rounding)
+        if abs(slope - best.central) <= limits.allowed(max(size, abs(best.central))) + best.rounding:
+            return _Verdict(True, slope, best.central, True)
+        last = tried[-1] if tried[-1].rounding <= 0.01 * max(size, abs(tried[-1].central)) else best
         first = tried[0].central if math.isnan(first) else first
         # on a kink the one-sided slopes differ at the smallest step too, and a gradient jumps
-        allowed = rtol * max(size, abs(last.central)) + last.rounding
+        allowed = limits.allowed(max(size, abs(last.central))) + last.rounding
         if min(last.behind, last.ahead) - allowed <= slope <= max(last.behind, last.ahead) + allowed:
             return _Verdict(True, slope, first, False)
         if len(tried) == len(STEPS):
@@ -265,7 +354,7 @@ def _judge(rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[n
     return _Verdict(k > 0 and math.isnan(slope) and not math.isnan(first), slope, first, False)
 
 
-def _check_order(rehearsal: _Rehearsal, k: int, rtol: float, elements: int, directions: int) -> None:
+def _check_order(rehearsal: _Rehearsal, k: int, limits: _Limits) -> None:
     """Gradient of function number k against its differences."""
     found = rehearsal.gradient(k)
     for name, g, x in zip(rehearsal.names, found, rehearsal.start, strict=True):
@@ -273,15 +362,19 @@ def _check_order(rehearsal: _Rehearsal, k: int, rtol: float, elements: int, dire
             raise GradientError(f"check_gradients: the gradient of {name} has shape {g.shape}, its operand {x.shape}.")
 
     def judge(us: list[np.ndarray]) -> _Verdict:
-        return _judge(rehearsal, k, found, us, rtol)
+        return _judge(rehearsal, k, found, us, limits)
 
-    for _ in range(directions):
+    for _ in range(limits.directions):
         us = rehearsal.direction()
         verdict = judge(us)
         if not verdict.fine:
             _blame(rehearsal, judge, us, verdict, k)
     for n, x in enumerate(rehearsal.start):
-        some = np.arange(x.size) if x.size <= elements else rehearsal.rng.choice(x.size, elements, replace=False)
+        some = (
+            np.arange(x.size)
+            if x.size <= limits.elements
+            else rehearsal.rng.choice(x.size, limits.elements, replace=False)
+        )
         for flat in some:
             verdict = judge(_unit(rehearsal, n, [int(flat)]))
             if not verdict.fine:
@@ -314,7 +407,7 @@ def _blame(rehearsal: _Rehearsal, judge: Callable, us: list[np.ndarray], verdict
         halves = (places[: places.size // 2], places[places.size // 2 :])
         parts = [_unit(rehearsal, n, half, values[half]) for half in halves]
     if verdict.smooth:
-        raise GradientError(
+        raise _Disagreement(
             f"check_gradients: along a random direction the derivative is {verdict.slope!r} by the rules and "
             f"{verdict.difference!r} by differences ({_derivative(k)}), a little for each of many elements."
         )
@@ -330,9 +423,9 @@ def _disagreement(rehearsal: _Rehearsal, n: int, flat: int, verdict: _Verdict, k
     where = f"check_gradients: {rehearsal.names[n]}, index {index}"
     if math.isnan(verdict.difference):
         return GradientError(f"{where}: the function is nan or infinite next to it, so it has no slope there.")
-    return GradientError(
+    return _Disagreement(
         f"{where}: the derivative is {verdict.slope!r} by the rules and {verdict.difference!r} by differences "
-        f"({_derivative(k)}). Look at the rules of the operations that this operand passes through."
+        f"({_derivative(k)})."
     )
 
 

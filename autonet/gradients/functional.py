@@ -21,10 +21,11 @@ from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
+from autonet.gradients.blame import Recorder
 from autonet.gradients.places import Places
 
 
-def _spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
+def spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
     """Positions of the chosen arguments, and whether a single one was chosen."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for n in numbers:
@@ -52,7 +53,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     @functools.wraps(f)
     @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        numbers, single = _spread(argnums, args)
+        numbers, single = spread(argnums, args)
         new = list(args)
         with Places() as places:
             for n in numbers:
@@ -313,6 +314,9 @@ def custom_gradient(f: Callable) -> Callable:
             for i, y in enumerate(outputs):
                 if y.dtype.kind == "f":
                     y._node = Pick(node, i) if many else node
+            if isinstance(state.capture, Recorder):
+                name = getattr(f, "__name__", "custom function")
+                state.capture.add(name, lambda *xs: wrapper(*xs, **kwargs), tuple(tensors), node)
         return tuple(outputs) if many else outputs[0]
 
     return wrapper

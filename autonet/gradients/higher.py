@@ -11,7 +11,7 @@ from autonet.core.lines import filters_traceback
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, pack
 from autonet.errors import ArgumentError
-from autonet.gradients.functional import _spread, grad, jvp, vjp
+from autonet.gradients.functional import grad, jvp, spread, vjp
 
 
 def jacobian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
@@ -27,7 +27,7 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         from autonet.ops.shaping import reshape, stack
 
-        numbers, single = _spread(argnums, args)
+        numbers, single = spread(argnums, args)
 
         def of_chosen(*chosen: Any) -> Any:
             new = list(args)

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import Tensor, Variable, check_gradients, ops, random
+from autonet import Tensor, Variable, check_gradients, layers, ops, random
 from autonet.core import PRIMITIVES, primitive
 from autonet.core.state import state
 from autonet.errors import ArgumentError, GradientError
+from autonet.gradients import custom_gradient
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def wrong_twice():
         (lambda x: ops.logsumexp(x), (np.array([1000.0, 999.0]),)),
         (lambda x: x * x, (np.zeros((0, 3)),)),
         (lambda x: x * x, (Tensor(2.0),)),
-        (lambda x, y: x * 2, (1.0, 2.0)),
+        (lambda x, y: x * 2 + ops.floor(y), (1.0, 2.5)),
     ],
 )
 def test_right_derivatives_pass(f, args):
@@ -234,7 +235,7 @@ def test_whatever_has_trainable_weights_is_checked_with_them(wrong):
 
 
 def test_a_whole_models_loss(rng):
-    from autonet import Sequential, layers, losses
+    from autonet import Sequential, losses
 
     model = Sequential(
         [
@@ -253,3 +254,152 @@ def test_a_whole_models_loss(rng):
     for w, b in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(w, b)
         assert w.dtype == "float32"
+
+
+# It cannot prove nothing
+
+
+def custom(factor, name="custom_sine"):
+    """A sine whose derivative is wrong by `factor`."""
+
+    def sine(x):
+        return ops.sin(x), lambda g: g * ops.cos(x) * factor
+
+    sine.__name__ = name
+    return custom_gradient(sine)
+
+
+class Scale(layers.Layer):
+    """A layer that has its kernel go through a function with a gradient of its own."""
+
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def build(self, shape):
+        self.kernel = self.add_weight((shape[-1],), "ones", name="kernel")
+
+    def call(self, x):
+        return x * self.f(self.kernel)
+
+
+ARRANGED = {"alone": lambda v: v, "in a list": lambda v: [v], "in a dict": lambda v: {"w": [v]}}
+
+
+@pytest.mark.parametrize("arranged", ARRANGED.values(), ids=list(ARRANGED))
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_variables_among_the_arguments_are_changed_where_the_function_meets_them(arranged, trainable, factor):
+    x = np.ones((2, 3), np.float32)
+    layer = Scale(custom(factor))
+    layer(x)
+    layer.kernel.trainable = trainable
+    before = layer.kernel._array, layer.kernel._node
+    for f in (lambda v: ops.sum(layer(x)), lambda v: ops.sum(layer.f(layer.kernel))):
+        if factor == 1.0:
+            check_gradients(f, arranged(layer.kernel))
+        else:
+            with pytest.raises(GradientError, match=r"kernel'\), index .* 'custom_sine', applied at .*test_check.py"):
+                check_gradients(f, arranged(layer.kernel))
+    assert before[0] is layer.kernel._array and before[1] is layer.kernel._node
+
+
+def test_a_variable_given_twice_is_one():
+    v = Variable([0.3, 0.7], name="v")
+    check_gradients(lambda a, b: ops.sum(a * b * v), v, v, variables=[v])
+    with pytest.raises(GradientError, match="argument 0 "):
+        check_gradients(lambda a, b: ops.sum(custom(2.0)(a) * b), v, v)
+
+
+@pytest.mark.parametrize(
+    "f, args, who",
+    [
+        (lambda x, y: x * 2, (1.0, 2.0), "argument 1"),
+        (lambda t: t["a"] * 2, ({"a": 1.0, "b": [2.0, 3.0]},), r"argument 0\['b'\]\[0\]"),
+        (lambda x: ops.ones_like(x), (1.0,), "argument 0"),
+        (lambda x: ops.sum(Variable([1.0]) * 2), (Variable([1.0], name="copy"),), r"argument 0 \(variable 'copy'\)"),
+    ],
+)
+def test_an_operand_that_does_not_count_is_an_error_that_names_it(f, args, who):
+    with pytest.raises(ArgumentError, match=f"does not depend on {who}"):
+        check_gradients(f, *args)
+
+
+def test_a_weight_that_does_not_count_is_named():
+    layer = Scale(custom(1.0))
+    layer(np.ones((1, 3)))
+    layer.spare = layer.add_weight((2,), "ones", name="spare")
+    with pytest.raises(ArgumentError, match=r"variable '.*spare'"):
+        check_gradients(layer, np.ones((1, 3)))
+    check_gradients(layer, np.ones((1, 3)), variables=[layer.kernel])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: ops.floor(x) + x * 0, lambda x: ops.where(x > 100, 1.0, 2.0), lambda x: ops.cast(x > 0.5, "float32")],
+)
+def test_steps_depend_on_their_operand(f):
+    check_gradients(f, np.array([0.3, 0.7]))
+
+
+def test_the_operation_is_named(wrong):
+    def f(x):
+        y = ops.tanh(x @ np.ones((3, 3)))
+        return ops.sum(ops.exp(wrong(y) * 0.5))
+
+    with pytest.raises(GradientError, match="'wrong_square', applied at .*test_check.py.*ops.exp"):
+        check_gradients(f, np.linspace(0, 1, 6).reshape(2, 3))
+
+
+def test_the_operation_wrong_at_the_second_order_is_named(wrong_twice):
+    with pytest.raises(GradientError, match="'wrong_cube'"):
+        check_gradients(lambda x: ops.sum(ops.sin(wrong_twice(x))), np.array([0.4, 0.6]))
+
+
+@pytest.mark.parametrize(
+    "f, cut",
+    [
+        (lambda x: ops.sum(ops.stop_gradient(x) * x), "stop_gradient at .*test_check.py"),
+        (lambda x: ops.sum(x * x.numpy()), r"numpy\(\) at .*test_check.py"),
+        (lambda x: ops.sum(x * float(ops.sum(x))), r"float\(\) at .*test_check.py"),
+    ],
+)
+def test_where_numbers_leave_the_record_is_named(f, cut):
+    with pytest.raises(GradientError, match=cut):
+        check_gradients(f, np.array([1.0, 2.0]))
+
+
+def test_where_there_is_no_derivative_is_named():
+    with pytest.raises(GradientError, match="'sqrt', applied at .*, which has no derivative there"):
+        check_gradients(lambda x: ops.sqrt(x * 0) + x, np.array([1.0]))
+
+
+def test_atol():
+    close = custom(1.001)
+    x = np.array([0.5])
+    check_gradients(close, x, atol=1e-2)
+    with pytest.raises(GradientError):
+        check_gradients(close, x, atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e8])
+def test_a_large_constant_hides_no_wrong_rule(offset):
+    check_gradients(lambda x: ops.sum(ops.sin(x)) + offset, np.array([0.5, 0.7]))
+    with pytest.raises(GradientError, match="custom_sine"):
+        check_gradients(lambda x: ops.sum(custom(1.2)(x)) + offset, np.array([0.5, 0.7]))
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"rtol": np.inf}, "rtol"),
+        ({"rtol": -1}, "rtol"),
+        ({"atol": np.nan}, "atol"),
+        ({"elements": 0, "directions": 0}, "compares nothing"),
+        ({"argnums": (5,)}, "argnums names argument 5"),
+        ({"argnums": ()}, "no floats"),
+    ],
+)
+def test_settings_that_would_prove_nothing_are_refused(given, words):
+    with pytest.raises(ArgumentError, match=words):
+        check_gradients(lambda x: x * 2, 1.0, **given)
