@@ -6,7 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from autonet.layers.weights import Weighted
 from autonet.legacy import LegacyWarning
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
+
+if TYPE_CHECKING:
+    from autonet.core.types import HasCall, P, R_co
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,7 +107,7 @@ class Layer(symbolic.Called, Weighted):
     )
     _unfixed = frozenset({"_calls", "_losses"})
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         layer = object.__new__(cls)
         layer.__dict__["_Layer__given"] = arguments.given(cls, args, kwargs)
         return layer
@@ -270,6 +273,15 @@ class Layer(symbolic.Called, Weighted):
         raise NotImplementedError(
             f"{self.label} has no call(). Define call(self, inputs) in class {type(self).__name__}."
         )
+
+    if TYPE_CHECKING:  # what `call` takes and gives; `training` and `mask` may be told to any layer
+
+        @overload
+        def __call__(self: HasCall[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self: HasCall[..., R_co], *args: Any, training: bool | None, **kwargs: Any) -> R_co: ...
+        @overload
+        def __call__(self: HasCall[..., R_co], *args: Any, mask: Any, **kwargs: Any) -> R_co: ...
 
     @filters_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -24,6 +24,7 @@ from autonet.core.primitive import Primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
+from autonet.core.types import Operators
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import shapes
 from autonet.ops.shapes import Ghost, Spec, foretell
@@ -32,7 +33,7 @@ from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
 
 
-class KerasTensor:
+class KerasTensor(Operators["KerasTensor"]):
     """A placeholder: shape and dtype of a Tensor to come, and where it will come from.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError, NotBuiltError, unknown
@@ -28,11 +28,11 @@ class Model(Persistence, Composed, Trainer):
         dtype: dtype of weights and computation.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Model:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             from autonet.models.functional import Functional
 
-            return super().__new__(Functional, *args, **kwargs)
+            return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):

@@ -164,9 +164,9 @@ for _name, _f in OPERATORS.items():
     setattr(Tensor, _name, _f)
 for _name, _f in METHODS.items():
     setattr(Tensor, _name, _method(_f))
-Tensor.reshape = _reshape  # type: ignore[attr-defined]
-Tensor.transpose = _transpose  # type: ignore[attr-defined]
-Tensor.astype = _astype  # type: ignore[attr-defined]
+Tensor.reshape = _reshape  # type: ignore[method-assign]
+Tensor.transpose = _transpose  # type: ignore[method-assign]
+Tensor.astype = _astype  # type: ignore[method-assign]
 Tensor.T = property(lambda self: s.transpose(self), doc="The Tensor with its axes reversed.")  # type: ignore
 Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
 Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]

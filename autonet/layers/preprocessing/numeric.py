@@ -156,7 +156,8 @@ class Normalization(DataLayer):
 
     def call(self, inputs: Any) -> Tensor:
         x = ops.cast(inputs, self.compute_dtype)
-        mean, deviation = self.mean, ops.maximum(ops.sqrt(self.variance), dtypes.epsilon())  # type: ignore[arg-type]
+        mean: Any = self.mean
+        deviation = ops.maximum(ops.sqrt(self.variance), dtypes.epsilon())  # type: ignore[arg-type]
         return mean + x * deviation if self.invert else (x - mean) / deviation
 
     def compute_output_shape(self, input_shape: Any) -> Any:
