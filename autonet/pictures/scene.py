@@ -21,6 +21,8 @@ MARGIN = 12.0
 
 @dataclass
 class Rect:
+    """A box, by its upper left corner."""
+
     x: float
     y: float
     width: float
@@ -34,6 +36,8 @@ class Rect:
 
 @dataclass
 class Text:
+    """Words in one line."""
+
     x: float  # the middle of the word
     y: float  # its base line
     text: str
@@ -54,12 +58,16 @@ class Line:
 
 @dataclass
 class Shape:
+    """A filled polygon."""
+
     points: list[tuple[float, float]]
     fill: str
 
 
 @dataclass
 class Scene:
+    """What a picture shows: items in the order in which they are drawn."""
+
     width: float = 0.0
     height: float = 0.0
     items: list[Any] = field(default_factory=list)
