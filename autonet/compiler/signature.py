@@ -133,10 +133,12 @@ def with_readings(signature: Any, readings: list[Reading], arrays: list[np.ndarr
 
 
 def is_array(x: Any) -> bool:
+    """Whether `x` is an array or scalar of NumPy's."""
     return isinstance(x, (np.ndarray, np.generic))
 
 
 def is_numeric(x: Any) -> bool:
+    """Whether an array holds numbers."""
     return x.dtype.kind in "biuf"
 
 
