@@ -11,11 +11,11 @@ from autonet.core.dtypes import set_floatx as set_floatx
 from autonet.core.lines import disable_traceback_filtering as disable_traceback_filtering
 from autonet.core.lines import enable_traceback_filtering as enable_traceback_filtering
 from autonet.core.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
-from autonet.core.watch import debug_nans as debug_nans
-from autonet.core.watch import is_debug_nans_enabled as is_debug_nans_enabled
-from autonet.core.watch import set_debug_nans as set_debug_nans
 from autonet.ops.windows import image_data_format as image_data_format
 from autonet.ops.windows import set_image_data_format as set_image_data_format
+from autonet.training.nonfinite import debug_nans as debug_nans
+from autonet.training.nonfinite import is_debug_nans_enabled as is_debug_nans_enabled
+from autonet.training.nonfinite import set_debug_nans as set_debug_nans
 
 
 def backend() -> str:

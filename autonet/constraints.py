@@ -7,11 +7,11 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import dtypes
-from autonet.core.faults import described
 from autonet.core.halves import accumulates
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.serialization import Family
+from autonet.untrusted.faults import described
 
 
 class Constraint(Watched):

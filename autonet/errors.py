@@ -10,7 +10,17 @@ from typing import Any
 
 
 class AutonetError(Exception):
-    """Base of all errors that autonet raises on purpose."""
+    """Base of all errors that autonet raises on purpose.
+
+    nameless: whether it begins with an operation, before whose name the layer that applied it puts its own.
+    """
+
+    nameless = False
+
+    def prefix(self, who: str) -> None:
+        """Put the name of whoever applied the operation in front of the message."""
+        self.nameless = False
+        self.args = (f"{who}: {self.args[0]}", *self.args[1:])
 
 
 class ShapeError(AutonetError, ValueError):

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autonet import ops
-from autonet.core.faults import described
 from autonet.core.halves import accumulates
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import Family
+from autonet.untrusted.faults import described
 
 
 class Regularizer(Watched):

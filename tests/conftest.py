@@ -81,8 +81,8 @@ def sealed():
     if not state.recording:
         state.recording = True
         problems.append("left recording switched off")
-    if state.capture is not None:
-        state.capture = None
+    if state.observer is not None:
+        state.observer = None
         problems.append("left a capture open")
     dtypes.set_floatx(floats)
     dtypes.set_epsilon(epsilon)

@@ -16,7 +16,7 @@ from autonet.compiler.guards import Changes, numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
 from autonet.compiler.texts import Reading, Texts, read_ahead
 from autonet.core.lines import shown, users_line
-from autonet.core.state import state
+from autonet.core.state import Observer, state
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError
 
@@ -30,8 +30,8 @@ class CaptureError(AutonetError, TypeError):
     """A function that cannot be captured, because what it does depends on values."""
 
 
-class Recorder:
-    """What `state.capture` is during a capture.
+class Recorder(Observer):
+    """The observer during a capture.
 
     Args:
         strict: raise CaptureError where Python looks at a value; otherwise keep the reason in `obstacle`.
@@ -211,12 +211,12 @@ def _caller() -> str:
 
 def capture(recorder: Recorder, call: Callable[[], Any]) -> Any:
     """Run `call()` and let the recorder see what it does. The program's outputs are left to the caller."""
-    if state.capture is not None:
+    if state.observer is not None:
         raise CaptureError("A capture is under way already: nested jit functions run inside the outer one's capture.")
-    state.capture = recorder
+    state.observer = recorder
     try:
         result = call()
         recorder.finish()
         return result
     finally:
-        state.capture = None
+        state.observer = None

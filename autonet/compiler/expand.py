@@ -40,11 +40,11 @@ def _record(i: Instruction) -> tuple[Program, list[Value]]:
     for v in i.operands:
         array = np.zeros(v.shape, v.dtype)
         tensors.append(wrap(recorder.input(array)))
-    before, state.capture = state.capture, recorder
+    before, state.observer = state.observer, recorder
     try:
         with no_grad(), np.errstate(all="ignore"):
             made = i.primitive.composition(*tensors, **i.settings)
     finally:
-        state.capture = before
+        state.observer = before
     made = made if isinstance(made, tuple) else (made,)
     return recorder.program, [recorder.values[id(t._value)] for t in made]

@@ -170,8 +170,8 @@ class Compiled:
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.capture is not None or state.rehearsal is not None:
-            if state.capture is not None and not state.capture.replays:
+        if state.observer is not None or (state.contexts and any(c.eager for c in state.contexts)):
+            if state.observer is not None and not state.observer.replays:
                 return self._eagerly(args, kwargs)  # somebody looks for NaN
             return self.f(*args, **kwargs)  # part of an outer capture; or Variables are of another dtype for a while
         reader = Reader(self.static)

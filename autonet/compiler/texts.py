@@ -47,8 +47,8 @@ class Texts(np.lib.mixins.NDArrayOperatorsMixin):
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # what it is outside of a capture
 
     def _read(self) -> np.ndarray:
-        if state.capture is not None:
-            state.capture.refuse(LOOKED)
+        if state.observer is not None:
+            state.observer.refuse(LOOKED)
         return self._array
 
     def _moved(self, array: Any, places: Any) -> Any:
@@ -225,12 +225,12 @@ def read_ahead(recorder: Any, layer: Any, args: tuple, kwargs: dict[str, Any]) -
             sources[id(x)] = _NumberSource(value, instructions)
     plain = lambda x: x._array if type(x) is Texts else x
     probe = type(recorder)(False)  # sees whether a Variable is read
-    state.capture = probe
+    state.observer = probe
     try:
         with no_grad():
             result = layer(*map_structure(plain, args), **map_structure(plain, kwargs))
     finally:
-        state.capture = recorder
+        state.observer = recorder
     if not isinstance(result, Tensor) or probe.obstacle or probe.current or probe.program.writes:
         return None
     exchange = lambda x: sources.get(id(x), x)

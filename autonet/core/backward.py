@@ -34,8 +34,8 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
     with no_grad():
         leaves: dict[Any, Tensor] = walk([(node, cotangent)], free=not retain_graph)
         for leaf, g in leaves.items():
-            if state.capture is not None:
-                state.capture.accumulates(leaf)
+            if state.observer is not None:
+                state.observer.accumulates(leaf)
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
@@ -110,70 +110,88 @@ def walk(
 ) -> dict[Node, Tensor]:
     """Carry cotangents from the roots back to the leaves, or to `stops`, within `wanted` if given.
 
-    With `free`, nodes are emptied once passed, so the memory of a record goes as the walk goes.
+    With `free`, nodes are emptied once passed, so the memory of a record goes as the walk goes. Where nobody sees the
+    walk, as it is neither recorded nor observed, it computes on arrays: `add`, `sum_to` and the rules that can.
     """
     found: dict[Node, Tensor] = {}
     cotangents: dict[Node, Any] = {}
-    g: Any
     heap: list[tuple[int, Node]] = []
     push, pop = heapq.heappush, heapq.heappop
-    plain = not state.recording and state.capture is None  # nobody looks at the sums: they need not be primitives
+    observer = state.observer
+    outer = None if observer is None else observer.pulled
+    on_arrays = observer is None and not state.recording
+    plus, fit = (_add_arrays, _fit_array) if on_arrays else (add, _fit)
 
+    g: Any
     for node, g in roots:
         if node in cotangents:
             cotangents[node] = add(cotangents[node], g)
         else:
             cotangents[node] = g
             push(heap, (-node.order, node))
-
-    while heap:
-        node = pop(heap)[1]
-        g = cotangents.pop(node)
-        primitive = node.primitive
-        if node in stops or primitive is None:
-            if isinstance(node, Pick) and node not in stops:
-                _hand_over(node, g, cotangents, heap)
-            else:
-                found[node] = g
-            continue
-        operands = node.operands
-        if operands is None:
-            raise GradientError(
-                f"The record behind this Tensor (at {primitive.name}) was freed by an earlier backward(). "
-                "Compute it again, or call that backward with retain_graph=True."
-            )
-        if type(g) is list:
-            g = _complete(g, node.result)
-        pull = primitive.pull
-        if plain and primitive.pull_bare is not None and g._value.ndim:  # numbers would not stay arrays
-            pull = primitive.pull_bare
-        for parent, operand, c in pull(g, node, wanted):
-            if not isinstance(c, Tensor):
-                c = convert_to_tensor(c)
-            shape = operand[0] if type(operand) is tuple else operand._value.shape
-            if c._value.shape != shape:
-                c = _fitted(c, shape, plain)
-            if parent not in cotangents:
-                cotangents[parent] = c
-                push(heap, (-parent.order, parent))
-            elif plain and cotangents[parent]._value.dtype is c._value.dtype:
-                cotangents[parent] = wrap(np.asarray(np.add(cotangents[parent]._value, c._value)))
-            else:
-                cotangents[parent] = add(cotangents[parent], c)
-        if free:
-            node.operands = node.result = None
-            node.parents = ()
+    try:
+        while heap:
+            node = pop(heap)[1]
+            g = cotangents.pop(node)
+            primitive = node.primitive
+            if primitive is None or node in stops:
+                if isinstance(node, Pick) and node not in stops:
+                    _hand_over(node, g, cotangents, heap)
+                else:
+                    found[node] = g
+                continue
+            if node.operands is None:
+                raise _freed(f" (at {primitive.name})")
+            if observer is not None:
+                observer.pulled = node
+            if type(g) is list:
+                g = _complete(g, node.result)
+            pull = primitive.pull
+            if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
+                pull = primitive.pull_on_arrays
+            for parent, operand, c in pull(g, node, wanted):
+                if not isinstance(c, Tensor):
+                    c = convert_to_tensor(c)
+                shape = operand[0] if type(operand) is tuple else operand._value.shape
+                if c._value.shape != shape:
+                    c = fit(c, shape)
+                if parent in cotangents:
+                    cotangents[parent] = plus(cotangents[parent], c)
+                else:
+                    cotangents[parent] = c
+                    push(heap, (-parent.order, parent))
+            if free:
+                node.operands = node.result = None
+                node.parents = ()
+    finally:
+        if observer is not None:
+            observer.pulled = outer
     return found
 
 
-def _fitted(c: Tensor, shape: tuple[int, ...], plain: bool) -> Tensor:
+def _freed(where: str) -> GradientError:
+    return GradientError(
+        f"The record behind this Tensor{where} was freed by an earlier backward(). "
+        "Compute it again, or call that backward with retain_graph=True."
+    )
+
+
+def _fit(c: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A cotangent summed over the axes along which its operand was repeated."""
-    if not plain:
-        return sum_to(c, shape=shape)
+    return sum_to(c, shape=shape)
+
+
+def _fit_array(c: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`_fit` by the body alone."""
     try:
         return wrap(np.asarray(sum_to.body(c._value, shape=shape)))
     except ValueError:
         return sum_to(c, shape=shape)  # which says what is wrong
+
+
+def _add_arrays(a: Tensor, b: Tensor) -> Tensor:
+    """`add` by the body alone."""
+    return wrap(np.asarray(np.add(a._value, b._value))) if a._value.dtype is b._value.dtype else add(a, b)
 
 
 def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tuple[int, Node]]) -> None:
@@ -182,7 +200,7 @@ def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tu
     index: Any = pick.settings
     if main not in cotangents:
         if main.result is None:
-            raise GradientError("The record behind this Tensor was freed by an earlier backward(). Compute it again.")
+            raise _freed("")
         cotangents[main] = [None] * len(main.result)
         heapq.heappush(heap, (-main.order, main))
     gs = cotangents[main]

@@ -73,7 +73,9 @@ class Primitive:
         self.saves_result = False
         self.flat = False  # every operand has a slope of zero
         self.pull: rules.Pull = self._first_pull
-        self.pull_bare: rules.Pull | None = None  # the same without Tensors on the way, where `bare` declares it
+        self.pull_on_arrays: rules.Pull | None = (
+            None  # the same without Tensors on the way, where `on_arrays` declares it
+        )
         if self.name in PRIMITIVES:
             raise ArgumentError(
                 f"There is a primitive named {self.name!r} already, in {PRIMITIVES[self.name].__module__}."
@@ -131,24 +133,24 @@ class Primitive:
         self.saves_result = "y" in needed
         self.pull = self._first_pull
 
-    def bare(self) -> None:
+    def on_arrays(self) -> None:
         """Declare that the rules, run on arrays, give the same: made of + - * / and of primitives without settings.
 
         A walk that is neither recorded nor captured then runs them so, at half the cost. A test compares the bits.
         """
-        self.pull_bare = self._first_pull_bare
+        self.pull_on_arrays = self._first_pull_on_arrays
 
     @property
     def body_alone(self) -> Any:
         """What stands for this primitive in a rule that runs on arrays."""
         return self if self.setting_names else self.body
 
-    def _first_pull_bare(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-        self.pull_bare = rules.written_out(self, bare=True)
-        return self.pull_bare(g, node, wanted)
+    def _first_pull_on_arrays(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
+        self.pull_on_arrays = rules.compile_pull(self, on_arrays=True)
+        return self.pull_on_arrays(g, node, wanted)
 
     def _first_pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-        self.pull = rules.made(self)
+        self.pull = rules.build_pull(self)
         return self.pull(g, node, wanted)
 
     # Applying
@@ -194,8 +196,8 @@ class Primitive:
                 if x._node is not None:
                     tensor._node = self._record(operands, settings, result)
                     break
-        if state.capture is not None:
-            state.capture.record(self, operands, settings, (tensor,))
+        if state.observer is not None:
+            state.observer.record(self, operands, settings, (tensor,))
         return tensor
 
     def _in_single(self, operands: tuple, settings: dict) -> Any:
@@ -238,8 +240,8 @@ class Primitive:
                 for i, t in enumerate(tensors):
                     if t._value.dtype.kind == "f":
                         t._node = Pick(node, i)
-        if state.capture is not None:
-            state.capture.record(self, operands, settings, tensors)
+        if state.observer is not None:
+            state.observer.record(self, operands, settings, tensors)
         return tensors
 
     def _bind(self, args: tuple, settings: dict) -> tuple[tuple, dict]:
@@ -305,22 +307,25 @@ class Primitive:
                 tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
         return tuple(tensors)
 
-    def _explain(self, error: Exception, values: list, settings: dict) -> Exception:
+    def _explain(self, error: Exception, values: list, settings: dict) -> AutonetError:
+        told = self._explanation(error, values, settings)
+        told.nameless = True
+        return told
+
+    def _explanation(self, error: Exception, values: list, settings: dict) -> AutonetError:
         shapes = ", ".join(str(v.shape) for v in values)
         told = "".join(f", {k}={v!r}" for k, v in settings.items())
         name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
-        layer = getattr(state.calling, "label", None)
-        who = f"{f'{layer}: ' if layer else ''}{name}"
         other = ", or choose other settings" if told else ""
         if isinstance(error, TypeError):
             kinds = ", ".join(str(v.dtype) for v in values)
-            return DtypeError(f"{who} cannot take operands of dtype {kinds}{told}: {reason}. Cast an operand{other}.")
+            return DtypeError(f"{name} cannot take operands of dtype {kinds}{told}: {reason}. Cast an operand{other}.")
         if isinstance(error, np.linalg.LinAlgError) and "dimension" not in reason:  # the numbers are to blame
             return DataError(
-                f"{who} cannot take these operands of shapes {shapes}{told}: {reason}. Check their numbers."
+                f"{name} cannot take these operands of shapes {shapes}{told}: {reason}. Check their numbers."
             )
         return ShapeError(
-            f"{who} cannot take operands of shapes {shapes}{told}: {reason}. Reshape or transpose an operand{other}."
+            f"{name} cannot take operands of shapes {shapes}{told}: {reason}. Reshape or transpose an operand{other}."
         )
 
 
@@ -358,8 +363,8 @@ class _Unary(Primitive):
         if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
             saved = x if self.saves_all else (value.shape, value.dtype)
             tensor._node = Node(self, (parent,), (saved,), _NONE, result if self.saves_result else None)
-        if state.capture is not None:
-            state.capture.record(self, (x,), _NONE, (tensor,))
+        if state.observer is not None:
+            state.observer.record(self, (x,), _NONE, (tensor,))
         return tensor
 
 
@@ -400,8 +405,8 @@ class _UnaryWith(Primitive):
         if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
             saved = x if self.saves_all else (value.shape, value.dtype)
             tensor._node = Node(self, (parent,), (saved,), settings, result if self.saves_result else None)
-        if state.capture is not None:
-            state.capture.record(self, (x,), settings, (tensor,))
+        if state.observer is not None:
+            state.observer.record(self, (x,), settings, (tensor,))
         return tensor
 
 
@@ -436,8 +441,8 @@ class _Binary(Primitive):
                 save1, save2 = self.saves
                 saved = (x1 if save1 else (v1.shape, dtype), x2 if save2 else (v2.shape, dtype))
             tensor._node = Node(self, (n1, n2), saved, _NONE, result if self.saves_result else None)
-        if state.capture is not None:
-            state.capture.record(self, (x1, x2), _NONE, (tensor,))
+        if state.observer is not None:
+            state.observer.record(self, (x1, x2), _NONE, (tensor,))
         return tensor
 
 

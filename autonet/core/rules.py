@@ -19,17 +19,17 @@ from autonet.errors import ArgumentError, GradientError
 Pull = Callable[[Any, Node, Any], list[tuple[Node, Any, Any]]]
 
 
-def made(primitive: Any) -> Pull:
+def build_pull(primitive: Any) -> Pull:
     """The pull of a primitive, from its rules."""
     if primitive.joint is not None:
         return _of_joint_rule(primitive)
-    return _of_variadic(primitive) if primitive.variadic else written_out(primitive)
+    return _of_variadic(primitive) if primitive.variadic else compile_pull(primitive)
 
 
-def written_out(primitive: Any, bare: bool = False) -> Pull:
+def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
     """The pull that calls each operand's rule: written out, since every step of every walk runs one.
 
-    With `bare` the rules see arrays: the same code, which finds the bodies of primitives under their names.
+    With `on_arrays` the rules see arrays: the same code, which finds the bodies of primitives under their names.
     """
     known: dict[str, Any] = dict(_LOOKS)
     lines = ["def pull(g, n, wanted):", "    pulled = []", "    operands = n.operands"]
@@ -38,10 +38,10 @@ def written_out(primitive: Any, bare: bool = False) -> Pull:
         rule = primitive.rules.get(name, _missing(primitive.name, name))
         if rule is None:
             continue
-        known[f"rule{i}"] = _on_arrays(rule) if bare else rule
+        known[f"rule{i}"] = _on_arrays(rule) if on_arrays else rule
         lines.append(f"    if p{i} is not None and (wanted is None or p{i} in wanted):")
-        lines.append(f"        c = rule{i}({_arguments(primitive, rule, bare)})")
-        if bare:
+        lines.append(f"        c = rule{i}({_arguments(primitive, rule, on_arrays)})")
+        if on_arrays:
             lines.append("        if type(c) is ndarray: c = wrap(c)")
         lines.append(f"        if c is not None: pulled.append((p{i}, operands[{i}], c))")
     exec("\n".join([*lines, "    return pulled"]), known)
@@ -83,10 +83,10 @@ def parameters(rule: Callable) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
-def _arguments(primitive: Any, rule: Callable, bare: bool = False) -> str:
+def _arguments(primitive: Any, rule: Callable, on_arrays: bool = False) -> str:
     """What a rule is called with, as expressions of g, the node n, and the operand's number i of a variadic one."""
     names = primitive.operand_names
-    value = "._value" if bare else ""
+    value = "._value" if on_arrays else ""
     terms = []
     for p in parameters(rule):
         operand, _, aspect = p.rpartition("_")
@@ -95,7 +95,7 @@ def _arguments(primitive: Any, rule: Callable, bare: bool = False) -> str:
         elif p == "i":
             terms.append(p)
         elif p == "y":
-            terms.append("n.result" if bare else "result(n)")
+            terms.append("n.result" if on_arrays else "result(n)")
         elif primitive.variadic and p == names[0]:
             terms.append("n.operands")
         elif primitive.variadic and p == names[0] + "_shapes":

@@ -1,4 +1,4 @@
-"""What the current thread is doing: recording derivatives or not, capturing a step or not."""
+"""What the current thread is doing: recording derivatives or not, observed or not, and inside of what."""
 
 from __future__ import annotations
 
@@ -8,23 +8,81 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+
+class Observer:
+    """What may stand in `state.observer`: it is told of every operation of its thread.
+
+    The compiler's recorder is one, the check for NaN another. A method does nothing unless a subclass says more.
+    """
+
+    replays: bool = False  # whether what it sees will be run again without Python
+    pulled: Any = None  # the node whose derivative rules a reverse walk is applying; None outside of one
+
+    def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
+        """A primitive was applied to Tensors and gave these."""
+
+    def read(self, variable: Any) -> np.ndarray:
+        """A Variable is read, or about to be assigned. Returns: the array to compute with."""
+        return variable._value
+
+    def assigned(self, variable: Any, array: np.ndarray) -> None:
+        """A Variable was given an array."""
+
+    def accumulates(self, leaf: Any) -> None:
+        """backward() is about to add to the gradient of a leaf."""
+
+    def leaked(self, tensor: Any, asked: str) -> None:
+        """Python is about to see values of a Tensor, by what `asked` names."""
+
+    def touch(self, thing: Any) -> None:
+        """An object with attributes that operations depend on takes part."""
+
+    def refuse(self, reason: str) -> None:
+        """Something happens that a replay would not repeat."""
+
+
+class Context:
+    """What a floor above may put around a stretch of work, by `with`.
+
+    The core keeps the stack (`state.contexts`) and tells it of rarer things than operations; it reads nothing there. A
+    method does nothing unless a subclass says more.
+    """
+
+    eager: bool = False  # whether compiled functions run as they are written inside
+
+    def __enter__(self) -> Any:
+        state.contexts = (*state.contexts, self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.contexts = state.contexts[:-1]
+
+    def reserve(self, nbytes: int) -> bool | None:
+        """A Variable of so many bytes is about to be made. Returns: whether zeros will do for its first values; None to
+        let the next outer context say."""
+        return None
+
+    def assigns(self, variable: Any) -> None:
+        """A Variable is about to be given other values."""
+
+    def casts(self, old: np.dtype, new: Any) -> Any:
+        """Values of dtype `old` are cast. Returns: the dtype that they get."""
+        return new
+
+    def leaked(self, tensor: Any, asked: str) -> None:
+        """Python is about to see values of a Tensor, by what `asked` names."""
+
 
 class State(threading.local):
     """Switches of one thread."""
 
     recording: bool = True  # whether primitives leave nodes for the backward walk
-    capture: Any = None  # the compiler's recorder while a step is captured, or a Watch while NaN is looked for
-    rehearsal: dict | None = None  # while a check rehearses: arrays that assign replaced; floats are not narrowed
-    probing: bool = False  # whether derivatives at kinks are NaN rather than agreed ones; see ops/kinks.py
     training: bool | None = None  # what an enclosing layer call was told about training
-    calling: Any = None  # the innermost layer whose call is under way
-    scope: tuple = ()  # layers whose build is under way, outermost first
-    taken: list | None = None  # while a derivative is traced: numbers that left the record, see gradients/places.py
+    observer: Any = None  # the Observer that sees every operation, or None
+    contexts: tuple[Context, ...] = ()  # what the floors above have put around the present work, outermost first
     made: int = 0  # how many Variables this thread has made
-    replaced: dict | None = (
-        None  # while a step may have to be undone: the first value that assign replaced, by Variable
-    )
-    allowance: Any = None  # while something is made from a description: what it may take, see core/allowance.py
 
 
 state = State()
@@ -32,7 +90,7 @@ state = State()
 
 def capturing() -> bool:
     """Whether what happens now is recorded for replays."""
-    return state.capture is not None and state.capture.replays
+    return state.observer is not None and state.observer.replays
 
 
 class Structure:
@@ -66,10 +124,10 @@ class _Uncaptured:
     """Context manager: what happens inside is no part of the step that is being captured."""
 
     def __enter__(self) -> None:
-        self.before, state.capture = state.capture, None
+        self.before, state.observer = state.observer, None
 
     def __exit__(self, *exc: object) -> None:
-        state.capture = self.before
+        state.observer = self.before
 
 
 def uncaptured() -> _Uncaptured:

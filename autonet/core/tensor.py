@@ -9,7 +9,6 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.frames import frame_array, is_frame
-from autonet.core.lines import users_line
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
 from autonet.core.types import Axis, Dtype, Operators, Shape, TensorLike
@@ -17,9 +16,6 @@ from autonet.errors import DtypeError, GradientError
 
 _new = object.__new__
 ndarray = np.ndarray
-
-
-_NUMBERS = frozenset({"numpy()", "item()", "tolist()", "float()", "np.asarray()"})  # they go on outside the record
 
 
 class Tensor(Operators["Tensor"]):
@@ -177,10 +173,10 @@ class Tensor(Operators["Tensor"]):
 
     def _look(self, asked: str) -> None:
         """Tell whoever records that Python is about to see the values."""
-        if state.capture is not None:
-            state.capture.leaked(self, asked)
-        if state.taken is not None and self._node is not None and asked in _NUMBERS:
-            state.taken.append((self._node, asked, users_line()))
+        if state.observer is not None:
+            state.observer.leaked(self, asked)
+        for context in state.contexts:
+            context.leaked(self, asked)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self._concrete("np.asarray()")

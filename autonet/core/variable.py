@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -62,17 +63,15 @@ class Variable(Tensor):
                 )
             dtype = dtypes.standardize_dtype(dtype)
             with no_grad(), uncaptured():  # made once, also where a step makes it
-                if state.allowance is not None:
-                    value = state.allowance.first(initializer, tuple(shape), dtype)
-                else:
-                    value = initializer(tuple(shape), dtype=dtype)
+                zeros = _reserve(math.prod(shape) * np.dtype(dtype).itemsize)
+                value = np.zeros(shape, dtype) if zeros else initializer(tuple(shape), dtype=dtype)
         elif isinstance(initializer, Tensor):
             value = initializer = initializer._concrete("a new Variable's first value")
         else:
             value = initializer
         first = to_array(value, dtype)
-        if state.allowance is not None and value is initializer:
-            state.allowance.take(first.nbytes)
+        if value is initializer:
+            _reserve(first.nbytes)
         array = np.array(first, order="C")
         if shape is not None and array.shape != tuple(shape):
             raise ShapeError(f"Variable {name or ''} expects shape {tuple(shape)}; its initializer gave {array.shape}.")
@@ -112,7 +111,7 @@ class Variable(Tensor):
 
     def snapshot(self) -> Tensor:
         """The current values as a Tensor in the same place of the record, which later assignments leave alone."""
-        return wrap(self._value if state.capture is None else state.capture.read(self), self._node)
+        return wrap(self._value if state.observer is None else state.observer.read(self), self._node)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -191,21 +190,19 @@ class Variable(Tensor):
                     f"Variable {self.path!r} holds {self._array.dtype}; assign received {tensor.dtype}. Cast it first."
                 )
             tensor = convert_to_tensor(tensor, self._array.dtype)
-        if state.rehearsal is not None:
-            state.rehearsal.setdefault(self, self._array)
-        if state.replaced is not None:
-            state.replaced.setdefault(self, self._value)
+        for context in state.contexts:
+            context.assigns(self)
         if not tensor._value.flags.c_contiguous:
             from autonet.core.accumulate import contiguous
 
             tensor = contiguous(tensor)
         # a Tensor's array never changes, so it can be taken over; it may be a view, or belong to another Variable
         array = tensor._value
-        if state.capture is not None:
-            state.capture.read(self)  # ops.cond may have to know what was here before
+        if state.observer is not None:
+            state.observer.read(self)  # ops.cond may have to know what was here before
         self._array = array if array.base is None else array.copy()
-        if state.capture is not None:
-            state.capture.assigned(self, array)
+        if state.observer is not None:
+            state.observer.assigned(self, array)
         return self
 
     def assign_add(self, value: Any) -> Variable:
@@ -245,6 +242,15 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         values = np.array2string(self._array, separator=", ", threshold=50)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={values}>"
+
+
+def _reserve(nbytes: int) -> bool:
+    """Announce a Variable to the contexts; whether zeros will do for its first values."""
+    for context in reversed(state.contexts):
+        zeros = context.reserve(nbytes)
+        if zeros is not None:
+            return zeros
+    return False
 
 
 def settle(variable: Variable) -> np.ndarray:

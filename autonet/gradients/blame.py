@@ -9,11 +9,11 @@ import numpy as np
 
 from autonet.core import backward as walk
 from autonet.core.lines import shown, users_line
-from autonet.core.state import state
+from autonet.core.state import Observer, state
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor
-from autonet.core.watch import Watch
 from autonet.errors import GradientError
+from autonet.gradients.places import EscapedValues
 
 MOST = 2000  # applications that are looked at, the first ones
 
@@ -28,11 +28,10 @@ class Application(NamedTuple):
     line: tuple[str, int] | None
 
 
-class Recorder(Watch):
-    """What `state.capture` is while applications are collected."""
+class ApplicationRecorder(Observer):
+    """The observer that collects what is applied to tracked Tensors."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.applied: list[Application] = []
 
     def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
@@ -58,14 +57,13 @@ def explain(run: Callable[[], tuple[list[Tensor], list[Any]]], check: Callable) 
         run: applies the function, and gives its results and the nodes of its operands.
         check: called with a function and its float64 operands, raises GradientError where they disagree.
     """
-    recorder = Recorder()
-    before = state.capture, state.taken
-    state.capture, state.taken = recorder, []
+    recorder = ApplicationRecorder()
+    before, state.observer = state.observer, recorder
     try:
-        ys, nodes = run()
-        taken = state.taken
+        with EscapedValues() as outside:
+            ys, nodes = run()
     finally:
-        state.capture, state.taken = before
+        state.observer = before
     targets = [node for node in nodes if node is not None]
     path, _ = walk._paths([y._node for y in ys if y._node is not None], targets)
     for one in recorder.applied:
@@ -88,7 +86,7 @@ def explain(run: Callable[[], tuple[list[Tensor], list[Any]]], check: Callable) 
             return f"The rule that is wrong by itself is that of {one.name!r}{at}."
         except Exception:  # it cannot be applied alone: no evidence
             continue
-    cuts = [f"{asked} at {shown(line)}" if line else asked for _, asked, line in taken or ()]
+    cuts = [f"{asked} at {shown(line)}" if line else asked for _, asked, line in outside.escaped]
     cuts += [
         f"stop_gradient{f' at {shown(one.line)}' if one.line else ''}"
         for one in recorder.applied

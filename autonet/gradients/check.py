@@ -11,7 +11,7 @@ import numpy as np
 
 from autonet.core import backward as walk
 from autonet.core.lines import filters_traceback
-from autonet.core.state import enable_grad, no_grad, state
+from autonet.core.state import Context, enable_grad, no_grad
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, flatten_with_path, pack
@@ -141,6 +141,26 @@ def _build(f: Any, args: tuple) -> None:
             f(*args)
 
 
+class _WideFloats(Context):
+    """Inside it no cast narrows floats, compiled functions run as they are written, and assignments are undone in the end."""
+
+    eager = True
+
+    def __init__(self) -> None:
+        self._replaced: dict[Variable, np.ndarray] = {}
+
+    def __exit__(self, *exc: object) -> None:
+        for variable, array in self._replaced.items():
+            variable._array = array
+        super().__exit__(*exc)
+
+    def assigns(self, variable: Variable) -> None:
+        self._replaced.setdefault(variable, variable._array)
+
+    def casts(self, old: np.dtype, new: Any) -> Any:
+        return np.promote_types(old, new) if old.kind == "f" and np.dtype(new).kind == "f" else new
+
+
 class _Rehearsal:
     """f as a pure function of a list of float64 arrays: the float leaves of its arguments, then the Variables.
 
@@ -180,14 +200,12 @@ class _Rehearsal:
     def as_float64(self) -> Iterator[None]:
         """Variables as float64 leaves of their own; everything put back at the end."""
         before = [(v, v._array, v._node) for v in self.variables]
-        outer = state.rehearsal
         try:
             for v, x in zip(self.variables, self.start[len(self.places) :], strict=True):
                 v._array, v._node = x, Leaf()
             with enable_grad(), np.errstate(all="ignore"):
                 yield
         finally:
-            state.rehearsal = outer
             for v, array, node in before:
                 v._array, v._node = array, node
 
@@ -198,17 +216,12 @@ class _Rehearsal:
         for place, x in zip(self.places, xs):  # noqa: B905  # the rest of xs are Variables
             nodes.append(Leaf() if tracked else None)
             leaves[place] = wrap(x, nodes[-1])
-        state.rehearsal = {}
-        try:
+        with _WideFloats():
             for v, x in zip(self.variables, xs[len(self.places) :], strict=True):
                 v._array = x
                 nodes.append(v._node)
             with enable_grad() if tracked else no_grad():
                 results = [y for y in flatten(self.f(*pack(list(self.args), leaves))) if _is_float(y)]
-        finally:
-            for v, array in state.rehearsal.items():
-                v._array = array
-            state.rehearsal = None
         return [convert_to_tensor(y) for y in results], nodes
 
     def settle(self) -> None:
@@ -265,7 +278,7 @@ class _Rehearsal:
         if total._node is None:
             return [wrap(np.zeros(x.shape)) for x in self.start]
         one = wrap(np.ones(()))
-        with state_of_rehearsal():
+        with _WideFloats():
             found = walk.gradients([(total, one)], nodes, record)
         return [wrap(np.zeros(x.shape)) if g is None else g for g, x in zip(found, self.start, strict=True)]
 
@@ -427,16 +440,6 @@ def _disagreement(rehearsal: _Rehearsal, n: int, flat: int, verdict: _Verdict, k
         f"{where}: the derivative is {verdict.slope!r} by the rules and {verdict.difference!r} by differences "
         f"({_derivative(k)})."
     )
-
-
-@contextmanager
-def state_of_rehearsal() -> Iterator[None]:
-    """Floats stay wide during the backward walk too."""
-    state.rehearsal = {}
-    try:
-        yield
-    finally:
-        state.rehearsal = None
 
 
 def _inner(xs: list[Tensor], weights: list[np.ndarray]) -> Tensor:

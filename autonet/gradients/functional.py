@@ -21,7 +21,7 @@ from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
-from autonet.gradients.blame import Recorder
+from autonet.gradients.blame import ApplicationRecorder
 from autonet.gradients.places import Places
 
 
@@ -250,7 +250,7 @@ def stop_gradient(x: Any) -> Any:
 class _Custom:
     """Stands in a node where a primitive would, with the caller's own pullback."""
 
-    pull_bare = None
+    pull_on_arrays = None
 
     def __init__(self, name: str, pullback: Callable, many: bool):
         self.name = name
@@ -314,9 +314,9 @@ def custom_gradient(f: Callable) -> Callable:
             for i, y in enumerate(outputs):
                 if y.dtype.kind == "f":
                     y._node = Pick(node, i) if many else node
-            if isinstance(state.capture, Recorder):
+            if isinstance(state.observer, ApplicationRecorder):
                 name = getattr(f, "__name__", "custom function")
-                state.capture.add(name, lambda *xs: wrapper(*xs, **kwargs), tuple(tensors), node)
+                state.observer.add(name, lambda *xs: wrapper(*xs, **kwargs), tuple(tensors), node)
         return tuple(outputs) if many else outputs[0]
 
     return wrapper

@@ -5,16 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from autonet.core.accumulate import alias
-from autonet.core.lines import shown
-from autonet.core.state import state
+from autonet.core.lines import shown, users_line
+from autonet.core.state import Context, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten_with_path, pack
 from autonet.core.variable import Variable
 from autonet.errors import DtypeError, GradientError
 
+_NUMBERS = frozenset({"numpy()", "item()", "tolist()", "float()", "np.asarray()"})  # they go on outside the record
 
-class Places:
+
+class EscapedValues(Context):
+    """Collects numbers that leave the record, where Python goes on with them: node, by what, the user's line."""
+
+    def __init__(self) -> None:
+        self.escaped: list[tuple[Node, str, tuple[str, int] | None]] = []
+
+    def leaked(self, tensor: Any, asked: str) -> None:
+        if tensor._node is not None and asked in _NUMBERS:
+            self.escaped.append((tensor._node, asked, users_line()))
+
+
+class Places(EscapedValues):
     """Context manager around a call of a function that is to be differentiated.
 
     `tree` puts the leaves of an argument at fresh places of the record, so that derivatives taken there do not mix with
@@ -26,22 +39,19 @@ class Places:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.targets: list[Tensor] = []
         self._own: list[tuple[Variable, Node | None]] = []
-        self._taken: list[tuple[Node, str, tuple[str, int] | None]] = []
 
     def __enter__(self) -> Places:
         self._recording, state.recording = state.recording, True
-        self._outer, state.taken = state.taken, self._taken
-        return self
+        return super().__enter__()
 
     def __exit__(self, *exc: object) -> None:
         for variable, node in reversed(self._own):
             variable._node = node
         state.recording = self._recording
-        state.taken = self._outer
-        if self._outer is not None:
-            self._outer.extend(self._taken)
+        super().__exit__(*exc)
 
     def tree(self, tree: Any, where: str) -> Any:
         """The tree for the function to see; its leaves become targets."""
@@ -68,10 +78,10 @@ class Places:
 
         Raises: GradientError where numbers that were computed from the target left the record.
         """
-        if not self._taken:
+        if not self.escaped:
             return
         for target, g in zip(self.targets, found, strict=True):
-            for node, asked, line in self._taken if g is None else ():
+            for node, asked, line in self.escaped if g is None else ():
                 if _leads_to(node, target._node):
                     at = f" at {shown(line)}" if line else ""
                     raise GradientError(

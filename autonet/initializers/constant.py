@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.serialization import deserialize_keras_object
+from autonet.untrusted.faults import described
 
 
 class Initializer:

@@ -13,19 +13,20 @@ import numpy as np
 from autonet import constraints, initializers, regularizers
 from autonet.core import dtypes
 from autonet.core.accumulate import cast
-from autonet.core.faults import described
 from autonet.core.frames import as_texts, frame_array, is_frame
 from autonet.core.lines import filters_traceback
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
-from autonet.errors import ArgumentError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
+from autonet.layers.current import current
 from autonet.layers.spec import InputSpec
 from autonet.layers.weights import Weighted
 from autonet.legacy import LegacyWarning
 from autonet.serialization.objects import snake_case
+from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 
 if TYPE_CHECKING:
@@ -39,18 +40,18 @@ def _building(build: Callable) -> Callable:
 
     @functools.wraps(build)
     def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
-        scope = getattr(state, "scope", ())
-        if scope and scope[-1] is self:  # super().build(...)
+        building = current.building
+        if building and building[-1] is self:  # super().build(...)
             build(self, *args, **kwargs)
             return
-        parent = scope[-1] if scope else state.calling
+        parent = building[-1] if building else current.layer
         if parent is not None and parent is not self:
             self._path = f"{parent._path}/{self.name}"
-        state.scope = (*scope, self)
+        current.building = (*building, self)
         try:
             build(self, *args, **kwargs)
         finally:
-            state.scope = scope
+            current.building = building
         self.built = True
         self.__dict__["_Layer__built_with"] = arguments.built_with(build, args, kwargs)
 
@@ -202,7 +203,7 @@ class Layer(symbolic.Called, Weighted):
             regularizer: penalty on it, added to the loss.
             constraint: projection after each step.
         """
-        if self.built and state.calling is self and not state.scope:
+        if self.built and current.layer is self and not current.building:
             raise ArgumentError(
                 f"{self.label} makes a weight in call(), where each call would make another one. "
                 "Make it in build(self, input_shape), or in __init__."
@@ -306,10 +307,10 @@ class Layer(symbolic.Called, Weighted):
             self._build_for(args, kwargs)
         if self.input_spec is not None:
             self._check_input(args)
-        if state.capture is not None:
-            state.capture.touch(self)
+        if state.observer is not None:
+            state.observer.touch(self)
         takes = _takes(self.__class__)  # type: ignore[arg-type]
-        before, outer = state.training, state.calling
+        before, outer = state.training, current.layer
         if outer is None and _losses_were_added:
             self._clear_losses()
         training = kwargs.get("training")
@@ -324,11 +325,15 @@ class Layer(symbolic.Called, Weighted):
             masks = [getattr(x, "_mask", None) for x in flatten(args[0] if args else [])]
             if any(m is not None for m in masks):
                 kwargs["mask"] = masks[0] if isinstance(args[0], Tensor) else masks
-        state.training, state.calling = training, self
+        state.training, current.layer = training, self
         try:
             y = self.call(*args, **kwargs)
+        except AutonetError as error:
+            if error.nameless:
+                error.prefix(self.label)
+            raise
         finally:
-            state.training, state.calling = before, outer
+            state.training, current.layer = before, outer
         if self.activity_regularizer is not None:
             for output in flatten(y):
                 self.add_loss(self.activity_regularizer(output) / output.shape[0])

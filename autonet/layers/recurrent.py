@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from autonet import ops, regularizers
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.core.variable import Variable
@@ -17,6 +16,7 @@ from autonet.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from autonet.layers.spec import InputSpec
 from autonet.layers.stacked import StackedRNNCells, checked_cell, initial_state, output_size
 from autonet.legacy import renamed
+from autonet.untrusted.faults import described
 
 
 class RNN(Layer):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from autonet import ops
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
+from autonet.untrusted.faults import described
 
 
 class StackedRNNCells(Layer):

@@ -30,6 +30,7 @@ from autonet.ops import shapes
 from autonet.ops.shapes import Ghost, Spec, foretell
 from autonet.random.seeds import global_generator
 from autonet.serialization.objects import snake_case
+from autonet.untrusted.budget import load_budget
 from autonet.utils.naming import unique_name
 
 
@@ -351,7 +352,7 @@ def _as_spec(x: Any) -> Any:
 def _prepare(layer: Any, args: tuple, kwargs: dict[str, Any]) -> None:
     if not layer.built:
         own = type(layer).__module__.startswith("autonet.layers.") and _states_shape(layer)
-        if own and state.allowance is not None:  # what does not fit is refused before its weights are made
+        if own and load_budget() is not None:  # what does not fit is refused before its weights are made
             _output_shape(layer, args, kwargs)
         layer._build_for(args, kwargs)
     if layer.input_spec is not None:

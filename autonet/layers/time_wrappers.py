@@ -6,7 +6,6 @@ import inspect
 from typing import Any
 
 from autonet import ops
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, ShapeError
@@ -15,6 +14,7 @@ from autonet.layers.convolution import Conv1D, Conv2D, Conv3D
 from autonet.layers.dense import Dense
 from autonet.layers.reshaping import Flatten, Reshape
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.untrusted.faults import described
 
 _MERGED = ("concat", "sum", "mul", "ave", None)
 _SHARED = ("stateful", "return_sequences", "return_state")  # what both directions must agree on

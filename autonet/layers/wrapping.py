@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.base import Layer, _is_shape
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.untrusted.faults import described
 
 
 class Identity(Layer):

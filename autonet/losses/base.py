@@ -7,10 +7,10 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
-from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
+from autonet.untrusted.faults import described
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 

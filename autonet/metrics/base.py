@@ -9,10 +9,10 @@ from typing import Any
 from autonet import initializers
 from autonet.core import Tensor, Variable, dtypes
 from autonet.core.accumulate import zeros_of
-from autonet.core.faults import described
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
+from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 
 # Totals and counts. In float32 a count stands still at 2^24 (60,000 texts of 280 words); in float64 it never does.

@@ -11,11 +11,11 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, no_grad
-from autonet.core.faults import described
 from autonet.errors import ArgumentError
 from autonet.losses.base import align, both, rank, ratio, spread, tensors
 from autonet.metrics.base import TOTALS, Metric
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
+from autonet.untrusted.faults import described
 
 
 def weighted(values: Any, sample_weight: Any, mask: Any, dtype: str, who: str) -> tuple[Tensor, Any]:

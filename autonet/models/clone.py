@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from autonet.core.allowance import Allowance, allowing
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -16,6 +15,7 @@ from autonet.models.functional import Functional, takes_graph
 from autonet.models.graph import place_of, replay
 from autonet.models.model import Model
 from autonet.models.sequential import Sequential
+from autonet.untrusted.budget import LoadBudget
 
 
 def clone_model(
@@ -47,7 +47,7 @@ def clone_model(
         if input_tensors is not None:
             raise ArgumentError(f"clone_model: {model.label} has no graph to build on input_tensors.")
 
-    with allowing(Allowance(math.inf)):  # there is room for as much as the model has
+    with LoadBudget(math.inf):  # there is room for as much as the model has
         return _cloned(model, input_tensors, clone_function, call_function, recursive)
 
 

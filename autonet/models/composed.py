@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
+from autonet.untrusted.faults import described
 
 GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
 

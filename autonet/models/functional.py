@@ -7,8 +7,6 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autonet.core.allowance import limit
-from autonet.core.faults import making
 from autonet.core.primitive import Primitive
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
@@ -19,6 +17,8 @@ from autonet.models.operations import class_name, join_arguments, module_name, s
 from autonet.ops.shapes import foretell
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope
+from autonet.untrusted.budget import limit
+from autonet.untrusted.faults import making
 
 
 class Functional(Model):

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from autonet.core.faults import described
 from autonet.core.lines import filters_traceback
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
@@ -16,6 +15,7 @@ from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
 from autonet.models.model import Model
+from autonet.untrusted.faults import described
 
 
 class Sequential(Model):

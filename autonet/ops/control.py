@@ -74,7 +74,7 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
 
 def _selected(choices: list[tuple[Any, Callable]], who: str) -> Any:
     """The result of the first choice whose condition holds (the last one's is None), all of them being computed."""
-    recorder = state.capture
+    recorder = state.observer
     results: list[Any] = []
     changes: list[dict[Variable, Tensor]] = []
     before: dict[Variable, Tensor] = {}
@@ -155,7 +155,7 @@ def while_loop(cond: Callable, body: Callable, loop_vars: Any, maximum_iteration
 
 def _holds(condition: Any) -> bool:
     if capturing() and isinstance(condition, Tensor):
-        state.capture.leaked(
+        state.observer.leaked(
             condition, "the condition of while_loop; fori_loop with a known number of rounds can be captured"
         )
         return bool(condition._value)

@@ -18,11 +18,15 @@ import numpy as np
 from autonet.core.accumulate import detach, sum_to
 from autonet.core.backward import gradients
 from autonet.core.primitive import primitive
-from autonet.core.state import enable_grad, state
+from autonet.core.state import Context, enable_grad, state
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor, wrap
 
 _MOST = {"radial": 500, "jump": 24, "order": 24}  # operations behind g that are looked through for what it depends on
+
+
+class _Probing(Context):
+    """Inside it derivatives at kinks are NaN rather than agreed ones."""
 
 
 @primitive(keep=("c", "gy", "y", "x", "beside", "at"))
@@ -56,7 +60,7 @@ def at_kinks(
             are asked "apart", where cotangents differ (f is a maximum: where all are equal it does not matter which counts).
         beside: another operand of f, which has the same kinks.
     """
-    if not state.probing:
+    if not any(isinstance(context, _Probing) for context in state.contexts):
         return bend(c, gy, y, x, x if beside is None else beside, at, kind=kind, kept=kept, tied=tied)
     if kind == "bend":
         return c
@@ -170,12 +174,8 @@ def rate_of(gy: Tensor, y: Tensor, n: Node, kind: str = "radial", kept: Any = No
     """
     known = n.grad = getattr(n, "grad", {})  # no leaf: it has no gradient there
     if state.recording not in known:
-        before, state.probing = state.probing, True
-        try:
-            with enable_grad():
-                rate = _computed_rate(gy, y, at, kind, kept)
-        finally:
-            state.probing = before
+        with _Probing(), enable_grad():
+            rate = _computed_rate(gy, y, at, kind, kept)
         known[state.recording] = detach(rate) if isinstance(rate, Tensor) and not state.recording else rate
     return known[state.recording]
 

@@ -51,7 +51,7 @@ def _relu_rule(g, x, y):
 
 relu.vjp(x=_relu_rule)
 gate.vjp(x=lambda g, switch: gate(g, switch), switch=None)
-relu.bare()
+relu.on_arrays()
 
 
 @primitive(floating=True)
@@ -157,7 +157,7 @@ def sigmoid(x):
 
 
 sigmoid.vjp(x=lambda g, y: g * (y - y * y))
-sigmoid.bare()
+sigmoid.on_arrays()
 
 
 @primitive(floating=True)

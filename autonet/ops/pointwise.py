@@ -471,6 +471,6 @@ def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neg
 
 
 for _p in (subtract, multiply, divide, negative, absolute, reciprocal, square, sqrt, rsqrt, exp, expm1, log, log1p):
-    _p.bare()
+    _p.on_arrays()
 for _p in (sin, cos, tan, sinh, cosh, tanh, arcsinh, arctan, maximum, minimum):
-    _p.bare()
+    _p.on_arrays()

@@ -98,7 +98,7 @@ def matrix_transpose(x):
 
 matrix_transpose.vjp(x=lambda g: matrix_transpose(g))
 matmul.vjp(x1=_matmul_left, x2=_matmul_right)
-matmul.bare()
+matmul.on_arrays()
 
 
 @accumulates()

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
-from autonet.core.allowance import STEPS, limit
 from autonet.core.primitive import Primitive
-from autonet.core.state import no_grad, state, uncaptured
+from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import AutonetError, ShapeError
+from autonet.untrusted.budget import STEPS, limit, load_budget
 
 MOST = 1 << 22  # elements that a primitive without a rule may be given, before smaller unknown lengths are tried
 
@@ -57,8 +57,9 @@ class Ghost(Tensor):
 
     @staticmethod
     def _symbolic(op: Primitive, operands: tuple, settings: dict) -> Any:
-        if state.allowance is not None:
-            state.allowance.step(op.name)
+        budget = load_budget()
+        if budget is not None:
+            budget.step(op.name)
         tensors = op._convert(operands)
         values = [x._value for x in tensors]
         try:
@@ -108,7 +109,7 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
     size = sum([v.size for v in values])
     if size > _limits[-1]:
         raise _TooLarge(op.name)
-    if state.allowance is not None:  # what it makes may be as large as its settings say
+    if load_budget() is not None:  # what it makes may be as large as its settings say
         numbers = [n for n in flatten(list(settings.values())) if isinstance(n, int)]
         limit(op.name, max([size, *map(abs, numbers)]))
     return op.body(*values, **settings)
@@ -311,8 +312,9 @@ def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             shape = [n if n is not None else other if axis else batch for axis, n in enumerate(leaves[i].shape)]
             filled[i] = Ghost(tuple(shape), leaves[i].dtype)
         a, k = pack(tree, filled)
-        if state.allowance is not None:
-            state.allowance.steps = STEPS
+        budget = load_budget()
+        if budget is not None:
+            budget.steps = STEPS
         with no_grad(), uncaptured():
             return map_structure(_spec, f(*a, **k))
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from autonet.core import dtypes
-from autonet.core.allowance import limit
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.types import TensorLike
+from autonet.untrusted.budget import limit
 
 
 def _length(x: Any) -> int:

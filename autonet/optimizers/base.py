@@ -12,7 +12,6 @@ import numpy as np
 from autonet import initializers, ops
 from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
 from autonet.core.dtypes import floatx
-from autonet.core.faults import described
 from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
@@ -20,6 +19,7 @@ from autonet.optimizers import clipping, schedules
 from autonet.optimizers.rate import HasRate, modernize, read_rate, serialize_rate
 from autonet.optimizers.schedules import LearningRateSchedule
 from autonet.serialization import objects
+from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 
 COMMON = (  # arguments of all optimizers
@@ -216,8 +216,8 @@ class Optimizer(HasRate):
         variables = None if trainable_variables is None else list(trainable_variables)
         if not grads and not variables:
             raise self._nothing("apply() received no gradients")
-        if state.capture is not None:
-            state.capture.touch(self)
+        if state.observer is not None:
+            state.observer.touch(self)
         with no_grad():
             grads, variables = self._pair(grads, variables)
             if variables:

@@ -7,11 +7,11 @@ from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, Variable, no_grad
-from autonet.core.faults import described
 from autonet.core.state import state
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
 from autonet.serialization import objects
+from autonet.untrusted.faults import described
 
 
 class LossScaleOptimizer(Optimizer):
@@ -88,8 +88,8 @@ class LossScaleOptimizer(Optimizer):
         grads = list(grads)
         if not grads:
             return
-        if state.capture is not None:
-            state.capture.touch(self)
+        if state.observer is not None:
+            state.observer.touch(self)
         with no_grad():
             grads, variables = self._pair(grads, trainable_variables)
             finite: Any = True

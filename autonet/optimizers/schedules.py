@@ -17,10 +17,10 @@ from typing import Any
 from autonet import ops
 from autonet.core import Tensor
 from autonet.core.dtypes import floatx
-from autonet.core.faults import described
 from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import objects
+from autonet.untrusted.faults import described
 
 
 class LearningRateSchedule(Watched):

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
+from autonet.untrusted.faults import described
 
 _LIMIT = 2**32
 _ONE_DRAW = np.array([0, 1], np.uint32)

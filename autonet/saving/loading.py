@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from autonet.core.allowance import SLACK, Allowance, allowing
-from autonet.core.faults import making
-from autonet.core.state import no_grad, state
+from autonet.core.state import no_grad
 from autonet.errors import DataError
+from autonet.layers.current import current
 from autonet.random import seeds
 from autonet.saving.names import named_layers
+from autonet.untrusted.budget import SLACK, LoadBudget
+from autonet.untrusted.faults import making
 
 
 @contextlib.contextmanager
@@ -23,7 +24,7 @@ def loading(path: str, nbytes: int) -> Iterator[None]:
     stream, generator = seeds.get_stream(), seeds.global_generator().state
     before = generator.value
     try:
-        with no_grad(), allowing(Allowance(nbytes + SLACK, path)), making(f"{path}: the model that it describes"):
+        with no_grad(), LoadBudget(nbytes + SLACK, path), making(f"{path}: the model that it describes"):
             yield
     finally:
         seeds.set_stream(stream)
@@ -47,14 +48,14 @@ def build(model: Any, configs: Any) -> None:
     """
     if not isinstance(configs, dict):
         raise DataError("The shapes for which the layers were built are missing from the file.")
-    scope = state.scope
+    building = current.building
     paths: dict[str, tuple] = {}
     try:
         for place, layer in named_layers(model):
             above = paths.get(place.rpartition("/")[0], ()) if place else ()
             paths[place] = (*above, layer)
             if not layer.built and place in configs:
-                state.scope = above
+                current.building = above
                 layer.build_from_config(configs[place])
     finally:
-        state.scope = scope
+        current.building = building

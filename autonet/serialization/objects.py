@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from autonet.core.dtypes import NAMES
-from autonet.core.faults import making
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
 from autonet.serialization import registry, sharing
+from autonet.untrusted.faults import making
 
 _PLAIN = (str, int, float, bool, type(None))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet.compiler.jit import Compiled
-from autonet.core.state import state
+from autonet.core.state import Context, state
 from autonet.errors import ArgumentError
 from autonet.training.batches import ArrayBatches
 from autonet.training.data import as_tensors, pack
@@ -39,8 +39,8 @@ class StepFunction:
             model = reference()
             if not custom:
                 return step(model, x, y, sample_weight)
-            if state.capture is not None:
-                state.capture.touch(model)
+            if state.observer is not None:
+                state.observer.touch(model)
             own, data = getattr(model, name), pack(x, y, sample_weight)
             return own(data) if ran else _first(own, data, ran)
 
@@ -65,7 +65,7 @@ class StepFunction:
         model._prepare(batch, self)  # type: ignore[union-attr]
         if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
             model._position.journal.before(batch, number)  # type: ignore[union-attr]
-        if state.capture is not None:
+        if state.observer is not None:
             return watched(self.run, model, batch, self.trains, number)
         if self._eager(model):
             return self.run(*[as_tensors(part) for part in batch])
@@ -89,7 +89,7 @@ class StepFunction:
 
     @staticmethod
     def _eager(model: Any) -> bool:
-        return model.run_eagerly or model.jit_compile is False or state.capture is not None
+        return model.run_eagerly or model.jit_compile is False or state.observer is not None
 
 
 def _first(own: Callable, data: Any, ran: list[bool]) -> Any:
@@ -98,19 +98,27 @@ def _first(own: Callable, data: Any, ran: list[bool]) -> Any:
     Layers that are built by their first use have no weights before it: a step that asks for their gradients fails, and
     has made them. What it assigned is put back then, and it runs again, as often as it made more.
     """
-    outer = state.replaced
-    try:
-        for left in reversed(range(ATTEMPTS)):
-            made, state.replaced = state.made, {}
-            try:
+    for left in reversed(range(ATTEMPTS)):
+        made = state.made
+        try:
+            with _Replaced() as replaced:
                 result = own(data)
-            except ArgumentError:
-                if state.made == made or not left:
-                    raise
-                for variable, array in state.replaced.items():
-                    variable.assign(array)
-            else:
-                ran.append(True)
-                return result
-    finally:
-        state.replaced = outer
+        except ArgumentError:
+            if state.made == made or not left:
+                raise
+            for variable, array in replaced.first.items():
+                variable.assign(array)
+        else:
+            ran.append(True)
+            return result
+    return None
+
+
+class _Replaced(Context):
+    """Keeps the value that each Variable had before its first assignment."""
+
+    def __init__(self) -> None:
+        self.first: dict[Any, Any] = {}
+
+    def assigns(self, variable: Any) -> None:
+        self.first.setdefault(variable, variable._value)

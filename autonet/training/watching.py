@@ -1,4 +1,4 @@
-"""Steps under a Watch, and the journal from which the step that made the first NaN is run again."""
+"""Steps under a NonFiniteChecker, and the journal from which the step that made the first NaN is run again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from autonet.core.state import state
 from autonet.core.trees import flatten
-from autonet.core.watch import is_bad, watching
 from autonet.errors import NonFiniteError
 from autonet.random import seeds
 from autonet.training.data import NAMES, as_tensors
+from autonet.training.nonfinite import checking, is_bad
 
 SHARE = 20  # a journal's copies take at most one part in so many of the time
 
@@ -23,7 +23,7 @@ def watched(run: Callable, model: Any, batch: Any, trains: bool, number: int | N
 
     Raises: NonFiniteError naming the operation that made the first NaN or infinity, or what held it before the step.
     """
-    watch = state.capture
+    checker: Any = state.observer
     position = model._position if trains else None
     epoch = rows = None
     if position is not None:
@@ -32,15 +32,15 @@ def watched(run: Callable, model: Any, batch: Any, trains: bool, number: int | N
     for name, part in zip(NAMES, batch, strict=True):
         leaves = [a for a in flatten(part) if isinstance(a, np.ndarray)]
         data += [(f"{name}{[i] if len(leaves) > 1 else ''}", a) for i, a in enumerate(leaves)]
-    watch.begin((epoch, number), data, rows)
+    checker.begin((epoch, number), data, rows)
     try:
         with np.errstate(all="ignore"):  # the error says more
             return run(*[as_tensors(part) for part in batch])
     except BaseException:
-        watch.take_back()
+        checker.take_back()
         raise
     finally:
-        watch.end()
+        checker.end()
 
 
 class Journal:
@@ -104,7 +104,7 @@ class Journal:
             self._put_back(copy)
             seeds.set_stream(known)
             try:
-                with watching():
+                with checking():
                     self.step(batch, number)
             except NonFiniteError as error:
                 return str(error)

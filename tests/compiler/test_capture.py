@@ -33,7 +33,7 @@ def test_python_that_looks_at_a_value_is_an_error_that_names_the_line(name):
     assert (
         f"{__file__}:" in message and "Two ways out" in message and "ops.where" in message and "run_eagerly" in message
     )
-    assert state.capture is None
+    assert state.observer is None
     with pytest.raises(CaptureError):
         f(X)
 
@@ -88,7 +88,7 @@ def test_an_error_inside_leaves_nothing_open():
     for _ in range(2):
         with pytest.raises(ShapeError):
             f(X)
-        assert state.capture is None and not f.entries
+        assert state.observer is None and not f.entries
     assert f(X[:, :3]).shape == (3, 3)
 
     def stops(x):
@@ -96,7 +96,7 @@ def test_an_error_inside_leaves_nothing_open():
 
     with pytest.raises(KeyboardInterrupt):
         numpy_jit(stops)(X)
-    assert state.capture is None and state.recording
+    assert state.observer is None and state.recording
 
 
 @both

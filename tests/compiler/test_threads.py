@@ -156,7 +156,7 @@ def test_captures_of_two_threads_do_not_mix():
 
     def quick():
         inside.wait(60)
-        assert state.capture is None
+        assert state.observer is None
         try:
             g = jit(lambda x: x * 3, native=False)
             x = np.ones(3, np.float32)
@@ -182,7 +182,7 @@ def test_an_error_in_one_thread_leaves_the_others_alone():
         for _ in range(20):
             with pytest.raises(CaptureError):
                 bad(x)
-        return state.capture is None
+        return state.observer is None
 
     clean, results = at_once(caught, lambda: [good(x).numpy().tolist() for _ in range(20)])
     assert clean and results == [[2.0] * 3] * 20

@@ -192,7 +192,7 @@ def test_everything_is_float64_while_it_runs_and_as_before_afterwards():
     assert seen == {"float64"}
     assert v._array is array and v._node is node and v.dtype == "float32" and v.grad is None
     assert total.item() == 0.0
-    assert state.rehearsal is None
+    assert state.contexts == ()
 
 
 def test_frozen_variables_can_be_checked_too():
@@ -217,7 +217,7 @@ def test_an_error_inside_the_function_leaves_everything_as_it_was():
     with pytest.raises(RuntimeError, match="inside"):
         check_gradients(f, 1.0, variables=[v])
     assert v.tolist() == [1.0] and v.dtype == "float32"
-    assert state.rehearsal is None
+    assert state.contexts == ()
 
 
 def test_whatever_has_trainable_weights_is_checked_with_them(wrong):

@@ -124,7 +124,7 @@ def only(call):
     return of_smooth
 
 
-QUICK = {name for name, primitive in PRIMITIVES.items() if primitive.pull_bare is not None}
+QUICK = {name for name, primitive in PRIMITIVES.items() if primitive.pull_on_arrays is not None}
 BARE = {name: case for name, case in ROWS.items() if case.name in QUICK}
 
 
@@ -141,7 +141,7 @@ def test_rules_on_arrays_are_the_rules(case, data):
         bare = pulled(call, xs, g)
         with pytest.MonkeyPatch.context() as patch:
             for primitive in PRIMITIVES.values():
-                patch.setattr(primitive, "pull_bare", None)
+                patch.setattr(primitive, "pull_on_arrays", None)
             by_primitives = pulled(call, xs, g)
         for a, b in zip(bare, by_primitives, strict=True):
             assert a.dtype == b.dtype

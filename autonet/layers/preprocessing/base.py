@@ -45,10 +45,10 @@ class TextLayer(DataLayer):
         if not args or not is_text(args[0]):
             return super().__call__(*args, **kwargs)
         if capturing():
-            ahead = state.capture.read_ahead(self, args, kwargs)
+            ahead = state.observer.read_ahead(self, args, kwargs)
             if ahead is not None:
                 return ahead
-            state.capture.touch(self)
+            state.observer.touch(self)
         text = as_text(args[0], getattr(self, "encoding", "utf-8"))
         if not self.built:
             self._build_for((text,), {})

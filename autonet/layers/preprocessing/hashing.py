@@ -181,7 +181,7 @@ class HashedCrossing(DataLayer):
         inputs = [plain(x, f"The input of {self.label}") for x in inputs]
         if any(hasattr(x, "_symbolic") for x in inputs):
             return Layer.__call__(self, inputs, **kwargs)
-        ahead = state.capture.read_ahead(self, (inputs,), {}) if capturing() else None
+        ahead = state.observer.read_ahead(self, (inputs,), {}) if capturing() else None
         return self.call(inputs) if ahead is None else ahead
 
     def call(self, inputs: Any) -> Tensor:

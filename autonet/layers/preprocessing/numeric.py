@@ -9,12 +9,12 @@ import numpy as np
 
 from autonet import ops
 from autonet.core import dtypes
-from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
 from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse
+from autonet.untrusted.faults import described
 
 
 class Rescaling(DataLayer):

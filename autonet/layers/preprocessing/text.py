@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.allowance import limit
-from autonet.core.faults import described
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check_choice
@@ -18,6 +16,8 @@ from autonet.layers.preprocessing.encoding import result_dtype
 from autonet.layers.preprocessing.lookup import StringLookup
 from autonet.layers.preprocessing.vocabulary import CHUNK, without_paths
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
+from autonet.untrusted.budget import limit
+from autonet.untrusted.faults import described
 
 _PUNCTUATION = string.punctuation.encode()
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.allowance import limit
 from autonet.core.dtypes import floatx
-from autonet.core.faults import described
 from autonet.core.frames import plain
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, NotBuiltError
@@ -27,6 +25,8 @@ from autonet.layers.preprocessing.encoding import (
     result_dtype,
 )
 from autonet.layers.preprocessing.hashing import salt_key
+from autonet.untrusted.budget import limit
+from autonet.untrusted.faults import described
 
 CHUNK = 1024  # documents whose tokens are in memory at a time
 

@@ -8,11 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autonet.core.allowance import FRESH, Allowance, allowing
-from autonet.core.state import state
 from autonet.errors import ArgumentError, AutonetError, DataError
+from autonet.untrusted.budget import FRESH, LoadBudget, load_budget
 
-_FAULTS = (
+CONSTRUCTION_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -36,18 +35,18 @@ _scope = _Scope()
 def making(what: str) -> Iterator[None]:
     """Within it, what is described from outside is made. Errors are the description's, unless a class of the user's own is
     wrong, and become DataErrors, which name `what` and the error behind them; only the outermost of these contexts speaks.
-    What is made may not take more than `core.allowance` says.
+    What is made may not take more than the budget says.
     """
     if _scope.open:
         yield
         return
     _scope.open = True
     try:
-        with allowing(state.allowance or Allowance(FRESH)):
+        with contextlib.nullcontext() if load_budget() else LoadBudget(FRESH):
             yield
     except AutonetError:
         raise
-    except _FAULTS as error:
+    except CONSTRUCTION_ERRORS as error:
         told = " ".join([f"{type(error).__name__}: {str(error)[:500]}", *getattr(error, "__notes__", ())])
         raise DataError(f"{what} cannot be made. {told}") from error
     finally:

@@ -1,4 +1,4 @@
-"""What may be taken while something is made from a description that came from outside.
+"""What may be made while objects are built from a description that came from outside.
 
 A few letters of a file can ask for any number of weights, bins or steps. Whoever makes things of a number's size asks here
 first; outside of a reading, nothing is asked.
@@ -6,14 +6,10 @@ first; outside of a reading, nothing is asked.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from autonet.core.state import state
+from autonet.core.state import Context, state
 from autonet.errors import DataError
 
 FRESH = 1 << 30  # bytes of the weights of a description that comes without their values
@@ -22,8 +18,8 @@ STEPS = 1 << 14  # operations that the shapes of one layer or operation may be f
 SLACK = 16 << 20  # bytes for what no file holds: metrics, learning rates
 
 
-class Allowance:
-    """What the things that are made of one description may take together.
+class LoadBudget(Context):
+    """What the things that are made of one description may take together, within `with LoadBudget(...)`.
 
     Args:
         nbytes: of Variables.
@@ -35,14 +31,14 @@ class Allowance:
         self.path = path
         self.steps = STEPS
 
-    def take(self, nbytes: int) -> None:
-        """Account for so many bytes of Variables.
+    def reserve(self, nbytes: int) -> bool:
+        """Account for a Variable of so many bytes; whether zeros do for its first values, as a file has the right ones.
 
         Raises: DataError if they are too many.
         """
         self.left -= nbytes
         if self.left >= 0:
-            return
+            return self.path is not None
         if self.path is None:
             raise DataError(
                 f"The configuration describes weights of more than {FRESH >> 20} MiB. Make such a model in code, or load "
@@ -65,10 +61,13 @@ class Allowance:
                 f"{name}. Correct its numbers, or make it in code."
             )
 
-    def first(self, initializer: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The first values of a Variable, if it may be made: zeros where a file has the right ones."""
-        self.take(math.prod(shape) * np.dtype(dtype).itemsize)
-        return initializer(shape, dtype=dtype) if self.path is None else np.zeros(shape, dtype)
+
+def load_budget() -> LoadBudget | None:
+    """The budget that counts now; None while nothing is made from a description."""
+    for context in reversed(state.contexts):
+        if isinstance(context, LoadBudget):
+            return context
+    return None
 
 
 def limit(what: str, *counts: Any, most: int = MOST) -> None:
@@ -80,7 +79,8 @@ def limit(what: str, *counts: Any, most: int = MOST) -> None:
 
     Raises: DataError if they are too many, while something is made from a description.
     """
-    if state.allowance is None or state.allowance.left == math.inf:
+    budget = load_budget()
+    if budget is None or budget.left == math.inf:
         return
     total = 1
     for n in counts:
@@ -90,14 +90,3 @@ def limit(what: str, *counts: Any, most: int = MOST) -> None:
             f"{what} asks for {total:.4g} elements; what is made from a configuration has at most {most:,}. "
             "Correct the configuration, or make it in code."
         )
-
-
-@contextlib.contextmanager
-def allowing(allowance: Allowance) -> Iterator[None]:
-    """Within it, this allowance counts."""
-    outer = state.allowance
-    state.allowance = allowance
-    try:
-        yield
-    finally:
-        state.allowance = outer

@@ -1,21 +1,22 @@
-"""Watch: looks at every operation's result for the first NaN or infinity, and says where it came from.
+"""NonFiniteChecker: looks at every operation's result for the first NaN or infinity, and says where it came from.
 
-While one is on, it stands where a capture's recorder stands (`state.capture`), so it costs nothing when it is off, and
-whatever is compiled runs operation by operation.
+It is an observer, as a capture's recorder is, so it costs nothing when it is off; while it is on, whatever is compiled
+runs operation by operation.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import sys
 from typing import Any
 
 import numpy as np
 
-from autonet.core.backward import walk
 from autonet.core.lines import shown, users_line
-from autonet.core.state import capturing, state
+from autonet.core.state import Observer, capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
+from autonet.layers.current import current
 
 _MOST = 200_000  # operations whose origin is remembered, for a backward pass that comes later
 
@@ -34,8 +35,8 @@ _ADVICE = {
 _POINTWISE = frozenset({*_ADVICE, "multiply", "add", "subtract", "square", "arccos", "arcsin", "arctanh", "arccosh"})
 
 
-class Watch:
-    """What `state.capture` is while results are checked.
+class NonFiniteChecker(Observer):
+    """The observer that checks results.
 
     An operation is blamed if it makes a NaN although no operand has one, or an infinity although all operands and
     settings are finite. What comes in as NaN (data, constants) may pass, until a step would put it into a Variable.
@@ -45,8 +46,6 @@ class Watch:
         data: name and array of what the step was given.
         rows: the number of each of its rows in the data as a whole, where that is known.
     """
-
-    replays = False  # nothing is recorded
 
     def __init__(self) -> None:
         self.place: tuple[int | None, int | None] = (None, None)
@@ -73,7 +72,7 @@ class Watch:
         for variable, array in (self._before or {}).values():
             variable._array = array
 
-    # What a recorder is told
+    # What an observer is told
 
     def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
         """A primitive was applied: look at what it gave."""
@@ -91,7 +90,6 @@ class Watch:
             self._origins[node.order] = _who()[0], users_line()
 
     def read(self, variable: Any) -> np.ndarray:
-        """A Variable is read, or about to be assigned."""
         if self._before is not None:
             self._before.setdefault(id(variable), (variable, variable._array))
         return variable._value
@@ -102,24 +100,12 @@ class Watch:
             return
         raise self._carried(variable)
 
-    def touch(self, thing: Any) -> None:
-        """A layer or optimizer takes part."""
-
-    def leaked(self, tensor: Any, asked: str) -> None:
-        """Python looks at a value, as it may where nothing is recorded."""
-
-    def refuse(self, reason: str) -> None:
-        """Something happens that replays would not repeat; there are none."""
-
-    def accumulates(self, leaf: Any) -> None:
-        """backward() adds to the gradient of a leaf."""
-
     # What is said
 
     def _blame(self, primitive: Any, operands: tuple, settings: dict, value: np.ndarray) -> NonFiniteError:
         who, direction = _who()
         line, op, how = users_line(), primitive.name, primitive.name
-        node = _pulled()
+        node = self.pulled
         if node is not None:
             direction = "backward"
             who, line = self._origins.get(node.order, (who, line))
@@ -200,43 +186,47 @@ def _values(primitive: Any, operands: tuple, first: tuple, shape: tuple) -> str:
     return f", where {', '.join(told)}"
 
 
-_KINDS = {"Loss": "forward", "Regularizer": "forward", "Metric": "metric", "Optimizer": "update", "Trainer": "forward"}
-
-
 def _who() -> tuple[str, str]:
     """The layer whose call is under way, else the loss, metric, optimizer or model; and which pass that is."""
-    layer = state.calling
-    if layer is not None:
-        return f"layer {layer.path!r}", "forward"
+    if current.layer is not None:
+        return f"layer {current.layer.path!r}", "forward"
+    kinds = _kinds()
     frame: Any = sys._getframe(2)
     while frame is not None:
         thing = frame.f_locals.get("self")
-        kind = next((c.__name__ for c in type(thing).__mro__ if c.__name__ in _KINDS), None)
-        if kind is not None:
-            word = "model" if kind == "Trainer" else kind.lower()
-            return f"{word} {getattr(thing, 'name', None) or type(thing).__name__!r}", _KINDS[kind]
+        for kind, (word, direction) in kinds.items():
+            if isinstance(thing, kind):
+                return f"{word} {(getattr(thing, 'name', None) or type(thing).__name__)!r}", direction
         frame = frame.f_back
     return "", "forward"
 
 
-def _pulled() -> Any:
-    """The operation of the record whose derivative is being taken, None in a forward pass."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code is walk.__code__:
-            return frame.f_locals.get("node")
-        frame = frame.f_back
-    return None
+@functools.cache
+def _kinds() -> dict[type, tuple[str, str]]:
+    """What else than layers applies operations: its word, and the pass that it is part of."""
+    from autonet.losses import Loss
+    from autonet.metrics import Metric
+    from autonet.optimizers import Optimizer
+    from autonet.regularizers import Regularizer
+    from autonet.training.trainer import Trainer
+
+    return {
+        Loss: ("loss", "forward"),
+        Regularizer: ("regularizer", "forward"),
+        Metric: ("metric", "metric"),
+        Optimizer: ("optimizer", "update"),
+        Trainer: ("model", "forward"),
+    }
 
 
 # The switch
 
 
-class watching:
+class checking:
     """Context manager: inside it, every operation of this thread is checked.
 
     >>> from autonet import ops
-    >>> with np.errstate(all="ignore"), watching():
+    >>> with np.errstate(all="ignore"), checking():
     ...     try:
     ...         ops.log(ops.subtract(1.0, 2.0))
     ...     except NonFiniteError as error:
@@ -244,15 +234,15 @@ class watching:
     log forward
     """
 
-    def __enter__(self) -> Watch:
-        self.before = state.capture
+    def __enter__(self) -> NonFiniteChecker:
+        self.before = state.observer
         if capturing():
             raise ArgumentError("A step is being captured: switch the check on before it, not inside.")
-        watch = state.capture = Watch()
-        return watch
+        checker = state.observer = NonFiniteChecker()
+        return checker
 
     def __exit__(self, *exc: object) -> None:
-        state.capture = self.before
+        state.observer = self.before
 
 
 def set_debug_nans(enabled: bool) -> None:
@@ -266,14 +256,14 @@ def set_debug_nans(enabled: bool) -> None:
     """
     if capturing():
         raise ArgumentError("A step is being captured: call set_debug_nans before it, not inside.")
-    state.capture = Watch() if enabled else None
+    state.observer = NonFiniteChecker() if enabled else None
 
 
 def is_debug_nans_enabled() -> bool:
     """Whether operations of this thread are checked for NaN and infinity."""
-    return isinstance(state.capture, Watch)
+    return isinstance(state.observer, NonFiniteChecker)
 
 
-def debug_nans() -> watching:
+def debug_nans() -> checking:
     """Context manager: `set_debug_nans(True)` inside it, and afterwards what was before."""
-    return watching()
+    return checking()
