@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.native import library
-from autonet.compiler.native_plan import NativePlan
+from autonet.compiler.c.plan import NativePlan
+from autonet.compiler.c.runtime import library
 
 PRODUCTS = ("matmul", "convolve", "convolve_input", "convolve_kernel")
 CLOCK = """\

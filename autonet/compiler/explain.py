@@ -6,9 +6,9 @@ import html
 import math
 from typing import Any
 
-from autonet.compiler.fuse import Loop
-from autonet.compiler.layout import VIEW
-from autonet.compiler.pipeline import lower, optimize
+from autonet.compiler.passes.fuse import Loop
+from autonet.compiler.passes.layout import VIEW
+from autonet.compiler.passes.pipeline import lower, optimize
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from autonet.compiler.account import KNOWN, Account
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.guards import Guards
-from autonet.compiler.numpy_plan import NumpyPlan
-from autonet.compiler.pipeline import optimize
+from autonet.compiler.numpy.plan import NumpyPlan
+from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
 from autonet.compiler.signature import ATTACHED, Reader, is_array, is_numeric, places_of, with_readings
 from autonet.compiler.texts import Reading, run_all, run_rows
@@ -113,13 +113,13 @@ def _say_once(line: str) -> None:
 
 def make_plan(program: Program, native: Any = "auto") -> Any:
     """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's."""
-    from autonet.compiler.native import cache, library, toolchain
+    from autonet.compiler.c.runtime import cache, library, toolchain
 
     if native is not False:
         if library.available():
             if (why := cache.why_not()) is not None:
                 _say_once(why)
-            from autonet.compiler.native_plan import NativePlan
+            from autonet.compiler.c.plan import NativePlan
 
             try:
                 return NativePlan(program)

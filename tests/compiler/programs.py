@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from autonet.compiler import jit
+from autonet.compiler.c.plan import NativePlan
+from autonet.compiler.c.runtime import library
 from autonet.compiler.capture import Recorder, capture
-from autonet.compiler.native import library
-from autonet.compiler.native_plan import NativePlan
-from autonet.compiler.numpy_plan import NumpyPlan
-from autonet.compiler.pipeline import optimize
+from autonet.compiler.numpy.plan import NumpyPlan
+from autonet.compiler.passes.pipeline import optimize
 from autonet.core.tensor import wrap
 from autonet.core.trees import flatten
 

@@ -9,13 +9,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autonet import ops
-from autonet.compiler.emit_kernels import NATIVE
-from autonet.compiler.fuse import Loop
-from autonet.compiler.numpy_kernels import VIEWS
-from autonet.compiler.pipeline import lower, optimize
+from autonet.compiler.c.kernels import NATIVE
+from autonet.compiler.numpy.kernels import VIEWS
+from autonet.compiler.passes.fuse import Loop
+from autonet.compiler.passes.pipeline import lower, optimize
 from autonet.core import trees
+from tests.compiler.numpy.test_plan import plain, with_gradients
 from tests.compiler.programs import captured, native_plan, needs_compiler, numpy_plan, quiet
-from tests.compiler.test_numpy_plan import plain, with_gradients
 from tests.ops.test_gradients import ROWS
 
 pytestmark = needs_compiler

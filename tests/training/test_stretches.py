@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autonet as keras
-from autonet.compiler.native import library
+from autonet.compiler.c.runtime import library
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="there is no C compiler")
 

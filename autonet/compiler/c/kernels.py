@@ -1,0 +1,479 @@
+"""C for primitives that are no loops of single elements: products, softmax, draws, convolutions, pooling, gathers.
+
+A kernel writes what its instruction needs and returns True, or returns False where it does not know the case; the plan
+then steps out to NumPy for that instruction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.c.expressions import C_TYPES, literal
+from autonet.compiler.c.loops import PIECE
+from autonet.compiler.program import Instruction
+
+STRIP = 64  # columns side by side; AN_STRIP in kernels.h
+NATIVE: dict[str, Callable[[Any, Instruction], bool]] = {}
+
+
+def native(name: str) -> Callable:
+    """Register the C kernel of the primitive `name`."""
+
+    def register(f: Callable) -> Callable:
+        NATIVE[name] = f
+        return f
+
+    return register
+
+
+def _floats(*arrays: np.ndarray) -> bool:
+    return all(a.dtype == np.float32 for a in arrays)
+
+
+def _contiguous(*arrays: np.ndarray) -> bool:
+    return all(a.flags.c_contiguous for a in arrays)
+
+
+def _along_last(i: Instruction, ndim: int) -> bool:
+    axis = i.settings["axis"]
+    return isinstance(axis, int) and axis % ndim == ndim - 1
+
+
+# Products
+
+
+def _matrix(a: np.ndarray) -> tuple[int, int] | None:
+    """(transposed, leading dimension) of a 2-D view in BLAS's terms, None if it has no such form."""
+    rows, columns = a.shape
+    s0, s1 = (s // a.itemsize for s in a.strides)
+    if (s1 == 1 or columns == 1) and (s0 >= columns or rows == 1):
+        return 0, max(s0, columns) if rows > 1 else columns
+    if (s0 == 1 or rows == 1) and (s1 >= rows or columns == 1):
+        return 1, max(s1, rows) if columns > 1 else rows
+    return None
+
+
+@native("matmul")
+def _matmul(write: Any, i: Instruction) -> bool:
+    a, b = (write.arrays[v] for v in i.operands)
+    c = write.arrays[i.results[0]]
+    if a.dtype != c.dtype or c.dtype not in (np.float32, np.float64) or not (a.size and b.size) or not _contiguous(c):
+        return False
+    if a.ndim == 1:
+        a = a[None]
+    if b.ndim == 1:
+        b = b[:, None]
+    if b.ndim == 2 and a.ndim > 2:
+        if not a.flags.c_contiguous:
+            return False
+        a = a.reshape(-1, a.shape[-1])
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    f = "sgemm" if c.dtype == np.float32 else "dgemm"
+    if a.ndim == b.ndim == 2:
+        forms = _matrix(a), _matrix(b)
+        if None in forms:
+            return False
+        (ta, lda), (tb, ldb) = forms  # type: ignore[misc]
+        pa, pb, pc = write.slot(a), write.slot(b), write.slot(c)
+        write.run(f"an->{f}({ta}, {tb}, {m}, {n}, {k}, t[{pa}], {lda}, t[{pb}], {ldb}, t[{pc}], {n}, 0, 0, 0);")
+        write.flops += 2 * m * n * k
+        return True
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = np.broadcast_to(a, (*lead, m, k)), np.broadcast_to(b, (*lead, k, n))
+    first = (0,) * len(lead)
+    forms = _matrix(a[first]), _matrix(b[first])
+    if None in forms:
+        return False
+    (ta, lda), (tb, ldb) = forms  # type: ignore[misc]
+    count = math.prod(lead)
+    at = {}
+    for name, x in (("a", a), ("b", b)):
+        rest, terms = "i", []
+        for axis in reversed(range(len(lead))):
+            step = x.strides[axis] // x.itemsize
+            if step:
+                terms.append(f"{rest} % {lead[axis]} * {step}" if axis else f"({rest}) * {step}")
+            rest = f"i / {math.prod(lead[axis:])}"
+        at[name] = " + ".join(terms) or "0"
+    ctype = C_TYPES[c.dtype.name]
+    pa, pb, pc = write.slot(a), write.slot(b), write.slot(c)
+    body = [
+        f"const {ctype} *a = t[{pa}], *b = t[{pb}]; {ctype} *c = t[{pc}];",
+        f"for (int64_t i = begin; i < end; i++) an->{f}_one({ta}, {tb}, {m}, {n}, {k}, a + {at['a']}, {lda},",
+        f"    b + {at['b']}, {ldb}, c + i * {m * n}, {n}, 0);",
+    ]
+    write.parallel(body, count, max(1, 100_000 // (m * n * k + 1)))
+    write.flops += 2 * m * n * k * count
+    return True
+
+
+# Classes
+
+
+@native("softmax")
+def _softmax(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not (_floats(x) and _contiguous(x) and x.ndim and _along_last(i, x.ndim) and x.size):
+        return False
+    n = x.shape[-1]
+    write.parallel(
+        [f"an_softmax_rows_f32(t[{write.slot(x)}], begin, end, {n}, t[{write.slot(y)}], 0, 0);"], x.size // n, _rows(n)
+    )
+    return True
+
+
+def _rows(n: int) -> int:
+    return max(16, PIECE // 4 // n // 16 * 16)
+
+
+@native("log_softmax")
+def _log_softmax(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not (_floats(x) and _contiguous(x) and x.ndim and _along_last(i, x.ndim) and x.size):
+        return False
+    n = x.shape[-1]
+    peaks, logs = write.space((2, x.size // n), np.float32)
+    body = [
+        f"const float *x = t[{write.slot(x)}]; float *y = t[{write.slot(y)}];",
+        f"float *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        f"for (int64_t r = begin; r < end; r++) for (int64_t j = 0; j < {n}; j++)",
+        f"  y[r * {n} + j] = x[r * {n} + j] - peaks[r] - logs[r];",
+    ]
+    write.parallel(body, x.size // n, _rows(n))
+    return True
+
+
+@native("softmax_crossentropy")
+def _softmax_crossentropy(write: Any, i: Instruction) -> bool:
+    target, x = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    if not (
+        _floats(target, x) and _contiguous(target, x) and x.shape == target.shape and _along_last(i, x.ndim) and x.size
+    ):
+        return False
+    n = x.shape[-1]
+    peaks, logs = write.space((2, x.size // n), np.float32)
+    body = [
+        f"const float *x = t[{write.slot(x)}], *target = t[{write.slot(target)}];",
+        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        "for (int64_t r = begin; r < end; r++) {",
+        "  float s = 0;",
+        f"  for (int64_t j = 0; j < {n}; j++) s += (logs[r] - (x[r * {n} + j] - peaks[r])) * target[r * {n} + j];",
+        "  y[r] = s;",
+        "}",
+    ]
+    write.parallel(body, x.size // n, _rows(n))
+    return True
+
+
+@native("class_crossentropy")
+def _class_crossentropy(write: Any, i: Instruction) -> bool:
+    target, x = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    if not (_floats(x) and _contiguous(target, x) and target.dtype.kind in "iu" and _along_last(i, x.ndim) and x.size):
+        return False
+    n = x.shape[-1]
+    ctype = C_TYPES[target.dtype.name]
+    peaks, logs = write.space((2, x.size // n), np.float32)
+    write.demand(i, f"(uint64_t)((const {ctype} *)t[{write.slot(target)}])[k] < {n}", target.size)
+    body = [
+        f"const float *x = t[{write.slot(x)}]; const {ctype} *target = t[{write.slot(target)}];",
+        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        f"for (int64_t r = begin; r < end; r++) y[r] = logs[r] - (x[r * {n} + (int64_t)target[r]] - peaks[r]);",
+    ]
+    write.parallel(body, x.size // n, _rows(n))
+    return True
+
+
+@native("_one_hot")
+def _one_hot(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not (_contiguous(x) and x.dtype.kind in "iu" and i.settings["axis"] % (x.ndim + 1) == x.ndim and x.size):
+        return False
+    n = i.settings["num_classes"]
+    own, made = C_TYPES[x.dtype.name], C_TYPES[y.dtype.name]
+    write.run(
+        f"{{ const {own} *x = t[{write.slot(x)}]; {made} *y = t[{write.slot(y)}];"
+        f" for (int64_t r = 0; r < {x.size}; r++) for (int64_t j = 0; j < {n}; j++) y[r * {n} + j] = x[r] == j; }}"
+    )
+    return True
+
+
+@native("argmax")
+def _argmax(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    axis = i.settings["axis"]
+    if not (_contiguous(x) and x.dtype.name in C_TYPES and x.ndim and x.size and axis is not None) or not _along_last(
+        i, x.ndim
+    ):
+        return False
+    n, ctype = x.shape[-1], C_TYPES[x.dtype.name]
+    write.run(  # the first NaN wins, as in NumPy
+        f"{{ const {ctype} *x = t[{write.slot(x)}]; int32_t *y = t[{write.slot(y)}];"
+        f" for (int64_t r = 0; r < {x.size // n}; r++, x += {n}) {{ int32_t at = 0;"
+        f" for (int32_t j = 1; j < {n}; j++) if (x[at] == x[at] && (x[j] > x[at] || x[j] != x[j])) at = j; y[r] = at; }} }}"
+    )
+    return True
+
+
+# Draws
+
+
+def _philox(write: Any, state: np.ndarray) -> str:
+    return (
+        f"const uint32_t *state = t[{write.slot(state)}];"
+        " const uint64_t key[2] = {state[0], 0}, counter[4] = {0, state[1], 0, 0};"
+    )
+
+
+@native("random_uniform")
+def _random_uniform(write: Any, i: Instruction) -> bool:
+    state, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if y.dtype not in (np.float32, np.float64) or not _contiguous(state, y):
+        return False
+    kind = "f32" if y.dtype == np.float32 else "f64"
+    ctype = C_TYPES[y.dtype.name]
+    body = [
+        _philox(write, state),
+        f"an_uniform_{kind}(({ctype} *)t[{write.slot(y)}] + begin, begin, end, key, counter);",
+    ]
+    write.parallel(body, y.size, PIECE)
+    return True
+
+
+@native("dropout_mask")
+def _dropout_mask(write: Any, i: Instruction) -> bool:
+    state, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not _floats(y) or not _contiguous(state, y):
+        return False
+    rate = i.settings["rate"]
+    scale = literal(np.float32(1 / (1 - rate)) if rate < 1 else np.float32(0), "float")
+    body = [
+        _philox(write, state),
+        f"float *y = t[{write.slot(y)}];",
+        "an_uniform_f32(y + begin, begin, end, key, counter);",
+        "#pragma GCC ivdep",
+        f"for (int64_t k = begin; k < end; k++) y[k] = y[k] >= {literal(np.float32(rate), 'float')} ? {scale} : 0.0f;",
+    ]
+    write.parallel(body, y.size, PIECE)
+    return True
+
+
+# Normalisation
+
+
+@native("batch_normalize")
+def _batch_normalize(write: Any, i: Instruction) -> bool:
+    x, scale, offset = (write.arrays[v] for v in i.operands)
+    y, mean, variance = (write.arrays[v] for v in i.results)
+    if not (_floats(x, scale, offset) and _contiguous(x, scale, offset) and _along_last(i, x.ndim) and x.size):
+        return False
+    c = x.shape[-1]
+    rows = x.size // c
+    factor = write.space((2, c), np.float32)
+    strips = -(-c // STRIP)
+    head = f"float *mean = t[{write.slot(mean)}], *variance = t[{write.slot(variance)}], *factor = t[{write.slot(factor)}];"
+    if strips >= 4 or rows * c < PIECE:  # columns apart: each strip does its own
+        body = [head, f"const int64_t last = end * AN_STRIP < {c} ? end * AN_STRIP : {c};"]
+        body.append(f"an_moments_f32(t[{write.slot(x)}], 0, {rows}, begin * AN_STRIP, last, {c}, mean, variance);")
+        write.parallel(body, strips, max(1, PIECE // (rows * STRIP)))
+        write.run(
+            f"{{ float *variance = t[{write.slot(variance)}]; for (int64_t j = 0; j < {c}; j++) variance[j] /= {rows}; }}"
+        )
+    else:
+        pieces = min(64, max(1, rows * c // PIECE))
+        grain = -(-rows // pieces)
+        pieces = -(-rows // grain)
+        part = write.space((pieces, 2, c), np.float32)
+        body = [
+            f"float *part = (float *)t[{write.slot(part)}] + begin / {grain} * {2 * c};",
+            f"an_moments_f32(t[{write.slot(x)}], begin, end, 0, {c}, {c}, part, part + {c});",
+        ]
+        write.parallel(body, rows, grain)
+        write.run(
+            f"{{ {head} const float *part = t[{write.slot(part)}];"
+            f" for (int64_t j = 0; j < {c}; j++) {{ float m = 0, s = 0; for (int64_t p = 0; p < {pieces}; p++)"
+            f" an_join_moments(&m, &s, part[p * {2 * c} + j], part[p * {2 * c} + {c} + j], p * {grain},"
+            f" p * {grain} + {grain} > {rows} ? {rows} - p * {grain} : {grain});"
+            f" mean[j] = m; variance[j] = s / {rows}; }} (void)factor; }}"
+        )
+    epsilon = literal(np.float32(i.settings["epsilon"]), "float")
+    write.run(
+        f"{{ {head} const float *scale = t[{write.slot(scale)}]; for (int64_t j = 0; j < {c}; j++)"
+        f" factor[j] = scale[j] / __builtin_sqrtf(variance[j] + {epsilon}); (void)mean; }}"
+    )
+    body = [
+        f"const float *x = t[{write.slot(x)}], *mean = t[{write.slot(mean)}], *factor = t[{write.slot(factor)}];",
+        f"const float *offset = t[{write.slot(offset)}]; float *y = t[{write.slot(y)}];",
+        "for (int64_t r = begin; r < end; r++) {",
+        "  #pragma GCC ivdep",
+        f"  for (int64_t j = 0; j < {c}; j++) y[r * {c} + j] = (x[r * {c} + j] - mean[j]) * factor[j] + offset[j];",
+        "}",
+    ]
+    write.parallel(body, rows, max(1, PIECE // c))
+    return True
+
+
+# Windows over images
+
+
+def _conv(write: Any, i: Instruction, images: np.ndarray, kernel_shape: tuple, out: tuple) -> str:
+    s = i.settings
+    n, h, w, c = images.shape
+    kh, kw, _, oc = kernel_shape
+    sh, sw = s["strides"]
+    dh, dw = s["dilation"]
+    top, left = s["starts"]
+    numbers = (n, h, w, c, kh, kw, oc, *out, sh, sw, dh, dw, top, left, s["groups"])
+    return write.declare("an_conv", numbers)
+
+
+def _few_images(n: int, work: int) -> int:
+    """Images per piece: pieces of a million multiplications or more, at least four of them where there are as many images."""
+    return max(1, min(-(-n // 4), -(-1_000_000 // max(work // n, 1))))
+
+
+@native("convolve")
+def _convolve(write: Any, i: Instruction) -> bool:
+    x, kernel = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    if x.ndim != 4 or not (_floats(x, kernel) and _contiguous(x, kernel) and y.size):
+        return False
+    p = _conv(write, i, x, kernel.shape, y.shape[1:3])
+    work = y.size * kernel.size // kernel.shape[-1]
+    body = [f"an->conv_forward(&{p}, t[{write.slot(x)}], t[{write.slot(kernel)}], t[{write.slot(y)}], begin, end);"]
+    write.parallel(body, x.shape[0], _few_images(x.shape[0], work))
+    write.flops += 2 * work
+    return True
+
+
+@native("convolve_input")
+def _convolve_input(write: Any, i: Instruction) -> bool:
+    dy, kernel = (write.arrays[v] for v in i.operands)
+    dx = write.arrays[i.results[0]]
+    if dx.ndim != 4 or not (_floats(dy, kernel) and _contiguous(dy, kernel) and dx.size and dy.size):
+        return False
+    p = _conv(write, i, dx, kernel.shape, dy.shape[1:3])
+    turned = write.space(kernel.shape, np.float32)
+    write.run(f"an->conv_turn(&{p}, t[{write.slot(kernel)}], t[{write.slot(turned)}]);")
+    work = dy.size * kernel.size // kernel.shape[-1]
+    body = [f"an->conv_input(&{p}, t[{write.slot(dy)}], t[{write.slot(turned)}], t[{write.slot(dx)}], begin, end);"]
+    write.parallel(body, dx.shape[0], _few_images(dx.shape[0], work))
+    write.flops += 2 * work
+    return True
+
+
+@native("convolve_kernel")
+def _convolve_kernel(write: Any, i: Instruction) -> bool:
+    x, dy = (write.arrays[v] for v in i.operands)
+    dw = write.arrays[i.results[0]]
+    if x.ndim != 4 or not (_floats(x, dy) and _contiguous(x, dy) and dw.size and dy.size):
+        return False
+    p = _conv(write, i, x, dw.shape, dy.shape[1:3])
+    n = x.shape[0]
+    columns = dw.shape[-1] // i.settings["groups"]
+    work = dy.size * dw.size // dw.shape[-1]
+    grain = _few_images(n, work)
+    grain = max(grain, -(-n // 8))  # private copies of dw
+    pieces = -(-n // grain)
+    part = write.space((pieces, dw.size), np.float32)
+    body = [
+        f"float *part = (float *)t[{write.slot(part)}] + begin / {grain} * {dw.size};",
+        f"memset(part, 0, {dw.size} * sizeof *part);",
+        f"an->conv_kernel(&{p}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end, 0, {columns});",
+    ]
+    write.parallel(body, n, grain)
+    write.run(
+        f"{{ const float *part = t[{write.slot(part)}]; float *dw = t[{write.slot(dw)}];"
+        f" for (int64_t k = 0; k < {dw.size}; k++) dw[k] = part[k];"
+        f" for (int64_t q = 1; q < {pieces}; q++) for (int64_t k = 0; k < {dw.size}; k++) dw[k] += part[q * {dw.size} + k]; }}"
+    )
+    write.flops += 2 * work
+    return True
+
+
+def _window(write: Any, i: Instruction, x: np.ndarray) -> str:
+    s = i.settings
+    n, h, w, c = x.shape
+    numbers = (n, h, w, c, *s["window"], c, *s["size"], *s["strides"], 1, 1, *s["starts"], 1)
+    return write.declare("an_conv", numbers)
+
+
+@native("pool_max")
+def _pool_max(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if x.ndim != 4 or not (_floats(x) and _contiguous(x) and y.size):
+        return False
+    p = _window(write, i, x)
+    body = [f"an_pool_max_f32(&{p}, t[{write.slot(x)}], t[{write.slot(y)}], begin, end);"]
+    write.parallel(body, x.shape[0], max(1, PIECE // (x.size // x.shape[0])))
+    return True
+
+
+@native("unpool_max")
+def _unpool_max(write: Any, i: Instruction) -> bool:
+    dy, x, peaks = (write.arrays[v] for v in i.operands)
+    dx = write.arrays[i.results[0]]
+    if x.ndim != 4 or not (_floats(dy, x, peaks) and _contiguous(dy, x, peaks) and dx.size):
+        return False
+    p = _window(write, i, x)
+    slots = [write.slot(a) for a in (dy, x, peaks, dx)]
+    body = [f"an_unpool_max_f32(&{p}, {', '.join(f't[{s}]' for s in slots)}, begin, end);"]
+    write.parallel(body, x.shape[0], max(1, PIECE // (x.size // x.shape[0])))
+    return True
+
+
+# Places
+
+
+@native("_take")
+def _take(write: Any, i: Instruction) -> bool:
+    x, at = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    if i.settings["axis"] % x.ndim or not (_contiguous(x, at) and at.size and x.size and at.dtype.name in C_TYPES):
+        return False
+    n = x.shape[0]
+    width = x.size // n * x.itemsize
+    ctype = C_TYPES[at.dtype.name]
+    write.demand(i, f"({_signed(at, f'((const {ctype} *)t[{write.slot(at)}])[k]', n)})", at.size)
+    body = [
+        f"const char *x = t[{write.slot(x)}]; const {ctype} *at = t[{write.slot(at)}]; char *y = t[{write.slot(y)}];",
+        f"for (int64_t k = begin; k < end; k++) {{ int64_t r = at[k]; r += r < 0 ? {n} : 0;",
+        f"  memcpy(y + k * {width}, x + r * {width}, {width}); }}",
+    ]
+    write.parallel(body, at.size, max(1, 4 * PIECE // max(width, 1)))
+    return True
+
+
+def _signed(at: np.ndarray, element: str, n: int) -> str:
+    if at.dtype.kind == "u":
+        return f"(uint64_t){element} < {n}"
+    return f"(int64_t){element} < {n} && (int64_t){element} >= -{n}"
+
+
+@native("_take_back")
+def _take_back(write: Any, i: Instruction) -> bool:
+    g, at = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    if i.settings["axis"] % y.ndim or not (_floats(g) and _contiguous(g, at) and at.dtype.kind in "iu" and y.size):
+        return False
+    n = y.shape[0]
+    width = y.size // n
+    ctype = C_TYPES[at.dtype.name]
+    body = [  # each piece owns its columns, so equal places add up in order
+        f"const float *g = t[{write.slot(g)}]; const {ctype} *at = t[{write.slot(at)}]; float *y = t[{write.slot(y)}];",
+        f"for (int64_t r = 0; r < {n}; r++) memset(y + r * {width} + begin, 0, (size_t)(end - begin) * sizeof *y);",
+        f"for (int64_t k = 0; k < {at.size}; k++) {{ int64_t r = (int64_t)at[k] % {n}; r += r < 0 ? {n} : 0;",
+        f"  float *to = y + r * {width}; const float *from = g + k * {width};",
+        "  #pragma GCC ivdep",
+        "  for (int64_t j = begin; j < end; j++) to[j] += from[j]; }",
+    ]
+    write.parallel(body, width, max(16, -(-width // 4)))
+    return True

@@ -1,0 +1,268 @@
+"""The native plan: the program as one generated C translation unit, stepping out to NumPy where C has no kernel.
+
+Buffers, views and storages are the NumPy plan's; their addresses stand in tables that the generated functions receive, as
+do sizes (parameters.py), so the source depends on the program's structure alone: plans for other shapes share its compiled
+form, which is kept on disk. A step without Python in it can be repeated over the rows of a data set in a single call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.c import attention, copies, recurrent, windows  # noqa: F401  # which add to NATIVE
+from autonet.compiler.c.kernels import NATIVE
+from autonet.compiler.c.loops import LoopWriter
+from autonet.compiler.c.parameters import Kernels
+from autonet.compiler.c.runtime import library
+from autonet.compiler.numpy.kernels import refusal
+from autonet.compiler.numpy.plan import NumpyPlan
+from autonet.compiler.passes.fuse import Loop
+from autonet.compiler.passes.layout import Layout
+from autonet.compiler.passes.pipeline import lower
+from autonet.compiler.program import VARIABLE, Instruction, Program, Value
+from autonet.core.variable import settle
+
+PRELUDE = """\
+#define an_sqrt_f32(x) __builtin_sqrtf(x)
+#define an_sqrt_f64(x) __builtin_sqrt(x)
+#define an_floor_f32(x) __builtin_floorf(x)
+#define an_floor_f64(x) __builtin_floor(x)
+#define an_ceil_f32(x) __builtin_ceilf(x)
+#define an_ceil_f64(x) __builtin_ceil(x)
+#define an_trunc_f32(x) __builtin_truncf(x)
+#define an_trunc_f64(x) __builtin_trunc(x)
+"""
+
+# first slots of the table: what went wrong; where a run over rows stands; contexts and sizes of kernels
+STATUS, CONTROL, CONTEXTS, SIZES = range(4)
+QUICK = 300_000  # multiplications and bytes below which a call keeps Python's lock
+
+
+class Table:
+    """Addresses of arrays by slot number."""
+
+    def __init__(self) -> None:
+        self.arrays: list[np.ndarray] = []
+        self._slots: dict[int, int] = {}
+
+    def slot(self, array: np.ndarray) -> int:
+        """The slot of an array, the same for arrays at one address."""
+        address = array.ctypes.data
+        if address not in self._slots:
+            self._slots[address] = len(self.arrays)
+            self.arrays.append(array)
+        return self._slots[address]
+
+    def addresses(self) -> np.ndarray:
+        """The table itself."""
+        return np.array([a.ctypes.data for a in self.arrays], np.uintp)
+
+
+class NativePlan(NumpyPlan):
+    """A program made ready to run as machine code."""
+
+    kind = "native"
+
+    def __init__(self, program: Program):
+        self.table = Table()
+        self.status = np.zeros(1, np.int64)
+        self.control = np.zeros(4, np.int64)  # first row, steps wanted, steps done, address of the order or 0
+        for array in (self.status, self.control, *np.zeros((2, 1))):
+            self.table.slot(array)
+        self.includes: dict[str, None] = {}  # of the runtime's texts, those that not every plan needs
+        self.kernels = Kernels()
+        self.parts: list[list[str]] = []  # statements of each stretch without Python
+        self.demands: dict[int, Instruction] = {}
+        self.flops = 0
+        self._in_native = False
+        self._entries: dict[str, Callable] = {}
+        super().__init__(lower(program))
+
+    def _layout(self, program: Program) -> Layout:
+        return Layout(program, all_static=True)
+
+    # What kernels write with
+
+    def slot(self, array: np.ndarray) -> int:
+        """The table's slot of an array."""
+        return self.table.slot(array)
+
+    def space(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """A workspace of the plan's own."""
+        return np.empty(shape, dtype)
+
+    def declare(self, ctype: str, numbers: tuple) -> str:
+        """A constant struct."""
+        return f"({ctype}){{{', '.join(map(str, numbers))}}}"
+
+    def run_c(self, statement: str) -> None:
+        """Add a C statement, or a block of them, to the current stretch."""
+        if "for (" in statement:
+            kernel, place = self.kernels.add([statement])
+            statement = f"{kernel}(contexts + {place}, 0, 1);"
+        if not self._in_native:
+            self.parts.append([])
+            name = f"an_part_{len(self.parts) - 1}"
+            self.write(f"{name}()")
+            self.write(f"if status[0]: fail({len(self.parts) - 1})")
+            self._in_native = True
+        self.parts[-1].append(statement)
+
+    def parallel(self, body: list[str], n: int, grain: int) -> None:
+        """A loop over n in pieces, each done by `body` for begin <= i < end."""
+        kernel, place = self.kernels.add(body)
+        if grain >= n:
+            self.run_c(f"{kernel}(contexts + {place}, 0, {n});")
+        else:
+            self.run_c(f"an->parallel({kernel}, contexts + {place}, {n}, {grain});")
+
+    def demand(self, i: Instruction, condition: str, count: int) -> None:
+        """Stop the step, and let the primitive's body say why, unless the condition holds for all k < count."""
+        number = len(self.demands) + 1
+        self.demands[number] = i
+        self.run_c(
+            f"for (int64_t k = 0; k < {count}; k++) if (!({condition})) {{ *(int64_t *)t[{STATUS}] = {number}; return; }}"
+        )
+        self.run_c(f"if (*(int64_t *)t[{STATUS}]) return;")
+
+    def _instruct(self, i: Instruction) -> None:
+        if isinstance(i, Loop):
+            if not math.prod(i.shape):
+                return
+            number = len(self.kernels.calls)
+            body, n, grain, finish = LoopWriter(number, i, self.arrays, self.table).write()
+            self.parallel(body, n, grain)
+            if finish:
+                self.run_c("\n  ".join(finish))
+            return
+        if i.results[0] in self.layout.copied:  # reshaped, in another order of memory
+            source = self.arrays[i.operands[0]]
+            copies.copy(_Scribe(self), self.arrays[i.results[0]].reshape(source.shape), source)
+            return
+        kernel = NATIVE.get(i.op)
+        if kernel is not None and kernel(_Scribe(self), i):
+            return
+        self._in_native = False
+        super()._instruct(i)
+
+    # The end
+
+    def _finish(self, writes: dict[Any, Value]) -> None:
+        program, write = self.program, self.write
+        simple = all(
+            self.arrays[v].flags.c_contiguous and self.layout.root(v).kind != VARIABLE for v in writes.values()
+        )
+        self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) == 2 * len(self.parts)
+        if self.whole:
+            for w, v in writes.items():
+                self.run_c(f"memcpy(t[{self.slot(settle(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
+            writes = {}
+        self.whole = self.whole and bool(self.parts)
+        self.source_c = self._unit(program)
+        self.addresses = self.table.addresses()
+        self._parameters = self.kernels.arrays(self.addresses)
+        self.addresses[[CONTEXTS, SIZES]] = [a.ctypes.data for a in self._parameters[:2]]
+        self.library = library.load(self.source_c, double="an->dgemm" in self.source_c)
+        quick = self.flops + sum(i.results[0].nbytes if i.results else 0 for i in program.instructions) < QUICK
+        where = self.addresses.ctypes.data
+        for k in range(len(self.parts)):
+            write.names[f"an_part_{k}"] = self.library.entry(f"an_part_{k}", where, hold_gil=quick)
+        if self.whole:
+            self._rows = self.library.entry("an_rows", where)
+        write.names["status"] = self.status
+        self._refuse = write.names["fail"] = _Failure(self.status, self.demands, self.arrays)
+        super()._finish(writes)
+
+    def _unit(self, program: Program) -> str:
+        lines = [PRELUDE, *self.includes, *self.kernels.source()]
+        for k, part in enumerate(self.parts):
+            lines += self._function(f"an_part_{k}", part)
+        if self.whole:
+            lines += self._function("an_rows", self._rows_statements(program))
+        return "\n".join(lines) + "\n"
+
+    def _function(self, name: str, statements: list[str]) -> list[str]:
+        """A function that Python calls."""
+        return [
+            f"AN_EXPORT void {name}(void **t) {{",
+            f"  void **contexts = t[{CONTEXTS}]; const int64_t *sizes = t[{SIZES}]; (void)contexts, (void)sizes;",
+            *[f"  {statement}" for statement in self.kernels.spell(statements)],
+            "}",
+        ]
+
+    def _rows_statements(self, program: Program) -> list[str]:
+        """Steps over consecutive batches of rows: slot 2 + k of `sources` has the data of input k."""
+        self.sources = np.zeros(max(len(program.inputs), 1), np.int64)
+        place = self.table.slot(self.sources)
+        lines = [
+            f"int64_t *control = t[{CONTROL}], *sources = t[{place}];",
+            "const int64_t *order = (const int64_t *)control[3];",
+            "for (control[2] = 0; control[2] < control[1]; control[2]++) {",
+        ]
+        used = set(program.used())
+        for k, v in enumerate(program.inputs):
+            if v not in used or not v.shape:
+                continue
+            batch = v.shape[0]
+            width = v.nbytes // max(batch, 1)
+            lines += [
+                f"  {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
+                f"    const int64_t first = control[0] + control[2] * {batch};",
+                f"    if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
+                f"    else for (int64_t r = 0; r < {batch}; r++)",
+                f"      memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
+            ]
+        return [*lines, "  an_part_0(t);", f"  if (*(int64_t *)t[{STATUS}]) return;", "}"]
+
+    def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
+        """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
+        if not self.whole:  # there is Python in it
+            return super().run_rows(sources, order, first, steps)
+        for k, a in enumerate(sources):
+            self.sources[k] = a.ctypes.data
+        self.control[:] = first, steps, 0, 0 if order is None else order.ctypes.data
+        self.prepare()
+        try:
+            self._rows()
+            if self.status[0]:
+                self._refuse(0)
+        finally:
+            self.publish()
+
+
+class _Failure:
+    """Raises the error of the instruction that refused its operands."""
+
+    def __init__(self, status: np.ndarray, demands: dict[int, Instruction], arrays: dict[Value, np.ndarray]):
+        self.status, self.demands, self.arrays = status, demands, arrays
+
+    def __call__(self, part: int) -> None:
+        i = self.demands[int(self.status[0])]
+        self.status[0] = 0
+        refusal(i)(*[self.arrays[v] for v in i.operands])
+
+
+class _Scribe:
+    """What a kernel sees of the plan."""
+
+    def __init__(self, plan: NativePlan):
+        self.plan = plan
+        self.arrays = plan.arrays
+        self.slot = plan.slot
+        self.space = plan.space
+        self.declare = plan.declare
+        self.run = plan.run_c
+        self.parallel = plan.parallel
+        self.demand = plan.demand
+
+    @property
+    def flops(self) -> int:
+        return self.plan.flops
+
+    @flops.setter
+    def flops(self, value: int) -> None:
+        self.plan.flops = value

@@ -1,0 +1,210 @@
+"""C for recurrent scans and their slopes: calls of the functions in runtime/recurrent.h, blocks of rows on the pool.
+
+Where the kernel is too large for a core's own cache, one block takes all rows, and the threads share its products. What
+the walk back leaves for the kernel's slope is one product over all steps at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.c.copies import copy
+from autonet.compiler.c.kernels import native
+from autonet.compiler.c.runtime.sources import expand
+from autonet.compiler.program import CONSTANT, Instruction, Value
+
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "linear", "hard_sigmoid", "softsign")  # AN_TANH and so on in recurrent.h
+OWN_CACHE = 1 << 19  # bytes of a kernel that a core keeps for itself
+ROWS = 8  # of a block
+
+
+class Walk:
+    """One scan or walk back: its numbers, and the C that runs it.
+
+    Args:
+        write, i: as for every kernel.
+        steps: an operand or result (n, steps, ...). given: the cotangents of all states, for a walk back.
+    """
+
+    def __init__(
+        self, write: Any, i: Instruction, steps: Value, kernel: Value, drop: Value, mask: Value, given: Any = None
+    ):
+        self.write, self.i, self.kernel, self.drop, self.mask = write, i, kernel, drop, mask
+        self.n, self.steps = steps.shape[:2]
+        self.units, self.width = kernel.shape
+        self.gates = self.width // self.units if self.units else 0
+        self.alone = kernel.nbytes <= OWN_CACHE
+        self.grain = min(self.n, ROWS) if self.alone else self.n
+        self.given = given
+        self.fits = self._fits()
+        if self.fits:
+            self._include()
+            s = i.settings
+            strides = [x // 4 for x in write.arrays[given].strides] if given is not None else [0, 0, 0]
+            kinds = [f"AN_{s[k].upper()}" for k in ("activation", "recurrent_activation") if k in s]
+            numbers = (self.n, self.steps, self.units, self.gates, int(s["reverse"]), int(self.alone), *strides)
+            self.struct = write.declare("an_walk", (*numbers, *kinds, *("AN_LINEAR",) * (2 - len(kinds))))
+
+    def _fits(self) -> bool:
+        """Whether the arrays are such as the C expects: floats in order; only the states' cotangents in any order."""
+        if not (self.n and self.steps and self.units):
+            return False
+        for v in (*self.i.operands, *self.i.results):
+            array = self.write.arrays[v]
+            if v.size and array.dtype != (np.bool_ if v is self.mask else np.float32):
+                return False
+            if v.size and v is not self.given and not (array.flags.c_contiguous or array.ndim == 2):
+                return False
+        return True
+
+    def _include(self) -> None:
+        self.write.plan.includes[expand("recurrent.h")] = None
+
+    def at(self, v: Any) -> str:
+        """The address of an array, 0 for one that is empty. A matrix that is a part of another is copied first."""
+        array = v if isinstance(v, np.ndarray) else self.write.arrays[v]
+        if array.ndim == 2 and not array.flags.c_contiguous:
+            whole = self.write.space(array.shape, array.dtype)
+            copy(self.write, whole, array)
+            array = whole
+        return f"t[{self.write.slot(array)}]" if array.size else "0"
+
+    def maybe(self, v: Value) -> str:
+        """The same, 0 also for an array that is known to be zero: first states, cotangents that nobody sent."""
+        return "0" if v.kind == CONSTANT and not np.any(v.source) else self.at(v)
+
+    def run(self, function: str, arrays: list, *more: int) -> None:
+        """Call a function of recurrent.h for all blocks of rows. Arrays are Values, workspaces, or C."""
+        given = ", ".join(
+            [f"&{self.struct}", *map(str, more), *[a if isinstance(a, str) else self.at(a) for a in arrays]]
+        )
+        self.write.parallel([f"{function}({given}, begin, end);"], self.n, self.grain)
+        self.write.flops += 2 * self.n * self.steps * self.kernel.size
+
+    # Of walks back
+
+    def turned(self) -> np.ndarray:
+        """The kernel transposed."""
+        space = self.write.space((self.width, self.units), np.float32)
+        self.write.run(f"an_turn_kernel({self.units}, {self.width}, {self.at(self.kernel)}, {self.at(space)});")
+        return space
+
+    def before(self, gates: int) -> np.ndarray:
+        """Space for the states before all steps; with dropout those of each gate."""
+        return self.write.space((gates if self.drop.size else 1, self.n * self.steps, self.units), np.float32)
+
+    def sums(self, columns: int) -> np.ndarray:
+        """Space for each block's sum of rows."""
+        return self.write.space((-(-self.n // self.grain), columns), np.float32)
+
+    def own(self, sums: np.ndarray) -> str:
+        """Each block's part of `sums`."""
+        return f"(float *){self.at(sums)} + begin / {self.grain} * {sums.shape[1]}"
+
+    def join(self, sums: np.ndarray, out: Any) -> None:
+        """`out` (columns) = the sum of the blocks' sums."""
+        self.write.run(f"an_join_sums({sums.shape[0]}, {sums.shape[1]}, {self.at(sums)}, {self.at(out)});")
+
+    def slope(self, out: Value, left: Any, right: Any, first: int, gates: int, apart: bool) -> None:
+        """Columns of the kernel's slope: left (n * steps, units) transposed, times right (n * steps, ...).
+
+        left, right: (array, column, row length). first: the gate whose columns come first. apart: whether each gate has
+        a left of its own, one after the other.
+        """
+        u, rows = self.units, self.n * self.steps
+        for k in range(gates) if apart else (0,):
+            a, b = (f"(const float *){self.at(v)} + {column}" for v, column, _ in (left, right))
+            columns = u if apart else gates * u
+            self.write.run(
+                f"an->sgemm(1, 0, {u}, {columns}, {rows}, {a} + {k * rows * u}, {left[2]}, {b} + {k * u}, {right[2]},"
+                f" (float *){self.at(out)} + {(first + k) * u}, {self.width}, 0, 0, 0);"
+            )
+        self.write.flops += 2 * rows * u * gates * u
+
+
+@native("simple_rnn_scan")
+def _simple_rnn_scan(write: Any, i: Instruction) -> bool:
+    x, h, kernel, bias, drop, mask = i.operands
+    walk = Walk(write, i, x, kernel, drop, mask)
+    if walk.fits:
+        walk.run("an_simple_forward", [x, walk.maybe(h), kernel, bias, drop, mask, *i.results])
+    return walk.fits
+
+
+@native("simple_rnn_slopes")
+def _simple_rnn_slopes(write: Any, i: Instruction) -> bool:
+    ghs, gh, h, kernel, drop, mask, hs = i.operands
+    dx, dh, dkernel, dbias = i.results
+    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
+    if walk.fits:
+        before, sums = walk.before(1), walk.sums(walk.width)
+        given = [walk.maybe(v) for v in (ghs, gh, h)]
+        walk.run("an_simple_back", [*given, walk.turned(), drop, mask, hs, dx, dh, before, walk.own(sums)])
+        walk.slope(dkernel, (before, 0, walk.units), (dx, 0, walk.width), 0, 1, False)
+        walk.join(sums, dbias)
+    return walk.fits
+
+
+@native("lstm_scan")
+def _lstm_scan(write: Any, i: Instruction) -> bool:
+    x, h, c, kernel, bias, drop, mask = i.operands
+    walk = Walk(write, i, x, kernel, drop, mask)
+    if walk.fits:
+        walk.run("an_lstm_forward", [x, walk.maybe(h), walk.maybe(c), kernel, bias, drop, mask, *i.results])
+    return walk.fits
+
+
+@native("lstm_slopes")
+def _lstm_slopes(write: Any, i: Instruction) -> bool:
+    ghs, gh, gc, gcs, ggates, h, c, kernel, drop, mask, hs, cs, gates = i.operands
+    dx, dh, dc, dkernel, dbias = i.results
+    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
+    if not walk.fits or walk.maybe(gcs) != "0" or walk.maybe(ggates) != "0":
+        return False
+    before, sums = walk.before(4), walk.sums(walk.width)
+    given = [walk.maybe(v) for v in (ghs, gh, gc, h, c)]
+    arrays = [*given, walk.turned(), drop, mask, hs, cs, gates, dx, dh, dc, before, walk.own(sums)]
+    walk.run("an_lstm_back", arrays)
+    walk.slope(dkernel, (before, 0, walk.units), (dx, 0, walk.width), 0, 4, bool(drop.size))
+    walk.join(sums, dbias)
+    return True
+
+
+@native("gru_scan")
+def _gru_scan(write: Any, i: Instruction) -> bool:
+    x, h, kernel, bias, drop, mask = i.operands
+    walk = Walk(write, i, x, kernel, drop, mask)
+    if walk.fits:
+        arrays = [x, walk.maybe(h), kernel, bias, drop, mask, *i.results]
+        walk.run("an_gru_forward", arrays, int(i.settings["reset_after"]))
+    return walk.fits
+
+
+@native("gru_slopes")
+def _gru_slopes(write: Any, i: Instruction) -> bool:
+    ghs, gh, ggates, h, kernel, drop, mask, hs, gates = i.operands
+    dx, dh, dkernel, dbias = i.results
+    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
+    if not walk.fits or walk.maybe(ggates) != "0":
+        return False
+    u, after = walk.units, int(i.settings["reset_after"])
+    before, sums = walk.before(3 if after else 2), walk.sums(4 * u)
+    du = write.space((walk.n * walk.steps if after else 1, u), np.float32)
+    given = [walk.maybe(v) for v in (ghs, gh, h)]
+    arrays = [*given, walk.turned(), drop, mask, hs, gates, dx, dh, du, before, walk.own(sums)]
+    walk.run("an_gru_back", arrays, after)
+    walk.slope(dkernel, (before, 0, u), (dx, 0, 3 * u), 0, 2, bool(drop.size))
+    if after:
+        own = 2 * walk.n * walk.steps * u if drop.size else 0
+        walk.slope(dkernel, (before, own, u), (du, 0, u), 2, 1, False)
+    else:
+        walk.slope(dkernel, (gates, 3 * u, 4 * u), (dx, 2 * u, 3 * u), 2, 1, False)
+    total = write.space((4 * u,), np.float32)
+    walk.join(sums, total)
+    out, from_, size = f"(float *){walk.at(dbias)}", f"(const float *){walk.at(total)}", 4 * u
+    write.run(f"memcpy({out}, {from_}, {3 * size});")
+    if after:
+        write.run(f"memcpy({out} + {3 * u}, {from_}, {2 * size}); memcpy({out} + {5 * u}, {from_} + {3 * u}, {size});")
+    return True

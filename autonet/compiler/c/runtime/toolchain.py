@@ -1,0 +1,276 @@
+"""Finds a C compiler and turns source text into a shared library.
+
+Tried in this order: the command in AUTONET_CC; `cc`, `gcc`, `clang` on the PATH; the compiler inside the `ziglang`
+wheel (extra `native`). AUTONET_NATIVE=0 switches native code off. Flags are offered once to the compiler that is found,
+and those that it does not know are left out; what was learned is kept in the cache folder, so that a second
+process asks nothing. A compiler that gives no answer to that is not asked again before a day has passed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from autonet.compiler.c.runtime import cache
+
+# -O3 vectorises loops of unknown length. No flag here lets the compiler reorder sums, drop NaN or flush denormal
+# numbers: a plan's + - * / sqrt give NumPy's bits. Signals of floating-point exceptions and errno, which nobody reads,
+# would keep loops from being vectorised.
+COMMON = (
+    *("-O3", "-std=gnu11", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-fwrapv"),
+    *("-fvisibility=hidden", "-g0", "-Werror=implicit-function-declaration", "-Werror=implicit-int"),
+    *("-Werror=int-conversion", "-Werror=incompatible-pointer-types"),
+)
+# gcc: partial redundancy elimination and jump threading turn selects into jumps, and loops with jumps are not
+# vectorised (of 40 random chains of 4 functions, 20 were with them, 40 without).
+GCC = ("-fno-tree-pre", "-fno-thread-jumps")
+CLANG = ("-fno-sanitize=undefined",)  # which zig switches on
+PLAN = ("-ffp-contract=off",)
+RUNTIME = ("-O2", "-ffp-contract=fast")  # its vectors are written out, and are to be fused: -O3 only costs time
+SHARED = ("-shared", "-fPIC") if sys.platform != "win32" else ("-shared",)
+SECONDS = 120  # for a plan
+PATIENCE = 10  # for a few lines
+ZIG = 60  # for these, as zig compiles its C library when first asked
+DAY = 86_400  # seconds
+OFF = ("0", "false", "no", "off")
+_PROBE = """\
+#include <math.h>
+#include <stdint.h>
+__attribute__((visibility("default"))) float probe(float x) { return sqrtf(x); }
+"""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A command that compiles C, with the flags that it understands."""
+
+    command: tuple[str, ...]
+    version: str  # whatever it says about itself
+    flags: tuple[str, ...]
+    contract: bool  # whether it understands -ffp-contract
+
+    def arguments(self, kind: str = "plan") -> tuple[str, ...]:
+        """Flags for a plan, or for the runtime library."""
+        return self.flags + ((PLAN if kind == "plan" else RUNTIME) if self.contract else ())
+
+    def compile(self, source: str, kind: str = "plan") -> bytes:
+        """The shared library made from `source`.
+
+        Raises: CompilationError with the compiler's own words.
+        """
+        return _run(self.command, self.arguments(kind), source)
+
+
+class CompilationError(RuntimeError):
+    """The compiler refused a source, or could not be run."""
+
+
+class NoAnswer(CompilationError):
+    """The compiler did not end in time."""
+
+
+def _ask(line: list[str], seconds: float) -> tuple[int, str]:
+    """Runs a command; its exit code and what it said. What it started itself ends with it.
+
+    Raises: CompilationError if it cannot be run; NoAnswer.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                line, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=os.name == "posix"
+            )
+        except (OSError, ValueError) as error:
+            raise CompilationError(f"{line[0]} could not be run: {error}") from error
+        try:
+            code = process.wait(seconds)
+        except BaseException as error:  # Ctrl-C too
+            _end(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise NoAnswer(f"{line[0]} gave no answer within {seconds:g} s.") from error
+            raise
+        said.seek(0)
+        return code, said.read(4000).decode(errors="replace")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends a process of ours, and those that it started."""
+    try:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
+        else:
+            process.kill()
+    except OSError:
+        pass  # it has just ended
+    process.wait()
+
+
+def _run(command: tuple[str, ...], flags: tuple[str, ...], source: str, seconds: float = SECONDS) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="autonet-") as folder:
+        text, result = Path(folder, "plan.c"), Path(folder, "plan.so")
+        text.write_text(source, encoding="utf-8")
+        libraries = () if sys.platform == "win32" else ("-lm", "-lpthread")
+        code, said = _ask([*command, *flags, *SHARED, "-o", str(result), str(text), *libraries], seconds)
+        if code or not result.exists():
+            raise CompilationError(f"{' '.join(command)} ended with code {code}:\n{said}")
+        return result.read_bytes()
+
+
+def switched_off() -> bool:
+    """Whether AUTONET_NATIVE says no."""
+    return os.environ.get("AUTONET_NATIVE", "").strip().lower() in OFF
+
+
+def candidates() -> list[tuple[str, ...]]:
+    """Commands worth trying, the most wanted first."""
+    if named := os.environ.get("AUTONET_CC", "").strip():
+        return [tuple(shlex.split(named, posix=os.name == "posix"))]
+    found: list[tuple[str, ...]] = [(path,) for name in ("cc", "gcc", "clang") if (path := shutil.which(name))]
+    spec = importlib.util.find_spec("ziglang")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        zig = Path(place, "zig.exe" if os.name == "nt" else "zig")
+        found.append((str(zig), "cc") if zig.exists() else (sys.executable, "-m", "ziglang", "cc"))
+    return found
+
+
+@functools.cache
+def processor() -> str:
+    """What decides which instructions -march=native may use: libraries are never carried to another processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
+        wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
+        return "\n".join(line for line in lines if line.split("\t")[0].split(":")[0].strip() in wanted)
+    except OSError:
+        return "|".join((platform.machine(), platform.processor(), platform.platform()))
+
+
+def _identity(command: tuple[str, ...]) -> str | None:
+    """Changes when the compiler or the processor does. None when there is no such command."""
+    path = shutil.which(command[0])
+    if path is None:
+        return None
+    try:
+        real = os.path.realpath(path)
+        about = os.stat(real)
+    except OSError:
+        return None
+    return "|".join((*command, real, str(about.st_size), str(about.st_mtime_ns), processor(), *COMMON, *GCC, *CLANG))
+
+
+def _works(made: bytes) -> bool:
+    """Whether the library made from _PROBE can be loaded, and finds square roots."""
+    with tempfile.TemporaryDirectory(prefix="autonet-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder, "probe.so")
+        path.write_bytes(made)
+        try:
+            probe = ctypes.CDLL(str(path)).probe
+        except (OSError, AttributeError):
+            return False
+        probe.restype, probe.argtypes = ctypes.c_float, (ctypes.c_float,)
+        return probe(4.0) == 2.0
+
+
+def _probe(command: tuple[str, ...]) -> Compiler:
+    """Asks the compiler for its version and for the flags that it takes.
+
+    Raises: CompilationError if it compiles nothing that can be loaded; NoAnswer.
+    """
+
+    patience = ZIG if "zig" in command[0] or "ziglang" in command else PATIENCE
+
+    def takes(*flags: str) -> bool:
+        try:
+            return _works(_run(command, flags, _PROBE, patience))
+        except NoAnswer:
+            raise
+        except CompilationError:
+            return False
+
+    known = next((extra for extra in (GCC, CLANG, GCC + CLANG) if takes(*COMMON, *extra, *PLAN)), None)
+    if known is not None:
+        flags, contract = COMMON + known, True
+    else:
+        flags = tuple(flag for flag in COMMON + GCC + CLANG if takes(flag)) if takes() else ()
+        contract = takes(*flags, *PLAN)
+        if not takes(*flags):
+            raise CompilationError(f"{' '.join(command)} makes nothing that can be loaded.")
+    try:
+        version = _ask([*command, "--version"], PATIENCE)[1]
+    except CompilationError:
+        version = ""
+    return Compiler(command, version.strip(), flags, contract)
+
+
+def _remembered(command: tuple[str, ...]) -> Compiler | str:
+    """The compiler that a command is, or why it is none."""
+    identity = _identity(command)
+    if identity is None:
+        return f"{command[0]} is no command."
+    key = "compiler-" + hashlib.sha256(identity.encode()).hexdigest()[:32]
+    if (stored := cache.read(key)) is not None:
+        fields = json.loads(stored)
+        if "refused" not in fields:
+            return Compiler(command, fields["version"], tuple(fields["flags"]), fields["contract"])
+        if 0 <= time.time() - fields["time"] < DAY:
+            return fields["refused"]
+        cache.forget(key)
+    try:
+        compiler = _probe(command)
+    except NoAnswer as error:
+        cache.write(key, json.dumps({"refused": str(error), "time": time.time()}).encode())
+        return str(error)
+    except CompilationError as error:
+        return str(error)
+    fields = {"version": compiler.version, "flags": compiler.flags, "contract": compiler.contract}
+    cache.write(key, json.dumps(fields).encode())
+    return compiler
+
+
+@functools.cache
+def _found(off: bool, named: str, path: str) -> tuple[Compiler | None, list[str]]:
+    """The compiler to use, and why each command that comes before it is none."""
+    del named, path  # in the key, so that a changed environment is looked at afresh
+    reasons: list[str] = []
+    for command in () if off else candidates():
+        answer = _remembered(command)
+        if isinstance(answer, Compiler):
+            return answer, reasons
+        reasons.append(answer)
+    return None, reasons
+
+
+def _look() -> tuple[Compiler | None, list[str]]:
+    return _found(switched_off(), os.environ.get("AUTONET_CC", ""), os.environ.get("PATH", ""))
+
+
+def find() -> Compiler | None:
+    """The compiler to use, or None. Looks once per environment."""
+    return _look()[0]
+
+
+def why_none() -> str | None:
+    """The line to show when `find` gives None and nobody asked for that; None when all is well."""
+    if switched_off() or find() is not None:
+        return None
+    reasons = " ".join(_look()[1])
+    if named := os.environ.get("AUTONET_CC", "").strip():
+        return (
+            f"AUTONET_CC={named!r} compiles nothing here, so steps run on NumPy alone: correct, but slower. {reasons}"
+        )
+    return (
+        f"No C compiler was found, so steps run on NumPy alone: correct, but slower. {reasons + ' ' if reasons else ''}"
+        "`pip install autonet[native]` brings a compiler; AUTONET_NATIVE=0 silences this line."
+    )

@@ -1,0 +1,149 @@
+"""The NumPy plan: a program as straight Python over buffers that are made once.
+
+Every result has a fixed place in one arena (or in its Variable's storage), views are made once, and the generated
+function is a list of NumPy calls with `out=`: no allocation, no look-up, no object per operation. What has no kernel is
+run by its primitive's body, which allocates its result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.numpy import blocks, nn
+from autonet.compiler.numpy.kernels import KERNELS, VIEWS, by_body
+from autonet.compiler.numpy.writer import Writer
+from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
+from autonet.compiler.program import VARIABLE, Instruction, Program, Value
+from autonet.core.variable import settle
+
+__all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
+assert blocks and nn  # which fill KERNELS
+
+
+class NumpyPlan:
+    """A program made ready to run with NumPy.
+
+    `run(arrays)` takes the inputs, updates the Variables, and returns the outputs as new arrays. One run at a time.
+    """
+
+    kind = "numpy"
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.layout = self._layout(program)
+        self.arrays, self.arena_bytes = self.layout.allocate()
+        self.names: dict[Value, str] = {}
+        self.write = Writer()
+        for i in program.instructions:
+            if not self._show(i):
+                self._instruct(i)
+            self.write.end_instruction()
+        self.variables = program.variables()
+        self.written = list(program.writes)
+        self._finish({w: v for w, v in program.writes.items() if v not in self.layout.homes})
+
+    def _layout(self, program: Program) -> Layout:
+        return Layout(program)
+
+    def _name(self, v: Value) -> str:
+        if v not in self.names:
+            self.names[v] = self.write.constant(self.arrays[v], v.name)
+        return self.names[v]
+
+    def _show(self, i: Instruction) -> bool:
+        """Make the views that an instruction of that kind stands for; False for another."""
+        if i.op not in VIEWS or not all(self.layout.kinds[r] == VIEW for r in i.results):
+            return False
+        self.arrays.update(zip(i.results, views_of(i, self.arrays[i.operands[0]]), strict=True))
+        return True
+
+    def _instruct(self, i: Instruction) -> None:
+        """Write the lines of one instruction."""
+        write = self.write
+        given = [self._name(v) for v in i.operands]
+        if self.layout.kinds[i.results[0]] == DYNAMIC:
+            targets = [f"d{r.id}" for r in i.results]
+            self.names.update(zip(i.results, targets, strict=True))
+            # a body of the user's own may return a view of an operand, whose buffer others will use
+            own = np.asarray if i.primitive.__module__.startswith("autonet.") else np.array
+            call = f"{write.constant(i.primitive.body)}({write.arguments(i, given)})"
+            if len(targets) == 1:
+                write(f"{targets[0]} = {write.constant(own)}({call})")
+            else:
+                write(f"{', '.join(targets)} = map({write.constant(own)}, {call})")
+        elif i.results[0] in self.layout.copied:
+            target = self.arrays[i.results[0]].reshape(i.operands[0].shape)
+            write.call(np.copyto, write.constant(target), given[0])
+        else:
+            KERNELS.get(i.op, by_body)(write, i, given, [self._name(r) for r in i.results])
+
+    def _finish(self, writes: dict[Any, Value]) -> None:
+        """The ends of the generated function: inputs in, outputs and these writes out."""
+        program, layout, write, name = self.program, self.layout, self.write, self._name
+        copy = write.constant(np.copyto)
+        used = set(program.used())
+        head = [f"{copy}({name(v)}, inputs[{n}])" for n, v in enumerate(program.inputs) if v in used]
+        made = [f"{name(v)}.copy()" if layout.is_static(v) else name(v) for v in program.outputs]
+        tail = [f"outputs = [{', '.join(made)}]"]
+        pending = []
+        for w, v in writes.items():
+            source = name(v)
+            root = layout.root(v)
+            if root.kind == VARIABLE and root.source is not w and root.source in program.writes:
+                tail.append(f"s{v.id} = {source}.copy()")  # another Variable is about to be overwritten
+                source = f"s{v.id}"
+            pending.append(f"{copy}({write.constant(settle(w))}, {source})")
+        lines = [f"def make({', '.join(write.names)}):", "    def body():"]
+        lines += [f"        {line}" for line in [*write.lines, *tail, *pending, "return outputs"]]
+        lines += ["    def step(inputs):", *[f"        {line}" for line in [*head, "return body()"]]]
+        self.source = "\n".join([*lines, "    return step, body", ""])
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, "<autonet plan>", "exec"), namespace)
+        self._step, self._body = namespace.pop("make")(**write.names)  # _body: the inputs are in their buffers
+
+    def prepare(self) -> None:
+        """Bring the Variables' values to where the plan reads and writes them."""
+        for w in self.variables:
+            if w._array is not w._storage:
+                settle(w)
+
+    def publish(self) -> None:
+        """Let whoever reads the Variables see what the plan wrote: what was read before is out of date."""
+        stamp = object()
+        for w in self.written:
+            w._array = w._storage
+            w._stamp = stamp
+            w._mirror = None
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """One step."""
+        self.prepare()
+        try:
+            with np.errstate(all="ignore"):
+                return self._step(inputs)
+        finally:
+            self.publish()
+
+    @property
+    def repeats(self) -> bool:
+        """Whether `run_rows` can repeat the step: it gives nothing back, and every input has the batch as its first axis."""
+        return not self.program.outputs and bool(self.program.inputs) and all(v.shape for v in self.program.inputs)
+
+    def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
+        """`steps` steps on consecutive batches, from row `first` of the order (row numbers) or of the data itself."""
+        size = self.program.inputs[0].shape[0]
+        own = [self.arrays[v] for v in self.program.inputs]
+        self.prepare()
+        try:
+            with np.errstate(all="ignore"):
+                for start in range(first, first + steps * size, size):
+                    if order is None:
+                        self._step([a[start : start + size] for a in sources])
+                        continue
+                    for a, x in zip(sources, own, strict=True):
+                        np.take(a, order[start : start + size], 0, x, "clip")  # straight into the plan's buffers
+                    self._body()
+        finally:
+            self.publish()

@@ -1,0 +1,67 @@
+"""Common subexpression elimination: equal expressions are computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autonet.compiler.numpy.kernels import VIEWS
+from autonet.compiler.program import CONSTANT, Instruction, Program, Value
+
+COMPARED = 256  # bytes up to which constants are compared by content
+
+
+def eliminate_common_subexpressions(program: Program) -> Program:
+    """With one instruction for each primitive, operands and settings, and one value for equal small constants.
+
+    Primitives are functions of their operands alone (a draw has its generator's state among them), so this is exact;
+    but for a product of a matrix with its own transpose, which BLAS rounds otherwise than that of two equal ones: what
+    are two operands there stay two.
+    """
+    rivals = _rivals(program)
+    members: dict[Value, set[Value]] = {}  # what was merged into a value
+    changed: dict[Value, Value] = {}
+    constants: dict[Any, Value] = {}
+    seen: dict[Any, tuple[Value, ...]] = {}
+    kept = []
+
+    def unique(v: Value) -> Value:
+        v = changed.get(v, v)
+        if v.kind == CONSTANT and v not in changed:
+            small = v.nbytes <= COMPARED
+            key = (v.dtype, v.shape, v.source.strides, v.source.tobytes()) if small else id(v.source)
+            first = constants.setdefault(key, v)
+            if first is not v:
+                changed[v] = first
+            return first
+        return v
+
+    for instruction in program.instructions:
+        operands = tuple([unique(v) for v in instruction.operands])
+        # True == 1 == 1.0 as keys, so types belong to the key
+        settings = tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()])
+        key = (instruction.primitive, operands, settings)
+        pairs = list(zip(instruction.results, seen.get(key, ()), strict=False))
+        if pairs and not any({(a, r), (r, a)} & rivals for r, first in pairs for a in members.get(first, {first})):
+            changed.update(pairs)
+            for r, first in pairs:
+                members.setdefault(first, {first}).update(members.get(r, {r}))
+        else:
+            seen.setdefault(key, instruction.results)
+            kept.append(Instruction(instruction.primitive, operands, instruction.settings, instruction.results))
+    for v in [*program.writes.values(), *program.outputs]:
+        unique(v)
+    return program.replaced(kept, changed)
+
+
+def _rivals(program: Program) -> set[tuple[Value, Value]]:
+    """Pairs of values whose memory the two operands of a product show."""
+    roots: dict[Value, Value] = {}
+    found = set()
+    for i in program.instructions:
+        if i.op in VIEWS:
+            roots.update(dict.fromkeys(i.results, roots.get(i.operands[0], i.operands[0])))
+        elif i.op == "matmul":
+            a, b = (roots.get(v, v) for v in i.operands)
+            if a is not b:
+                found.add((a, b))
+    return found

@@ -1,0 +1,106 @@
+"""Buffers by lifetime: where in one arena each result of a program lies, and which results share a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.passes.verify import CompilerError
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A stretch of the arena that is wanted from step `first` to step `last`, both included.
+
+    donors: slots whose place it may take over at `first` although they end there too (an elementwise result may lie
+    over its operand).
+    """
+
+    nbytes: int
+    first: int
+    last: int
+    donors: list[Slot] = field(default_factory=list, repr=False)
+    offset: int = -1
+
+
+def place(slots: list[Slot]) -> int:
+    """Give each slot its offset so that no two overlap in time and space; returns the arena's size in bytes.
+
+    First fit by start in time, best fit in space, with neighbouring free stretches joined.
+    """
+    free: list[tuple[int, int]] = []  # (offset, size), sorted by offset
+    end = 0
+    live: list[Slot] = []
+    for slot in sorted(slots, key=lambda s: s.first):
+        size = _rounded(slot)
+        ended = [s for s in live if s.last < slot.first]
+        for s in ended:
+            live.remove(s)
+            _release(free, s.offset, _rounded(s))
+        heir = next((d for d in slot.donors if d in live and d.last == slot.first and _rounded(d) == size), None)
+        if heir is not None:
+            live.remove(heir)
+            slot.offset = heir.offset
+        else:
+            fits = [(n, at) for at, n in free if n >= size]
+            if fits:
+                n, at = min(fits)
+                free.remove((at, n))
+                if n > size:
+                    free.append((at + size, n - size))
+                    free.sort()
+                slot.offset = at
+            else:
+                slot.offset = end
+                end += size
+        live.append(slot)
+    return end
+
+
+def check(slots: list[Slot]) -> None:
+    """See that no two slots share memory while both are wanted, but for one that takes over its donor's place.
+
+    Raises: CompilerError, which is a defect of `place`.
+    """
+    live: list[Slot] = []
+    for slot in sorted(slots, key=lambda s: s.first):
+        live = [s for s in live if s.last >= slot.first]
+        for other in live:
+            apart = slot.offset >= other.offset + other.nbytes or other.offset >= slot.offset + slot.nbytes
+            if not apart and not (other.last == slot.first and other in slot.donors):
+                raise CompilerError(f"Two buffers share memory: {slot} and {other}.")
+        live.append(slot)
+
+
+def _rounded(slot: Slot) -> int:
+    return -(-max(slot.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+
+
+def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
+    free.append((offset, size))
+    free.sort()
+    joined: list[tuple[int, int]] = []
+    for at, n in free:
+        if joined and joined[-1][0] + joined[-1][1] == at:
+            joined[-1] = (joined[-1][0], joined[-1][1] + n)
+        else:
+            joined.append((at, n))
+    free[:] = joined
+
+
+def shaped(flat: np.ndarray, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    """The elements of a flat array in `shape`, its axes following each other in memory in this order (None: C order)."""
+    if not order:
+        return flat.reshape(shape)
+    return flat.reshape([shape[a] for a in order]).transpose(np.argsort(order))
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Bytes from the start of a cache line on."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + nbytes]

@@ -1,0 +1,49 @@
+"""The passes in their order, each named, with the verifier between them. What follows them is the layout (layout.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autonet.compiler.passes.cse import eliminate_common_subexpressions
+from autonet.compiler.passes.dce import eliminate_dead_code
+from autonet.compiler.passes.expand import expand
+from autonet.compiler.passes.fold import fold_constants
+from autonet.compiler.passes.fuse import fuse
+from autonet.compiler.passes.verify import verify
+from autonet.compiler.program import Program
+
+Pass = Callable[[Program], Program]
+Show = Callable[[str, Program], None]
+
+PASSES: tuple[Pass, ...] = (
+    eliminate_dead_code,
+    fold_constants,
+    eliminate_common_subexpressions,
+    eliminate_dead_code,
+)  # for every plan
+NATIVE_PASSES: tuple[Pass, ...] = (
+    expand,
+    eliminate_common_subexpressions,
+    eliminate_dead_code,
+    fuse,
+)  # and then, where loops become C
+
+
+def optimize(program: Program, show: Show | None = None) -> Program:
+    """A captured program after the passes for every plan; `show(name, program)` sees it after each."""
+    if show is not None:
+        show("capture", program)
+    return _run(PASSES, verify(program, "capture"), show)
+
+
+def lower(program: Program, show: Show | None = None) -> Program:
+    """An optimized program as loops, ready to be written in C."""
+    return _run(NATIVE_PASSES, program, show)
+
+
+def _run(passes: tuple[Pass, ...], program: Program, show: Show | None) -> Program:
+    for step in passes:
+        program = verify(step(program), step.__name__)
+        if show is not None:
+            show(step.__name__, program)
+    return program
