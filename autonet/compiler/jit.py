@@ -19,11 +19,11 @@ from autonet.compiler.guards import Guards
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
-from autonet.compiler.signature import ATTACHED, Reader, is_array, is_numeric, places_of, with_readings
+from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
 from autonet.compiler.texts import Reading, run_all, run_rows
 from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
-from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
+from autonet.core.tensor import Number, Tensor, attachments, convert_to_tensor, wrap
 from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
 
@@ -41,8 +41,8 @@ class _Output:
 
     def fill(self, arrays: list[np.ndarray]) -> Tensor:
         tensor = wrap(arrays[self.number])
-        for name, tree in self.attached.items():
-            setattr(tensor, name, _filled(tree, arrays))
+        if self.attached:
+            tensor._attached = {name: _filled(tree, arrays) for name, tree in self.attached.items()}
         return tensor
 
 
@@ -61,8 +61,7 @@ def _template(result: Any, recorder: Recorder) -> Any:
         outputs = recorder.program.outputs
         outputs.append(recorder.known(x._value, CONSTANT, x._value))
         number = len(outputs) - 1
-        attached = {name: getattr(x, name, None) for name in ATTACHED}
-        return _Output(number, {k: _template(v, recorder) for k, v in attached.items() if v is not None})
+        return _Output(number, {k: _template(v, recorder) for k, v in attachments(x).items()})
 
     return map_structure(leaf, result)
 

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.texts import Reading, Texts, is_texts
-from autonet.core.tensor import Number, Tensor, to_array, wrap
+from autonet.core.tensor import Number, Tensor, attachments, to_array, wrap
 from autonet.core.trees import keys, map_structure
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
-
-ATTACHED = ("_mask", "_logits")  # what a Tensor may carry beside its values
 
 
 class Reader:
@@ -56,8 +54,8 @@ class Reader:
         if kind is Tensor or (isinstance(x, Tensor) and not isinstance(x, Variable)):
             self.tracked = self.tracked or x._node is not None
             self._array(x._value)
-            for name in ATTACHED:
-                if (value := getattr(x, name, None)) is not None:
+            if getattr(x, "_attached", None) is not None:
+                for name, value in attachments(x).items():
                     self.key.append(name)
                     self._structure(value, self._leaf)
         elif is_array(x):
@@ -108,9 +106,8 @@ class Reader:
 def _exchanged(x: Any, rest: Any) -> Any:
     if isinstance(x, Tensor) and not isinstance(x, Variable):
         new = wrap(next(rest))
-        for name in ATTACHED:
-            if (value := getattr(x, name, None)) is not None:
-                setattr(new, name, map_structure(lambda v: _exchanged(v, rest), value))
+        if attached := attachments(x):
+            new._attached = {k: map_structure(lambda v: _exchanged(v, rest), tree) for k, tree in attached.items()}
         return new
     if type(x) is Texts:
         return x

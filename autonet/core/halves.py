@@ -59,13 +59,13 @@ def _holds(x: Any, *names: str) -> bool:
 def converted(x: Any, old: str, new: str) -> Any:
     """Arrays of the dtype `old`, also in lists, as `new`; all else as it is."""
     from autonet.core.accumulate import cast
+    from autonet.core.tensor import attachments
 
     if type(x) is tuple or type(x) is list:
         return type(x)([converted(v, old, new) for v in x])
     if getattr(x, "dtype", None) != old:
         return x
     y = cast(x, dtype=new)
-    for carried in ("_mask", "_logits"):
-        if getattr(x, carried, None) is not None:
-            setattr(y, carried, getattr(x, carried))
+    if attached := attachments(x):
+        y._attached = attached
     return y

@@ -34,13 +34,14 @@ class Tensor(Operators["Tensor"]):
     Tensor([2., 4.], dtype=float32)
     """
 
-    # _logits: what softmax or sigmoid was applied to; _mask: which time steps count; _absent: zeros for no cotangent
-    __slots__ = ("__weakref__", "_absent", "_logits", "_mask", "_node", "_value")
+    # _absent: whether it stands for a cotangent that nobody gave; _attached: what others keep with it, see Attachment
+    __slots__ = ("__weakref__", "_absent", "_attached", "_node", "_value")
 
     __array_priority__ = 1000.0
 
     if TYPE_CHECKING:  # operators.py gives Tensor these
         _absent: bool
+        _attached: dict[str, Any]
         _logits: Any
         _mask: Any
 
@@ -260,6 +261,32 @@ class Number(Tensor):
             dtype = "int64" if self.kind is int and abs(int(self._value)) >= 2**31 else dtypes.result_type(self.kind)
         tensor = wrap(self._value)
         return tensor if tensor.dtype == dtype else cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+
+
+class Attachment:
+    """A property of Tensors that a floor above declares and alone reads: None until set, and not passed on.
+
+    Tensor._mask = Attachment("mask")
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, tensor: Tensor, owner: Any = None) -> Any:
+        attached = getattr(tensor, "_attached", None)
+        return None if attached is None else attached.get(self.name)
+
+    def __set__(self, tensor: Tensor, value: Any) -> None:
+        attached = getattr(tensor, "_attached", None)
+        if attached is None:
+            tensor._attached = {self.name: value}
+        else:
+            attached[self.name] = value
+
+
+def attachments(x: Any) -> dict[str, Any]:
+    """What is attached to a Tensor, by name."""
+    return {name: value for name, value in (getattr(x, "_attached", None) or {}).items() if value is not None}
 
 
 def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 
 from autonet.core.accumulate import cast
 from autonet.core.dtypes import standardize_dtype
-from autonet.core.tensor import Tensor
+from autonet.core.tensor import Attachment, Tensor
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p
 from autonet.ops import reduction as r
@@ -168,5 +168,7 @@ Tensor.reshape = _reshape  # type: ignore[method-assign]
 Tensor.transpose = _transpose  # type: ignore[method-assign]
 Tensor.astype = _astype  # type: ignore[method-assign]
 Tensor.T = property(lambda self: s.transpose(self), doc="The Tensor with its axes reversed.")  # type: ignore
+Tensor._mask = Attachment("mask")  # which time steps count
+Tensor._logits = Attachment("logits")  # what softmax or sigmoid was applied to: its name, the operand, the axis
 Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
 Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
