@@ -6,6 +6,7 @@ list, and costs no more than a stack of the same layers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -95,12 +96,10 @@ class Graph:
         self._prepare()
 
     def _check_names(self, label: str) -> None:
-        names = [op.name for op in self.operations]
-        for name in names:
-            if names.count(name) > 1:
+        for name, times in Counter([op.name for op in self.operations]).items():
+            if times > 1:
                 raise ArgumentError(
-                    f"{label} has {names.count(name)} layers named {name!r}. Give each a name of its own: "
-                    "Dense(3, name='first')."
+                    f"{label} has {times} layers named {name!r}. Give each a name of its own: Dense(3, name='first')."
                 )
 
     # What is inside

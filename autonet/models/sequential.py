@@ -66,7 +66,7 @@ class Sequential(Model):
                 f"Sequential expects layers; received {layer!r}. A function goes into layers.Lambda, the name of an "
                 "activation into layers.Activation; what layers return belongs to functional models: Model(inputs, outputs)."
             )
-        if any(layer.name == other.name and layer is not other for other in self._layers):
+        if layer.name in [other.name for other in self._layers if other is not layer]:
             raise ArgumentError(f"{self.label} has a layer named {layer.name!r} already: give this one another name.")
         if isinstance(layer, InputLayer):
             if self._layers or self._batch_shape is not None:
@@ -244,11 +244,11 @@ class Sequential(Model):
         shape = config.pop("build_input_shape", None)
         config.pop("dtype", None)
         entries = [{k: v for k, v in entry.items() if k != "build_config"} for entry in config.pop("layers")]
-        stack: list[Any] = []
-        for entry in entries:  # equal ones, names included, are one layer in several places
-            first = entries.index(entry)
-            shared = first < len(stack)
-            stack.append(stack[first] if shared else deserialize_keras_object(entry, custom_objects=custom_objects))
+        made: dict[str, Any] = {}  # equal ones, names included, are one layer in several places
+        for entry in entries:
+            if repr(entry) not in made:
+                made[repr(entry)] = deserialize_keras_object(entry, custom_objects=custom_objects)
+        stack = [made[repr(entry)] for entry in entries]
         trainable = config.pop("trainable", True)
         model = cls(stack, **config)
         if shape is not None and not model.built:

@@ -165,9 +165,11 @@ def find_class(name: str, module: str | None = None, registered_name: str | None
     for candidate in (registered_name, name):
         if candidate and (found := get_registered_object(candidate)) is not None:
             return found
-    classes = {n: x for n, x in _names_in(module).items() if isinstance(x, type) and hasattr(x, "from_config")}
-    if name in classes:
-        return classes[name]
+    for wanted in (name, None):  # the name alone; where it is not there, all of them, for the message
+        names = _names_in(module, wanted)
+        classes = {n: x for n, x in names.items() if isinstance(x, type) and hasattr(x, "from_config")}
+        if name in classes:
+            return classes[name]
     raise _unknown("class", registered_name or name, list(classes))
 
 
@@ -194,10 +196,15 @@ def open_rooms() -> None:
         package = importlib.import_module(name)
         for room in dir(package):
             getattr(package, room, None)
+    importlib.import_module("autonet.core.signatures")  # for messages
 
 
-def _names_in(module: Any) -> dict[str, Any]:
-    """The public names of a Keras module, as autonet has them; none for another module. The look-up runs no code."""
+def _names_in(module: Any, name: str | None = None) -> dict[str, Any]:
+    """The public names of a Keras module, as autonet has them; none for another module. The look-up runs no code.
+
+    Args:
+        name: the one that is asked for; None for all.
+    """
     if not isinstance(module, str):
         return {}
     if module.startswith("keras.src."):  # a file written by Keras may name the inside of a package
@@ -205,7 +212,8 @@ def _names_in(module: Any) -> dict[str, Any]:
     if module not in PACKAGES:
         return {}
     package = importlib.import_module(PACKAGES[module])  # one of the table's, not of the file's
-    own = {n: x for n, x in vars(package).items() if _public(n)}
+    room = vars(package)
+    own = {n: room[n] for n in (room if name is None else {name} & room.keys()) if _public(n)}
     return {n: x for n, x in own.items() if str(getattr(x, "__module__", "")).startswith("autonet.")}
 
 
