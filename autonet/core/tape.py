@@ -23,6 +23,8 @@ class Node:
 
     __slots__ = ("grad", "operands", "order", "parents", "primitive", "result", "settings")
 
+    grad: Any
+
     def __init__(self, primitive: Any, parents: tuple, operands: tuple | None, settings: dict, result: Any):
         self.primitive = primitive
         self.parents = parents

@@ -212,7 +212,7 @@ def _computed_rate(gy: Tensor, y: Tensor, at: Any, kind: str, kept: Any) -> Any:
     return _reshaped(rate if past is None else _select(past, nan, rate), kept if rate is not zero else None)
 
 
-def _behind(root: Any, made: Node, most: int) -> tuple[list[Node], list[Node]] | None:
+def _behind(root: Any, made: Any, most: int) -> tuple[list[Node], list[Node]] | None:
     """Behind the root: applications like the one of node `made`, and leaves past them; None if there is too much."""
     same: list[Node] = []
     leaves: list[Node] = []

@@ -28,7 +28,7 @@ def of_data(data: Any) -> str:
         if array.dtype.hasobject:
             digest.update("\0".join(map(str, array.ravel().tolist())).encode("utf-8", "surrogatepass"))
         else:
-            digest.update(memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
