@@ -7,6 +7,7 @@ the logarithm of a softmax is exact where the softmax has rounded to 0 or 1.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from autonet import ops
@@ -15,7 +16,8 @@ from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
-from autonet.ops.crossentropy import pick_class
+from autonet.ops.crossentropy import binary_terms, categorical_terms, pick_class
+from autonet.ops.labels import binary_labels, one_hot_labels, probabilities, signed_labels
 
 
 def outputs(y_pred: Any, from_logits: bool, activation: str, axis: int = -1) -> tuple[Tensor, bool]:
@@ -91,7 +93,8 @@ def categorical_crossentropy(
         axis: where the classes are.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
-    Raises: ShapeError if the shapes differ or there is one class only.
+    Raises: ShapeError if the shapes differ or there is one class only; DataError for labels, or probabilities, out of
+        range.
 
     >>> round(float(categorical_crossentropy([0.0, 1.0, 0.0], [0.05, 0.9, 0.05])), 4)
     0.1054
@@ -99,8 +102,9 @@ def categorical_crossentropy(
     who = "categorical_crossentropy"
     out, from_logits = outputs(y_pred, from_logits, "softmax", axis)
     y_true, out = paired(who, y_true, out)
-    y_true = smoothed(who, y_true, label_smoothing, class_count(who, out.shape, axis))
-    return ops.categorical_crossentropy(y_true, out, from_logits=from_logits, axis=axis)
+    y_true = smoothed(who, one_hot_labels(y_true, who), label_smoothing, class_count(who, out.shape, axis))
+    out = out if from_logits else probabilities(out, who, "softmax", math.inf)
+    return categorical_terms(y_true, out, from_logits=from_logits, axis=axis)
 
 
 @accumulates(like="y_pred")
@@ -158,7 +162,7 @@ def binary_crossentropy(
         axis: over which the mean is taken.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> round(float(binary_crossentropy([0.0, 1.0], [0.1, 0.9])), 4)
     0.1054
@@ -166,8 +170,9 @@ def binary_crossentropy(
     who = "binary_crossentropy"
     out, from_logits = outputs(y_pred, from_logits, "sigmoid")
     y_true, out = paired(who, y_true, out)
-    y_true = smoothed(who, y_true, label_smoothing, 2)
-    return ops.mean(ops.binary_crossentropy(y_true, out, from_logits=from_logits), axis=axis)
+    y_true = smoothed(who, binary_labels(y_true, who), label_smoothing, 2)
+    out = out if from_logits else probabilities(out, who, "sigmoid")
+    return ops.mean(binary_terms(y_true, out, from_logits=from_logits), axis=axis)
 
 
 @accumulates(like="y_pred")
@@ -199,10 +204,11 @@ def binary_focal_crossentropy(
     who = "binary_focal_crossentropy"
     out, from_logits = outputs(y_pred, from_logits, "sigmoid")
     y_true, out = paired(who, y_true, out)
-    y_true = smoothed(who, y_true, label_smoothing, 2)
+    y_true = smoothed(who, binary_labels(y_true, who), label_smoothing, 2)
+    out = out if from_logits else probabilities(out, who, "sigmoid")
     p = ops.sigmoid(out) if from_logits else ops.clip(out, dtypes.epsilon(), 1.0 - dtypes.epsilon())
     doubt = y_true * (1.0 - p) + (1.0 - y_true) * p
-    loss = ops.power(doubt, gamma) * ops.binary_crossentropy(y_true, out, from_logits=from_logits)
+    loss = ops.power(doubt, gamma) * binary_terms(y_true, out, from_logits=from_logits)
     if apply_class_balancing:
         loss = loss * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
     return ops.mean(loss, axis=axis)
@@ -233,7 +239,8 @@ def categorical_focal_crossentropy(
     who = "categorical_focal_crossentropy"
     out, from_logits = outputs(y_pred, from_logits, "softmax", axis)
     y_true, out = paired(who, y_true, out)
-    y_true = smoothed(who, y_true, label_smoothing, class_count(who, out.shape, axis))
+    y_true = smoothed(who, one_hot_labels(y_true, who), label_smoothing, class_count(who, out.shape, axis))
+    out = out if from_logits else probabilities(out, who, "softmax", math.inf)
     if from_logits:
         log_p = ops.log_softmax(out, axis=axis)
     else:
@@ -280,12 +287,14 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
         y_pred: probabilities, same shape.
 
     Returns: divergence per sample in nats, shape (...,).
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> round(float(kl_divergence([0.5, 0.5], [0.25, 0.75])), 4)
     0.1438
     """
     y_true, y_pred = paired("kl_divergence", y_true, y_pred)
+    y_true = one_hot_labels(y_true, "kl_divergence")
+    y_pred = probabilities(y_pred, "kl_divergence", "softmax")
     y_true, y_pred = (ops.clip(y, dtypes.epsilon(), 1.0) for y in (y_true, y_pred))
     return ops.sum(y_true * ops.log(y_true / y_pred), axis=-1)
 
@@ -305,12 +314,13 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
         y_pred: numbers whose sign is the answer, same shape.
 
     Returns: loss per sample, shape (...,).
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> float(hinge([-1.0, 1.0], [0.5, 3.0]))
     0.75
     """
     y_true, y_pred = paired("hinge", y_true, y_pred)
+    y_true = signed_labels(y_true, "hinge")
     return ops.mean(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0), axis=-1)
 
 
@@ -322,6 +332,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     1.125
     """
     y_true, y_pred = paired("squared_hinge", y_true, y_pred)
+    y_true = signed_labels(y_true, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), axis=-1)
 
 
@@ -336,12 +347,13 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
         y_pred: scores, same shape.
 
     Returns: loss per sample, shape (...,).
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> float(categorical_hinge([0.0, 1.0, 0.0], [0.5, 1.0, 0.0]))
     0.5
     """
     y_true, y_pred = paired("categorical_hinge", y_true, y_pred)
+    y_true = one_hot_labels(y_true, "categorical_hinge")
     pos = ops.sum(y_true * y_pred, axis=-1)
     neg = ops.max((1.0 - y_true) * y_pred, axis=-1)
     return ops.maximum(neg - pos + 1.0, 0.0)

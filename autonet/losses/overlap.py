@@ -9,6 +9,7 @@ from autonet.core import Tensor, dtypes
 from autonet.core.halves import accumulates
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
+from autonet.ops.labels import binary_labels
 
 
 @accumulates(like="y_pred")
@@ -30,6 +31,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     0.3333333134651184
     """
     y_true, y_pred = paired("dice", y_true, y_pred)
+    y_true = binary_labels(y_true, "dice")
     axis = as_axes(axis)
     overlap = ops.sum(y_true * y_pred, axis=axis)
     sizes = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
@@ -57,6 +59,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     0.3333333730697632
     """
     y_true, y_pred = paired("tversky", y_true, y_pred)
+    y_true = binary_labels(y_true, "tversky")
     axis = as_axes(axis)
     tp = ops.sum(y_true * y_pred, axis=axis)
     fp = ops.sum((1.0 - y_true) * y_pred, axis=axis)

@@ -9,6 +9,7 @@ from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.classification import class_numbers
 from autonet.metrics.means import MeanMetricWrapper
+from autonet.ops.labels import binary_labels, class_labels, one_hot_labels
 
 
 def same_shape(who: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
@@ -51,12 +52,13 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
         threshold: a prediction above it means 1.
 
     Returns: shape of y_pred.
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels out of range.
 
     >>> binary_accuracy([1, 0, 1], [0.6, 0.6, 0.2]).tolist()
     [1.0, 0.0, 0.0]
     """
     y_true, y_pred = same_shape("binary_accuracy", y_true, y_pred)
+    y_true = binary_labels(y_true, "binary_accuracy")
     answer = ops.cast(ops.greater(y_pred, threshold), y_true.dtype)
     return ops.cast(ops.equal(y_true, answer), dtypes.floatx())
 
@@ -69,7 +71,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
         y_pred: probabilities or logits, same shape.
 
     Returns: shape (...,).
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for labels out of range.
 
     >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
     [1.0, 0.0]
@@ -77,6 +79,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     y_true, y_pred = same_shape("categorical_accuracy", y_true, y_pred)
     if not y_pred.ndim:
         raise ShapeError("categorical_accuracy expects y_pred of shape (..., classes); received a single number.")
+    y_true = one_hot_labels(y_true, "categorical_accuracy")
     return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), dtypes.floatx())
 
 
@@ -88,7 +91,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
         y_pred: probabilities or logits, shape (..., classes).
 
     Returns: shape (...,).
-    Raises: ShapeError if the shapes do not fit.
+    Raises: ShapeError if the shapes do not fit; DataError for labels that are no whole numbers, or too large.
 
     >>> sparse_categorical_accuracy([1, 1], [[0.2, 0.8], [0.7, 0.3]]).tolist()
     [1.0, 0.0]
@@ -107,6 +110,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     [1.0]
     """
     y_true, y_pred = same_shape("top_k_categorical_accuracy", y_true, y_pred)
+    y_true = one_hot_labels(y_true, "top_k_categorical_accuracy")
     return sparse_top_k_categorical_accuracy(ops.argmax(y_true, axis=-1), y_pred, k)
 
 
@@ -120,7 +124,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         from_sorted_ids: see y_pred.
 
     Returns: shape (...,).
-    Raises: ShapeError if the shapes do not fit.
+    Raises: ShapeError if the shapes do not fit; DataError for labels that are no whole numbers, or too large.
 
     >>> sparse_top_k_categorical_accuracy([2], [[0.1, 0.7, 0.2]], k=2).tolist()
     [1.0]
@@ -128,19 +132,20 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     if not k > 0:
         raise ArgumentError(f"sparse_top_k_categorical_accuracy expects k above 0; received {k!r}.")
     y_pred = convert_to_tensor(y_pred)
-    labels = _labels("sparse_top_k_categorical_accuracy", y_true, y_pred)
     if from_sorted_ids:
+        labels = class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred.shape)
         hits = ops.any(ops.equal(ops.expand_dims(labels, -1), y_pred[..., :k]), axis=-1)
     else:
+        labels = _labels("sparse_top_k_categorical_accuracy", y_true, y_pred)
         hits = ops.in_top_k(labels, y_pred, k=int(k))
     return ops.cast(hits, dtypes.floatx())
 
 
 def _labels(who: str, y_true: Any, y_pred: Tensor) -> Tensor:
-    """Class numbers for `y_pred`; one that no class has is simply never hit."""
+    """Class numbers for `y_pred`; one below 0 means no class, and is never hit."""
     if not y_pred.ndim:
         raise ShapeError(f"{who} expects y_pred of shape (..., classes); received a single number.")
-    return class_numbers(who, y_true, y_pred.shape)
+    return class_labels(class_numbers(who, y_true, y_pred.shape), y_pred.shape[-1], who)
 
 
 class Accuracy(MeanMetricWrapper):

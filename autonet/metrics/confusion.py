@@ -16,6 +16,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.accuracy import same_shape
 from autonet.metrics.base import TOTALS, Metric
+from autonet.ops.labels import binary_labels, one_hot_labels
 
 MOST_THRESHOLDS = 1_000_000  # which a stored configuration may ask for, too
 
@@ -53,6 +54,7 @@ def confusion(
     """
     mask = getattr(y_pred, "_mask", None)
     y_true, y_pred = same_shape(who, y_true, y_pred)
+    y_true = binary_labels(y_true, who)
     weight = None
     if sample_weight is not None or mask is not None:
         weight = 1.0 if sample_weight is None else spread(sample_weight, y_pred.shape, f"{who}: sample_weight")
@@ -413,6 +415,7 @@ class FBetaScore(Metric):
     @no_grad()
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
+        y_true = one_hot_labels(y_true, self.name)
         if not self.totals or y_pred.ndim != 2:
             self.build(y_true.shape, y_pred.shape)
         if self.threshold is None:

@@ -3,6 +3,7 @@
 Those on logits are primitives: the softmax, its logarithm and the product with the targets in one.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.types import TensorLike
 from autonet.errors import DataError, ShapeError
 from autonet.ops.creation import cast, one_hot
+from autonet.ops.labels import binary_labels, one_hot_labels, probabilities
 from autonet.ops.nn import log_softmax, sigmoid, softmax
 from autonet.ops.pointwise import clip, log, log1p
 from autonet.ops.reduction import sum
@@ -128,7 +130,7 @@ def categorical_crossentropy(
         axis: where the classes are.
 
     Returns: shape (...,).
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for targets, or probabilities, out of range.
 
     >>> round(float(categorical_crossentropy([0.0, 1.0], [0.75, 0.25])), 4)
     1.3863
@@ -136,6 +138,14 @@ def categorical_crossentropy(
     target, output = _same_shapes(target, output, "categorical_crossentropy")
     if not output.ndim:
         raise ShapeError("categorical_crossentropy expects an axis of classes; received numbers without axes.")
+    target = one_hot_labels(target, "categorical_crossentropy")
+    if not from_logits:
+        output = probabilities(output, "categorical_crossentropy", "softmax", math.inf)
+    return categorical_terms(target, output, from_logits, axis)
+
+
+def categorical_terms(target: Tensor, output: Tensor, from_logits: bool, axis: int) -> Tensor:
+    """`categorical_crossentropy` of what was checked."""
     if from_logits:
         return softmax_crossentropy(target, output, axis=axis)
     return -sum(target * log(_probabilities(output, axis)), axis=axis)
@@ -183,12 +193,20 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
         from_logits: whether `output` holds logits.
 
     Returns: same shape.
-    Raises: ShapeError if the shapes differ.
+    Raises: ShapeError if the shapes differ; DataError for targets, or probabilities, out of range.
 
     >>> [round(loss, 4) for loss in binary_crossentropy([1.0, 0.0], [0.25, 0.25]).tolist()]
     [1.3863, 0.2877]
     """
     target, output = _same_shapes(target, output, "binary_crossentropy")
+    target = binary_labels(target, "binary_crossentropy")
+    if not from_logits:
+        output = probabilities(output, "binary_crossentropy", "sigmoid")
+    return binary_terms(target, output, from_logits)
+
+
+def binary_terms(target: Tensor, output: Tensor, from_logits: bool) -> Tensor:
+    """`binary_crossentropy` of what was checked."""
     if from_logits:
         return sigmoid_crossentropy(target, output)
     p = clip(output, epsilon(), 1 - epsilon())

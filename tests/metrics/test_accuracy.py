@@ -32,7 +32,7 @@ def test_ties_and_nans():
     assert metrics.sparse_top_k_categorical_accuracy([0, 1, 2], [[0.5, 0.5, 0.5]] * 3, k=1).tolist() == [1, 1, 1]
     p = [[0.5, float("nan"), 0.5]] * 3
     assert metrics.sparse_top_k_categorical_accuracy([0, 1, 2], p, k=1).tolist() == [1, 0, 1]
-    assert metrics.sparse_top_k_categorical_accuracy([5], [[0.5, 0.5]], k=2).tolist() == [0]
+    assert metrics.sparse_top_k_categorical_accuracy([-1], [[0.5, 0.5]], k=2).tolist() == [0]  # no class
     with pytest.raises(ArgumentError, match="above 0"):
         metrics.sparse_top_k_categorical_accuracy([0], [[0.5, 0.5]], k=0)
 

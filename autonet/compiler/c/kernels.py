@@ -192,6 +192,23 @@ def _class_crossentropy(write: Any, i: Instruction) -> bool:
     return True
 
 
+@native("bounded")
+def _bounded(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not _contiguous(x, y) or x.dtype.name not in C_TYPES or not x.size:
+        return False
+    own = C_TYPES[x.dtype.name]
+    at = f"((const {own} *)t[{write.slot(x)}])[k]"
+    low, high = (
+        literal(x.dtype.type(i.settings[k]) if x.dtype.kind == "f" else i.settings[k], "double")
+        for k in ("low", "high")
+    )
+    whole = f" || {at} != floor({at})" if i.settings["whole"] and x.dtype.kind == "f" else ""
+    write.demand(i, f"!({at} < {low} || {at} > {high}{whole})", x.size)
+    write.run(f"memcpy(t[{write.slot(y)}], t[{write.slot(x)}], {x.nbytes});")
+    return True
+
+
 @native("_one_hot")
 def _one_hot(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]

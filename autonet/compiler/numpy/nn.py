@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.numpy.kernels import by_body, kernel, refusal
+from autonet.compiler.numpy.kernels import by_body, kernel, number, refusal
 from autonet.ops.reduction import kept_shape
 
 # Along an axis
@@ -101,6 +101,26 @@ def _standardize_slopes(write: Any, i: Any, given: list[str], out: list[str]) ->
 
 
 # Classes
+
+
+@kernel("bounded")
+def _bounded(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    x = i.operands[0]
+    flags, more = write.workspace(x.shape, bool), write.workspace(x.shape, bool)
+    refuse = f"{write.constant(refusal(i))}({given[0]})"
+    low, high = (
+        number(i.settings[k], x.dtype if x.dtype.kind == "f" else np.dtype("float64")) for k in ("low", "high")
+    )
+    write.call(np.less, given[0], low, flags)
+    write.call(np.greater, given[0], high, more)
+    write.call(np.logical_or, flags, more, flags)
+    if i.settings["whole"] and x.dtype.kind == "f":
+        floors = write.workspace(x.shape, x.dtype)
+        write.call(np.floor, given[0], floors)
+        write.call(np.not_equal, given[0], floors, more)
+        write.call(np.logical_or, flags, more, flags)
+    write(f"if {flags}.any(): {refuse}")
+    write.call(np.copyto, out[0], given[0])
 
 
 @kernel("_one_hot")
