@@ -9,10 +9,11 @@ capture.py     one eager run, recorded
 texts.py       layers on strings, run before each step
 guards.py      what a record relies on, checked before each replay
 program.py     the intermediate representation: values, instructions
+facts.py       what is known of each primitive: one table for passes and back ends
 passes/        programs to programs, then buffers
 numpy/         the back end for everywhere: a program to Python calls with `out=`
 c/             the back end where a C compiler is found: loops and kernels; its runtime
-explain.py     a plan in words
+explain.py     a plan in words; table(): how each primitive runs
 """
 
 from autonet.compiler.capture import CaptureError as CaptureError

@@ -1,4 +1,4 @@
-"""A plan in words: what it computes, what was joined, where memory goes, and the generated code."""
+"""A plan in words: what it computes, what was joined, where memory goes, and the generated code; and the table of facts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import html
 import math
 from typing import Any
 
+from autonet.compiler.facts import FACTS, Facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.layout import VIEW
 from autonet.compiler.passes.pipeline import lower, optimize
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
+from autonet.core.primitive import PRIMITIVES
 
 
 class Explanation:
@@ -125,3 +127,28 @@ def _bytes(n: float) -> str:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1024
     return f"{n:.2f} GB"
+
+
+def table() -> str:
+    """The table of facts: how each known primitive runs, with NumPy and in C.
+
+    Columns: the primitive; what its body is (ufunc, view, reduction; code: anything else; composition: of small primitives,
+    which C plans run in its place); with NumPy (out: into a buffer, by a kernel; view; body: anew in each run); in C
+    (fused: an expression in a loop; kernel; composition; view; NumPy: stepped out to).
+    """
+    from autonet.compiler.c import plan  # noqa: F401  # which enters the kernels of both back ends
+
+    rows = [("primitive", "body", "NumPy", "C")]
+    for name, primitive in sorted(PRIMITIVES.items()):
+        known, composed = FACTS.get(name, Facts()), primitive.composition is not None
+        body = _first(ufunc=known.ufunc, view=known.view, reduction=known.reduction, code=True)
+        numpy = _first(out=known.numpy_kernel, view=known.view, body=True)
+        fused = known.c_expression is not None or known.reduction
+        native = _first(view=known.view, composition=composed, fused=fused, kernel=known.c_kernel, NumPy=True)
+        rows.append((name, body + (", composition" if composed else ""), numpy, native))
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _first(**ways: Any) -> str:
+    return next(name for name, there in ways.items() if there)

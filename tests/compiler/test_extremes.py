@@ -9,8 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autonet import ops
-from autonet.compiler.c.kernels import NATIVE
-from autonet.compiler.numpy.kernels import VIEWS
+from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.pipeline import lower, optimize
 from autonet.core import trees
@@ -60,7 +59,7 @@ def native_part(f, xs):
     program, _ = captured(f, *xs)
     used = set()
     for i in lower(optimize(program)).instructions:
-        if not (isinstance(i, Loop) or i.op in NATIVE or i.op in VIEWS):
+        if not (isinstance(i, Loop) or facts(i).c_kernel or facts(i).view):
             return None
         used.add(i.op)
     return used

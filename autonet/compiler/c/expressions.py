@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.facts import entry, facts
 from autonet.compiler.program import Instruction
 
 C_TYPES = {
@@ -63,6 +64,9 @@ _ANY: dict[str, Template] = {
     "logical_or": "((a != 0) | (b != 0))",
     "logical_xor": "((a != 0) ^ (b != 0))",
     "logical_not": "(a == 0)",
+    "contiguous": "a",
+    "cast": lambda i: "(a != 0)" if i.results[0].dtype.kind == "b" else "((T)a)",
+    "_select": lambda i: "an_where_F(a != 0, b, c)" if i.results[0].dtype.kind == "f" else "(a != 0 ? b : c)",
 }
 _NUMBERS: dict[str, Template] = {  # floats and integers, not booleans
     "add": "(a + b)",
@@ -113,40 +117,36 @@ _TESTS: dict[str, Template] = {  # of floats, giving booleans
 }
 
 
+def _kinds(i: Instruction) -> set[str]:
+    return {v.dtype.kind for v in i.operands}
+
+
+def _enter(fits: Callable[[Instruction], bool], templates: dict[str, Template]) -> None:
+    for name, text in templates.items():
+        entry(name).c_expression = fits, text
+
+
+_enter(lambda i: True, _ANY)
+_enter(lambda i: "b" not in _kinds(i), _NUMBERS)
+_enter(lambda i: _kinds(i) <= set("bui"), _INTEGERS)
+_enter(lambda i: i.results[0].dtype.kind == "f" and _kinds(i) == {"f"}, _FLOATS)
+_enter(lambda i: _kinds(i) == {"f"}, _TESTS)
+
+
 def template(i: Instruction) -> str | None:
     """The expression of one element of the instruction's result, None if there is none."""
-    op, operands, result = i.op, i.operands, i.results[0]
-    if any(v.dtype.name not in C_TYPES for v in (*operands, result)):
+    found = facts(i).c_expression
+    if found is None or any(v.dtype.name not in C_TYPES for v in (*i.operands, i.results[0])):
         return None
-    found: Template | None = None
-    kinds = {v.dtype.kind for v in operands}
-    if op in _ANY:
-        found = _ANY[op]
-    elif op in _NUMBERS and "b" not in kinds:
-        found = _NUMBERS[op]
-    elif op in _INTEGERS and kinds <= set("bui"):
-        found = _INTEGERS[op]
-    elif op in _FLOATS and result.dtype.kind == "f" and kinds == {"f"}:
-        found = _FLOATS[op]
-    elif op in _TESTS and kinds == {"f"}:
-        found = _TESTS[op]
-    elif op == "contiguous":
-        found = "a"
-    elif op == "cast":
-        found = "(a != 0)" if result.dtype.kind == "b" else "((T)a)"
-    elif op == "_select":
-        found = "an_where_F(a != 0, b, c)" if result.dtype.kind == "f" else "(a != 0 ? b : c)"
-    if callable(found):
-        found = found(i)
-    return found
+    fits, text = found
+    if not fits(i):
+        return None
+    return text(i) if callable(text) else text
 
 
 def is_pointwise(i: Instruction) -> bool:
-    """Whether the instruction computes each element of its result from one element of each operand."""
-    return len(i.results) == 1 and i.op in _KNOWN and template(i) is not None
-
-
-_KNOWN = {*_ANY, *_NUMBERS, *_INTEGERS, *_FLOATS, *_TESTS, "cast", "contiguous", "_select"}
+    """Whether a loop in C can compute the instruction, element by element."""
+    return len(i.results) == 1 and template(i) is not None
 
 
 def expression(i: Instruction, names: list[str]) -> str:

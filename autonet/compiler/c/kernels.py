@@ -14,17 +14,17 @@ import numpy as np
 
 from autonet.compiler.c.expressions import C_TYPES, literal
 from autonet.compiler.c.loops import PIECE
+from autonet.compiler.facts import entry
 from autonet.compiler.program import Instruction
 
 STRIP = 64  # columns side by side; AN_STRIP in kernels.h
-NATIVE: dict[str, Callable[[Any, Instruction], bool]] = {}
 
 
 def native(name: str) -> Callable:
     """Register the C kernel of the primitive `name`."""
 
     def register(f: Callable) -> Callable:
-        NATIVE[name] = f
+        entry(name).c_kernel = f
         return f
 
     return register

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.c import attention, copies, recurrent, windows  # noqa: F401  # which add to NATIVE
-from autonet.compiler.c.kernels import NATIVE
+from autonet.compiler.c import attention, copies, recurrent, windows  # noqa: F401  # which enter their kernels in the table of facts
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import Kernels
 from autonet.compiler.c.runtime import library
+from autonet.compiler.facts import facts
 from autonet.compiler.numpy.kernels import refusal
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.fuse import Loop
@@ -143,7 +143,7 @@ class NativePlan(NumpyPlan):
             source = self.arrays[i.operands[0]]
             copies.copy(_Scribe(self), self.arrays[i.results[0]].reshape(source.shape), source)
             return
-        kernel = NATIVE.get(i.op)
+        kernel = facts(i).c_kernel
         if kernel is not None and kernel(_Scribe(self), i):
             return
         self._in_native = False

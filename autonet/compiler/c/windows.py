@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.c.kernels import NATIVE, native
+from autonet.compiler.c.kernels import native
 from autonet.compiler.c.loops import PIECE
+from autonet.compiler.facts import entry
 from autonet.compiler.program import Instruction
 
 # Means
@@ -108,4 +109,4 @@ for _name, _kernels in {
     "pool_mean": (False, False),
     "unpool_mean": (False, False),
 }.items():
-    NATIVE[_name] = _as_images(NATIVE[_name], _kernels)
+    native(_name)(_as_images(entry(_name).c_kernel, _kernels))  # type: ignore[arg-type]

@@ -13,42 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.facts import FACTS, entry, facts
 from autonet.ops.masks import _BITS
 
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
-
-KERNELS: dict[str, Kernel] = {}
-
-# Primitives whose body is one ufunc: the result may lie in an operand's own buffer
-UFUNCS: dict[str, np.ufunc] = {
-    "mod": np.remainder,
-    "bitwise_invert": np.invert,
-    **{
-        name: getattr(np, name)
-        for name in (
-            *("add", "subtract", "multiply", "divide", "negative", "absolute", "reciprocal", "square", "sqrt", "cbrt"),
-            *("power", "hypot", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sin", "cos"),
-            *("tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
-            *("maximum", "minimum", "sign", "signbit", "floor", "ceil", "trunc", "floor_divide", "equal", "not_equal"),
-            *("less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor"),
-            *("logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift"),
-            *("isnan", "isinf", "isfinite"),
-        )
-    },
-}
-IN_PLACE = frozenset(UFUNCS)
-
-# Primitives whose body gives a view of its operand wherever strides allow
-VIEWS = frozenset(
-    "reshape transpose matrix_transpose expand_dims squeeze broadcast_to _getitem _part _crop flip diagonal _split".split()
-)
 
 
 def kernel(name: str) -> Callable[[Kernel], Kernel]:
     """Register the kernel of the primitive `name`."""
 
     def register(f: Kernel) -> Kernel:
-        KERNELS[name] = f
+        entry(name).numpy_kernel = f
         return f
 
     return register
@@ -93,14 +68,16 @@ def as_bits(write: Any, name: str, dtype: np.dtype) -> str:
 
 
 def _ufunc(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    ufunc = facts(i).ufunc
     if i.op in ("maximum", "minimum"):  # NumPy warns of a third argument without a name
-        write.call(UFUNCS[i.op], *given, out=out[0])
+        write.call(ufunc, *given, out=out[0])
     else:
-        write.call(UFUNCS[i.op], *given, out[0])
+        write.call(ufunc, *given, out[0])
 
 
-for _name in UFUNCS:
-    KERNELS[_name] = _ufunc
+for _facts in FACTS.values():
+    if _facts.ufunc is not None:
+        _facts.numpy_kernel = _ufunc
 
 
 @kernel("rsqrt")
@@ -331,8 +308,8 @@ def _extreme(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-KERNELS["max"] = _extreme(np.maximum)
-KERNELS["min"] = _extreme(np.minimum)
+entry("max").numpy_kernel = _extreme(np.maximum)
+entry("min").numpy_kernel = _extreme(np.minimum)
 
 
 def _truth(ufunc: np.ufunc) -> Kernel:
@@ -342,8 +319,8 @@ def _truth(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-KERNELS["any"] = _truth(np.logical_or)
-KERNELS["all"] = _truth(np.logical_and)
+entry("any").numpy_kernel = _truth(np.logical_or)
+entry("all").numpy_kernel = _truth(np.logical_and)
 
 
 def _place(f: Callable) -> Kernel:
@@ -355,8 +332,8 @@ def _place(f: Callable) -> Kernel:
     return write_it
 
 
-KERNELS["argmax"] = _place(np.argmax)
-KERNELS["argmin"] = _place(np.argmin)
+entry("argmax").numpy_kernel = _place(np.argmax)
+entry("argmin").numpy_kernel = _place(np.argmin)
 
 
 def _running(ufunc: np.ufunc) -> Kernel:
@@ -372,8 +349,8 @@ def _running(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-KERNELS["cumsum"] = _running(np.add)
-KERNELS["_cumprod"] = _running(np.multiply)
+entry("cumsum").numpy_kernel = _running(np.add)
+entry("_cumprod").numpy_kernel = _running(np.multiply)
 
 # Places
 
@@ -430,10 +407,10 @@ def _diagonal(i: Any, whole: np.ndarray) -> np.ndarray:
     return view
 
 
-KERNELS["_within"] = _laid(_within)
-KERNELS["_pad"] = _laid(_inside)
-KERNELS["_putitem"] = _laid(_keyed)
-KERNELS["_on_diagonal"] = _laid(_diagonal)
+entry("_within").numpy_kernel = _laid(_within)
+entry("_pad").numpy_kernel = _laid(_inside)
+entry("_putitem").numpy_kernel = _laid(_keyed)
+entry("_on_diagonal").numpy_kernel = _laid(_diagonal)
 
 
 class _SumByPlace:

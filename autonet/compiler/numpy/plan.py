@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.facts import facts
 from autonet.compiler.numpy import blocks, nn
-from autonet.compiler.numpy.kernels import KERNELS, VIEWS, by_body
+from autonet.compiler.numpy.kernels import by_body
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
 from autonet.core.variable import settle
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
-assert blocks and nn  # which fill KERNELS
+assert blocks and nn  # which enter their kernels in the table of facts
 
 
 class NumpyPlan:
@@ -54,7 +55,7 @@ class NumpyPlan:
 
     def _show(self, i: Instruction) -> bool:
         """Make the views that an instruction of that kind stands for; False for another."""
-        if i.op not in VIEWS or not all(self.layout.kinds[r] == VIEW for r in i.results):
+        if not facts(i).view or not all(self.layout.kinds[r] == VIEW for r in i.results):
             return False
         self.arrays.update(zip(i.results, views_of(i, self.arrays[i.operands[0]]), strict=True))
         return True
@@ -77,7 +78,7 @@ class NumpyPlan:
             target = self.arrays[i.results[0]].reshape(i.operands[0].shape)
             write.call(np.copyto, write.constant(target), given[0])
         else:
-            KERNELS.get(i.op, by_body)(write, i, given, [self._name(r) for r in i.results])
+            (facts(i).numpy_kernel or by_body)(write, i, given, [self._name(r) for r in i.results])
 
     def _finish(self, writes: dict[Any, Value]) -> None:
         """The ends of the generated function: inputs in, outputs and these writes out."""

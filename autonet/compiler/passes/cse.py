@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonet.compiler.numpy.kernels import VIEWS
+from autonet.compiler.facts import facts
 from autonet.compiler.program import CONSTANT, Instruction, Program, Value
 
 COMPARED = 256  # bytes up to which constants are compared by content
@@ -58,7 +58,7 @@ def _rivals(program: Program) -> set[tuple[Value, Value]]:
     roots: dict[Value, Value] = {}
     found = set()
     for i in program.instructions:
-        if i.op in VIEWS:
+        if facts(i).view:
             roots.update(dict.fromkeys(i.results, roots.get(i.operands[0], i.operands[0])))
         elif i.op == "matmul":
             a, b = (roots.get(v, v) for v in i.operands)

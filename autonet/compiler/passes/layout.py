@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.numpy.kernels import IN_PLACE, KERNELS, UFUNCS, VIEWS
+from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.passes.memory import Slot, aligned, check, place, shaped
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
@@ -71,7 +71,7 @@ class Layout:
             return shadows[v]
 
         for i in self.program.instructions:
-            if i.op in VIEWS and all(self.is_static(v) for v in i.operands):
+            if facts(i).view and all(self.is_static(v) for v in i.operands):
                 whole = shadow(i.operands[0])
                 for r, a in zip(i.results, views_of(i, whole), strict=True):
                     if np.may_share_memory(a, whole) or not a.size:
@@ -88,9 +88,9 @@ class Layout:
 
     def _has_kernel(self, i: Instruction) -> bool:
         """Whether NumPy computes the instruction into buffers, exactly as the primitive's body does it."""
-        if i.op not in KERNELS or any(r.order is False for r in i.results):
+        if facts(i).numpy_kernel is None or any(r.order is False for r in i.results):
             return False
-        return i.op in UFUNCS or all(self.is_static(v) or v.order is not False for v in i.operands)
+        return facts(i).in_place or all(self.is_static(v) or v.order is not False for v in i.operands)
 
     def _last_reads(self) -> dict[Value, int]:
         """For each root, the last instruction that reads its memory; len(instructions) if what follows them does."""
@@ -132,7 +132,7 @@ class Layout:
             reduced = {b.results[0] for b in i.body if reduction_operand(b) is not None}
             if result in reduced or result.shape != i.shape:
                 return False
-        elif i.op not in IN_PLACE:
+        elif not facts(i).in_place:
             return False
         return not any(o is not operand and self.root(o) is operand for o in i.operands)  # no view of it
 

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import Sequential, gradients, layers, ops, optimizers, random
-from autonet.compiler.numpy.kernels import KERNELS, VIEWS
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.layout import DYNAMIC
 from autonet.compiler.passes.pipeline import optimize
-from autonet.core import PRIMITIVES, Variable, trees
+from autonet.core import Variable, trees
 from tests.compiler.programs import assert_same_bits, captured, numpy_plan, quiet
 from tests.ops.cases import smooth_results
 from tests.ops.test_gradients import ROWS
@@ -63,10 +62,6 @@ def test_every_primitive_to_the_last_bit(case, data):
     half = case.half and data.draw(st.booleans())
     xs = [x.astype(np.float32) if half and x.dtype == np.float64 else x for x in call.xs]
     check(with_gradients(call, case.zero), xs, case.name)
-
-
-def test_kernels_and_views_are_of_primitives():
-    assert sorted(name for name in (*KERNELS, *VIEWS) if name not in PRIMITIVES) == []
 
 
 def plain(*shape, dtype="float32", seed=0):
