@@ -317,7 +317,7 @@ def _batch_normalize(write: Any, i: Instruction) -> bool:
         write.run(
             f"{{ {head} const float *part = t[{write.slot(part)}];"
             f" for (int64_t j = 0; j < {c}; j++) {{ float m = 0, s = 0; for (int64_t p = 0; p < {pieces}; p++)"
-            f" an_join_moments(&m, &s, part[p * {2 * c} + j], part[p * {2 * c} + {c} + j], p * {grain},"
+            f" an_merge_moments(&m, &s, part[p * {2 * c} + j], part[p * {2 * c} + {c} + j], p * {grain},"
             f" p * {grain} + {grain} > {rows} ? {rows} - p * {grain} : {grain});"
             f" mean[j] = m; variance[j] = s / {rows}; }} (void)factor; }}"
         )
@@ -378,10 +378,10 @@ def _convolve_input(write: Any, i: Instruction) -> bool:
     if dx.ndim != 4 or not (_floats(dy, kernel) and _contiguous(dy, kernel) and dx.size and dy.size):
         return False
     p = _conv(write, i, dx, kernel.shape, dy.shape[1:3])
-    turned = write.space(kernel.shape, np.float32)
-    write.run(f"an->conv_turn(&{p}, t[{write.slot(kernel)}], t[{write.slot(turned)}]);")
+    transposed = write.space(kernel.shape, np.float32)
+    write.run(f"an->conv_transpose_kernel(&{p}, t[{write.slot(kernel)}], t[{write.slot(transposed)}]);")
     work = dy.size * kernel.size // kernel.shape[-1]
-    body = [f"an->conv_input(&{p}, t[{write.slot(dy)}], t[{write.slot(turned)}], t[{write.slot(dx)}], begin, end);"]
+    body = [f"an->conv_input(&{p}, t[{write.slot(dy)}], t[{write.slot(transposed)}], t[{write.slot(dx)}], begin, end);"]
     write.parallel(body, dx.shape[0], _few_images(dx.shape[0], work))
     write.flops += 2 * work
     return True

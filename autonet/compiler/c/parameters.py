@@ -29,7 +29,7 @@ class Parameters:
         self.sizes: list[int] = []
         self.numbers: list[float] = []
 
-    def take(self, text: str) -> str:
+    def extract(self, text: str) -> str:
         """The body of a function without its sizes and numbers: it reads them from what `sizes` and `numbers` point to."""
         sizes: dict[str, int] = {}
         numbers: dict[tuple[str, str], int] = {}
@@ -67,11 +67,11 @@ class Kernels:
         text = _SLOT.sub(lambda found: f"t[{slots.setdefault(found[1], len(slots)) + ARRAYS}]", text)
         text = _NAME.sub(lambda found: f"{found[1]}{ids.setdefault(found[2], len(ids))}", text)
         self.calls.append((len(self.parameters.sizes), len(self.parameters.numbers), [int(s) for s in slots]))
-        text = self.parameters.take(text)
+        text = self.parameters.extract(text)
         place, self.length = self.length, self.length + ARRAYS + len(slots)
         return self.texts.setdefault(text, f"an_kernel_{len(self.texts)}"), place
 
-    def spell(self, statements: list[str]) -> list[str]:
+    def parametrize(self, statements: list[str]) -> list[str]:
         """Calls in which each size and array is read where it stands: that some are the same is no structure."""
         slots: list[int] = []
         sizes = self.parameters.sizes
@@ -87,10 +87,10 @@ class Kernels:
             sizes.append(int(found[0]))
             return f"sizes[{len(sizes) - 1}]"
 
-        spelt = [_SIZE.sub(size, _SLOT.sub(slot, statement)) for statement in statements]
+        parametrized = [_SIZE.sub(size, _SLOT.sub(slot, statement)) for statement in statements]
         self.calls.append((0, 0, slots))
         self.length += ARRAYS + len(slots)
-        return spelt
+        return parametrized
 
     def source(self) -> list[str]:
         """The functions in C."""

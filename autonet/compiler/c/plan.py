@@ -141,10 +141,10 @@ class NativePlan(NumpyPlan):
             return
         if i.results[0] in self.layout.copied:  # reshaped, in another order of memory
             source = self.arrays[i.operands[0]]
-            copies.copy(_Scribe(self), self.arrays[i.results[0]].reshape(source.shape), source)
+            copies.copy(_KernelWriter(self), self.arrays[i.results[0]].reshape(source.shape), source)
             return
         kernel = facts(i).c_kernel
-        if kernel is not None and kernel(_Scribe(self), i):
+        if kernel is not None and kernel(_KernelWriter(self), i):
             return
         self._in_native = False
         super()._instruct(i)
@@ -190,7 +190,7 @@ class NativePlan(NumpyPlan):
         return [
             f"AN_EXPORT void {name}(void **t) {{",
             f"  void **contexts = t[{CONTEXTS}]; const int64_t *sizes = t[{SIZES}]; (void)contexts, (void)sizes;",
-            *[f"  {statement}" for statement in self.kernels.spell(statements)],
+            *[f"  {statement}" for statement in self.kernels.parametrize(statements)],
             "}",
         ]
 
@@ -246,7 +246,7 @@ class _Failure:
         refusal(i)(*[self.arrays[v] for v in i.operands])
 
 
-class _Scribe:
+class _KernelWriter:
     """What a kernel sees of the plan."""
 
     def __init__(self, plan: NativePlan):

@@ -1,7 +1,7 @@
-"""C for recurrent scans and their slopes: calls of the functions in runtime/recurrent.h, blocks of rows on the pool.
+"""C for recurrent scans and their gradients: calls of the functions in runtime/recurrent.h, blocks of rows on the pool.
 
 Where the kernel is too large for a core's own cache, one block takes all rows, and the threads share its products. What
-the walk back leaves for the kernel's slope is one product over all steps at once.
+the reverse scan leaves for the gradient of the kernel is one product over all steps at once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ OWN_CACHE = 1 << 19  # bytes of a kernel that a core keeps for itself
 ROWS = 8  # of a block
 
 
-class Walk:
-    """One scan or walk back: its numbers, and the C that runs it.
+class Scan:
+    """One scan or reverse scan: its numbers, and the C that runs it.
 
     Args:
         write, i: as for every kernel.
-        steps: an operand or result (n, steps, ...). given: the cotangents of all states, for a walk back.
+        steps: an operand or result (n, steps, ...). given: the cotangents of all states, for a reverse scan.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Walk:
             strides = [x // 4 for x in write.arrays[given].strides] if given is not None else [0, 0, 0]
             kinds = [f"AN_{s[k].upper()}" for k in ("activation", "recurrent_activation") if k in s]
             numbers = (self.n, self.steps, self.units, self.gates, int(s["reverse"]), int(self.alone), *strides)
-            self.struct = write.declare("an_walk", (*numbers, *kinds, *("AN_LINEAR",) * (2 - len(kinds))))
+            self.struct = write.declare("an_scan", (*numbers, *kinds, *("AN_LINEAR",) * (2 - len(kinds))))
 
     def _fits(self) -> bool:
         """Whether the arrays are such as the C expects: floats in order; only the states' cotangents in any order."""
@@ -83,15 +83,15 @@ class Walk:
         self.write.parallel([f"{function}({given}, begin, end);"], self.n, self.grain)
         self.write.flops += 2 * self.n * self.steps * self.kernel.size
 
-    # Of walks back
+    # Of reverse scans
 
-    def turned(self) -> np.ndarray:
+    def transposed_kernel(self) -> np.ndarray:
         """The kernel transposed."""
         space = self.write.space((self.width, self.units), np.float32)
-        self.write.run(f"an_turn_kernel({self.units}, {self.width}, {self.at(self.kernel)}, {self.at(space)});")
+        self.write.run(f"an_transpose_kernel({self.units}, {self.width}, {self.at(self.kernel)}, {self.at(space)});")
         return space
 
-    def before(self, gates: int) -> np.ndarray:
+    def previous_states(self, gates: int) -> np.ndarray:
         """Space for the states before all steps; with dropout those of each gate."""
         return self.write.space((gates if self.drop.size else 1, self.n * self.steps, self.units), np.float32)
 
@@ -103,12 +103,12 @@ class Walk:
         """Each block's part of `sums`."""
         return f"(float *){self.at(sums)} + begin / {self.grain} * {sums.shape[1]}"
 
-    def join(self, sums: np.ndarray, out: Any) -> None:
+    def sum_blocks(self, sums: np.ndarray, out: Any) -> None:
         """`out` (columns) = the sum of the blocks' sums."""
-        self.write.run(f"an_join_sums({sums.shape[0]}, {sums.shape[1]}, {self.at(sums)}, {self.at(out)});")
+        self.write.run(f"an_sum_blocks({sums.shape[0]}, {sums.shape[1]}, {self.at(sums)}, {self.at(out)});")
 
-    def slope(self, out: Value, left: Any, right: Any, first: int, gates: int, apart: bool) -> None:
-        """Columns of the kernel's slope: left (n * steps, units) transposed, times right (n * steps, ...).
+    def kernel_gradient(self, out: Value, left: Any, right: Any, first: int, gates: int, apart: bool) -> None:
+        """Columns of the gradient of the kernel: left (n * steps, units) transposed, times right (n * steps, ...).
 
         left, right: (array, column, row length). first: the gate whose columns come first. apart: whether each gate has
         a left of its own, one after the other.
@@ -127,83 +127,83 @@ class Walk:
 @native("simple_rnn_scan")
 def _simple_rnn_scan(write: Any, i: Instruction) -> bool:
     x, h, kernel, bias, drop, mask = i.operands
-    walk = Walk(write, i, x, kernel, drop, mask)
-    if walk.fits:
-        walk.run("an_simple_forward", [x, walk.maybe(h), kernel, bias, drop, mask, *i.results])
-    return walk.fits
+    scan = Scan(write, i, x, kernel, drop, mask)
+    if scan.fits:
+        scan.run("an_simple_forward", [x, scan.maybe(h), kernel, bias, drop, mask, *i.results])
+    return scan.fits
 
 
 @native("simple_rnn_slopes")
 def _simple_rnn_slopes(write: Any, i: Instruction) -> bool:
     ghs, gh, h, kernel, drop, mask, hs = i.operands
     dx, dh, dkernel, dbias = i.results
-    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
-    if walk.fits:
-        before, sums = walk.before(1), walk.sums(walk.width)
-        given = [walk.maybe(v) for v in (ghs, gh, h)]
-        walk.run("an_simple_back", [*given, walk.turned(), drop, mask, hs, dx, dh, before, walk.own(sums)])
-        walk.slope(dkernel, (before, 0, walk.units), (dx, 0, walk.width), 0, 1, False)
-        walk.join(sums, dbias)
-    return walk.fits
+    scan = Scan(write, i, hs, kernel, drop, mask, ghs)
+    if scan.fits:
+        before, sums = scan.previous_states(1), scan.sums(scan.width)
+        given = [scan.maybe(v) for v in (ghs, gh, h)]
+        scan.run("an_simple_back", [*given, scan.transposed_kernel(), drop, mask, hs, dx, dh, before, scan.own(sums)])
+        scan.kernel_gradient(dkernel, (before, 0, scan.units), (dx, 0, scan.width), 0, 1, False)
+        scan.sum_blocks(sums, dbias)
+    return scan.fits
 
 
 @native("lstm_scan")
 def _lstm_scan(write: Any, i: Instruction) -> bool:
     x, h, c, kernel, bias, drop, mask = i.operands
-    walk = Walk(write, i, x, kernel, drop, mask)
-    if walk.fits:
-        walk.run("an_lstm_forward", [x, walk.maybe(h), walk.maybe(c), kernel, bias, drop, mask, *i.results])
-    return walk.fits
+    scan = Scan(write, i, x, kernel, drop, mask)
+    if scan.fits:
+        scan.run("an_lstm_forward", [x, scan.maybe(h), scan.maybe(c), kernel, bias, drop, mask, *i.results])
+    return scan.fits
 
 
 @native("lstm_slopes")
 def _lstm_slopes(write: Any, i: Instruction) -> bool:
     ghs, gh, gc, gcs, ggates, h, c, kernel, drop, mask, hs, cs, gates = i.operands
     dx, dh, dc, dkernel, dbias = i.results
-    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
-    if not walk.fits or walk.maybe(gcs) != "0" or walk.maybe(ggates) != "0":
+    scan = Scan(write, i, hs, kernel, drop, mask, ghs)
+    if not scan.fits or scan.maybe(gcs) != "0" or scan.maybe(ggates) != "0":
         return False
-    before, sums = walk.before(4), walk.sums(walk.width)
-    given = [walk.maybe(v) for v in (ghs, gh, gc, h, c)]
-    arrays = [*given, walk.turned(), drop, mask, hs, cs, gates, dx, dh, dc, before, walk.own(sums)]
-    walk.run("an_lstm_back", arrays)
-    walk.slope(dkernel, (before, 0, walk.units), (dx, 0, walk.width), 0, 4, bool(drop.size))
-    walk.join(sums, dbias)
+    before, sums = scan.previous_states(4), scan.sums(scan.width)
+    given = [scan.maybe(v) for v in (ghs, gh, gc, h, c)]
+    arrays = [*given, scan.transposed_kernel(), drop, mask, hs, cs, gates, dx, dh, dc, before, scan.own(sums)]
+    scan.run("an_lstm_back", arrays)
+    scan.kernel_gradient(dkernel, (before, 0, scan.units), (dx, 0, scan.width), 0, 4, bool(drop.size))
+    scan.sum_blocks(sums, dbias)
     return True
 
 
 @native("gru_scan")
 def _gru_scan(write: Any, i: Instruction) -> bool:
     x, h, kernel, bias, drop, mask = i.operands
-    walk = Walk(write, i, x, kernel, drop, mask)
-    if walk.fits:
-        arrays = [x, walk.maybe(h), kernel, bias, drop, mask, *i.results]
-        walk.run("an_gru_forward", arrays, int(i.settings["reset_after"]))
-    return walk.fits
+    scan = Scan(write, i, x, kernel, drop, mask)
+    if scan.fits:
+        arrays = [x, scan.maybe(h), kernel, bias, drop, mask, *i.results]
+        scan.run("an_gru_forward", arrays, int(i.settings["reset_after"]))
+    return scan.fits
 
 
 @native("gru_slopes")
 def _gru_slopes(write: Any, i: Instruction) -> bool:
     ghs, gh, ggates, h, kernel, drop, mask, hs, gates = i.operands
     dx, dh, dkernel, dbias = i.results
-    walk = Walk(write, i, hs, kernel, drop, mask, ghs)
-    if not walk.fits or walk.maybe(ggates) != "0":
+    scan = Scan(write, i, hs, kernel, drop, mask, ghs)
+    if not scan.fits or scan.maybe(ggates) != "0":
         return False
-    u, after = walk.units, int(i.settings["reset_after"])
-    before, sums = walk.before(3 if after else 2), walk.sums(4 * u)
-    du = write.space((walk.n * walk.steps if after else 1, u), np.float32)
-    given = [walk.maybe(v) for v in (ghs, gh, h)]
-    arrays = [*given, walk.turned(), drop, mask, hs, gates, dx, dh, du, before, walk.own(sums)]
-    walk.run("an_gru_back", arrays, after)
-    walk.slope(dkernel, (before, 0, u), (dx, 0, 3 * u), 0, 2, bool(drop.size))
+    u, after = scan.units, int(i.settings["reset_after"])
+    before, sums = scan.previous_states(3 if after else 2), scan.sums(4 * u)
+    du = write.space((scan.n * scan.steps if after else 1, u), np.float32)
+    given = [scan.maybe(v) for v in (ghs, gh, h)]
+    arrays = [*given, scan.transposed_kernel(), drop, mask, hs, gates, dx, dh, du, before, scan.own(sums)]
+    scan.run("an_gru_back", arrays, after)
+    scan.kernel_gradient(dkernel, (before, 0, u), (dx, 0, 3 * u), 0, 2, bool(drop.size))
     if after:
-        own = 2 * walk.n * walk.steps * u if drop.size else 0
-        walk.slope(dkernel, (before, own, u), (du, 0, u), 2, 1, False)
+        own = 2 * scan.n * scan.steps * u if drop.size else 0
+        scan.kernel_gradient(dkernel, (before, own, u), (du, 0, u), 2, 1, False)
     else:
-        walk.slope(dkernel, (gates, 3 * u, 4 * u), (dx, 2 * u, 3 * u), 2, 1, False)
+        scan.kernel_gradient(dkernel, (gates, 3 * u, 4 * u), (dx, 2 * u, 3 * u), 2, 1, False)
     total = write.space((4 * u,), np.float32)
-    walk.join(sums, total)
-    out, from_, size = f"(float *){walk.at(dbias)}", f"(const float *){walk.at(total)}", 4 * u
+    scan.sum_blocks(sums, total)
+    out, from_, size = f"(float *){scan.at(dbias)}", f"(const float *){scan.at(total)}", 4 * u
     write.run(f"memcpy({out}, {from_}, {3 * size});")
     if after:
         write.run(f"memcpy({out} + {3 * u}, {from_}, {2 * size}); memcpy({out} + {5 * u}, {from_} + {3 * u}, {size});")

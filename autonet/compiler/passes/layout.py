@@ -8,7 +8,7 @@ import numpy as np
 
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop, reduction_operand
-from autonet.compiler.passes.memory import Slot, aligned, check, place, shaped
+from autonet.compiler.passes.memory import Slot, aligned, assign_offsets, check_overlaps, shaped
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
 from autonet.core.variable import settle
 
@@ -153,9 +153,9 @@ class Layout:
                 if self.kinds[r] == BUFFER and r not in self.homes:
                     donors = [slots[o] for o in i.operands if o in slots and self.overwrites(i, r, o)]
                     slots[r] = Slot(r.nbytes, n, self.last_read.get(r, n), donors)
-        size = place(list(slots.values()))
+        size = assign_offsets(list(slots.values()))
         arena = aligned(size)
-        check(list(slots.values()))
+        check_overlaps(list(slots.values()))
         for r, slot in slots.items():
             self.offsets[r] = slot.offset
             flat = arena[slot.offset : slot.offset + r.nbytes].view(r.dtype)

@@ -27,7 +27,7 @@ class Slot:
     offset: int = -1
 
 
-def place(slots: list[Slot]) -> int:
+def assign_offsets(slots: list[Slot]) -> int:
     """Give each slot its offset so that no two overlap in time and space; returns the arena's size in bytes.
 
     First fit by start in time, best fit in space, with neighbouring free stretches joined.
@@ -61,10 +61,10 @@ def place(slots: list[Slot]) -> int:
     return end
 
 
-def check(slots: list[Slot]) -> None:
+def check_overlaps(slots: list[Slot]) -> None:
     """See that no two slots share memory while both are wanted, but for one that takes over its donor's place.
 
-    Raises: CompilerError, which is a defect of `place`.
+    Raises: CompilerError, which is a defect of `assign_offsets`.
     """
     live: list[Slot] = []
     for slot in sorted(slots, key=lambda s: s.first):

@@ -27,7 +27,7 @@ from tests.compiler.programs import captured, native_plan, needs_compiler
 )
 def test_sizes_and_numbers_are_taken_out(text, left, sizes, numbers):
     taken = parameters.Parameters()
-    assert taken.take(text).splitlines()[-1] == left
+    assert taken.extract(text).splitlines()[-1] == left
     assert (taken.sizes, taken.numbers) == (sizes, numbers)
 
 

@@ -12,7 +12,7 @@ from autonet.compiler.passes.expand import expand
 from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import Loop, fuse, reduction_operand
 from autonet.compiler.passes.layout import Layout
-from autonet.compiler.passes.memory import Slot, check, place
+from autonet.compiler.passes.memory import Slot, assign_offsets, check_overlaps
 from autonet.compiler.passes.pipeline import NATIVE_PASSES, PASSES, lower, optimize
 from autonet.compiler.passes.verify import CompilerError, verify
 from autonet.compiler.program import CONSTANT, RESULT, Instruction, Program
@@ -241,7 +241,7 @@ def test_no_two_slots_overlap_but_for_an_heir(rng):
             first = int(rng.integers(0, 60))
             donors = [s for s in slots if s.first < s.last == first and rng.random() < 0.5]
             slots.append(Slot(int(rng.choice([0, 4, 64, 100, 4000])), first, first + int(rng.integers(0, 9)), donors))
-        size = place(slots)
+        size = assign_offsets(slots)
         for n, a in enumerate(slots):
             assert a.offset >= 0 and a.offset % 64 == 0 and a.offset + a.nbytes <= size
             for b in slots[:n]:
@@ -258,14 +258,14 @@ def test_places_are_checked():
     a, b = Slot(100, 0, 2), Slot(100, 2, 3)
     a.offset = b.offset = 0
     with pytest.raises(CompilerError, match="share memory"):
-        check([a, b])
+        check_overlaps([a, b])
     b.donors.append(a)
-    check([a, b])
+    check_overlaps([a, b])
     b.first = 1  # the donor is still read
     with pytest.raises(CompilerError, match="share memory"):
-        check([a, b])
+        check_overlaps([a, b])
     b.offset = 128
-    check([a, b])
+    check_overlaps([a, b])
 
 
 def test_a_long_chain_needs_two_buffers():

@@ -108,8 +108,8 @@ typedef struct {
     void (*dgemm_one)(int ta, int tb, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
                       int64_t ldb, double *c, int64_t ldc, int add);
     void (*conv_forward)(const an_conv *p, const float *x, const float *w, float *y, int64_t n0, int64_t n1);
-    void (*conv_turn)(const an_conv *p, const float *w, float *turned);
-    void (*conv_input)(const an_conv *p, const float *dy, const float *turned, float *dx, int64_t n0, int64_t n1);
+    void (*conv_transpose_kernel)(const an_conv *p, const float *w, float *transposed);
+    void (*conv_input)(const an_conv *p, const float *dy, const float *transposed, float *dx, int64_t n0, int64_t n1);
     void (*conv_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
                         int64_t o0, int64_t o1);
     void (*rest)(void);                 /* lets the pool's threads sleep at once */

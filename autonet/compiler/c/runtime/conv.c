@@ -103,15 +103,15 @@ static void an_conv_forward(const an_conv *p, const float *x, const float *w, fl
     }
 }
 
-/* turned (kh, kw, oc / groups, c) from w (kh, kw, c / groups, oc): what conv_input multiplies with */
-static void an_conv_turn(const an_conv *p, const float *w, float *turned) {
+/* transposed (kh, kw, oc / groups, c) from w (kh, kw, c / groups, oc): what conv_input multiplies with */
+static void an_conv_transpose_kernel(const an_conv *p, const float *w, float *transposed) {
     i64 cg = p->c / p->groups, og = p->oc / p->groups, lanes = AN_BYTES / 4;
     for (i64 tap = 0; tap < p->kh * p->kw; tap++)
         for (i64 g = 0; g < p->groups; g++) {
             const float *from = w + tap * cg * p->oc + g * og;
-            float *to = turned + tap * og * p->c + g * cg;
+            float *to = transposed + tap * og * p->c + g * cg;
             i64 c = 0;
-            for (; c + lanes <= cg; c += lanes) an_turn_32(og, lanes, from + c * p->oc, p->oc, to + c, p->c);
+            for (; c + lanes <= cg; c += lanes) an_transpose_32(og, lanes, from + c * p->oc, p->oc, to + c, p->c);
             for (; c < cg; c++)
                 for (i64 o = 0; o < og; o++) to[o * p->c + c] = from[c * p->oc + o];
         }
@@ -119,7 +119,7 @@ static void an_conv_turn(const an_conv *p, const float *w, float *turned) {
 
 /* dx for the images n0 <= i < n1. With Y = y + pad_top, line y of x was under row i of the kernel at line
  * (Y - i dh) / sh of the results, where that is whole: so lines of equal Y mod sh have their own rows of the kernel. */
-static void an_conv_input(const an_conv *p, const float *dy, const float *turned, float *dx, i64 n0, i64 n1) {
+static void an_conv_input(const an_conv *p, const float *dy, const float *transposed, float *dx, i64 n0, i64 n1) {
     i64 og = p->oc / p->groups, cg = p->c / p->groups, k = p->kh * p->kw * og, in = p->h * p->w * p->c;
     i64 top = (p->kh - 1) * p->dh / p->sh, left = (p->kw - 1) * p->dw / p->sw;
     i64 rows = top + (p->h - 1 + p->pad_top) / p->sh + 1, columns = left + (p->w - 1 + p->pad_left) / p->sw + 1;
@@ -145,8 +145,8 @@ static void an_conv_input(const an_conv *p, const float *dy, const float *turned
             i64 origin = ((y + p->pad_top) / p->sh * f.columns + (x + p->pad_left) / p->sw) * p->oc;
             an_steps over = {f.size, f.columns * p->oc, p->oc}, out = {in, p->sh * p->w * p->c, p->sw * p->c};
             for (i64 g = 0; g < p->groups && q; g++)
-                an_windows(&f, count, lines, wide, origin + g * og, over, at, q, turned + g * cg, from, cg, to + g * cg,
-                           out);
+                an_windows(&f, count, lines, wide, origin + g * og, over, at, q, transposed + g * cg, from, cg,
+                           to + g * cg, out);
             for (i64 image = 0; image < count && !q; image++) /* pixels that no window covered */
                 for (i64 line = 0; line < lines; line++)
                     for (i64 v = 0; v < wide; v++)

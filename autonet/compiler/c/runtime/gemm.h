@@ -97,7 +97,7 @@ static const KERNEL F(an_kernels_)[AN_ROWS + 1][4] = { /* 1, 2, 4, 8 vectors wid
 #undef NAME
 
 /* to (k, 2 LANES) = the transpose of from (wide, k), for wide <= 2 LANES; what stands beyond `wide` has no meaning. */
-static void F(an_turn_)(i64 k, i64 wide, const T *from, i64 ld, T *to, i64 step) {
+static void F(an_transpose_)(i64 k, i64 wide, const T *from, i64 ld, T *to, i64 step) {
     for (i64 first = 0; first < wide; first += LANES) {
         if (k < LANES) {
             for (i64 p = 0; p < k; p++)
@@ -176,7 +176,7 @@ static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, 
                 read = size ? wide : full;
                 const T *right = tb ? b + j * ldb + p : b + p * ldb + j;
                 if (tb) {
-                    F(an_turn_)(deep, wide, right, ldb, strip, full);
+                    F(an_transpose_)(deep, wide, right, ldb, strip, full);
                     direct = 0;
                 } else {
                     if (m > PACK && wide == 2 * LANES) direct = 0;

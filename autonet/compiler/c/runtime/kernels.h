@@ -123,7 +123,7 @@ AN_COLUMN_SUMS(float, f32)
 AN_COLUMN_SUMS(double, f64)
 
 /* Mean m and sum of squared deviations s of `before` numbers, joined with those of `size` more. */
-AN_INLINE void an_join_moments(float *m, float *s, float mean, float square, float before, float size) {
+AN_INLINE void an_merge_moments(float *m, float *s, float mean, float square, float before, float size) {
     float after = before + size, d = mean - *m, seen = an_where_f32(before > 0, d, 0); /* inf * 0 is no square */
     *s += square + seen * seen * (before * size / after);
     *m = an_where_f32(an_abs_f32(d) < AN_INF_F32, *m + d * (size / after), *m + mean); /* as a sum goes on from inf */
@@ -160,7 +160,7 @@ AN_STATIC void an_moments_f32(const float *restrict x, int64_t begin, int64_t en
                         deviation[k] += d * d;
                     }
             }
-            for (int k = 0; k < AN_STRIP; k++) an_join_moments(&m[k], &s[k], part[k], deviation[k], before, size);
+            for (int k = 0; k < AN_STRIP; k++) an_merge_moments(&m[k], &s[k], part[k], deviation[k], before, size);
         }
         for (int64_t k = 0; k < wide; k++) mean[j + k] = m[k], square[j + k] = s[k];
     }

@@ -1,7 +1,7 @@
-/* Recurrent scans and their slopes, see ops/recurrent.py: a loop over time for the rows begin <= i < end. Plans that
+/* Recurrent scans and their gradients, see ops/recurrent.py: a loop over time for the rows begin <= i < end. Plans that
  * have such an operation take this text in; their numbers are constants there, so that every branch on them is gone.
  *
- * Rows are independent: a block of them walks the whole sequence alone, its state in the first cache, and threads never
+ * Rows are independent: a block of them scans the whole sequence alone, its state in the first cache, and threads never
  * meet. Arrays of all steps are (n, steps, columns). A pointer may be NULL where there is no dropout or mask, where a
  * state begins with zeros, or where a cotangent is zero.
  */
@@ -11,10 +11,10 @@ typedef struct {
     int64_t n, steps, units, gates; /* rows, steps, features of the state, blocks of columns in the kernel */
     int64_t reverse, alone;         /* the last step first; blocks of rows apart, else products on the pool */
     int64_t g0, g1, g2;             /* strides of the cotangents of all states */
-    int bend, gate;                 /* activations */
-} an_walk;
+    int activation, gate;           /* activations */
+} an_scan;
 
-AN_INLINE float an_bend(int kind, float x) {
+AN_INLINE float an_activate(int kind, float x) {
     switch (kind) {
     case AN_TANH: return an_tanh_f32(x);
     case AN_SIGMOID: return an_sigmoid_f32(x);
@@ -25,8 +25,8 @@ AN_INLINE float an_bend(int kind, float x) {
     }
 }
 
-/* The slope, from the value. */
-AN_INLINE float an_slope(int kind, float y) {
+/* The derivative of an activation, from its value. */
+AN_INLINE float an_derivative(int kind, float y) {
     switch (kind) {
     case AN_TANH: return 1.0f - y * y;
     case AN_SIGMOID: return y - y * y;
@@ -37,23 +37,23 @@ AN_INLINE float an_slope(int kind, float y) {
     }
 }
 
-AN_INLINE int64_t an_at(const an_walk *p, int64_t step) { return p->reverse ? p->steps - 1 - step : step; }
+AN_INLINE int64_t an_time(const an_scan *p, int64_t step) { return p->reverse ? p->steps - 1 - step : step; }
 
 /* The rows of a state or its cotangent. */
-AN_INLINE void an_first(float *to, const float *from, int64_t begin, int64_t rows, int64_t u) {
+AN_INLINE void an_initial_state(float *to, const float *from, int64_t begin, int64_t rows, int64_t u) {
     if (from) memcpy(to, from + begin * u, (size_t)(rows * u) * sizeof(float));
     else memset(to, 0, (size_t)(rows * u) * sizeof(float));
 }
 
 /* c (rows, n) = a (rows, k) @ b (k, n) */
-AN_INLINE void an_step_product(const an_walk *p, int64_t rows, int64_t n, int64_t k, const float *a, int64_t lda,
+AN_INLINE void an_step_product(const an_scan *p, int64_t rows, int64_t n, int64_t k, const float *a, int64_t lda,
                                const float *b, int64_t ldb, float *c, int64_t ldc) {
     if (p->alone) an->sgemm_one(0, 0, rows, n, k, a, lda, b, ldb, c, ldc, 0);
     else an->sgemm(0, 0, rows, n, k, a, lda, b, ldb, c, ldc, 0, NULL, NULL);
 }
 
 /* a (rows, w) = h @ kernel (units, w), of its first gates. With dropout each gate has its own h, made in `held`. */
-AN_INLINE void an_recur(const an_walk *p, int64_t gates, int64_t begin, int64_t rows, const float *h,
+AN_INLINE void an_recurrent_product(const an_scan *p, int64_t gates, int64_t begin, int64_t rows, const float *h,
                         const float *kernel, const float *drop, float *held, float *a) {
     const int64_t u = p->units, w = p->gates * u;
     if (!drop) {
@@ -67,30 +67,30 @@ AN_INLINE void an_recur(const an_walk *p, int64_t gates, int64_t begin, int64_t 
     }
 }
 
-/* The reverse: h (rows, units) = d (rows, w) @ turned (w, units), the transposed kernel. */
-AN_INLINE void an_recur_back(const an_walk *p, int64_t gates, int64_t begin, int64_t rows, const float *d,
-                             const float *turned, const float *drop, float *held, float *h) {
+/* The reverse: h (rows, units) = d (rows, w) @ transposed (w, units), the transposed kernel. */
+AN_INLINE void an_recurrent_product_back(const an_scan *p, int64_t gates, int64_t begin, int64_t rows, const float *d,
+                             const float *transposed, const float *drop, float *held, float *h) {
     const int64_t u = p->units, w = p->gates * u;
     if (!drop) {
-        an_step_product(p, rows, u, gates * u, d, w, turned, u, h, u);
+        an_step_product(p, rows, u, gates * u, d, w, transposed, u, h, u);
         return;
     }
     memset(h, 0, (size_t)(rows * u) * sizeof(float));
     for (int64_t k = 0; k < gates; k++) {
         const float *factor = drop + (k * p->n + begin) * u;
-        an_step_product(p, rows, u, u, d + k * u, w, turned + k * u * u, u, held, u);
+        an_step_product(p, rows, u, u, d + k * u, w, transposed + k * u * u, u, held, u);
         for (int64_t j = 0; j < rows * u; j++) h[j] += held[j] * factor[j];
     }
 }
 
-AN_STATIC void an_turn_kernel(int64_t u, int64_t w, const float *restrict kernel, float *restrict turned) {
+AN_STATIC void an_transpose_kernel(int64_t u, int64_t w, const float *restrict kernel, float *restrict transposed) {
     for (int64_t top = 0; top < u; top += 16)
         for (int64_t j = 0; j < w; j++)
-            for (int64_t i = top; i < u && i < top + 16; i++) turned[j * u + i] = kernel[i * w + j];
+            for (int64_t i = top; i < u && i < top + 16; i++) transposed[j * u + i] = kernel[i * w + j];
 }
 
-/* The state before a step, and a copy of it for the kernel's slope; with dropout one for each gate. */
-AN_INLINE const float *an_before(const an_walk *p, int64_t gates, int64_t step, int64_t row, int64_t place,
+/* The state before a step, and a copy of it for the gradient of the kernel; with dropout one for each gate. */
+AN_INLINE const float *an_previous_state(const an_scan *p, int64_t gates, int64_t step, int64_t row, int64_t place,
                                  const float *h0, const float *hs, const float *drop, const float *zeros,
                                  float *before) {
     const int64_t u = p->units;
@@ -106,15 +106,15 @@ AN_INLINE const float *an_before(const an_walk *p, int64_t gates, int64_t step, 
 }
 
 /* dh += the cotangent of the state after this step. */
-AN_INLINE void an_given(const an_walk *p, int64_t row, int64_t at, const float *g, float *dh) {
+AN_INLINE void an_add_cotangent(const an_scan *p, int64_t row, int64_t at, const float *g, float *dh) {
     if (!g) return;
     g += row * p->g0 + at * p->g1;
 #pragma GCC ivdep
     for (int64_t j = 0; j < p->units; j++) dh[j] += g[j * p->g2];
 }
 
-/* A row that was left out hands its cotangent on as it is. */
-AN_INLINE void an_pass_on(const an_walk *p, int64_t begin, int64_t rows, int64_t at, const uint8_t *mask,
+/* A masked row passes its cotangent on unchanged. */
+AN_INLINE void an_pass_masked(const an_scan *p, int64_t begin, int64_t rows, int64_t at, const uint8_t *mask,
                           const float *dh, float *next) {
     const int64_t u = p->units;
     for (int64_t r = 0; mask && r < rows; r++)
@@ -122,7 +122,7 @@ AN_INLINE void an_pass_on(const an_walk *p, int64_t begin, int64_t rows, int64_t
 }
 
 /* out (columns) = the sum of part (pieces, columns) over the pieces. */
-AN_STATIC void an_join_sums(int64_t pieces, int64_t columns, const float *restrict part, float *restrict out) {
+AN_STATIC void an_sum_blocks(int64_t pieces, int64_t columns, const float *restrict part, float *restrict out) {
     memcpy(out, part, (size_t)columns * sizeof(float));
     for (int64_t k = 1; k < pieces; k++)
         for (int64_t j = 0; j < columns; j++) out[j] += part[k * columns + j];
@@ -130,52 +130,52 @@ AN_STATIC void an_join_sums(int64_t pieces, int64_t columns, const float *restri
 
 /* ---- simple ------------------------------------------------------------------------------------------------- */
 
-AN_INLINE void an_simple_forward(const an_walk *p, const float *x, const float *h0, const float *kernel,
+AN_INLINE void an_simple_forward(const an_scan *p, const float *x, const float *h0, const float *kernel,
                                  const float *restrict bias, const float *drop, const uint8_t *mask, float *hs,
                                  float *last, int64_t begin, int64_t end) {
     const int64_t u = p->units, rows = end - begin;
     float *h = an->scratch(rows * 3 * u * (int64_t)sizeof(float)), *held = h + rows * u, *a = held + rows * u;
-    an_first(h, h0, begin, rows, u);
+    an_initial_state(h, h0, begin, rows, u);
     for (int64_t step = 0; step < p->steps; step++) {
-        an_recur(p, 1, begin, rows, h, kernel, drop, held, a);
+        an_recurrent_product(p, 1, begin, rows, h, kernel, drop, held, a);
         for (int64_t r = 0; r < rows; r++) {
-            const int64_t place = (begin + r) * p->steps + an_at(p, step);
+            const int64_t place = (begin + r) * p->steps + an_time(p, step);
             const float *z = x + place * u, *s = a + r * u;
             float *hr = h + r * u;
             if (!mask || mask[place])
 #pragma GCC ivdep
-                for (int64_t j = 0; j < u; j++) hr[j] = an_bend(p->bend, s[j] + z[j] + bias[j]);
+                for (int64_t j = 0; j < u; j++) hr[j] = an_activate(p->activation, s[j] + z[j] + bias[j]);
             memcpy(hs + place * u, hr, (size_t)u * sizeof(float));
         }
     }
     memcpy(last + begin * u, h, (size_t)(rows * u) * sizeof(float));
 }
 
-AN_INLINE void an_simple_back(const an_walk *p, const float *ghs, const float *gh, const float *h0,
-                              const float *turned, const float *drop, const uint8_t *mask, const float *hs, float *dx,
-                              float *dh0, float *before, float *sum, int64_t begin, int64_t end) {
+AN_INLINE void an_simple_back(const an_scan *p, const float *ghs, const float *gh, const float *h0,
+                              const float *transposed, const float *drop, const uint8_t *mask, const float *hs,
+                              float *dx, float *dh0, float *before, float *sum, int64_t begin, int64_t end) {
     const int64_t u = p->units, rows = end - begin;
     float *dh = an->scratch((rows * 4 + 1) * u * (int64_t)sizeof(float)), *next = dh + rows * u;
     float *held = next + rows * u, *d = held + rows * u, *zeros = d + rows * u;
     memset(zeros, 0, (size_t)u * sizeof(float));
     memset(sum, 0, (size_t)u * sizeof(float));
-    an_first(dh, gh, begin, rows, u);
+    an_initial_state(dh, gh, begin, rows, u);
     for (int64_t step = p->steps - 1; step >= 0; step--) {
-        const int64_t at = an_at(p, step);
+        const int64_t at = an_time(p, step);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t place = (begin + r) * p->steps + at;
             const float *y = hs + place * u, *dr = dh + r * u;
             float *dd = d + r * u;
-            an_before(p, 1, step, begin + r, place, h0, hs, drop, zeros, before);
-            an_given(p, begin + r, at, ghs, dh + r * u);
+            an_previous_state(p, 1, step, begin + r, place, h0, hs, drop, zeros, before);
+            an_add_cotangent(p, begin + r, at, ghs, dh + r * u);
             if (mask && !mask[place]) memset(dd, 0, (size_t)u * sizeof(float));
             else
 #pragma GCC ivdep
-                for (int64_t j = 0; j < u; j++) sum[j] += dd[j] = dr[j] * an_slope(p->bend, y[j]);
+                for (int64_t j = 0; j < u; j++) sum[j] += dd[j] = dr[j] * an_derivative(p->activation, y[j]);
             memcpy(dx + place * u, dd, (size_t)u * sizeof(float));
         }
-        an_recur_back(p, 1, begin, rows, d, turned, drop, held, next);
-        an_pass_on(p, begin, rows, at, mask, dh, next);
+        an_recurrent_product_back(p, 1, begin, rows, d, transposed, drop, held, next);
+        an_pass_masked(p, begin, rows, at, mask, dh, next);
         float *other = dh;
         dh = next, next = other;
     }
@@ -184,32 +184,32 @@ AN_INLINE void an_simple_back(const an_walk *p, const float *ghs, const float *g
 
 /* ---- LSTM --------------------------------------------------------------------------------------------------- */
 
-AN_INLINE void an_lstm_forward(const an_walk *p, const float *x, const float *h0, const float *c0, const float *kernel,
+AN_INLINE void an_lstm_forward(const an_scan *p, const float *x, const float *h0, const float *c0, const float *kernel,
                                const float *restrict bias, const float *drop, const uint8_t *mask, float *hs,
                                float *last_h, float *last_c, float *cs, float *gates, int64_t begin, int64_t end) {
     const int64_t u = p->units, w = 4 * u, rows = end - begin;
     float *h = an->scratch(rows * 7 * u * (int64_t)sizeof(float)), *c = h + rows * u, *held = c + rows * u;
     float *a = held + rows * u;
     const size_t row = (size_t)u * sizeof(float);
-    an_first(h, h0, begin, rows, u);
-    an_first(c, c0, begin, rows, u);
+    an_initial_state(h, h0, begin, rows, u);
+    an_initial_state(c, c0, begin, rows, u);
     for (int64_t step = 0; step < p->steps; step++) {
-        an_recur(p, 4, begin, rows, h, kernel, drop, held, a);
+        an_recurrent_product(p, 4, begin, rows, h, kernel, drop, held, a);
         for (int64_t r = 0; r < rows; r++) {
-            const int64_t place = (begin + r) * p->steps + an_at(p, step);
+            const int64_t place = (begin + r) * p->steps + an_time(p, step);
             const float *z = x + place * w, *s = a + r * w;
             float *y = gates + place * w, *hr = h + r * u, *cr = c + r * u;
             float *new_h = hs + place * u, *new_c = cs + place * u;
 #pragma GCC ivdep
             for (int64_t j = 0; j < u; j++) {
-                const float i = an_bend(p->gate, s[j] + z[j] + bias[j]);
-                const float f = an_bend(p->gate, s[j + u] + z[j + u] + bias[j + u]);
-                const float g = an_bend(p->bend, s[j + 2 * u] + z[j + 2 * u] + bias[j + 2 * u]);
-                const float o = an_bend(p->gate, s[j + 3 * u] + z[j + 3 * u] + bias[j + 3 * u]);
+                const float i = an_activate(p->gate, s[j] + z[j] + bias[j]);
+                const float f = an_activate(p->gate, s[j + u] + z[j + u] + bias[j + u]);
+                const float g = an_activate(p->activation, s[j + 2 * u] + z[j + 2 * u] + bias[j + 2 * u]);
+                const float o = an_activate(p->gate, s[j + 3 * u] + z[j + 3 * u] + bias[j + 3 * u]);
                 const float state = f * cr[j] + i * g;
                 y[j] = i, y[j + u] = f, y[j + 2 * u] = g, y[j + 3 * u] = o;
                 new_c[j] = state;
-                new_h[j] = an_bend(p->bend, state) * o;
+                new_h[j] = an_activate(p->activation, state) * o;
             }
             if (mask && !mask[place]) memcpy(new_h, hr, row), memcpy(new_c, cr, row);
             else memcpy(hr, new_h, row), memcpy(cr, new_c, row);
@@ -219,8 +219,8 @@ AN_INLINE void an_lstm_forward(const an_walk *p, const float *x, const float *h0
     memcpy(last_c + begin * u, c, (size_t)rows * row);
 }
 
-AN_INLINE void an_lstm_back(const an_walk *p, const float *ghs, const float *gh, const float *gc, const float *h0,
-                            const float *c0, const float *turned, const float *drop, const uint8_t *mask,
+AN_INLINE void an_lstm_back(const an_scan *p, const float *ghs, const float *gh, const float *gc, const float *h0,
+                            const float *c0, const float *transposed, const float *drop, const uint8_t *mask,
                             const float *hs, const float *cs, const float *gates, float *dx, float *dh0, float *dc0,
                             float *before, float *sum, int64_t begin, int64_t end) {
     const int64_t u = p->units, w = 4 * u, rows = end - begin;
@@ -228,17 +228,17 @@ AN_INLINE void an_lstm_back(const an_walk *p, const float *ghs, const float *gh,
     float *held = next + rows * u, *dc = held + rows * u, *d = dc + rows * u, *zeros = d + rows * w;
     memset(zeros, 0, (size_t)u * sizeof(float));
     memset(sum, 0, (size_t)w * sizeof(float));
-    an_first(dh, gh, begin, rows, u);
-    an_first(dc, gc, begin, rows, u);
+    an_initial_state(dh, gh, begin, rows, u);
+    an_initial_state(dc, gc, begin, rows, u);
     for (int64_t step = p->steps - 1; step >= 0; step--) {
-        const int64_t at = an_at(p, step);
+        const int64_t at = an_time(p, step);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t place = (begin + r) * p->steps + at;
             const float *y = gates + place * w, *now = cs + place * u, *dr = dh + r * u;
-            const float *was = an_before(p, 0, step, begin + r, place, c0, cs, NULL, zeros, NULL);
+            const float *was = an_previous_state(p, 0, step, begin + r, place, c0, cs, NULL, zeros, NULL);
             float *dd = d + r * w, *dcr = dc + r * u, *to = dx + place * w;
-            an_before(p, 4, step, begin + r, place, h0, hs, drop, zeros, before);
-            an_given(p, begin + r, at, ghs, dh + r * u);
+            an_previous_state(p, 4, step, begin + r, place, h0, hs, drop, zeros, before);
+            an_add_cotangent(p, begin + r, at, ghs, dh + r * u);
             if (mask && !mask[place]) {
                 memset(dd, 0, (size_t)w * sizeof(float));
                 memset(to, 0, (size_t)w * sizeof(float));
@@ -247,17 +247,19 @@ AN_INLINE void an_lstm_back(const an_walk *p, const float *ghs, const float *gh,
 #pragma GCC ivdep
             for (int64_t j = 0; j < u; j++) {
                 const float i = y[j], f = y[j + u], g = y[j + 2 * u], o = y[j + 3 * u];
-                const float bent = an_bend(p->bend, now[j]);
-                const float dstate = dcr[j] + dr[j] * o * an_slope(p->bend, bent);
-                const float di = dstate * g * an_slope(p->gate, i), df = dstate * was[j] * an_slope(p->gate, f);
-                const float dg = dstate * i * an_slope(p->bend, g), dq = dr[j] * bent * an_slope(p->gate, o);
+                const float activated = an_activate(p->activation, now[j]);
+                const float dstate = dcr[j] + dr[j] * o * an_derivative(p->activation, activated);
+                const float di = dstate * g * an_derivative(p->gate, i);
+                const float df = dstate * was[j] * an_derivative(p->gate, f);
+                const float dg = dstate * i * an_derivative(p->activation, g);
+                const float dq = dr[j] * activated * an_derivative(p->gate, o);
                 dcr[j] = dstate * f;
                 dd[j] = di, dd[j + u] = df, dd[j + 2 * u] = dg, dd[j + 3 * u] = dq;
             }
             for (int64_t j = 0; j < w; j++) to[j] = dd[j], sum[j] += dd[j];
         }
-        an_recur_back(p, 4, begin, rows, d, turned, drop, held, next);
-        an_pass_on(p, begin, rows, at, mask, dh, next);
+        an_recurrent_product_back(p, 4, begin, rows, d, transposed, drop, held, next);
+        an_pass_masked(p, begin, rows, at, mask, dh, next);
         float *other = dh;
         dh = next, next = other;
     }
@@ -268,7 +270,7 @@ AN_INLINE void an_lstm_back(const an_walk *p, const float *ghs, const float *gh,
 /* ---- GRU ---------------------------------------------------------------------------------------------------- */
 
 /* gates: z, r, g, u as in ops/recurrent.py. bias (2, 3 units), of which without `after` only the first row is there. */
-AN_INLINE void an_gru_forward(const an_walk *p, int after, const float *x, const float *h0, const float *kernel,
+AN_INLINE void an_gru_forward(const an_scan *p, int after, const float *x, const float *h0, const float *kernel,
                               const float *restrict bias, const float *drop, const uint8_t *mask, float *hs,
                               float *last, float *gates, int64_t begin, int64_t end) {
     const int64_t u = p->units, w = 3 * u, rows = end - begin;
@@ -276,10 +278,10 @@ AN_INLINE void an_gru_forward(const an_walk *p, int after, const float *x, const
     float *reset = a + rows * w;
     const float *restrict second = bias + w;
     const size_t row = (size_t)u * sizeof(float);
-    an_first(h, h0, begin, rows, u);
+    an_initial_state(h, h0, begin, rows, u);
     for (int64_t step = 0; step < p->steps; step++) {
-        const int64_t at = an_at(p, step);
-        an_recur(p, after ? 3 : 2, begin, rows, h, kernel, drop, held, a);
+        const int64_t at = an_time(p, step);
+        an_recurrent_product(p, after ? 3 : 2, begin, rows, h, kernel, drop, held, a);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t place = (begin + r) * p->steps + at;
             const float *z = x + place * w, *s = a + r * w, *hr = h + r * u;
@@ -287,7 +289,7 @@ AN_INLINE void an_gru_forward(const an_walk *p, int after, const float *x, const
             float *y = gates + place * 4 * u, *to = reset + r * u;
 #pragma GCC ivdep
             for (int64_t j = 0; j < 2 * u; j++)
-                y[j] = an_bend(p->gate, (z[j] + bias[j]) + (after ? s[j] + second[j] : s[j]));
+                y[j] = an_activate(p->gate, (z[j] + bias[j]) + (after ? s[j] + second[j] : s[j]));
 #pragma GCC ivdep
             for (int64_t j = 0; j < u; j++) {
                 float inner = after ? s[j + 2 * u] + second[j + 2 * u] : y[j + u] * hr[j];
@@ -306,7 +308,7 @@ AN_INLINE void an_gru_forward(const an_walk *p, int after, const float *x, const
             float *y = gates + place * 4 * u, *hr = h + r * u, *new_h = hs + place * u;
 #pragma GCC ivdep
             for (int64_t j = 0; j < u; j++) {
-                const float g = an_bend(p->bend, inner[j] + (z[j] + bias[j + 2 * u]));
+                const float g = an_activate(p->activation, inner[j] + (z[j] + bias[j + 2 * u]));
                 y[j + 2 * u] = g;
                 new_h[j] = (hr[j] - g) * y[j] + g;
             }
@@ -318,8 +320,8 @@ AN_INLINE void an_gru_forward(const an_walk *p, int after, const float *x, const
 }
 
 /* `du` (n, steps, units) and the last block of `sum` (4 units) are of the product's cotangent where r acts after it. */
-AN_INLINE void an_gru_back(const an_walk *p, int after, const float *ghs, const float *gh, const float *h0,
-                           const float *turned, const float *drop, const uint8_t *mask, const float *hs,
+AN_INLINE void an_gru_back(const an_scan *p, int after, const float *ghs, const float *gh, const float *h0,
+                           const float *transposed, const float *drop, const uint8_t *mask, const float *hs,
                            const float *gates, float *dx, float *dh0, float *du, float *before, float *sum,
                            int64_t begin, int64_t end) {
     const int64_t u = p->units, w = 3 * u, rows = end - begin;
@@ -327,15 +329,15 @@ AN_INLINE void an_gru_back(const an_walk *p, int after, const float *ghs, const 
     float *held = next + rows * u, *carry = held + rows * u, *d = carry + rows * u, *zeros = d + rows * w;
     memset(zeros, 0, (size_t)u * sizeof(float));
     memset(sum, 0, (size_t)(4 * u) * sizeof(float));
-    an_first(dh, gh, begin, rows, u);
+    an_initial_state(dh, gh, begin, rows, u);
     for (int64_t step = p->steps - 1; step >= 0; step--) {
-        const int64_t at = an_at(p, step);
+        const int64_t at = an_time(p, step);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t place = (begin + r) * p->steps + at;
             const float *y = gates + place * 4 * u, *dr = dh + r * u;
-            const float *h = an_before(p, after ? 3 : 2, step, begin + r, place, h0, hs, drop, zeros, before);
+            const float *h = an_previous_state(p, after ? 3 : 2, step, begin + r, place, h0, hs, drop, zeros, before);
             float *dd = d + r * w, *kept = carry + r * u, *to = dx + place * w;
-            an_given(p, begin + r, at, ghs, dh + r * u);
+            an_add_cotangent(p, begin + r, at, ghs, dh + r * u);
             if (mask && !mask[place]) {
                 memset(dd, 0, (size_t)w * sizeof(float));
                 memset(to, 0, (size_t)w * sizeof(float));
@@ -346,9 +348,9 @@ AN_INLINE void an_gru_back(const an_walk *p, int after, const float *ghs, const 
 #pragma GCC ivdep
             for (int64_t j = 0; j < u; j++) {
                 const float z = y[j], reset = y[j + u], g = y[j + 2 * u], inner = y[j + 3 * u];
-                const float da = dr[j] * (1.0f - z) * an_slope(p->bend, g);
-                const float dz = dr[j] * (h[j] - g) * an_slope(p->gate, z);
-                const float dreset = da * inner * an_slope(p->gate, reset), dinner = da * reset;
+                const float da = dr[j] * (1.0f - z) * an_derivative(p->activation, g);
+                const float dz = dr[j] * (h[j] - g) * an_derivative(p->gate, z);
+                const float dreset = da * inner * an_derivative(p->gate, reset), dinner = da * reset;
                 kept[j] = dr[j] * z;
                 to[j] = dd[j] = dz, to[j + u] = dd[j + u] = dreset, to[j + 2 * u] = da;
                 dd[j + 2 * u] = after ? dinner : da;
@@ -357,27 +359,27 @@ AN_INLINE void an_gru_back(const an_walk *p, int after, const float *ghs, const 
             }
         }
         if (!after) {
-            an_step_product(p, rows, u, u, d + 2 * u, w, turned + 2 * u * u, u, held, u);
+            an_step_product(p, rows, u, u, d + 2 * u, w, transposed + 2 * u * u, u, held, u);
             for (int64_t r = 0; r < rows; r++) {
                 const int64_t place = (begin + r) * p->steps + at;
                 const float *y = gates + place * 4 * u, *dinner = held + r * u;
-                const float *h = an_before(p, 0, step, begin + r, place, h0, hs, NULL, zeros, NULL);
+                const float *h = an_previous_state(p, 0, step, begin + r, place, h0, hs, NULL, zeros, NULL);
                 const float *factor = drop ? drop + (2 * p->n + begin + r) * u : NULL;
                 float *dd = d + r * w, *kept = carry + r * u, *to = dx + place * w;
                 if (mask && !mask[place]) continue;
 #pragma GCC ivdep
                 for (int64_t j = 0; j < u; j++) {
                     const float through = factor ? dinner[j] * factor[j] : dinner[j];
-                    const float dreset = through * h[j] * an_slope(p->gate, y[j + u]);
+                    const float dreset = through * h[j] * an_derivative(p->gate, y[j + u]);
                     kept[j] += through * y[j + u];
                     to[j + u] = dd[j + u] = dreset;
                     sum[j + u] += dreset;
                 }
             }
         }
-        an_recur_back(p, after ? 3 : 2, begin, rows, d, turned, drop, held, next);
+        an_recurrent_product_back(p, after ? 3 : 2, begin, rows, d, transposed, drop, held, next);
         for (int64_t j = 0; j < rows * u; j++) next[j] += carry[j];
-        an_pass_on(p, begin, rows, at, mask, dh, next);
+        an_pass_masked(p, begin, rows, at, mask, dh, next);
         float *other = dh;
         dh = next, next = other;
     }

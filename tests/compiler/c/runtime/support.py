@@ -25,7 +25,7 @@ _TABLE = {  # the fields of an_services, in order
     "dgemm": _GEMM,
     "dgemm_one": _GEMM_ONE,
     "conv_forward": (c_void_p,) * 4 + (c_int64,) * 2,
-    "conv_turn": (c_void_p,) * 3,
+    "conv_transpose_kernel": (c_void_p,) * 3,
     "conv_input": (c_void_p,) * 4 + (c_int64,) * 2,
     "conv_kernel": (c_void_p,) * 4 + (c_int64,) * 4,
     "rest": (),

@@ -70,14 +70,14 @@ def test_forward_and_both_derivatives(n, h, w, cg, kh, kw, og, strides, dilation
     rng = np.random.default_rng(seed)
     x, k, dy = (rng.standard_normal(s).astype(np.float32) for s in (case.x_shape, case.w_shape, case.y_shape))
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.ones_like(k)
-    turned = np.full((*case.w_shape[:2], og, case.x_shape[3]), np.nan, np.float32)
+    transposed = np.full((*case.w_shape[:2], og, case.x_shape[3]), np.nan, np.float32)
     c, table = services(), at(case.table)
     cut = n // 2  # in two pieces, as threads would
     for first, last in ((0, cut), (cut, n)):
         c.conv_forward(table, at(x), at(k), at(y), first, last)
-    c.conv_turn(table, at(k), at(turned))
+    c.conv_transpose_kernel(table, at(k), at(transposed))
     for first, last in ((0, cut), (cut, n)):
-        c.conv_input(table, at(dy), at(turned), at(dx), first, last)
+        c.conv_input(table, at(dy), at(transposed), at(dx), first, last)
         c.conv_kernel(table, at(x), at(dy), at(dw), first, last, 0, og // 2)
         c.conv_kernel(table, at(x), at(dy), at(dw), first, last, og // 2, og)
     want_dx, want_dw = case.backward(x, k, dy)
