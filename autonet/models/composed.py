@@ -10,6 +10,7 @@ from autonet.core.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
+from autonet.training.overriding import default, is_default
 from autonet.untrusted.faults import described
 
 GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
@@ -35,13 +36,17 @@ class Composed(Layer):
             return x
         return super()._receive(x)
 
+    @default
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if self._graph is None:
             return super().call(inputs)
         return self._graph.run(self._graph.enter(inputs, mask, self.label), training)
 
+    def _has_call(self) -> bool:
+        return self._graph is not None or not is_default(self, "call")
+
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._graph is not None and type(self).call is Composed.call and self._graph.fits(inputs, self.label):
+        if self._graph is not None and is_default(self, "call") and self._graph.fits(inputs, self.label):
             return self._graph.output
         return super().compute_output_spec(inputs, *args, **kwargs)
 

@@ -12,6 +12,7 @@ from autonet.layers.base import Layer
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
+from autonet.training.overriding import default, is_default
 from autonet.training.trainer import Trainer
 
 
@@ -43,17 +44,13 @@ class Model(Persistence, Composed, Trainer):
 
     # Building
 
+    @default
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of the layers inside for inputs of `input_shape`, batch axis included, by trying out `call`.
 
         Raises: NotBuiltError where `call` needs data.
         """
-        if (
-            input_shape is None
-            or type(self).build is not Model.build
-            or self._graph is not None
-            or not self._has_call()
-        ):
+        if input_shape is None or not is_default(self, "build") or self._graph is not None or not self._has_call():
             return  # a subclass with a build of its own, which knows better, may come here by super()
         inputs = symbolic.placeholders(input_shape, self.compute_dtype)
         try:
@@ -65,7 +62,7 @@ class Model(Persistence, Composed, Trainer):
             ) from error
 
     def _build_for(self, args: tuple, kwargs: dict) -> None:
-        if type(self).build is Model.build:  # the layers inside are built as the call reaches them
+        if is_default(self, "build"):  # the layers inside are built as the call reaches them
             Layer.build(
                 self,
                 map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, args[0] if args else None),

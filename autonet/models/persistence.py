@@ -8,6 +8,7 @@ from autonet import saving
 from autonet.core.lines import warn
 from autonet.errors import ArgumentError
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.training.overriding import is_default
 
 
 class Persistence:
@@ -51,9 +52,7 @@ class Persistence:
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """`compile` with what `get_compile_config` returned. A class with a `compile` of its own has its own of these."""
-        from autonet.training.trainer import Trainer
-
-        if type(self).compile is not Trainer.compile:  # type: ignore[attr-defined]
+        if not is_default(self, "compile"):
             warn(
                 f"{self.label} has a compile() of its own, so it was loaded without being compiled. "  # type: ignore[attr-defined]
                 "Call compile(), or give the class get_compile_config() and compile_from_config()."

@@ -11,10 +11,12 @@ from autonet.core.state import Context, state
 from autonet.errors import ArgumentError
 from autonet.training.batches import ArrayBatches
 from autonet.training.data import as_tensors, pack
-from autonet.training.watching import watched
+from autonet.training.journal import run_checked
+from autonet.training.overriding import is_default
+from autonet.training.step import predict_step, test_step, train_step
 
 ATTEMPTS = 8  # of a first run that makes more each time
-_NAMES = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
+DEFAULTS = {"train": train_step, "test": test_step, "predict": predict_step}
 
 
 class StepFunction:
@@ -24,16 +26,14 @@ class StepFunction:
 
     Args:
         model: held weakly, since it holds this.
-        default: the method of `Trainer` that `step` stands for, if no subclass has replaced it.
-        step: function of (model, x, y, sample_weight).
 
     While operations are watched for NaN, it runs eagerly; `number`, the batch's in its epoch, is for the error then.
     """
 
-    def __init__(self, model: Any, which: str, default: Callable, step: Callable):
+    def __init__(self, model: Any, which: str):
         reference = weakref.ref(model)
-        name = _NAMES[which]
-        custom = getattr(type(model), name) is not default
+        name, step = f"{which}_step", DEFAULTS[which]
+        custom = not is_default(model, name)
 
         def run(x: Any, y: Any, sample_weight: Any) -> Any:
             model = reference()
@@ -66,7 +66,7 @@ class StepFunction:
         if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
             model._position.journal.before(batch, number)  # type: ignore[union-attr]
         if state.observer is not None:
-            return watched(self.run, model, batch, self.trains, number)
+            return run_checked(self.run, model, batch, self.trains, number)
         if self._eager(model):
             return self.run(*[as_tensors(part) for part in batch])
         if self.trains:

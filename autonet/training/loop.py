@@ -156,7 +156,7 @@ def _train_epoch(
     """One epoch's batches, from where `position` stands: the number of steps done, and the epoch's logs."""
     returned: Any = None
     done = position.step
-    for begin, done, run in _stretches(model._make_train_function(), batches, callbacks, position.step):
+    for begin, done, run in _stretches(model._step_function("train"), batches, callbacks, position.step):
         callbacks.on_train_batch_begin(begin)
         with interrupt.step:
             returned = run()
@@ -173,7 +173,7 @@ def run_test(model: Any, batches: Any, callbacks: CallbackList, interrupt: Inter
     model.stop_evaluating = False
     callbacks.on_test_begin()
     returned: Any = None
-    for begin, done, run in _stretches(model._make_test_function(), batches, callbacks):
+    for begin, done, run in _stretches(model._step_function("test"), batches, callbacks):
         callbacks.on_test_batch_begin(begin)
         with interrupt.step:
             returned = run()
@@ -275,7 +275,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
             return model.predict_on_batch(x)
     batches = make_batches(x, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
-    step = model._make_predict_function()
+    step = model._step_function("predict")
     outputs: list[Any] = []
     model.stop_predicting = False
     with Interrupt() as interrupt:

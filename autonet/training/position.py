@@ -201,7 +201,7 @@ class Position:
 
 def rehearse(model: Any, batch: Any) -> None:
     """Evaluate a batch once, so that every Variable that a training step uses exists."""
-    model._prepare(batch, model._make_train_function())
+    model._prepare(batch, model._step_function("train"))
     with no_grad():
         steps.test_step(model, *[as_tensors(part) for part in batch])
     model.reset_metrics()

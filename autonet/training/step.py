@@ -15,6 +15,7 @@ from autonet.core.state import enable_grad, no_grad
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
+from autonet.training.overriding import is_default
 
 
 def batch_rows(x: Any) -> int:
@@ -24,21 +25,21 @@ def batch_rows(x: Any) -> int:
 
 
 def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    """Move the weights once along the gradient of the loss, and take the batch into the metrics.
+    """One step of the optimizer on the gradient of the loss of a batch, which then goes into the metrics.
 
     Returns: None, or the results of a `compute_metrics` of the model's own.
     """
     model._clear_losses()
     with enable_grad():
         y_pred = model(x, training=True)
-        loss = _loss(model, x, y, y_pred, sample_weight, training=True)
+        loss = loss_of(model, x, y, y_pred, sample_weight, training=True)
     trained = [v for v in model.trainable_variables if v.requires_grad]
     if trained:
         apply_gradients(model.optimizer, loss, trained)
     else:
         warn(f"{model.label} has no trainable weights: fit changes nothing.")
     with no_grad():
-        return _watch(model, x, y, y_pred, sample_weight, loss)
+        return update_metrics(model, x, y, y_pred, sample_weight, loss)
 
 
 def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
@@ -62,26 +63,21 @@ def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
     model._clear_losses()
     with no_grad():
         y_pred = model(x, training=False)
-        loss = _loss(model, x, y, y_pred, sample_weight, training=False)
-        return _watch(model, x, y, y_pred, sample_weight, loss)
+        loss = loss_of(model, x, y, y_pred, sample_weight, training=False)
+        return update_metrics(model, x, y, y_pred, sample_weight, loss)
 
 
-def _watch(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Tensor) -> Any:
-    model._loss_tracker.update_state(ops.stop_gradient(loss), sample_weight=batch_rows(x))
-    return model._watch_metrics(x, y, y_pred, sample_weight)
-
-
-def predict_step(model: Any, x: Any) -> Any:
+def predict_step(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
     """The model's outputs in inference, values alone: without masks, and without the logits that a softmax keeps."""
     with no_grad():
-        y = model(x, training=False)
-    return map_structure(lambda t: wrap(t._value) if type(t) is Tensor else t, y)
+        outputs = model(x, training=False)
+    return map_structure(lambda t: wrap(t._value) if type(t) is Tensor else t, outputs)
 
 
-def _loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
-    """What the model's `compute_loss` says, as one number."""
-    told = {"training": training} if _takes_training(model.__class__) else {}
-    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **told)
+def loss_of(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
+    """What the model's `compute_loss` returns, if that is one number."""
+    known = {"training": training} if _takes_training(model.__class__) else {}
+    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **known)
     if loss is None:
         raise ArgumentError(f"{model.label}: compute_loss returned None. Let it return the loss, one number.")
     loss = convert_to_tensor(loss)
@@ -99,16 +95,11 @@ def _takes_training(cls: Any) -> bool:
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def total_loss(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
-    """The compiled loss plus everything that layers added."""
-    total = None
-    if model._compile_loss is not None:
-        total = model._compile_loss(model, y, y_pred, sample_weight, batch_rows(x))
-    for extra in model.losses:
-        total = extra if total is None else total + extra
-    if total is None:
-        raise ArgumentError(
-            f"{model.label} has nothing to lower: compile() got no loss and no layer calls add_loss(). "
-            'Pass one, for example compile(loss="mse").'
-        )
-    return total
+def update_metrics(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, loss: Tensor) -> Any:
+    """Take a batch into the loss's mean and the metrics, whose results are computed only where the model has its own
+    `compute_metrics`: these are returned, else None."""
+    model._loss_tracker.update_state(ops.stop_gradient(loss), sample_weight=batch_rows(x))
+    if not is_default(model, "compute_metrics"):
+        return model.compute_metrics(x, y, y_pred, sample_weight)
+    model._update_compiled_metrics(y, y_pred, sample_weight)
+    return None

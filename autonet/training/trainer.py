@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,8 @@ from autonet.training.data import (
     weigh,
 )
 from autonet.training.function import StepFunction
-from autonet.training.watching import Journal
-
-_BUILT_BY_CALLS = ("autonet.layers.base", "autonet.models.model")  # whose `build` leaves the layers inside to the call
+from autonet.training.journal import Journal
+from autonet.training.overriding import default, is_default
 
 
 class Trainer(Layer):
@@ -77,6 +77,7 @@ class Trainer(Layer):
 
     # compile
 
+    @default
     @filters_traceback
     def compile(
         self,
@@ -178,59 +179,56 @@ class Trainer(Layer):
                 results.update(result if isinstance(result, dict) else {name: result})
         return results
 
+    @default
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Tensor]:
         """Take a batch into the compiled metrics and return all results. Subclasses may add their own."""
-        self._update_compiled(y, y_pred, sample_weight)
+        self._update_compiled_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _update_compiled(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def _update_compiled_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         if self._compile_metrics is not None:
             self._compile_metrics.update(self, y, y_pred, sample_weight)
-
-    def _watch_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """What a step does for metrics: no results are computed unless a subclass has its own `compute_metrics`."""
-        if type(self).compute_metrics is not Trainer.compute_metrics:
-            return self.compute_metrics(x, y, y_pred, sample_weight)
-        self._update_compiled(y, y_pred, sample_weight)
-        return None
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Tensor:
         """The number that a step lowers: the compiled loss plus the losses that layers add. Subclasses may replace it."""
-        return steps.total_loss(self, x, y, y_pred, sample_weight)
+        terms = []
+        if self._compile_loss is not None:
+            compiled = self._compile_loss(self, y, y_pred, sample_weight, steps.batch_rows(x))
+            terms = [] if compiled is None else [compiled]
+        terms += self.losses
+        if not terms:
+            raise ArgumentError(
+                f"{self.label} has nothing to lower: compile() got no loss and no layer calls add_loss(). "
+                'Pass one, for example compile(loss="mse").'
+            )
+        return functools.reduce(operator.add, terms)
 
     # Steps: a subclass may replace each
 
+    @default
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One batch of training: (x, y, sample_weight) in, results of the metrics out."""
         results = steps.train_step(self, *unpack(data))
         return self.get_metrics_result() if results is None else results
 
+    @default
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """One batch of evaluation: (x, y, sample_weight) in, results of the metrics out."""
         results = steps.test_step(self, *unpack(data))
         return self.get_metrics_result() if results is None else results
 
+    @default
     def predict_step(self, data: Any) -> Any:
         """One batch of prediction: x in, outputs out."""
         return steps.predict_step(self, unpack(data)[0])
 
-    def _make_train_function(self) -> StepFunction:
-        """What the loop calls with each batch: returns None, or the logs of a step of the user's own."""
-        return self._function("train", Trainer.train_step, steps.train_step)
-
-    def _make_test_function(self) -> StepFunction:
-        return self._function("test", Trainer.test_step, steps.test_step)
-
-    def _make_predict_function(self) -> StepFunction:
-        return self._function("predict", Trainer.predict_step, _predict_step)
-
-    def _function(self, which: str, default: Callable, step: Callable) -> StepFunction:
-        """The step `which` as a function of a batch of arrays."""
+    def _step_function(self, which: str) -> StepFunction:
+        """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
         function = self._functions.get(which)
         if function is None:
-            function = self._functions[which] = StepFunction(self, which, default, step)
+            function = self._functions[which] = StepFunction(self, which)
         return function
 
     def explain_step(self, which: str = "train") -> Any:
@@ -247,7 +245,7 @@ class Trainer(Layer):
         if function.prepared == structure.version:
             return  # nothing has changed since the last time
         if not self.built and self._has_call():
-            if type(self).build.__module__ in _BUILT_BY_CALLS:
+            if is_default(self, "build"):  # which leaves the layers inside to the call
                 with no_grad():
                     self(as_tensors(batch[0]), training=False)
             else:
@@ -261,8 +259,7 @@ class Trainer(Layer):
 
     def _has_call(self) -> bool:
         """Whether there is a map to build; a model with a train_step of its own may have none."""
-        defined = next(cls for cls in type(self).__mro__ if "call" in vars(cls))
-        return not defined.__module__.startswith("autonet.models.composed") or self._graph is not None
+        return True
 
     def _prepare_optimizer(self, custom: bool) -> None:
         variables = [v for v in self.trainable_variables if v.requires_grad]
@@ -288,7 +285,7 @@ class Trainer(Layer):
     def _keep_journal(self) -> Journal | None:
         """From now on, keep what is needed to find in which step of the running `fit` a NaN began; None outside one."""
         if self._position is not None:
-            self._position.journal = Journal(self._position, self._make_train_function())
+            self._position.journal = Journal(self._position, self._step_function("train"))
         return getattr(self._position, "journal", None)
 
     def _data_dtype(self) -> str:
@@ -430,7 +427,7 @@ class Trainer(Layer):
         batch = self._one_batch(x, y, sample_weight, class_weight)
         with Busy(self, "train_on_batch"):
             self.reset_metrics()
-            logs = loop.read(self, self._make_train_function()(batch))
+            logs = loop.read(self, self._step_function("train")(batch))
         return logs if return_dict else loop.as_list(logs)
 
     @filters_traceback
@@ -440,7 +437,7 @@ class Trainer(Layer):
         batch = self._one_batch(x, y, sample_weight)
         with Busy(self, "test_on_batch"):
             self.reset_metrics()
-            logs = loop.read(self, self._make_test_function()(batch))
+            logs = loop.read(self, self._step_function("test")(batch))
         return logs if return_dict else loop.as_list(logs)
 
     @filters_traceback
@@ -448,7 +445,7 @@ class Trainer(Layer):
         """Outputs for one batch, in inference, as arrays."""
         if type(x) is not np.ndarray or not x.ndim or x.dtype != self._data_dtype():
             x = arrays(x, "x", self._data_dtype())
-        function = self._make_predict_function()
+        function = self._step_function("predict")
         if is_empty(x):
             self._prepare((x, None, None), function)
             return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
@@ -459,7 +456,3 @@ class Trainer(Layer):
         if not length(batch):
             raise DataError("There is no data: the batch has no rows.")
         return weigh(batch, None if class_weight is None else class_table(class_weight))
-
-
-def _predict_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    return steps.predict_step(model, x)

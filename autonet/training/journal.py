@@ -1,4 +1,4 @@
-"""Steps under a NonFiniteChecker, and the journal from which the step that made the first NaN is run again."""
+"""Steps under a NonFiniteChecker; the journal, from which the last steps run again to find the one that made a NaN."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autonet.training.nonfinite import checking, is_bad
 SHARE = 20  # a journal's copies take at most one part in so many of the time
 
 
-def watched(run: Callable, model: Any, batch: Any, trains: bool, number: int | None) -> Any:
+def run_checked(run: Callable, model: Any, batch: Any, trains: bool, number: int | None) -> Any:
     """Run a step while every operation is checked. One that fails, for whatever reason, is undone.
 
     Raises: NonFiniteError naming the operation that made the first NaN or infinity, or what held it before the step.
