@@ -1,7 +1,7 @@
 """Floor 5: what looks in on training, and may change its course."""
 
 from autonet.callbacks.base import Callback as Callback
-from autonet.callbacks.base import CallbackList as CallbackList
+from autonet.callbacks.callback_list import CallbackList as CallbackList
 from autonet.callbacks.checkpoint import BackupAndRestore as BackupAndRestore
 from autonet.callbacks.checkpoint import ModelCheckpoint as ModelCheckpoint
 from autonet.callbacks.checkpoint import SwapEMAWeights as SwapEMAWeights

@@ -168,7 +168,7 @@ class BackupAndRestore(Callback):
         from autonet.saving.archive import Archive
 
         position = self.model._position
-        position.keeper = self
+        position.checkpointer = self
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
         position.identify()
         if self.path.exists():
@@ -193,15 +193,15 @@ class BackupAndRestore(Callback):
     def stepped(self, position: Any) -> None:
         """The loop has done some steps."""
         if position.step > self.due:
-            self._keep(position)
+            self._write(position)
             self._plan(position.step)
 
     def epoch_ended(self, position: Any) -> None:
         """An epoch has ended, and all callbacks have seen it."""
-        self._keep(position)
+        self._write(position)
         self._plan(0)
 
-    def _keep(self, position: Any) -> None:
+    def _write(self, position: Any) -> None:
         from autonet.saving.archive import write_archive
         from autonet.utils.files import atomic_write
 

@@ -15,7 +15,7 @@ import numpy as np
 from autonet.errors import DataError
 
 
-def remembered(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def state_of(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Its attributes that are plain values (nested in lists and dictionaries), and those that are arrays or lists of them.
 
     What the constructor of a callback of autonet's own takes is no memory: it is as the script says, paths above all.
@@ -35,8 +35,8 @@ def remembered(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return plain, arrays
 
 
-def remind(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Give a callback back what `remembered` found.
+def load_state(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Give a callback back what `state_of` returned.
 
     Raises: DataError for names that stand for methods or properties of its class, or for nothing in Python.
     """

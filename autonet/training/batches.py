@@ -69,7 +69,7 @@ class ArrayBatches:
         starts[:whole] = draws.permutation(starts[:whole])  # a ragged one stays the last
         return np.concatenate([np.arange(s, min(s + self.batch_size, self.size)) for s in starts.tolist()])
 
-    def stretches(self) -> Iterator[tuple[int, int]]:
+    def ranges(self) -> Iterator[tuple[int, int]]:
         """The batches of one epoch, as ranges of numbers within a pass, whose `order` holds meanwhile."""
         left = self.steps
         if not self.endless:
@@ -113,7 +113,7 @@ class ArrayBatches:
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
-        for first, last in self.stretches():
+        for first, last in self.ranges():
             for number in range(first, last):
                 yield self.batch(number)
 
@@ -322,3 +322,43 @@ def held_out(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Bat
     if is_stream(data[0]):
         raise ArgumentError("validation_split expects arrays; received a generator or data set: pass validation_data.")
     return split(data, fraction, float_dtype)
+
+
+def fit_batches(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    batch_size: int | None,
+    shuffle: Any,
+    steps_per_epoch: int | None,
+    class_weight: Any,
+    validation_split: float,
+    validation_data: Any,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    float_dtype: str,
+) -> tuple[Any, Any]:
+    """Sources of batches for training and for validation (None without) from the arguments of `fit`."""
+    if validation_split and validation_data is None:
+        (x, y, sample_weight), validation_data = held_out((x, y, sample_weight), validation_split, float_dtype)
+    batches = make_batches(
+        x,
+        y,
+        sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        steps=steps_per_epoch,
+        class_weight=class_weight,
+        float_dtype=float_dtype,
+        endless=True,
+    )
+    if validation_data is None:
+        return batches, None
+    return batches, make_batches(
+        *unpack(validation_data),
+        batch_size=validation_batch_size or batch_size,
+        steps=validation_steps,
+        float_dtype=float_dtype,
+        keep=True,
+    )

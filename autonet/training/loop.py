@@ -9,110 +9,65 @@ from typing import Any
 
 import numpy as np
 
-from autonet.callbacks.base import CallbackList
+from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.reports import History
-from autonet.core.lines import warn
 from autonet.core.tensor import Tensor
 from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
-from autonet.training.batches import ArrayBatches, held_out, is_stream, make_batches
-from autonet.training.data import arrays, as_arrays, is_empty, unpack
+from autonet.training.batches import ArrayBatches, is_stream, make_batches
+from autonet.training.data import arrays, as_arrays, is_empty
 from autonet.training.function import StepFunction
 from autonet.training.interrupt import Interrupt
 from autonet.training.position import Position
 
-STRETCH = 0.05  # seconds of steps in a row, after which Ctrl-C is looked for
+GROUP_SECONDS = 0.05  # of steps in a row, after which Ctrl-C is looked for
+STOPS = {"train": "stop_training", "test": "stop_evaluating"}  # a model's attributes that end an epoch
 
 
 def fit(
     model: Any,
-    x: Any,
-    y: Any,
+    batches: Any,
+    validation: Any,
     *,
-    batch_size: int | None,
     epochs: int,
+    initial_epoch: int,
     verbose: Any,
     callbacks: Any,
-    validation_split: float,
-    validation_data: Any,
-    shuffle: Any,
-    class_weight: Any,
-    sample_weight: Any,
-    initial_epoch: int,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
     validation_freq: Any,
 ) -> History:
-    """`Model.fit`: see there."""
-    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
-        if not isinstance(value, (int, np.integer)) or value < 0:
-            raise ArgumentError(
-                f"fit expects {name} to be a whole number of at least 0; received {value!r}. Write {name}=10."
-            )
-    dtype = model._data_dtype()
-    if validation_split and validation_data is None:
-        (x, y, sample_weight), validation_data = held_out((x, y, sample_weight), validation_split, dtype)
-    batches = make_batches(
-        x,
-        y,
-        sample_weight,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        steps=steps_per_epoch,
-        class_weight=class_weight,
-        float_dtype=dtype,
-        endless=True,
-    )
-    validation = None
-    if validation_data is not None:
+    """`Model.fit`, with its data as sources of batches.
+
+    Going on from a backup, Ctrl-C and backups hang on the loop: they are `Position`'s, an extension of the callbacks.
+    """
+    if validation is not None:
         _check_frequency(validation_freq)
-        size = validation_batch_size or batch_size
-        validation = make_batches(
-            *unpack(validation_data), batch_size=size, steps=validation_steps, float_dtype=dtype, keep=True
-        )
     callbacks = _callbacks(model, callbacks, verbose, epochs, batches.steps, history=True)
     model.stop_training = False
-    position = model._position = Position(model, callbacks, batches, initial_epoch)
     logs: dict[str, Any] = {}
     with Interrupt() as interrupt:
-        position.guard = interrupt.step
-        try:
+        position = model._position = Position(model, callbacks.callbacks, batches, initial_epoch, interrupt.step)
+        with position.extending(callbacks):
             callbacks.on_train_begin()
-            position.begin()
-            for epoch in range(position.epoch, epochs):
-                if position.stopped:
-                    break
-                if not batches.has_more():
-                    warn(
-                        f"The data ended with epoch {epoch} of {epochs}, so training stops. A generator can be walked "
-                        "once: let it go on without end and set steps_per_epoch, or pass arrays or a PyDataset."
-                    )
-                    break
+            for epoch in position.epochs(epochs):
                 callbacks.on_epoch_begin(epoch)
-                position.begin_epoch(epoch)
-                done, logs = _train_epoch(model, batches, callbacks, interrupt, position)
-                batches.end_epoch()
-                if batches.steps is not None and done < batches.steps:
-                    model.stop_training = True  # the data ended early
+                logs = run_epoch("train", model, batches, callbacks, interrupt, position.step)
                 if validation is not None and _validates(epoch, validation_freq):
-                    found = run_test(model, validation, callbacks, interrupt)
+                    found = validate(model, validation, callbacks, interrupt)
                     logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
                 callbacks.on_epoch_end(epoch, logs)
-                position.end_epoch(model.stop_training)
-                if model.stop_training:
-                    break
-            position.finish()
-        except KeyboardInterrupt:
-            model.stop_training = position.interrupted = True
-            position.finish()
-            for callback in callbacks.callbacks:
-                callback.say("Interrupted: training stops, what it learned so far stays.")
-                break
         if hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_variables)
         callbacks.on_train_end(logs)
     return model.history
+
+
+def check_epochs(**counts: Any) -> None:
+    """Refuse what is no number of epochs."""
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 0:
+            raise ArgumentError(
+                f"fit expects {name} to be a whole number of at least 0; received {value!r}. Write {name}=10."
+            )
 
 
 def _callbacks(
@@ -150,43 +105,39 @@ def _validates(epoch: int, freq: Any) -> bool:
     return (epoch + 1) % freq == 0 if isinstance(freq, (int, np.integer)) else epoch + 1 in freq
 
 
-def _train_epoch(
-    model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt, position: Position
-) -> tuple[int, dict[str, Any]]:
-    """One epoch's batches, from where `position` stands: the number of steps done, and the epoch's logs."""
+def run_epoch(
+    which: str, model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt, skip: int = 0
+) -> dict[str, Any]:
+    """One epoch of steps, "train" or "test", without the first `skip` of them. Returns: the logs at its end."""
+    before = getattr(callbacks, f"on_{which}_batch_begin")
+    after = getattr(callbacks, f"on_{which}_batch_end")
     returned: Any = None
-    done = position.step
-    for begin, done, run in _stretches(model._step_function("train"), batches, callbacks, position.step):
-        callbacks.on_train_batch_begin(begin)
+    done = skip
+    for first, done, run in step_groups(model._step_function(which), batches, callbacks, skip):
+        before(first)
         with interrupt.step:
             returned = run()
-        callbacks.on_train_batch_end(done - 1, lambda: read(model, returned))  # noqa: B023  # called at once or never
-        position.stepped(done)
-        if model.stop_training:
+        after(done - 1, lambda: read(model, returned))  # noqa: B023  # called at once or never
+        if getattr(model, STOPS[which]):
             break
-    return done, read(model, returned)
+    logs = read(model, returned)
+    batches.end_epoch()
+    if which == "train" and batches.steps is not None and done < batches.steps:
+        model.stop_training = True  # the data ended early
+    return logs
 
 
-def run_test(model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
+def validate(model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt) -> dict[str, Any]:
     """Loss and metrics over all batches."""
     model.reset_metrics()
     model.stop_evaluating = False
     callbacks.on_test_begin()
-    returned: Any = None
-    for begin, done, run in _stretches(model._step_function("test"), batches, callbacks):
-        callbacks.on_test_batch_begin(begin)
-        with interrupt.step:
-            returned = run()
-        callbacks.on_test_batch_end(done - 1, lambda: read(model, returned))  # noqa: B023
-        if model.stop_evaluating:
-            break
-    logs = read(model, returned)
-    batches.end_epoch()
+    logs = run_epoch("test", model, batches, callbacks, interrupt)
     callbacks.on_test_end(logs)
     return logs
 
 
-def _stretches(
+def step_groups(
     step: StepFunction, batches: Any, callbacks: CallbackList, skip: int = 0
 ) -> Iterator[tuple[int, int, Callable]]:
     """An epoch as (first step, step after the last, function that runs them): single steps, or several in a row.
@@ -202,15 +153,15 @@ def _stretches(
         return
     done = 0
     ran = False  # whether a step was called, after which more can run in a row
-    pace = 0.0  # seconds per step of the last stretch
-    for first, last in batches.stretches():
+    pace = 0.0  # seconds per step of the last group
+    for first, last in batches.ranges():
         left_out = min(skip - done, last - first) if done < skip else 0
         n = first + left_out
         done += left_out
         while n < last:
             most = min(callbacks.due + 1 - done, last - n)
             if pace:
-                most = min(most, max(int(STRETCH / pace), 1))
+                most = min(most, max(int(GROUP_SECONDS / pace), 1))
             rows = step.rows(batches, n, most) if most > 1 and ran else None
             if rows is None:
                 count, run = 1, functools.partial(step, batches.batch(n), done)
@@ -254,7 +205,7 @@ def evaluate(
     batches = make_batches(x, y, sample_weight, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     with Interrupt() as interrupt:
-        logs = run_test(model, batches, callbacks, interrupt)
+        logs = validate(model, batches, callbacks, interrupt)
     return logs if return_dict else as_list(logs)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import weakref
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
+from autonet.callbacks.base import Callback
+from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.state import steers
+from autonet.core.lines import warn
 from autonet.core.state import no_grad
 from autonet.core.trees import flatten
 from autonet.core.variable import Variable
@@ -22,72 +25,115 @@ from autonet.training.data import as_tensors
 from autonet.training.identity import of_data, of_model
 
 
-class Position:
-    """The place of a running `fit`.
+class Position(Callback):
+    """The place of a running `fit`: an extension of its loop, called when all callbacks have had their say.
 
     Attributes:
         epoch: number of the epoch under way, or, between epochs, of the next.
         step: steps done in it.
         stopped: whether training was told to stop.
-        keeper: the callback that keeps positions, if there is one; the loop tells it after each stretch and each epoch,
-            when all other callbacks have had their say.
+        interrupted: whether Ctrl-C did so.
+        checkpointer: the callback that writes positions, if there is one; it is told after each group of steps and each
+            epoch.
         journal: what can run the last steps again, if a callback asked for it.
+
+    Args:
+        callbacks: the list of callbacks, whose state a snapshot keeps.
+        epoch: number of the first one.
         guard: a context that Ctrl-C does not cut in two.
     """
 
-    def __init__(self, model: Any, callbacks: Any, batches: Any, epoch: int):
-        self._model = weakref.ref(model)  # which holds this
+    def __init__(self, model: Any, callbacks: list[Callback], batches: Any, epoch: int, guard: AbstractContextManager):
+        self.model = model
         self.callbacks = callbacks
         self.batches = batches
         self.epoch = epoch
+        self.guard = guard
         self.step = 0
         self.stopped = False
         self.interrupted = False
-        self.keeper: Any = None
-        self.guard: AbstractContextManager = nullcontext()
+        self.checkpointer: Any = None
         self.journal: Any = None
         self.restored: tuple[dict, dict] | None = None
-        self.remembered: list[int | None] = []  # for each callback, its number among those of the snapshot
-        self.identity: dict[str, str] = {}  # fingerprints of the data and of the model, where a keeper asked for them
+        self.matched: list[int | None] = []  # for each callback, its number among those of the snapshot
+        self.identity: dict[
+            str, str
+        ] = {}  # fingerprints of the data and of the model, where a checkpointer asked for them
         self.place = batches.tell()
 
-    @property
-    def model(self) -> Any:
-        """The model in training."""
-        return self._model()
+    # On the loop
 
-    def begin_epoch(self, epoch: int) -> None:
-        """An epoch begins, and callbacks know: remember the data's order. One that was under way gets its state back, and
-        callbacks what they knew in its midst."""
+    @contextmanager
+    def extending(self, callbacks: CallbackList) -> Iterator[None]:
+        """Hang on the loop of these callbacks. Ctrl-C ends this context, not the program, as `stop_training` ends training."""
+        callbacks.extensions.append(self)
+        try:
+            yield
+            self._finish()
+        except KeyboardInterrupt:
+            self.model.stop_training = self.interrupted = True
+            self._finish()
+            for callback in self.callbacks:
+                callback.say("Interrupted: training stops, what it learned so far stays.")
+                break
+        finally:
+            callbacks.extensions.remove(self)
+
+    def epochs(self, end: int) -> Iterator[int]:
+        """Numbers of the epochs to come: from where training stands, until it is told to stop or the data ends."""
+        for epoch in range(self.epoch, end):
+            if self.stopped:
+                return
+            if not self.batches.has_more():
+                warn(
+                    f"The data ended with epoch {epoch} of {end}, so training stops. A generator can be walked "
+                    "once: let it go on without end and set steps_per_epoch, or pass arrays or a PyDataset."
+                )
+                return
+            yield epoch
+            if self.model.stop_training:
+                return
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """All callbacks have started afresh: load their states, if training goes on."""
+        if self.restored is not None:
+            self._load_callbacks()
+            if not self.step:
+                self._finish()  # before callbacks hear of the epoch, which may change what is trained
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Remember the data's order. An epoch that was under way gets its state back, and callbacks theirs in its midst."""
         self.epoch = epoch
         if self.restored is None:
             self.step = 0
         else:
-            self._remind()
-        self.finish()
+            self._load_callbacks()
+        self._finish()
         if not self.step:
             self.model.reset_metrics()
         self.place = self.batches.tell()
 
-    def finish(self) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """After the last step there is nothing to keep until the epoch has ended."""
+        self.step = batch + 1
+        if self.checkpointer is not None and self.step != self.batches.steps:
+            self.checkpointer.stepped(self)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """The next epoch is the one to come."""
+        self.epoch, self.step, self.stopped = self.epoch + 1, 0, self.model.stop_training
+        self.place = self.batches.tell()
+        if self.checkpointer is not None:
+            self.checkpointer.epoch_ended(self)
+
+    def _finish(self) -> None:
         """Put back what was restored, if that has not happened yet."""
         if self.restored is not None:
             with self.guard:
                 self._put_back(*self.restored)
                 self.restored = None
 
-    def end_epoch(self, stopped: bool) -> None:
-        """An epoch has ended, with all that callbacks do then."""
-        self.epoch, self.step, self.stopped = self.epoch + 1, 0, stopped
-        self.place = self.batches.tell()
-        if self.keeper is not None:
-            self.keeper.epoch_ended(self)
-
-    def stepped(self, done: int) -> None:
-        """So many steps of the epoch are done. After the last one there is nothing to keep until the epoch has ended."""
-        self.step = done
-        if self.keeper is not None and done != self.batches.steps:
-            self.keeper.stepped(self)
+    # Snapshots
 
     def variables(self) -> dict[str, Variable]:
         """All state that a training step reads or changes, by name."""
@@ -104,7 +150,7 @@ class Position:
         """Plain values and arrays from which `restore` goes on to the same bits."""
         states: list[dict[str, Any]] = []
         arrays: dict[str, np.ndarray] = {}
-        for n, callback in enumerate(self.callbacks.callbacks):  # before the weights: one may hold them swapped
+        for n, callback in enumerate(self.callbacks):  # before the weights: one may hold them swapped
             plain, own = callback.get_state()
             bears = bool(plain or own) and steers(callback)
             states.append({"class": type(callback).__name__, "state": plain, "steers": bears})
@@ -122,7 +168,7 @@ class Position:
         return config, arrays
 
     def restore(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Go on from a snapshot: its place at once, callbacks when `begin` is called, the rest then too, or, in the midst
+        """Go on from a snapshot: its place at once, callbacks when training begins, the rest then too, or, in the midst
         of an epoch, when that has begun.
 
         Raises: DataError if it is of a training on other data, or with other callbacks that steer it.
@@ -132,7 +178,7 @@ class Position:
                 "The backup is of a training on other data: shapes, dtypes or numbers differ. Use the same data, or delete "
                 "the backup to train anew."
             )
-        self.remembered = self._matched(config["callbacks"])
+        self.matched = self._matched(config["callbacks"])
         self.epoch, self.step, self.stopped = config["epoch"], config["step"], config["stopped"]
         self.restored = config, arrays
 
@@ -143,14 +189,14 @@ class Position:
         """
         left = list(range(len(entries)))
         matched: list[int | None] = []
-        for callback in self.callbacks.callbacks:
+        for callback in self.callbacks:
             found = next((n for n in left if entries[n]["class"] == type(callback).__name__), None)
             matched.append(found)
             if found is not None:
                 left.remove(found)
         own = [
             type(callback).__name__
-            for callback, n in zip(self.callbacks.callbacks, matched, strict=True)
+            for callback, n in zip(self.callbacks, matched, strict=True)
             if (steers(callback) and any(callback.get_state()) if n is None else entries[n]["steers"])
         ]
         kept = [entry["class"] for entry in entries if entry["steers"]]
@@ -170,17 +216,10 @@ class Position:
         """Whether a snapshot is of this very training: the same model, compiled alike, on the same data."""
         return self.identity.items() <= config.items()
 
-    def begin(self) -> None:
-        """Training begins, and all callbacks have started afresh: remind them of what they knew, if it goes on."""
-        if self.restored is not None:
-            self._remind()
-            if not self.step:
-                self.finish()  # before callbacks hear of the epoch, which may change what is trained
-
-    def _remind(self) -> None:
+    def _load_callbacks(self) -> None:
         assert self.restored is not None
         config, arrays = self.restored
-        for callback, n in zip(self.callbacks.callbacks, self.remembered, strict=True):
+        for callback, n in zip(self.callbacks, self.matched, strict=True):
             if n is not None:
                 prefix = f"callback/{n}/"
                 own = {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
@@ -192,14 +231,14 @@ class Position:
             raise DataError("The backup is of a training on more data, or with smaller batches. Use the same ones.")
         self.batches.seek(config["place"])
         for batch in itertools.islice(self.batches.epoch(), 1):
-            rehearse(self.model, batch)
+            make_state(self.model, batch)
         self.batches.seek(config["place"])
         kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
         assign(self.variables(), kept, "the backup", "Build the model as it was, or delete the backup's folder.")
         seeds.set_stream(config["seeds"])
 
 
-def rehearse(model: Any, batch: Any) -> None:
+def make_state(model: Any, batch: Any) -> None:
     """Evaluate a batch once, so that every Variable that a training step uses exists."""
     model._prepare(batch, model._step_function("train"))
     with no_grad():

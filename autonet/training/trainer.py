@@ -23,6 +23,7 @@ from autonet.metrics import Mean
 from autonet.training import loop
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
+from autonet.training.batches import fit_batches
 from autonet.training.busy import Busy
 from autonet.training.data import (
     Batch,
@@ -348,23 +349,29 @@ class Trainer(Layer):
         self._assert_compiled("fit")
         with Busy(self, "fit"):
             try:
-                return loop.fit(
-                    self,
+                loop.check_epochs(epochs=epochs, initial_epoch=initial_epoch)
+                batches, validation = fit_batches(
                     x,
                     y,
+                    sample_weight,
                     batch_size=batch_size,
-                    epochs=epochs,
-                    verbose=verbose,
-                    callbacks=callbacks,
+                    shuffle=shuffle,
+                    steps_per_epoch=steps_per_epoch,
+                    class_weight=class_weight,
                     validation_split=validation_split,
                     validation_data=validation_data,
-                    shuffle=shuffle,
-                    class_weight=class_weight,
-                    sample_weight=sample_weight,
-                    initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch,
                     validation_steps=validation_steps,
                     validation_batch_size=validation_batch_size,
+                    float_dtype=self._data_dtype(),
+                )
+                return loop.fit(
+                    self,
+                    batches,
+                    validation,
+                    epochs=epochs,
+                    initial_epoch=initial_epoch,
+                    verbose=verbose,
+                    callbacks=callbacks,
                     validation_freq=validation_freq,
                 )
             finally:
