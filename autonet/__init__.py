@@ -11,6 +11,7 @@ import typing as _typing
 from importlib import import_module as _import_module
 from sys import modules as _modules
 
+from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
 
@@ -118,6 +119,7 @@ _HOMES = {
 __all__ = [*_HOMES, *_PACKAGES, "version"]
 
 _legacy.install()
+_lazy.show("autonet.utils", {"plot_graph": "autonet.pictures", "plot_model": "autonet.pictures"})
 
 
 def version() -> str:

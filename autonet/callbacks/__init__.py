@@ -1,4 +1,4 @@
-"""Floor 5: what looks in on training, and may change its course."""
+"""Floor 6: what the training loop calls at each moment: it looks on, or changes the course of training."""
 
 from autonet.callbacks.base import Callback as Callback
 from autonet.callbacks.callback_list import CallbackList as CallbackList

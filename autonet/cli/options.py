@@ -1,15 +1,12 @@
-"""What can be asked for on the command line, and how mistakes are answered: one line, exit code 2."""
+"""What can be asked for on the command line, with defaults and limits."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 from autonet import __version__
-from autonet.errors import AutonetError
 
 BUNDLED = ("digits", "mnist", "fashion_mnist")
 PROG = "python -m autonet"
@@ -162,48 +159,3 @@ def parser() -> Parser:
     p.add_argument("--save", metavar="FILE.keras", help="keep the model of a .csv, for predict and load_model")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
     return p
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 2 after a mistake, 130 after Ctrl-C, 1 if nobody reads on."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["run"]:
-        from autonet.cli import script
-
-        return script.run(words[1:])
-    if words[:1] == ["predict"]:
-        from autonet.cli import predict
-
-        return answer(lambda: predict.run(words[1:]))
-    options_parser = parser()
-    options = options_parser.parse_args(arguments)
-    from autonet.cli.job import run
-
-    return answer(lambda: run(options))
-
-
-def answer(job: Callable[[], int | None]) -> int:
-    """Do the job; returns the exit code, with one line on what went wrong."""
-    try:
-        code = job()
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except AutonetError as problem:
-        return refuse(" ".join(str(problem).split()))
-    except MemoryError as problem:
-        return refuse(f"there is not enough memory ({problem}). Choose smaller --layers, or fewer rows.")
-    except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer would fail once more
-        if isinstance(problem, BrokenPipeError):  # as after `| head`
-            return 1
-        return refuse(f"the report cannot be written ({problem.strerror}).")
-    except KeyboardInterrupt:
-        print(f"{PROG}: interrupted.", file=sys.stderr)
-        return 130
-    return code or 0
-
-
-def refuse(message: str) -> int:
-    """Say in one line what is wrong; returns the exit code."""
-    print(f"{PROG}: {message}", file=sys.stderr)
-    return 2

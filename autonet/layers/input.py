@@ -128,3 +128,14 @@ def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: st
 
 def _is_length(n: Any) -> bool:
     return hasattr(n, "__index__") and not isinstance(n, bool) and n.__index__() >= 0
+
+
+Place = tuple[Node, int]  # a call of a layer or operation, and which of its outputs
+
+
+def place_of(x: KerasTensor) -> Place:
+    """Where a placeholder comes from; one that was made by hand gets an InputLayer."""
+    if x._origin is None:
+        layer = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name)
+        x._origin = layer._first("output")
+    return x._origin, x._place

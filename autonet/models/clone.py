@@ -9,11 +9,11 @@ from typing import Any
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer
+from autonet.layers.input import InputLayer, place_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation
-from autonet.models.functional import Functional, takes_graph
-from autonet.models.graph import place_of, replay
-from autonet.models.model import Model
+from autonet.models.graph import replay
+from autonet.models.graph_config import takes_graph
+from autonet.models.model import Functional, Model
 from autonet.models.sequential import Sequential
 from autonet.untrusted.budget import LoadBudget
 

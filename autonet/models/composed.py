@@ -10,6 +10,7 @@ from autonet.core.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
+from autonet.models.graph_config import graph_config, graph_from_config, is_graph_config, takes_graph
 from autonet.training.overriding import default, is_default
 from autonet.untrusted.faults import described
 
@@ -79,10 +80,8 @@ class Composed(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph in Keras 3's form; of a model without one, or with a constructor of its own, name and such."""
-        from autonet.models import functional
-
-        if self._graph is not None and functional.takes_graph(type(self)):
-            return functional.graph_config(self)  # type: ignore[arg-type]
+        if self._graph is not None and takes_graph(type(self)):
+            return graph_config(self)
         config = super().get_config()
         config.pop("activity_regularizer", None)
         return config
@@ -91,11 +90,9 @@ class Composed(Layer):
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A new model of this configuration, without the weights."""
-        from autonet.models import functional
-
-        if not functional.is_graph_config(config):
+        if not is_graph_config(config):
             return super().from_config(config)
-        inputs, outputs = functional.graph_from_config(config, custom_objects)
+        inputs, outputs = graph_from_config(config, custom_objects)
         model = cls(inputs, outputs, name=config.get("name"))  # type: ignore[call-arg]
         if not config.get("trainable", True):
             model.trainable = False

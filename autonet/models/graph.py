@@ -19,19 +19,9 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer
+from autonet.layers.input import InputLayer, Place, place_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation
 from autonet.ops.shaping import expand_dims, squeeze
-
-Place = tuple[Node, int]  # an output of a node
-
-
-def place_of(x: KerasTensor) -> Place:
-    """Where a placeholder comes from; one that was made by hand gets an InputLayer."""
-    if x._origin is None:
-        layer = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name)
-        x._origin = layer._first("output")
-    return x._origin, x._place
 
 
 class _Slot:

@@ -1,4 +1,4 @@
-"""Model: a layer that trains."""
+"""Model: a layer that trains; Functional: one given by what goes in and what comes out."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ class Model(Persistence, Composed, Trainer):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
-            from autonet.models.functional import Functional
-
             return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
         return super().__new__(cls, *args, **kwargs)
 
@@ -121,3 +119,26 @@ class Model(Persistence, Composed, Trainer):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_functions": {}}  # compiled for this very object
+
+
+class Functional(Model):
+    """The layers between given placeholders, as a model. `Model(inputs, outputs)` makes one.
+
+    Args:
+        inputs: what `Input` returned: one, or a list or dictionary of several.
+        outputs: what layers called on them returned, nested likewise.
+        name: of the model.
+        trainable: whether its weights are trained.
+
+    Raises: ArgumentError for what are no placeholders, for outputs that need another input, for two layers of one name.
+
+    >>> from autonet.layers import Dense, Input
+    >>> a, b = Input((4,), name="a"), Input((4,), name="b")
+    >>> shared = Dense(3)
+    >>> model = Model([a, b], shared(a) * shared(b))
+    >>> model.output_shape
+    (None, 3)
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)

@@ -9,12 +9,11 @@ from typing import Any
 from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer
+from autonet.layers.input import InputLayer, place_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation, placeholders
-from autonet.models.graph import place_of
-from autonet.models.model import Model
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
-from autonet.pictures.scene import Picture
+from autonet.pictures.picture import Picture
+from autonet.training.trainer import Trainer
 from autonet.utils.naming import numbers_kept
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
@@ -67,7 +66,7 @@ def plot_model(
     Returns: the Picture, which Jupyter shows.
     Raises: ArgumentError for what is no model, another rankdir, and a file that cannot be written so.
     """
-    if not isinstance(model, Model):
+    if not isinstance(model, Trainer):
         raise ArgumentError(f"plot_model expects a model; received {model!r}.")
     if rankdir not in DIRECTIONS:
         raise ArgumentError(f"plot_model expects rankdir to be one of {', '.join(DIRECTIONS)}; received {rankdir!r}.")
@@ -191,7 +190,7 @@ def _box(op: Any, node: Node | None, shown: Shown, note: str) -> Box:
     kind = "input" if isinstance(op, InputLayer) else "weights" if weights else "plain"
     count = sum(v.size for v in weights)
     box = Box(type(op).__name__, lines, kind, hover=f"{op.name}: {count:,} parameters")
-    if shown.expand and isinstance(op, Model):
+    if shown.expand and isinstance(op, Trainer):
         inside = diagram_of(op, shown, node)
         box.inside = inside if inside.boxes else None
     return box

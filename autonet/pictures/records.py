@@ -14,7 +14,7 @@ from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor
 from autonet.pictures.diagram import Box, Diagram, draw
 from autonet.pictures.models import DIRECTIONS, Shown, _behind, graph_diagram
-from autonet.pictures.scene import Picture
+from autonet.pictures.picture import Picture
 
 OFTEN = 3  # a leaf that more operations use is drawn at each of them
 Names = Mapping[str, Any] | Iterable[Any] | Layer | None

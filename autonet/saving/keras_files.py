@@ -31,13 +31,11 @@ def load_model(file: BinaryIO, path: str, compile: bool = True) -> Any:
 
     Raises: DataError for a damaged file or one that does not fit itself; ArgumentError for names that nothing answers to.
     """
-    from autonet.saving.models import make_model
-
     hdf5.h5py()
     zipped = keras_zip.KerasZip(file, path)
     config = zipped.json(keras_zip.CONFIG)
     with hdf5.WeightsFile(zipped.weights(), path) as weights, loading.loading(path, weights.nbytes):
-        model = make_model(config, path, compile)
+        model = loading.make_model(config, path, compile)
         _take_vocabularies(model, zipped.assets(), path)
         _build(model, config.get("build_config"))
         _fill(model, weights, path)

@@ -11,6 +11,7 @@ from autonet.errors import DataError
 from autonet.layers.current import current
 from autonet.random import seeds
 from autonet.saving.names import named_layers
+from autonet.serialization.objects import deserialize_keras_object
 from autonet.untrusted.budget import SLACK, LoadBudget
 from autonet.untrusted.faults import making
 
@@ -59,3 +60,18 @@ def build(model: Any, configs: Any) -> None:
                 layer.build_from_config(configs[place])
     finally:
         current.building = building
+
+
+def make_model(config: Any, path: str, compile: bool = True) -> Any:
+    """The model of a configuration, without its weights.
+
+    Raises: DataError if it describes something else.
+    """
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise DataError(f"{path} describes no model.")
+    if not compile:
+        config = {k: v for k, v in config.items() if k != "compile_config"}
+    model = deserialize_keras_object(config)
+    if not hasattr(model, "compile_from_config"):
+        raise DataError(f"{path} describes a {type(model).__name__}, which is no model.")
+    return model

@@ -15,7 +15,7 @@ from autonet.saving.archive import Archive, write_archive
 from autonet.saving.fitting import LoadReport, load
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
 from autonet.saving.plain import dumps, loads
-from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.serialization.objects import serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope, open_rooms
 
 SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".weights", ".weights.h5"
@@ -118,7 +118,7 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
     if not isinstance(config, dict) or set(config) != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
     with loading.loading(path, archive.nbytes):
-        model = make_model(config["model"], path, compile)
+        model = loading.make_model(config["model"], path, compile)
         loading.build(model, config["built"])
         variables = layer_variables(model)
         kept = [name for name in archive.names if name.startswith("optimizer")]
@@ -134,21 +134,6 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
             warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...")
         specs = {name: spec for name, spec in archive.specs.items() if name not in left}
         load(variables, specs, archive.array, path)
-    return model
-
-
-def make_model(config: Any, path: str, compile: bool = True) -> Any:
-    """The model of a configuration, without its weights.
-
-    Raises: DataError if it describes something else.
-    """
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise DataError(f"{path} describes no model.")
-    if not compile:
-        config = {k: v for k, v in config.items() if k != "compile_config"}
-    model = deserialize_keras_object(config)
-    if not hasattr(model, "compile_from_config"):
-        raise DataError(f"{path} describes a {type(model).__name__}, which is no model.")
     return model
 
 
@@ -205,7 +190,7 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     open_rooms()
     config = loads(json_string, "the model's JSON")
     with CustomObjectScope(custom_objects), loading.making("the model's JSON"):
-        return make_model(config, "the model's JSON")
+        return loading.make_model(config, "the model's JSON")
 
 
 # Files

@@ -1,10 +1,11 @@
 """Floor 4: small tools around training: files, progress bars, sequences, labels, data sets.
 
-Pictures (`plot_model`, `plot_graph`) are made upstairs, by `autonet.pictures`, which is loaded when one is asked for.
+Pictures (`plot_model`, `plot_graph`) are made upstairs: the front door says where, when one is asked for.
 """
 
 import typing as _typing
 
+from autonet import lazy as _lazy
 from autonet.core.dtypes import standardize_dtype as standardize_dtype
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
 from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
@@ -39,17 +40,5 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.pictures import plot_graph as plot_graph
     from autonet.pictures import plot_model as plot_model
 
-_PICTURES = ("plot_graph", "plot_model")
-
 if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
-
-    def __getattr__(name: str) -> _typing.Any:
-        if name in _PICTURES:
-            from autonet import pictures
-
-            return getattr(pictures, name)
-        raise AttributeError(f"module 'autonet.utils' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PICTURES})
+    __getattr__, __dir__ = _lazy.names(__name__)

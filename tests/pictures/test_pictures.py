@@ -14,8 +14,9 @@ from autonet import Tensor, layers, ops
 from autonet.errors import ArgumentError, GradientError
 from autonet.pictures.diagram import Box, Diagram, draw
 from autonet.pictures.models import MOST, Shown, diagram_of
+from autonet.pictures.picture import Picture
 from autonet.pictures.records import _by_node, record_diagram
-from autonet.pictures.scene import Picture, Rect, Text, text_width
+from autonet.pictures.scene import Rect, Text, text_width
 from autonet.utils import plot_graph, plot_model
 from autonet.utils.naming import unique_name
 

@@ -1,4 +1,4 @@
-"""Functional: a model given by what goes in and what comes out; and its configuration, in Keras 3's form."""
+"""The configuration of a graph of layers, in Keras 3's form: written, and read back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from autonet.core.primitive import Primitive
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
+from autonet.layers.input import place_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation, function_named
-from autonet.models.graph import Graph, place_of
-from autonet.models.model import Model
+from autonet.models.graph import Graph
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
 from autonet.ops.shapes import foretell
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
@@ -20,34 +20,10 @@ from autonet.serialization.registry import CustomObjectScope
 from autonet.untrusted.budget import limit
 from autonet.untrusted.faults import making
 
-
-class Functional(Model):
-    """The layers between given placeholders, as a model. `Model(inputs, outputs)` makes one.
-
-    Args:
-        inputs: what `Input` returned: one, or a list or dictionary of several.
-        outputs: what layers called on them returned, nested likewise.
-        name: of the model.
-        trainable: whether its weights are trained.
-
-    Raises: ArgumentError for what are no placeholders, for outputs that need another input, for two layers of one name.
-
-    >>> from autonet.layers import Dense, Input
-    >>> a, b = Input((4,), name="a"), Input((4,), name="b")
-    >>> shared = Dense(3)
-    >>> model = Model([a, b], shared(a) * shared(b))
-    >>> model.output_shape
-    (None, 3)
-    """
-
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-
-
 # To a configuration
 
 
-def graph_config(model: Model) -> dict[str, Any]:
+def graph_config(model: Any) -> dict[str, Any]:
     """The configuration of a model that has a graph."""
     graph = model._graph
     assert graph is not None
@@ -103,7 +79,7 @@ def _output_history(x: KerasTensor, graph: Graph) -> list[Any]:
 
 
 def _has_graph(op: Any) -> bool:
-    return isinstance(op, Model) and op._graph is not None
+    return getattr(op, "_graph", None) is not None
 
 
 # From a configuration
@@ -254,8 +230,6 @@ def is_graph_config(config: Any) -> bool:
 
 def takes_graph(cls: type) -> bool:
     """Whether a class of models is made as `cls(inputs, outputs)`."""
-    if cls.__init__ in (Model.__init__, Functional.__init__):  # type: ignore[misc]
-        return True
     parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     names = [p.name for p in parameters]
     return {"inputs", "outputs"} <= set(names) or {p.kind for p in parameters} >= {

@@ -1,0 +1,31 @@
+"""Names that are found when they are first asked for.
+
+A package may show what lives on a floor above it, as Keras's `utils` shows `plot_model`, without an import that points
+up: the front door says where, with `show`, and the package asks, with `names`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+_HOMES: dict[str, dict[str, str]] = {}  # for each package: its late names, and the module where each lives
+
+
+def show(package: str, homes: dict[str, str]) -> None:
+    """Let `package` have these names too: name to the module that has it."""
+    _HOMES.setdefault(package, {}).update(homes)
+
+
+def names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of a package that has late names."""
+    homes = _HOMES.setdefault(package, {})
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+        return getattr(import_module(homes[name]), name)
+
+    return find, lambda: sorted({*vars(sys.modules[package]), *homes})
