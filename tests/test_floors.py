@@ -15,11 +15,11 @@ FLOORS = {  # of what has no docstring that begins with its floor: files, and th
     "legacy": 1,
     "tree": 2,
     "compiler": 3,
-    "config": 3,
     "activations": 4,
     "constraints": 4,
     "regularizers": 4,
-    "backend": 5,
+    "config": 7,
+    "backend": 7,
     "autonet": 9,
     "__main__": 9,
 }
