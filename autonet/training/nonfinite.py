@@ -190,7 +190,7 @@ def _who() -> tuple[str, str]:
     """The layer whose call is under way, else the loss, metric, optimizer or model; and which pass that is."""
     if current.layer is not None:
         return f"layer {current.layer.path!r}", "forward"
-    kinds = _kinds()
+    kinds = {**_kinds(), **ROLES}
     frame: Any = sys._getframe(2)
     while frame is not None:
         thing = frame.f_locals.get("self")
@@ -201,6 +201,9 @@ def _who() -> tuple[str, str]:
     return "", "forward"
 
 
+ROLES: dict[type, tuple[str, str]] = {}  # of classes of this package: each says its word and pass here itself
+
+
 @functools.cache
 def _kinds() -> dict[type, tuple[str, str]]:
     """What else than layers applies operations: its word, and the pass that it is part of."""
@@ -208,14 +211,12 @@ def _kinds() -> dict[type, tuple[str, str]]:
     from autonet.metrics import Metric
     from autonet.optimizers import Optimizer
     from autonet.regularizers import Regularizer
-    from autonet.training.trainer import Trainer
 
     return {
         Loss: ("loss", "forward"),
         Regularizer: ("regularizer", "forward"),
         Metric: ("metric", "metric"),
         Optimizer: ("optimizer", "update"),
-        Trainer: ("model", "forward"),
     }
 
 

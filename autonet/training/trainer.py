@@ -20,7 +20,7 @@ from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.legacy import renamed
 from autonet.metrics import Mean
-from autonet.training import loop
+from autonet.training import loop, nonfinite
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
 from autonet.training.batches import fit_batches
@@ -463,3 +463,6 @@ class Trainer(Layer):
         if not length(batch):
             raise DataError("There is no data: the batch has no rows.")
         return weigh(batch, None if class_weight is None else class_table(class_weight))
+
+
+nonfinite.ROLES[Trainer] = "model", "forward"
