@@ -336,6 +336,16 @@ def _one_of(x: Any) -> Any:
 # Layers
 
 
+DRY_RUN_ERRORS = (  # of a call that needs more than shapes: numbers, or what placeholders do not have
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+
+
 def apply_layer(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A layer on placeholders: it is built, and leaves a node. On Ghosts it gives Ghosts."""
     if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
@@ -369,7 +379,7 @@ def foretold(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         try:
             found = dry_run(layer, args, kwargs)
             return map_structure(lambda s, x: Spec(s.shape, x.dtype), _specs(shape, None), found)
-        except Exception:  # a layer that cannot run on zeros says only its dtype
+        except DRY_RUN_ERRORS:  # a layer that cannot run on shapes alone says only its dtype
             pass
     return _specs(shape, layer.compute_dtype)
 

@@ -53,7 +53,7 @@ class Model(Persistence, Composed, Trainer):
         inputs = symbolic.placeholders(input_shape, self.compute_dtype)
         try:
             symbolic.dry_run(self, (inputs,), {})
-        except Exception as error:
+        except symbolic.DRY_RUN_ERRORS as error:
             raise NotBuiltError(
                 f"{self.label} cannot be built from the shape {input_shape} alone: {type(error).__name__} in its call(): {error} "
                 "Call it on data instead."

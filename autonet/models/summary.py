@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autonet.core.trees import map_structure
+from autonet.layers.symbolic import DRY_RUN_ERRORS
 
 
 def summary(
@@ -127,7 +128,7 @@ def _shape_of(layer: Any) -> Any:
         return "?"
     try:
         return layer.compute_output_shape((None, *shapes[0][1:]))
-    except Exception:  # whatever a layer of the user's own does not do without data
+    except DRY_RUN_ERRORS:  # whatever a layer of the user's own does not do without data
         return "?"
 
 

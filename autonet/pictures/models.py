@@ -10,7 +10,7 @@ from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, place_of
-from autonet.layers.symbolic import KerasTensor, Node, Operation, placeholders
+from autonet.layers.symbolic import DRY_RUN_ERRORS, KerasTensor, Node, Operation, placeholders
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
 from autonet.pictures.picture import Picture
 from autonet.training.trainer import Trainer
@@ -153,7 +153,7 @@ def _traced(model: Any, around: Node | None) -> list[Node] | None:
         try:
             args, kwargs = pack([args, kwargs], [_fresh(*leaf) for leaf in flatten_with_path([args, kwargs])])
             return _behind([args, kwargs, model.call(*args, **kwargs)])
-        except Exception:  # whatever the user's own Python does not do on placeholders
+        except DRY_RUN_ERRORS:  # whatever the user's own Python does not do on placeholders
             return None
         finally:
             model.__dict__.clear()
