@@ -130,10 +130,10 @@ def _is_length(n: Any) -> bool:
     return hasattr(n, "__index__") and not isinstance(n, bool) and n.__index__() >= 0
 
 
-Place = tuple[Node, int]  # a call of a layer or operation, and which of its outputs
+Origin = tuple[Node, int]  # a call of a layer or operation, and which of its outputs
 
 
-def place_of(x: KerasTensor) -> Place:
+def origin_of(x: KerasTensor) -> Origin:
     """Where a placeholder comes from; one that was made by hand gets an InputLayer."""
     if x._origin is None:
         layer = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name)

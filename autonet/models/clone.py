@@ -9,7 +9,7 @@ from typing import Any
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer, place_of
+from autonet.layers.input import InputLayer, origin_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation
 from autonet.models.graph import replay
 from autonet.models.graph_config import takes_graph
@@ -100,7 +100,7 @@ def _functional(model: Model, input_tensors: Any, copy_of: Callable, call_functi
     graph = model._graph
     assert graph is not None
     if input_tensors is None:
-        inputs = [_by_config(place_of(x)[0].op).output for x in graph.inputs]
+        inputs = [_by_config(origin_of(x)[0].op).output for x in graph.inputs]
     else:
         inputs = flatten(input_tensors)
         if len(inputs) != len(graph.inputs) or not all(isinstance(x, KerasTensor) for x in inputs):
@@ -108,7 +108,7 @@ def _functional(model: Model, input_tensors: Any, copy_of: Callable, call_functi
                 f"clone_model: {model.label} has {len(graph.inputs)} inputs; input_tensors must be as many placeholders, "
                 f"as Input() returns them. Received {input_tensors!r}."
             )
-    tensors: dict[Any, Any] = {place_of(x): new for x, new in zip(graph.inputs, inputs, strict=True)}
+    tensors: dict[Any, Any] = {origin_of(x): new for x, new in zip(graph.inputs, inputs, strict=True)}
     copies: dict[int, Any] = {}
 
     def apply(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -123,7 +123,7 @@ def _functional(model: Model, input_tensors: Any, copy_of: Callable, call_functi
     replay(graph.nodes, tensors, apply)
 
     def new(tree: Any) -> Any:
-        return map_structure(lambda x: tensors[place_of(x)], tree)
+        return map_structure(lambda x: tensors[origin_of(x)], tree)
 
     cls = type(model) if takes_graph(type(model)) else Functional
     copied = cls(new(graph.input), new(graph.output), name=model.name)

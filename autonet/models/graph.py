@@ -19,7 +19,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer, Place, place_of
+from autonet.layers.input import InputLayer, Origin, origin_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation
 from autonet.ops.shaping import expand_dims, squeeze
 
@@ -60,7 +60,7 @@ class Graph:
                     f"{label} expects {what} to be placeholders: what Input() returns, and what layers called on that "
                     f"return. Received {x!r}."
                 )
-        places = [place_of(x) for x in flatten(inputs)]
+        places = [origin_of(x) for x in flatten(inputs)]
         if len(set(places)) < len(places):
             raise ArgumentError(f"{label} was given one placeholder twice among its inputs {inputs}.")
         if any(not isinstance(node.op, InputLayer) for node, _ in places):
@@ -70,8 +70,8 @@ class Graph:
 
     def _settle(self, label: str) -> None:
         """Find the nodes, order the operations, prepare the calls."""
-        places = [place_of(x) for x in flatten(self.input)]
-        found, operations = trace(places, [place_of(x) for x in flatten(self.output)], label)
+        places = [origin_of(x) for x in flatten(self.input)]
+        found, operations = trace(places, [origin_of(x) for x in flatten(self.output)], label)
         known = {node for node, _ in places}
         operations = {node.op: -1 for node, _ in places if node.op not in operations} | operations
         self.nodes: list[Node] = sorted({*found, *known}, key=lambda node: node.number)
@@ -105,7 +105,7 @@ class Graph:
 
     def history(self, x: KerasTensor) -> list[Any]:
         """Name of the layer, number of its call, place among what that returns: Keras's name for a placeholder."""
-        node, place = place_of(x)
+        node, place = origin_of(x)
         return [node.op.name, self._indices[node], place]
 
     @property
@@ -130,13 +130,13 @@ class Graph:
 
     @property
     def output_names(self) -> list[str]:
-        return [place_of(x)[0].op.name for x in flatten(self.output)]
+        return [origin_of(x)[0].op.name for x in flatten(self.output)]
 
     @property
     def is_stack(self) -> bool:
         """Whether it is one line of layers, each called once."""
         inner = [node for node in self.nodes if node.inputs]
-        sources = [place_of(node.inputs[0]) for node in inner]
+        sources = [origin_of(node.inputs[0]) for node in inner]
         return (
             len(self.nodes) == len(inner) + 1
             and all(len(node.inputs) == 1 for node in inner)
@@ -150,19 +150,19 @@ class Graph:
     _line: list[Callable] | None = None  # the calls, where each takes what the one before returned
 
     def _prepare(self) -> None:
-        slots: dict[Place, int] = {place_of(x): i for i, x in enumerate(flatten(self.input))}
+        slots: dict[Origin, int] = {origin_of(x): i for i, x in enumerate(flatten(self.input))}
         self._width = len(slots)
         inner = [node for node in self.nodes if not isinstance(node.op, InputLayer)]
         for node in inner:
             for place in range(len(node.specs)):
                 slots[node, place] = self._width
                 self._width += 1
-        self._results = [slots[place_of(x)] for x in flatten(self.output)]
-        last = {slots[place_of(x)]: i for i, node in enumerate(inner) for x in node.inputs}
+        self._results = [slots[origin_of(x)] for x in flatten(self.output)]
+        last = {slots[origin_of(x)]: i for i, node in enumerate(inner) for x in node.inputs}
         kept = set(self._results)
         self._calls = []
         for i, node in enumerate(inner):
-            over = [s for s in sorted({slots[place_of(x)] for x in node.inputs}) if last[s] == i and s not in kept]
+            over = [s for s in sorted({slots[origin_of(x)] for x in node.inputs}) if last[s] == i and s not in kept]
             args, kwargs = (
                 [_slotted(x, slots) for x in node.args],
                 {k: _slotted(x, slots) for k, x in node.kwargs.items()},
@@ -172,9 +172,9 @@ class Graph:
             slots_out = [slots[node, place] for place in range(len(node.specs))]
             out = slots_out[0] if slots_out and not isinstance(node.structure, (list, tuple, dict)) else None
             self._calls.append((function, single, args, kwargs, out, slots_out, over))
-        self._note_short_ways()
+        self._find_fast_paths()
 
-    def _note_short_ways(self) -> None:
+    def _find_fast_paths(self) -> None:
         """What makes a stack of layers, given by inputs and outputs, as fast as a Sequential."""
         if len(self._input_layers) == 1:
             first = self._input_layers[0]
@@ -328,7 +328,7 @@ class Graph:
         def ref(x: Any) -> Any:
             if not isinstance(x, KerasTensor):
                 return x
-            node, place = place_of(x)
+            node, place = origin_of(x)
             return _Ref(numbers[node], place)
 
         records = [
@@ -354,10 +354,10 @@ class Graph:
         self._settle("The model")
 
 
-def _slotted(x: Any, slots: dict[Place, int]) -> Any:
+def _slotted(x: Any, slots: dict[Origin, int]) -> Any:
     """An argument with slots for placeholders; as it is if it holds none."""
     if isinstance(x, KerasTensor):
-        return _Slot(slots[place_of(x)])
+        return _Slot(slots[origin_of(x)])
     if any(isinstance(leaf, KerasTensor) for leaf in flatten(x)):
         return map_structure(lambda leaf: _slotted(leaf, slots), x)
     return x
@@ -374,7 +374,7 @@ def _filled(x: Any, values: list[Any]) -> Any:
     return x
 
 
-def trace(inputs: list[Place], outputs: list[Place], label: str) -> tuple[list[Node], dict[Any, int]]:
+def trace(inputs: list[Origin], outputs: list[Origin], label: str) -> tuple[list[Node], dict[Any, int]]:
     """The nodes between `inputs` and `outputs`, sources first, and the order in which operations are met from behind.
 
     Raises: ArgumentError where the way back ends at another Input.
@@ -386,7 +386,7 @@ def trace(inputs: list[Place], outputs: list[Place], label: str) -> tuple[list[N
     for number, start in enumerate(outputs):
         stack: list[tuple[Node, Any]] = []
 
-        def visit(place: Place, stack: list = stack, number: int = number) -> None:
+        def visit(place: Origin, stack: list = stack, number: int = number) -> None:
             node = place[0]
             if node in seen:
                 return
@@ -397,7 +397,7 @@ def trace(inputs: list[Place], outputs: list[Place], label: str) -> tuple[list[N
                     f"{label}: output {number} depends on the input {node.op.name!r}, which is not among the inputs "
                     f"{[n.op.name for n, _ in inputs]}. Add it to `inputs`."
                 )
-            stack.append((node, iter([] if place in borders else [place_of(x) for x in node.inputs])))
+            stack.append((node, iter([] if place in borders else [origin_of(x) for x in node.inputs])))
 
         visit(start)
         while stack:
@@ -419,16 +419,16 @@ def _ordered(nodes: list[Node], met: dict[Any, int]) -> list[Any]:
         depth = max(depths.get(node, 0), farthest[node.op])
         depths[node] = farthest[node.op] = depth
         for x in node.inputs:
-            before = place_of(x)[0]
+            before = origin_of(x)[0]
             depths[before] = max(depths.get(before, 0), depth + 1)
     return sorted(met, key=lambda op: (-farthest[op], met[op]))
 
 
-def replay(nodes: list[Node], tensors: dict[Place, Any], apply: Callable[[Node, tuple, dict], Any]) -> None:
+def replay(nodes: list[Node], tensors: dict[Origin, Any], apply: Callable[[Node, tuple, dict], Any]) -> None:
     """Go through `nodes` in order, from the placeholders known in `tensors`, adding what `apply` returns for each."""
 
     def swapped(x: Any) -> Any:
-        return tensors[place_of(x)] if isinstance(x, KerasTensor) else x
+        return tensors[origin_of(x)] if isinstance(x, KerasTensor) else x
 
     for node in sorted(nodes, key=lambda n: n.number):
         if node.inputs and (node, 0) not in tensors:
@@ -439,18 +439,18 @@ def replay(nodes: list[Node], tensors: dict[Place, Any], apply: Callable[[Node, 
 
 def _cut(inputs: Any, outputs: Any, label: str) -> tuple[Any, Any]:
     """The same graph from Inputs of its own, where some input is inside a larger one."""
-    tensors: dict[Place, Any] = {}
+    tensors: dict[Origin, Any] = {}
     for x in flatten(inputs):
-        node, place = place_of(x)
+        node, place = origin_of(x)
         own = isinstance(node.op, InputLayer)
         tensors[node, place] = x if own else InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name).output
-    ends = [place_of(x) for x in flatten(outputs)]
+    ends = [origin_of(x) for x in flatten(outputs)]
     nodes, _ = trace(list(tensors), ends, label)
     known = dict(tensors)
     replay([n for n in nodes if not any((n, i) in known for i in range(len(n.specs)))], tensors, _again)
     return (
-        map_structure(lambda x: tensors[place_of(x)], inputs),
-        map_structure(lambda x: tensors[place_of(x)], outputs),
+        map_structure(lambda x: tensors[origin_of(x)], inputs),
+        map_structure(lambda x: tensors[origin_of(x)], outputs),
     )
 
 

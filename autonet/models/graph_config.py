@@ -10,7 +10,7 @@ from typing import Any
 from autonet.core.primitive import Primitive
 from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
-from autonet.layers.input import place_of
+from autonet.layers.input import origin_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation, function_named
 from autonet.models.graph import Graph
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
@@ -75,7 +75,7 @@ def _serialized(tree: Any, graph: Graph) -> Any:
 def _output_history(x: KerasTensor, graph: Graph) -> list[Any]:
     """Keras counts a model's making as its first call, but only here."""
     name, number, place = graph.history(x)
-    return [name, number + _has_graph(place_of(x)[0].op), place]
+    return [name, number + _has_graph(origin_of(x)[0].op), place]
 
 
 def _has_graph(op: Any) -> bool:

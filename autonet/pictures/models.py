@@ -9,7 +9,7 @@ from typing import Any
 from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
-from autonet.layers.input import InputLayer, place_of
+from autonet.layers.input import InputLayer, origin_of
 from autonet.layers.symbolic import DRY_RUN_ERRORS, KerasTensor, Node, Operation, placeholders
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
 from autonet.pictures.picture import Picture
@@ -113,7 +113,7 @@ def graph_diagram(nodes: Iterable[Node], shown: Shown) -> Diagram:
         several = calls[id(node.op)]
         note = f"call {several.index(node) + 1} of {len(several)}" if len(several) > 1 else ""
         diagram.boxes.append(_box(node.op, node, shown, note))
-        diagram.edges += [(numbers[place_of(x)[0]], numbers[node]) for x in node.inputs]
+        diagram.edges += [(numbers[origin_of(x)[0]], numbers[node]) for x in node.inputs]
     if left_out > 0:
         diagram.boxes.append(Box(f"… and {left_out:,} more", kind="note"))
         diagram.edges.append((MOST - 1, MOST))
@@ -122,13 +122,13 @@ def graph_diagram(nodes: Iterable[Node], shown: Shown) -> Diagram:
 
 def _behind(tensors: Iterable[Any]) -> list[Node]:
     """The calls that these placeholders come from, with all calls before those."""
-    stack = [place_of(x)[0] for x in flatten(list(tensors)) if isinstance(x, KerasTensor)]
+    stack = [origin_of(x)[0] for x in flatten(list(tensors)) if isinstance(x, KerasTensor)]
     found: set[Node] = set()
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            stack += [place_of(x)[0] for x in node.inputs]
+            stack += [origin_of(x)[0] for x in node.inputs]
     return list(found)
 
 
@@ -200,12 +200,12 @@ def _signature(node: Node | None, shown: Shown) -> list[str]:
     """The shapes and dtypes of a call: in one line where that is short."""
     if node is None:
         return []
-    told: list[str] = []
+    lines: list[str] = []
     before, after = [str(x.shape) for x in node.inputs], " ".join([str(x.shape) for x in node.specs])
     if shown.shapes:
         line = " ".join([*before, "→", after]) if before else after
-        told += [line] if len(line) <= LONGEST else [*before, f"→ {after}"]
+        lines += [line] if len(line) <= LONGEST else [*before, f"→ {after}"]
     if shown.dtype:
         came, left = ([*dict.fromkeys([str(x.dtype) for x in xs])] for xs in (node.inputs, node.specs))
-        told.append(" ".join(left if came in ([], left) else [*came, "→", *left]))
-    return told
+        lines.append(" ".join(left if came in ([], left) else [*came, "→", *left]))
+    return lines

@@ -1,7 +1,7 @@
 """Floor 6: models and weights to disk and back, as data that cannot act."""
 
 from autonet.saving.container import ArchiveError as ArchiveError
-from autonet.saving.fitting import LoadReport as LoadReport
+from autonet.saving.matching import LoadReport as LoadReport
 from autonet.saving.models import load_model as load_model
 from autonet.saving.models import load_weights as load_weights
 from autonet.saving.models import model_from_json as model_from_json

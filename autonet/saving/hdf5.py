@@ -54,8 +54,8 @@ def _faults(path: str) -> Iterator[None]:
         TypeError,
         ValueError,
     ) as error:
-        told = f"{type(error).__name__}: {str(error)[:200]}"
-        raise DataError(f"{path}: its weights cannot be read. {told}. Take another copy of the file.") from error
+        details = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataError(f"{path}: its weights cannot be read. {details}. Take another copy of the file.") from error
 
 
 class WeightsFile:

@@ -16,8 +16,8 @@ from autonet.core.lines import warn
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
-from autonet.saving.fitting import LoadReport, Specs, load
 from autonet.saving.keras_names import keras_groups, own_variables
+from autonet.saving.matching import LoadReport, Specs, load
 from autonet.utils.files import atomic_write
 
 KERAS_VERSION = "3.15.1"  # whose files these were compared with
@@ -106,8 +106,7 @@ def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool 
     unknown = [group for group in weights.groups if group not in own and _counts(weights.groups[group])]
     others |= {*unknown, *[group for group in weights.groups if group.startswith("optimizer/")]}
     if left := [group for group in unknown if not group.startswith("optimizer/")]:
-        told = f"{path}: the state of optimizers that the model does not have was left out: {left[0]}."
-        warn(told)
+        warn(f"{path}: the state of optimizers that the model does not have was left out: {left[0]}.")
     variables = {
         f"{group}/vars/{i}".lstrip("/"): v
         for group, x in found

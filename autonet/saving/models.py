@@ -12,7 +12,7 @@ from autonet.core.lines import filters_traceback, warn
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading
 from autonet.saving.archive import Archive, write_archive
-from autonet.saving.fitting import LoadReport, load
+from autonet.saving.matching import LoadReport, load
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
 from autonet.saving.plain import dumps, loads
 from autonet.serialization.objects import serialize_keras_object

@@ -66,11 +66,11 @@ def _ends(model: Any) -> dict[str, Any]:
         inputs, outputs = model.inputs, model.output_names
     except AttributeError:
         return {}
-    told = [{"name": x.name, "shape": list(x.shape), "dtype": str(x.dtype)} for x in inputs]
+    described = [{"name": x.name, "shape": list(x.shape), "dtype": str(x.dtype)} for x in inputs]
     if model._graph is not None:
-        for entry, name in zip(told, model.input_names, strict=True):
+        for entry, name in zip(described, model.input_names, strict=True):
             entry["name"] = name
-    return {"inputs": told, "outputs": list(outputs)}
+    return {"inputs": described, "outputs": list(outputs)}
 
 
 def _layers(x: Any) -> list[dict[str, Any]]:
@@ -83,16 +83,16 @@ def _layers(x: Any) -> list[dict[str, Any]]:
 def _operation(op: Any, graph: Any) -> dict[str, Any]:
     """A function of `autonet.ops` between layers: its arguments, with the names of those before it."""
 
-    def told(x: Any) -> Any:
+    def described(x: Any) -> Any:
         if hasattr(x, "_origin"):
             return x._origin.op.name
         if isinstance(x, (list, tuple)):
-            return [told(v) for v in x]
+            return [described(v) for v in x]
         return serialize_keras_object(x)
 
     node = next(node for node in graph.nodes if node.op is op)
-    named = {k: told(v) for k, v in node.kwargs.items()}
-    entry = {"name": op.name, "operation": op.word, "arguments": [told(x) for x in node.args]}
+    named = {k: described(v) for k, v in node.kwargs.items()}
+    entry = {"name": op.name, "operation": op.word, "arguments": [described(x) for x in node.args]}
     return {**entry, "settings": named} if named else entry
 
 

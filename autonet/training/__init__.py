@@ -1,1 +1,13 @@
-"""Floor 6: the loop. Data to batches, what compile() was told, one step, and fit, evaluate and predict around it."""
+"""Floor 6: training. To read in this order:
+
+    data, batches     what users pass, as arrays; sources of batches (x, y, sample_weight)
+    arguments         what compile() received: the losses and metrics of each output
+    step              one batch: forward, loss, backward, update
+    function          the step as a compiled function of a batch of arrays
+    loop              fit, evaluate and predict: epochs, batches, validation
+    position          an extension of the loop: backups, going on from one, Ctrl-C; `identity` tells trainings apart
+    trainer           the layer that trains: `compile`, `fit`, ..., and the methods that a subclass may replace
+
+Beside these: `overriding` (which methods were replaced), `interrupt` (Ctrl-C between steps), `busy` (one thread at a
+time), `nonfinite` and `journal` (where the first NaN came from).
+"""

@@ -124,9 +124,9 @@ def length(data: Batch) -> int:
     if not found:
         raise DataError("There is no data: x is empty.")
     if len(set(found.values())) > 1:
-        told = ", ".join(f"{name}: {n}" for name, n in found.items())
+        lengths = ", ".join(f"{name}: {n}" for name, n in found.items())
         raise DataError(
-            f"All arrays must have one number of samples; received {told}. Cut them alike, as with y = y[:len(x)]."
+            f"All arrays must have one number of samples; received {lengths}. Cut them alike, as with y = y[:len(x)]."
         )
     return next(iter(found.values()))
 

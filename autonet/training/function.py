@@ -42,7 +42,7 @@ class StepFunction:
             if state.observer is not None:
                 state.observer.touch(model)
             own, data = getattr(model, name), pack(x, y, sample_weight)
-            return own(data) if ran else _first(own, data, ran)
+            return own(data) if ran else _first_run(own, data, ran)
 
         ran: list[bool] = []  # not empty once a run of the step has succeeded
         run.__name__ = name
@@ -92,7 +92,7 @@ class StepFunction:
         return model.run_eagerly or model.jit_compile is False or state.observer is not None
 
 
-def _first(own: Callable, data: Any, ran: list[bool]) -> Any:
+def _first_run(own: Callable, data: Any, ran: list[bool]) -> Any:
     """The first run of a step of the user's own, which may have to come again.
 
     Layers that are built by their first use have no weights before it: a step that asks for their gradients fails, and

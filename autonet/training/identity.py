@@ -34,13 +34,13 @@ def of_data(data: Any) -> str:
 
 def of_model(model: Any) -> str:
     """Hash of a model's configuration and of how it was compiled, as far as these can be written down."""
-    told: list[Any] = [type(model).__qualname__, [(v.path, v.shape) for v in model.weights if hasattr(v, "path")]]
+    parts: list[Any] = [type(model).__qualname__, [(v.path, v.shape) for v in model.weights if hasattr(v, "path")]]
     for describe in (model.get_config, model.optimizer.get_config, model.get_compile_config):
         try:
-            told.append(describe())
+            parts.append(describe())
         except (TypeError, ValueError, NotImplementedError):  # parts of the user's own that have no configuration
-            told.append(None)
-    text = json.dumps(told, default=_named, sort_keys=True, skipkeys=True)
+            parts.append(None)
+    text = json.dumps(parts, default=_named, sort_keys=True, skipkeys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

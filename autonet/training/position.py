@@ -18,7 +18,7 @@ from autonet.core.trees import flatten
 from autonet.core.variable import Variable
 from autonet.errors import DataError
 from autonet.random import seeds
-from autonet.saving.fitting import assign
+from autonet.saving.matching import assign
 from autonet.saving.names import layer_variables, named_layers, optimizer_variables
 from autonet.training import step as steps
 from autonet.training.data import as_tensors
@@ -59,7 +59,7 @@ class Position(Callback):
         self.identity: dict[
             str, str
         ] = {}  # fingerprints of the data and of the model, where a checkpointer asked for them
-        self.place = batches.tell()
+        self.data_position = batches.tell()
 
     # On the loop
 
@@ -111,7 +111,7 @@ class Position(Callback):
         self._finish()
         if not self.step:
             self.model.reset_metrics()
-        self.place = self.batches.tell()
+        self.data_position = self.batches.tell()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """After the last step there is nothing to keep until the epoch has ended."""
@@ -122,7 +122,7 @@ class Position(Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """The next epoch is the one to come."""
         self.epoch, self.step, self.stopped = self.epoch + 1, 0, self.model.stop_training
-        self.place = self.batches.tell()
+        self.data_position = self.batches.tell()
         if self.checkpointer is not None:
             self.checkpointer.epoch_ended(self)
 
@@ -160,7 +160,7 @@ class Position(Callback):
             "epoch": self.epoch,
             "step": self.step,
             "stopped": self.stopped,
-            "place": self.place,
+            "place": self.data_position,
             "seeds": seeds.get_stream(),
             "callbacks": states,
             **self.identity,
@@ -168,7 +168,7 @@ class Position(Callback):
         return config, arrays
 
     def restore(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Go on from a snapshot: its place at once, callbacks when training begins, the rest then too, or, in the midst
+        """Go on from a snapshot: its position at once, callbacks when training begins, the rest then too, or, in the midst
         of an epoch, when that has begun.
 
         Raises: DataError if it is of a training on other data, or with other callbacks that steer it.

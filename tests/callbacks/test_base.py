@@ -188,3 +188,28 @@ def test_state_that_a_later_hook_makes_comes_back():
 def test_a_backup_sets_values_only(name):
     with pytest.raises(DataError, match="has no such state"):
         Callback().set_state({name: 1}, {})
+
+
+def test_extensions_come_after_all_callbacks():
+    seen = []
+
+    class Tells(Callback):
+        def __init__(self, name):
+            self.name = name
+
+        def on_train_begin(self, logs=None):
+            seen.append((self.name, "train"))
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((self.name, "epoch", epoch))
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((self.name, "batch", batch))
+
+    many = CallbackList([Tells("a"), Tells("b")])
+    many.extensions.append(Tells("last"))
+    many.on_train_begin()
+    many.on_train_batch_end(3, {})
+    many.on_epoch_end(1, {})
+    names = [name for name, *_ in seen]
+    assert names == ["a", "b", "last"] * 3 and many.callbacks[-1].name == "b"

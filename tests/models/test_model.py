@@ -316,3 +316,38 @@ def test_what_cannot_be_built_from_a_shape():
     builds = Builds()
     builds.build((None, 4))
     assert builds.built and builds.scale.shape == (4,)
+
+
+class Faulty(keras.Model):
+    """Its methods have a fault that has nothing to do with shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = keras.layers.Dense(1)
+        self.broken = True
+
+    def call(self, x):
+        if self.broken:
+            raise OSError("the disk is gone")
+        return self.out(x)
+
+    def compute_output_shape(self, input_shape):
+        raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: Faulty().build((None, 4)),
+        lambda model: keras.utils.plot_model(model, None),
+        lambda model: keras.Sequential([model]).summary(print_fn=str),
+    ],
+    ids=["build", "plot_model", "summary"],
+)
+def test_a_fault_is_not_taken_for_a_need_of_data(use):
+    model = Faulty()
+    model.broken = False
+    model(np.ones((2, 4)))
+    model.broken = True
+    with pytest.raises(OSError, match="the disk is gone"):
+        use(model)

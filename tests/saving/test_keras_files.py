@@ -163,7 +163,7 @@ def test_strict(tmp_path):
         other.load_weights(tmp_path / "x.weights.h5")
     with pytest.warns(UserWarning, match="of another shape or dtype: layers/dense_1/vars/0"):
         report = other.load_weights(tmp_path / "x.weights.h5", skip_mismatch=True)
-    assert report.loaded == ["layers/dense/vars/0", "layers/dense/vars/1"] and len(report.misfits) == 2
+    assert report.loaded == ["layers/dense/vars/0", "layers/dense/vars/1"] and len(report.mismatched) == 2
     assert np.array_equal(other.get_weights()[0], model.get_weights()[0])
 
 

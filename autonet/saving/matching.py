@@ -22,18 +22,23 @@ class LoadReport:
         loaded: names whose values were taken.
         missing: names of the model that the file does not have.
         unexpected: names of the file that the model does not have.
-        misfits: names of both whose shapes or dtypes differ, with both.
+        mismatched: names of both whose shapes or dtypes differ, with both.
     """
 
     loaded: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
-    misfits: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+
+    @property
+    def misfits(self) -> list[str]:
+        """An older name of `mismatched`."""
+        return self.mismatched
 
     def __str__(self) -> str:
         parts = [("loaded", self.loaded), ("missing", self.missing), ("unexpected", self.unexpected)]
-        told = "; ".join(f"{what}: {listed(names)}" for what, names in parts)
-        return f"{told}; of another shape or dtype: {listed(self.misfits)}" if self.misfits else told
+        details = "; ".join(f"{what}: {listed(names)}" for what, names in parts)
+        return f"{details}; of another shape or dtype: {listed(self.mismatched)}" if self.mismatched else details
 
 
 def listed(names: list[str]) -> str:
@@ -71,12 +76,12 @@ def load(
         own, (shape, dtype) = variables[name], specs[name]
         if own.shape != shape:
             shapes = True
-            report.misfits.append(f"{name} ({list(own.shape)} here, {list(shape)} there)")
+            report.mismatched.append(f"{name} ({list(own.shape)} here, {list(shape)} there)")
         elif own.dtype != dtype and not own.dtype.kind == dtype.kind == "f":
-            report.misfits.append(f"{name} ({own.dtype} here, {dtype} there)")
+            report.mismatched.append(f"{name} ({own.dtype} here, {dtype} there)")
         else:
             fitting.append(name)
-    if report.missing or report.unexpected or report.misfits:
+    if report.missing or report.unexpected or report.mismatched:
         if not skip_mismatch:
             kind = ShapeError if shapes and not (report.missing or report.unexpected) else DataError
             raise kind(
