@@ -10,10 +10,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def default(method: F) -> F:
     """A decorator for a method that subclasses may replace, and that the framework may go without where they have not."""
-    method._is_default = True  # type: ignore[attr-defined]
+    method._default = method  # type: ignore[attr-defined]  # itself: what wraps it copies the mark, and is another
     return method
 
 
 def is_default(model: Any, name: str) -> bool:
     """Whether the method `name` of a model is the framework's own."""
-    return getattr(getattr(type(model), name), "_is_default", False)
+    method = getattr(type(model), name)
+    return getattr(method, "_default", None) is method
