@@ -11,7 +11,7 @@ from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
 from autonet.models.graph_config import graph_config, graph_from_config, is_graph_config, takes_graph
-from autonet.training.overriding import default, is_default
+from autonet.training.overriding import is_default
 from autonet.untrusted.faults import described
 
 GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
@@ -20,6 +20,7 @@ GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_s
 class Composed(Layer):
     """Base of `Model`: holds the graph, if there is one. A subclass with a `call` of its own goes by that."""
 
+    _default_methods = ("call",)  # what `is_default` asks for
     _graph: Graph | None = None
 
     def _compose(self, inputs: Any, outputs: Any) -> None:
@@ -37,7 +38,6 @@ class Composed(Layer):
             return x
         return super()._receive(x)
 
-    @default
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if self._graph is None:
             return super().call(inputs)

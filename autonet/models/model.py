@@ -12,7 +12,7 @@ from autonet.layers.base import Layer
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
-from autonet.training.overriding import default, is_default
+from autonet.training.overriding import is_default
 from autonet.training.trainer import Trainer
 
 
@@ -29,6 +29,8 @@ class Model(Persistence, Composed, Trainer):
         dtype: dtype of weights and computation.
     """
 
+    _default_methods = ("build",)  # what `is_default` asks for
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
@@ -42,7 +44,6 @@ class Model(Persistence, Composed, Trainer):
 
     # Building
 
-    @default
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of the layers inside for inputs of `input_shape`, batch axis included, by trying out `call`.
 

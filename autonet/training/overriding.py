@@ -1,20 +1,11 @@
-"""Which methods a subclass of a model has replaced: the one place that asks, by the mark that a default carries."""
+"""Which methods a subclass of a model has replaced: the one place that asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def default(method: F) -> F:
-    """A decorator for a method that subclasses may replace, and that the framework may go without where they have not."""
-    method._default = method  # type: ignore[attr-defined]  # itself: what wraps it copies the mark, and is another
-    return method
+from typing import Any
 
 
 def is_default(model: Any, name: str) -> bool:
-    """Whether the method `name` of a model is the framework's own."""
-    method = getattr(type(model), name)
-    return getattr(method, "_default", None) is method
+    """Whether the method `name` of a model is the framework's own: that of a class that lists it in `_default_methods`."""
+    owner = next(cls for cls in type(model).__mro__ if name in vars(cls))
+    return name in vars(owner).get("_default_methods", ())

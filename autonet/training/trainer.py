@@ -39,12 +39,19 @@ from autonet.training.data import (
 )
 from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
-from autonet.training.overriding import default, is_default
+from autonet.training.overriding import is_default
 
 
 class Trainer(Layer):
     """Base of `Model`: what it knows of training."""
 
+    _default_methods = (
+        "compile",
+        "compute_metrics",
+        "train_step",
+        "test_step",
+        "predict_step",
+    )  # what `is_default` asks for
     _unfixed = Layer._unfixed | {
         "history",
         "stop_training",
@@ -78,7 +85,6 @@ class Trainer(Layer):
 
     # compile
 
-    @default
     @filters_traceback
     def compile(
         self,
@@ -180,7 +186,6 @@ class Trainer(Layer):
                 results.update(result if isinstance(result, dict) else {name: result})
         return results
 
-    @default
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Tensor]:
         """Take a batch into the compiled metrics and return all results. Subclasses may add their own."""
         self._update_compiled_metrics(y, y_pred, sample_weight)
@@ -208,19 +213,16 @@ class Trainer(Layer):
 
     # Steps: a subclass may replace each
 
-    @default
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One batch of training: (x, y, sample_weight) in, results of the metrics out."""
         results = steps.train_step(self, *unpack(data))
         return self.get_metrics_result() if results is None else results
 
-    @default
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """One batch of evaluation: (x, y, sample_weight) in, results of the metrics out."""
         results = steps.test_step(self, *unpack(data))
         return self.get_metrics_result() if results is None else results
 
-    @default
     def predict_step(self, data: Any) -> Any:
         """One batch of prediction: x in, outputs out."""
         return steps.predict_step(self, unpack(data)[0])

@@ -1,4 +1,4 @@
-"""One mark tells which methods of a model are the framework's own; a replaced one is what runs."""
+"""It is known which methods of a model are the framework's own; a replaced one is what runs."""
 
 import functools
 
@@ -9,7 +9,7 @@ import autonet as keras
 from autonet.training.overriding import is_default
 
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
-DEFAULTS = sorted(name for name in dir(keras.Model) if hasattr(getattr(keras.Model, name), "_default"))
+DEFAULTS = sorted(name for cls in keras.Model.__mro__ for name in vars(cls).get("_default_methods", ()))
 USES = {
     "build": lambda model: model(X),
     "call": lambda model: model.predict(X, verbose=0),
