@@ -1,8 +1,8 @@
-"""What of Keras's public names exists here: the table in README.md, made from the packages.
+"""What of Keras's public names exists here: the table in tests/golden/README.md, made from the packages.
 
     python tests/namespaces.py [--write]
 
-prints the table, or puts it between its two marks in README.md. The names were recorded by
+prints the table, or puts it between its two marks there. The names were recorded by
 tests/golden/record_namespaces.py.
 """
 
@@ -14,7 +14,7 @@ import sys
 import types
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+README = ROOT / "tests" / "golden" / "README.md"
 RECORDED = json.loads((ROOT / "tests" / "golden" / "namespaces.json").read_text(encoding="utf-8"))
 PACKAGES = RECORDED["packages"]
 BEGIN = "<!-- namespaces: begin -->"
@@ -87,7 +87,7 @@ def block():
 
 
 def shown():
-    """The block that README.md shows now."""
+    """The block that the README shows now."""
     text = README.read_text(encoding="utf-8")
     return text[text.index(BEGIN) : text.index(END) + len(END)]
 

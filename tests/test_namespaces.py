@@ -1,4 +1,4 @@
-"""Keras's public names: the README says which exist, and functions take what Keras's take."""
+"""Keras's public names: golden/README.md says which exist, and functions take what Keras's take."""
 
 import pytest
 
@@ -11,7 +11,7 @@ OTHERWISE = {
 }
 
 
-def test_readme_says_what_exists():
+def test_the_table_says_what_exists():
     assert namespaces.shown() == namespaces.block(), "run python tests/namespaces.py --write"
 
 
