@@ -6,12 +6,12 @@ look in. A rule sees Tensors and is itself made of primitives, so derivatives ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes, rules
+from autonet.core import calls, dtypes, rules
 from autonet.core.halves import HALF, converted
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
@@ -22,7 +22,6 @@ from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, S
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
 _VARARGS = 4  # the flag of code objects with *args
-_MISSING = object()
 _new = object.__new__
 ndarray = np.ndarray
 
@@ -156,28 +155,29 @@ class Primitive:
     # Applying
 
     def __call__(self, *operands: Any, **settings: Any) -> Any:
+        way, operands, values, settings = self._prepare(operands, settings)
+        return way(operands, values, settings)
+
+    def _prepare(self, operands: tuple, settings: dict) -> tuple[Callable, tuple, tuple, dict]:
+        """From any call that Python allows: the way to go, operands of one dtype, their arrays, the full settings."""
         if len(operands) != self.arity or settings:
             operands, settings = self._bind(operands, settings)
-        values = []
-        dtype = None
-        for x in operands:
-            if type(x) is not Tensor:
-                break
-            value = x._value
-            if value.dtype is not dtype:
-                if dtype is not None:
-                    break
-                dtype = value.dtype
-            values.append(value)
-        if len(values) != len(operands) or self.mixed or (self.floating and dtype.kind != "f"):  # type: ignore[union-attr]
-            if Primitive.symbolic is not None and any(hasattr(x, "_symbolic") for x in operands):
-                return Primitive.symbolic(self, operands, settings)
+        if Primitive.symbolic is not None and any(hasattr(x, "_symbolic") for x in operands):
+            return self._symbolically, operands, (), settings
+        if self.mixed or not self._is_uniform(operands):
             operands = self._convert(operands)
-            values = [x._value for x in operands]
-        if self.accumulates:
-            for value in values:
-                if value.dtype is HALF:
-                    return self._in_single(operands, settings)
+        values = tuple([x._value for x in operands])
+        if self.accumulates and any(v.dtype is HALF for v in values):
+            return self._in_single, operands, values, settings
+        return self._apply, operands, values, settings
+
+    def _is_uniform(self, operands: tuple) -> bool:
+        """Whether all are Tensors of one dtype, which the body takes."""
+        dtypes = {x._value.dtype if type(x) is Tensor else None for x in operands}
+        return len(dtypes) == 1 and (dtype := dtypes.pop()) is not None and not (self.floating and dtype.kind != "f")
+
+    def _apply(self, operands: tuple, values: tuple, settings: dict) -> Any:
+        """Run the body, and leave a node where derivatives are recorded: all operations come by here."""
         try:
             result = self.body(*values, **settings) if settings else self.body(*values)
         except AutonetError:
@@ -191,7 +191,7 @@ class Primitive:
         tensor = _new(Tensor)
         tensor._value = result
         tensor._node = None
-        if state.recording and result.dtype.kind == "f":
+        if state.recording and not self.flat and result.dtype.kind == "f":
             for x in operands:
                 if x._node is not None:
                     tensor._node = self._record(operands, settings, result)
@@ -200,7 +200,10 @@ class Primitive:
             state.observer.record(self, operands, settings, (tensor,))
         return tensor
 
-    def _in_single(self, operands: tuple, settings: dict) -> Any:
+    def _symbolically(self, operands: tuple, values: tuple, settings: dict) -> Any:
+        return Primitive.symbolic(self, operands, settings)  # type: ignore[misc]
+
+    def _in_single(self, operands: tuple, values: tuple, settings: dict) -> Any:
         """Apply to float16 operands as float32, and round the results to float16 (or to the dtype asked for)."""
         asked = settings.get("dtype")
         if asked is not None and dtypes.as_dtype(asked) == HALF:
@@ -210,23 +213,14 @@ class Primitive:
         return converted(result, "float32", "float16") if asked is None else result
 
     def _record(self, operands: tuple, settings: dict, result: Any) -> Node | None:
+        """The node of this application; None where every tracked operand has a slope of zero."""
         parents = tuple([x._node for x in operands])
-        if self.variadic:
-            saved = operands if self.saves_all else tuple([(x.shape, x.dtype) for x in operands])
-        else:
-            if self.rules and not any(
-                p is not None and self.rules.get(n, n) for p, n in zip(parents, self.operand_names, strict=True)
-            ):
-                return None  # every tracked operand has a slope of zero
-            if self.saves_all:
-                saved = operands
-            else:
-                saved = tuple(
-                    [
-                        x if save else (x._value.shape, x._value.dtype)
-                        for x, save in zip(operands, self.saves, strict=True)
-                    ]
-                )
+        saves = self.saves * len(operands) if self.variadic else self.saves
+        if self.rules and not self.variadic:
+            slopes = [self.rules.get(name, name) for name in self.operand_names]
+            if not any(p is not None and rule for p, rule in zip(parents, slopes, strict=True)):
+                return None
+        saved = tuple([x if s else (x._value.shape, x._value.dtype) for x, s in zip(operands, saves, strict=True)])
         return Node(self, parents, saved, settings, result if self.saves_result else None)
 
     def _wrap_many(self, operands: tuple, settings: dict, result: tuple) -> tuple[Tensor, ...]:
@@ -307,12 +301,12 @@ class Primitive:
                 tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
         return tuple(tensors)
 
-    def _explain(self, error: Exception, values: list, settings: dict) -> AutonetError:
+    def _explain(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
         told = self._explanation(error, values, settings)
         told.nameless = True
         return told
 
-    def _explanation(self, error: Exception, values: list, settings: dict) -> AutonetError:
+    def _explanation(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
         shapes = ", ".join(str(v.shape) for v in values)
         told = "".join(f", {k}={v!r}" for k, v in settings.items())
         name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
@@ -334,135 +328,23 @@ def _named(name: str) -> Primitive:
 
 
 class _Unary(Primitive):
-    """A primitive of one operand `x` and no settings, with its own shorter way through a call."""
+    """A primitive of one operand `x` and no settings."""
 
-    def __call__(self, x: Any) -> Any:
-        if type(x) is not Tensor:
-            if not isinstance(x, Tensor):
-                return Primitive.__call__(self, x)
-            x = x.snapshot()
-            if type(x) is not Tensor:
-                return Primitive.__call__(self, x)
-        value = x._value
-        if (self.floating and value.dtype.kind != "f") or (self.accumulates and value.dtype is HALF):
-            return Primitive.__call__(self, x)
-        try:
-            result = self.body(value)
-        except AutonetError:
-            raise
-        except (ValueError, IndexError, TypeError) as error:
-            raise self._explain(error, [value], _NONE) from None
-        if type(result) is not ndarray:
-            if type(result) is tuple:
-                return self._wrap_many((x,), {}, result)
-            result = np.asarray(result)
-        tensor = _new(Tensor)
-        tensor._value = result
-        tensor._node = None
-        parent = x._node
-        if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
-            saved = x if self.saves_all else (value.shape, value.dtype)
-            tensor._node = Node(self, (parent,), (saved,), _NONE, result if self.saves_result else None)
-        if state.observer is not None:
-            state.observer.record(self, (x,), _NONE, (tensor,))
-        return tensor
+    __call__ = calls.compile_method(("x",), settings=False)
 
 
 class _UnaryWith(Primitive):
-    """A primitive of one operand `x` and settings, with its own shorter way through a call."""
+    """A primitive of one operand `x` and settings."""
 
-    def __call__(self, x: Any = _MISSING, *rest: Any, **settings: Any) -> Any:
-        if rest or type(x) is not Tensor:
-            if rest or not isinstance(x, Tensor):
-                return Primitive.__call__(self, *(() if x is _MISSING else (x, *rest)), **settings)
-            x = x.snapshot()
-            if type(x) is not Tensor:
-                return Primitive.__call__(self, x, **settings)
-        value = x._value
-        if (self.floating and value.dtype.kind != "f") or (self.accumulates and value.dtype is HALF):
-            return Primitive.__call__(self, x, **settings)
-        if len(settings) != len(self.setting_names):
-            settings = {**self.defaults, **settings}
-            if len(settings) != len(self.setting_names):
-                return Primitive.__call__(self, x, **settings)
-        for name, setting in settings.items():
-            if setting.__class__ not in PLAIN:
-                settings[name] = freeze(setting, self.name, name)
-        try:
-            result = self.body(value, **settings)
-        except AutonetError:
-            raise
-        except (ValueError, IndexError, TypeError) as error:
-            raise self._explain(error, [value], settings) from None
-        if type(result) is not ndarray:
-            if type(result) is tuple:
-                return self._wrap_many((x,), settings, result)
-            result = np.asarray(result)
-        tensor = _new(Tensor)
-        tensor._value = result
-        tensor._node = None
-        parent = x._node
-        if parent is not None and state.recording and not self.flat and result.dtype.kind == "f":
-            saved = x if self.saves_all else (value.shape, value.dtype)
-            tensor._node = Node(self, (parent,), (saved,), settings, result if self.saves_result else None)
-        if state.observer is not None:
-            state.observer.record(self, (x,), settings, (tensor,))
-        return tensor
+    __call__ = calls.compile_method(("x",), settings=True)
 
 
 class _Binary(Primitive):
-    """A primitive of two operands `x1` and `x2` and no settings, with its own shorter way through a call."""
+    """A primitive of two operands `x1` and `x2` and no settings."""
 
-    def __call__(self, x1: Any, x2: Any) -> Any:
-        if type(x1) is not Tensor or type(x2) is not Tensor:
-            x1, x2 = _pair(x1, x2)
-            if x1 is None:
-                return Primitive.__call__(self, *x2)
-        v1 = x1._value
-        v2 = x2._value
-        dtype = v1.dtype
-        if dtype is not v2.dtype or (self.floating and dtype.kind != "f") or (self.accumulates and dtype is HALF):
-            return Primitive.__call__(self, x1, x2)
-        try:
-            result = self.body(v1, v2)
-        except (ValueError, TypeError) as error:
-            raise self._explain(error, [v1, v2], _NONE) from None
-        if type(result) is not ndarray:
-            result = np.asarray(result)
-        tensor = _new(Tensor)
-        tensor._value = result
-        tensor._node = None
-        n1 = x1._node
-        n2 = x2._node
-        if (n1 is not None or n2 is not None) and state.recording and not self.flat and result.dtype.kind == "f":
-            if self.saves_all:
-                saved = (x1, x2)
-            else:
-                save1, save2 = self.saves
-                saved = (x1 if save1 else (v1.shape, dtype), x2 if save2 else (v2.shape, dtype))
-            tensor._node = Node(self, (n1, n2), saved, _NONE, result if self.saves_result else None)
-        if state.observer is not None:
-            state.observer.record(self, (x1, x2), _NONE, (tensor,))
-        return tensor
+    __call__ = calls.compile_method(("x1", "x2"), settings=False)
 
 
-def _pair(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """Two operands as Tensors, where one is a Variable or a number beside a float; else None and both."""
-    a = x1.snapshot() if isinstance(x1, Tensor) else x1
-    b = x2.snapshot() if isinstance(x2, Tensor) else x2
-    if type(a) is not Tensor:
-        if type(a) not in _NUMBER or type(b) is not Tensor or b._value.dtype.kind != "f":
-            return None, (x1, x2)
-        a = wrap(np.array(a, b._value.dtype))
-    elif type(b) is not Tensor:
-        if type(b) not in _NUMBER or a._value.dtype.kind != "f":
-            return None, (x1, x2)
-        b = wrap(np.array(b, a._value.dtype))
-    return a, b
-
-
-_NONE: dict[str, Any] = {}  # the settings of a primitive that has none
-_NUMBER = (float, int)
 _WEAK = (bool, int, float, Number)
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from autonet.core.accumulate import cast
+from autonet.core.calls import compile_operator
 from autonet.core.dtypes import standardize_dtype
+from autonet.core.lines import filters_traceback
 from autonet.core.tensor import Attachment, Tensor
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p
@@ -42,19 +44,9 @@ BINARY = {  # __add__ and __radd__, ...
 COMPARISONS = {"lt": c.less, "le": c.less_equal, "gt": c.greater, "ge": c.greater_equal}
 
 
-def _operator(op: Any) -> Any:
-    apply = type(op).__call__  # found once: an operator is the commonest way to a primitive
-    return lambda a, b: apply(op, a, b)
-
-
-def _reflected(op: Any) -> Any:
-    apply = type(op).__call__
-    return lambda a, b: apply(op, b, a)
-
-
 OPERATORS = {
-    **{f"__{name}__": _operator(op) for name, op in {**BINARY, **COMPARISONS}.items()},
-    **{f"__r{name}__": _reflected(op) for name, op in BINARY.items()},
+    **{f"__{name}__": compile_operator(op) for name, op in {**BINARY, **COMPARISONS}.items()},
+    **{f"__r{name}__": compile_operator(op, reflected=True) for name, op in BINARY.items()},
     "__pow__": _power,
     "__divmod__": lambda a, b: (c.floor_divide(a, b), p.mod(a, b)),
     "__rdivmod__": lambda a, b: (c.floor_divide(b, a), p.mod(b, a)),
@@ -132,6 +124,7 @@ def _op_named(name: str) -> Any:
     return getattr(ops, known, None) if known else None
 
 
+@filters_traceback
 def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     op = _op_named(ufunc.__name__)
     if "out" in kwargs:
@@ -146,6 +139,7 @@ def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwa
     return op(*inputs)
 
 
+@filters_traceback
 def _array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     from autonet import ops
 
