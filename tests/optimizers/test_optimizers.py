@@ -8,7 +8,7 @@ import pytest
 import autonet
 from autonet import optimizers
 from autonet.core import Tensor, Variable
-from autonet.core.state import state, structure
+from autonet.core.state import Observer, state, structure
 
 CASES = {
     "sgd": (optimizers.SGD, {}),
@@ -166,17 +166,11 @@ def test_gradients_and_old_values_stay_as_they_are(case, rng):
     assert_same([h.numpy() for h in held], held_values)
 
 
-class Watch:
-    """In the place of the compiler's recorder: no value may leave the step as a number."""
+class NoNumbers(Observer):
+    """No value may leave the step as a number."""
 
     def __init__(self):
         self.assigned_to = []
-
-    def record(self, primitive, operands, settings, results):
-        pass
-
-    def read(self, variable):
-        return variable._value
 
     def touch(self, thing):
         self.touched = thing
@@ -202,13 +196,13 @@ def test_a_step_can_be_captured(case, common, rng, monkeypatch):
     ws[0].constraint = lambda w: w * (w > 0)
     optimizer = make(case, **common)
     optimizer.build(ws)
-    watch = Watch()
-    monkeypatch.setattr(state, "capture", watch)
+    observer = NoNumbers()
+    monkeypatch.setattr(state, "observer", observer)
     version = structure.version
     optimizer.apply([Tensor(g) for g in gradients(rng, ws)])
-    monkeypatch.setattr(state, "capture", None)
-    assert watch.touched is optimizer and structure.version == version
-    still = [v for v in optimizer.variables if not any(v is a for a in watch.assigned_to)]
+    monkeypatch.setattr(state, "observer", None)
+    assert observer.touched is optimizer and structure.version == version
+    still = [v for v in optimizer.variables if not any(v is a for a in observer.assigned_to)]
     assert [v.name for v in still] == ([] if "learning_rate" in common else ["learning_rate"])
 
 
