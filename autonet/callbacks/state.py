@@ -1,4 +1,4 @@
-"""What callbacks remember, as plain values and arrays: for backups of a training; and which of them steer it."""
+"""A callback's state as plain values and arrays, for backups of a training; and which callbacks steer it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds the reading of a model: a purse of memory, and chance left alone."""
+"""What surrounds the reading of a model: a budget of memory, and random state restored; a model from its configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources of batches (x, y, sample_weight): arrays in memory, or whoever makes batches: generators, PyDatasets."""
+"""Sources of batches (x, y, sample_weight): arrays in memory, or streams: generators, iterables, PyDatasets."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class ArrayBatches:
         return {"order": self.order_from, "position": self.position}
 
     def seek(self, place: dict[str, Any]) -> None:
-        """Go to a place that `tell` told, of the same data."""
+        """Go to a position that `tell` returned, of the same data."""
         if self.generator is not None:
             self.generator.state.assign(np.array(place["order"], np.uint32))
         self.position = int(place["position"])
@@ -221,7 +221,7 @@ class StreamBatches:
         return {"order": [] if self.generator is None else self.generator.state.numpy().tolist(), "position": 0}
 
     def seek(self, place: dict[str, Any]) -> None:
-        """Go to a place that `tell` told, of the same data.
+        """Go to a position that `tell` returned, of the same data.
 
         Raises: DataError if this data cannot be walked again from the start of an epoch.
         """

@@ -1,4 +1,4 @@
-"""Who is at work on a model: its metrics and weights are one thread's at a time."""
+"""Which thread trains or evaluates a model: its metrics and weights are one thread's at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a training the same when its script is started again: fingerprints of its data and of what is trained how."""
+"""Fingerprints of data, and of a model and how it was compiled: by them a training that is started again is known."""
 
 from __future__ import annotations
 

@@ -116,11 +116,11 @@ class NonFiniteChecker(Observer):
         what = "NaN" if np.isnan(value[first]) else "Inf"
         shapes = tuple([x._value.shape for x in operands])
         at = f", the first at {list(first)}" if first else ""
-        told = f"{how}, in the {direction} pass{f' of {who}' if who else ''}"
+        details = f"{how}, in the {direction} pass{f' of {who}' if who else ''}"
         given = ", ".join(str(shape) for shape in shapes)
         came = _values(primitive, operands, first, value.shape)
         message = (
-            f"{self._where()}{told}, made the first {what} from finite numbers: operands of shapes {given}, result of "
+            f"{self._where()}{details}, made the first {what} from finite numbers: operands of shapes {given}, result of "
             f"shape {value.shape}, {int(bad.sum())} of {value.size} elements{at}{came}.{f' At {shown(line)}.' if line else ''} "
             f"{_ADVICE.get(op, _ANY)}"
         )
@@ -179,11 +179,11 @@ def _values(primitive: Any, operands: tuple, first: tuple, shape: tuple) -> str:
     """The operands' numbers at the place of the first bad result, for elementwise operations."""
     if primitive.name not in _POINTWISE:
         return ""
-    told = [
+    values = [
         f"{name}={np.broadcast_to(x._value, shape)[first].item():.6g}"
         for name, x in zip(primitive.operand_names, operands, strict=True)
     ]
-    return f", where {', '.join(told)}"
+    return f", where {', '.join(values)}"
 
 
 def _who() -> tuple[str, str]:

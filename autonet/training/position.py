@@ -1,4 +1,4 @@
-"""Where a `fit` stands, and all that its next step depends on: what exact resumption keeps and puts back."""
+"""Position: where a `fit` stands, and all that its next step depends on: what a backup holds and restores exactly."""
 
 from __future__ import annotations
 
