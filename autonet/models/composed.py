@@ -20,7 +20,7 @@ GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_s
 class Composed(Layer):
     """Base of `Model`: holds the graph, if there is one. A subclass with a `call` of its own goes by that."""
 
-    _default_methods = ("call",)  # what `is_default` asks for
+    _default_methods: tuple[str, ...] = ("call",)  # what `is_default` asks for
     _graph: Graph | None = None
 
     def _compose(self, inputs: Any, outputs: Any) -> None:

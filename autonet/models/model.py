@@ -29,7 +29,7 @@ class Model(Persistence, Composed, Trainer):
         dtype: dtype of weights and computation.
     """
 
-    _default_methods = ("build",)  # what `is_default` asks for
+    _default_methods: tuple[str, ...] = ("build",)  # what `is_default` asks for
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):

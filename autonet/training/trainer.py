@@ -45,7 +45,7 @@ from autonet.training.overriding import is_default
 class Trainer(Layer):
     """Base of `Model`: what it knows of training."""
 
-    _default_methods = (
+    _default_methods: tuple[str, ...] = (
         "compile",
         "compute_metrics",
         "train_step",
