@@ -14,6 +14,7 @@ from sys import modules as _modules
 from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
+from autonet.core import Variable as _Variable
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
     from autonet import activations as activations
@@ -119,6 +120,7 @@ _HOMES = {
 __all__ = [*_HOMES, *_PACKAGES, "version"]
 
 _legacy.install()
+_Variable._initializer_named = staticmethod(lambda name: _import_module("autonet.initializers").get(name))
 _lazy.show("autonet.utils", {"plot_graph": "autonet.pictures", "plot_model": "autonet.pictures"})
 
 

@@ -24,8 +24,6 @@ FLOORS = {  # of what has no docstring that begins with its floor: files, and th
     "__main__": 9,
 }
 EXCEPTIONS = {  # imports that point up, still to be turned round
-    ("autonet.core.tensor", "autonet.ops.shaping"),
-    ("autonet.core.variable", "autonet.initializers"),
     ("autonet.ops.image.warping", "autonet.random"),
 }
 CIRCLES = {  # packages whose files import each other: where rules use each other's operations; others are still to be undone

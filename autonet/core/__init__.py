@@ -1,4 +1,21 @@
-"""Floor 1: values, the tape that records what was done to them, and the walk back along it."""
+"""Floor 1: values, the tape that records what was done to them, and the walk back along it.
+
+To be read in this order:
+
+    state         what a thread is doing: recording, observed by whom, inside of what
+    tape          nodes of the record, and leaves
+    tensor        an array and its node; what becomes one
+    primitive     a function on arrays, its rules, and how it is applied
+    calls         the shortest way through that, written out for one and two operands
+    settings      what an operation is told besides its operands
+    rules         from derivative rules to one function that the walk calls
+    accumulate    the primitives that the walk itself needs
+    backward      the walk
+    variable      state that a step reads and changes
+
+Beside these are helpers that know nothing of the tape: dtypes, halves (float16), trees (nested containers), frames (tables
+of other packages), lines (tracebacks), signatures and types (for `help()` and checkers).
+"""
 
 from autonet.core.backward import NotRecorded as NotRecorded
 from autonet.core.primitive import PRIMITIVES as PRIMITIVES

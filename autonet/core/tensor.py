@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Tensor(Operators["Tensor"]):
 
     if TYPE_CHECKING:  # operators.py gives Tensor these
         _absent: bool
+        _stack: Callable[[list[Tensor]], Tensor]  # along a new first axis
         _attached: dict[str, Any]
         _logits: Any
         _mask: Any
@@ -371,9 +372,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
             return x.strong(dtype)
         tensor = x
     elif isinstance(x, (list, tuple)) and _holds_tensor(x):
-        from autonet.ops.shaping import stack
-
-        tensor = stack([convert_to_tensor(v) for v in x])
+        tensor = Tensor._stack([convert_to_tensor(v) for v in x])
     elif hasattr(x, "_symbolic"):  # a placeholder stays one
         from autonet.core.accumulate import cast
 

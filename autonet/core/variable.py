@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ class Variable(Tensor):
     An assignment gives the Variable a new array and leaves the old one alone, so a record made before it stays right.
     """
 
+    _initializer_named: Callable[[str], Callable]  # the front door gives it: what an initializer's name stands for
+
     __slots__ = (
         "__dict__",  # a Variable carries what its owner says of it: constraint, regularizer, ...
         "_array",  # the current values
@@ -53,9 +56,7 @@ class Variable(Tensor):
         name: str | None = None,
     ):
         if isinstance(initializer, str):
-            from autonet import initializers  # from upstairs, when a name asks for it
-
-            initializer = initializers.get(initializer)
+            initializer = Variable._initializer_named(initializer)
         if callable(initializer) and not isinstance(initializer, Tensor):
             if shape is None:
                 raise ArgumentError(

@@ -13,7 +13,7 @@ from autonet.core.state import Observer, state
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor
 from autonet.errors import GradientError
-from autonet.gradients.places import EscapedValues
+from autonet.gradients.scope import EscapedValues
 
 MOST = 2000  # applications that are looked at, the first ones
 

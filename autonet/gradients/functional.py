@@ -22,7 +22,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
 from autonet.gradients.blame import ApplicationRecorder
-from autonet.gradients.places import Places
+from autonet.gradients.scope import DifferentiationScope
 
 
 def spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
@@ -55,16 +55,16 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         numbers, single = spread(argnums, args)
         new = list(args)
-        with Places() as places:
+        with DifferentiationScope() as scope:
             for n in numbers:
-                new[n] = places.tree(args[n], f"argument {n}")
+                new[n] = scope.tree(args[n], f"argument {n}")
             result = f(*new, **kwargs)
         for n in numbers:
             if not flatten(args[n]):  # said now, when what f builds by its first call is there for another one
                 raise _nothing(f"argument {n} is an empty {type(args[n]).__name__}")
         if not numbers:
             raise _nothing("argnums names no argument")
-        targets = places.targets
+        targets = scope.targets
         if has_aux:
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise ArgumentError("grad with has_aux=True expects the function to return a pair (value, auxiliary).")
@@ -81,7 +81,7 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
         if value.dtype.kind != "f":
             raise DtypeError(f"grad expects a float as the value; received dtype {value.dtype}.")
         ones = wrap(np.ones((), value.dtype))
-        found = cotangents_of([(value, ones)], places)
+        found = cotangents_of([(value, ones)], scope)
         trees = []
         for n in numbers:
             count = len(flatten(args[n]))
@@ -101,11 +101,13 @@ def _nothing(why: str) -> ArgumentError:
     )
 
 
-def cotangents_of(pairs: list[tuple[Tensor, Tensor]], places: Places, record: bool | None = None) -> list[Tensor]:
+def cotangents_of(
+    pairs: list[tuple[Tensor, Tensor]], scope: DifferentiationScope, record: bool | None = None
+) -> list[Tensor]:
     """Gradients of the targets of `places`; zeros where one was not used."""
-    found = walk.gradients(pairs, [t._node for t in places.targets], record)  # type: ignore[misc]
-    places.check(found)
-    return _filled(found, places.targets)
+    found = walk.gradients(pairs, [t._node for t in scope.targets], record)  # type: ignore[misc]
+    scope.check(found)
+    return _filled(found, scope.targets)
 
 
 def _filled(found: list[Any], targets: list[Tensor]) -> list[Tensor]:
@@ -160,9 +162,9 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     >>> pullback(1.0)
     (Tensor(6., dtype=float32),)
     """
-    with Places() as places:
-        result = f(*[places.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
-    targets = places.targets
+    with DifferentiationScope() as scope:
+        result = f(*[scope.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
+    targets = scope.targets
     if not targets:
         raise _nothing("vjp received no primals")
     aux = None
@@ -181,7 +183,7 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
             if g.shape != y.shape:
                 raise ShapeError(f"The cotangent must have the result's shape {y.shape}; received {g.shape}.")
             pairs.append((y, g))
-        found = cotangents_of(pairs, places)
+        found = cotangents_of(pairs, scope)
         trees = []
         for primal in primals:
             count = len(flatten(primal))
@@ -217,27 +219,27 @@ def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     if len(primals) != len(tangents):
         raise ArgumentError(f"jvp expects one tangent per primal; received {len(primals)} and {len(tangents)}.")
     directions = []
-    with Places() as places:
-        new = [places.tree(primal, f"primal {n}") for n, primal in enumerate(primals)]
+    with DifferentiationScope() as scope:
+        new = [scope.tree(primal, f"primal {n}") for n, primal in enumerate(primals)]
         for primal, tangent in zip(primals, tangents, strict=True):
             assert_same_structure(primal, tangent)
             directions += flatten(tangent)
-        directions = [convert_to_tensor(u, t.dtype) for u, t in zip(directions, places.targets, strict=True)]
-        for u, t in zip(directions, places.targets, strict=True):
+        directions = [convert_to_tensor(u, t.dtype) for u, t in zip(directions, scope.targets, strict=True)]
+        for u, t in zip(directions, scope.targets, strict=True):
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
         result, aux = fun(*new) if has_aux else (fun(*new), None)
-        if not places.targets:
+        if not scope.targets:
             raise _nothing("jvp received no primals")
         result = map_structure(convert_to_tensor, result)
         outputs = flatten(result)
         floats = [y for y in outputs if y.dtype.kind == "f"]
         duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
-        pulled = cotangents_of(list(zip(floats, duals, strict=True)), places, record=True)
+        pulled = cotangents_of(list(zip(floats, duals, strict=True)), scope, record=True)
         pairs = [(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None]
         slopes = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
     tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
-    own = [*places.targets, *duals]
+    own = [*scope.targets, *duals]
     found = tuple([map_structure(lambda y: settle(y, own), y) for y in (result, pack(result, tangent), aux)])
     return found if has_aux else found[:2]
 

@@ -162,6 +162,7 @@ Tensor.reshape = _reshape  # type: ignore[method-assign]
 Tensor.transpose = _transpose  # type: ignore[method-assign]
 Tensor.astype = _astype  # type: ignore[method-assign]
 Tensor.T = property(lambda self: s.transpose(self), doc="The Tensor with its axes reversed.")  # type: ignore
+Tensor._stack = staticmethod(s.stack)
 Tensor._mask = Attachment("mask")  # which time steps count
 Tensor._logits = Attachment("logits")  # what softmax or sigmoid was applied to: its name, the operand, the axis
 Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Places: where in the record a transform puts the arguments of its function, and what leaves the record meanwhile."""
+"""DifferentiationScope: where in the record a transform puts its arguments, and what leaves the record meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EscapedValues(Context):
             self.escaped.append((tensor._node, asked, users_line()))
 
 
-class Places(EscapedValues):
+class DifferentiationScope(EscapedValues):
     """Context manager around a call of a function that is to be differentiated.
 
     `tree` puts the leaves of an argument at fresh places of the record, so that derivatives taken there do not mix with
@@ -43,7 +43,7 @@ class Places(EscapedValues):
         self.targets: list[Tensor] = []
         self._own: list[tuple[Variable, Node | None]] = []
 
-    def __enter__(self) -> Places:
+    def __enter__(self) -> DifferentiationScope:
         self._recording, state.recording = state.recording, True
         return super().__enter__()
 
