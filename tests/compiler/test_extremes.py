@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from autonet import ops
+from autonet import gradients, ops
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.pipeline import lower, optimize
@@ -143,3 +143,42 @@ def test_batch_normalization_of_many_rows(shape, extreme):
                     assert np.array_equal(np.isfinite(a), np.isfinite(b)) and np.array_equal(np.isnan(a), np.isnan(b))
                 else:
                     assert apart(np.array(a), np.array(b), {"batch_normalize"}, [x]) is None
+
+
+GEOMETRIES = [
+    {"padding": "same"},
+    {"padding": "valid"},
+    {"padding": "same", "strides": 2},
+    {"padding": "valid", "strides": (2, 1)},
+    {"padding": "same", "dilation_rate": 2},
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 20])
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_images_and_cotangents_of_convolutions(geometry, channels):
+    """Where they are infinite or NaN, native and NumPy's results are not finite at the same places.
+
+    (Not so for kernels: which zeros beside the image a kernel meets is each plan's own affair.)
+    """
+
+    def f(x, kernel, g):
+        y, pullback = gradients.vjp(lambda x, kernel: ops.conv(x, kernel, **geometry), x, kernel)
+        return [y, *pullback(g)]
+
+    x, kernel = plain(3, 9, 8, channels), plain(3, 3, channels, 4, seed=1)
+    g = plain(*ops.conv(x, kernel, **geometry).shape, seed=2)
+    program, _ = captured(f, x, kernel, g)
+    native, reference = native_plan(program), numpy_plan(program)
+    for extreme in (np.inf, -np.inf, np.nan):
+        for place in (0, x.size // 2, -1):
+            for arrays in (
+                (replaced(x, extreme, "one", place), kernel, g),
+                (x, kernel, replaced(g, extreme, "one", place)),
+            ):
+                with np.errstate(all="ignore"):
+                    results = zip(native.run(list(arrays)), reference.run(list(arrays)), strict=True)
+                    for a, b in [(np.array(a), np.array(b)) for a, b in results]:
+                        assert np.array_equal(np.isfinite(a), np.isfinite(b))
+                        finite = np.isfinite(b)
+                        assert np.allclose(a[finite], b[finite], rtol=1e-4, atol=1e-4)
