@@ -2,7 +2,8 @@
 
 In the order in which a step passes through it:
 
-jit.py         the front end: a function with a plan for each signature
+jit.py         the front end: a function with an entry for each signature
+entry.py       a record, its guards, its plan: native where that can be
 signature.py   arguments taken apart, into signature and arrays
 account.py     which signatures are worth a plan
 capture.py     one eager run, recorded

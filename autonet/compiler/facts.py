@@ -53,7 +53,7 @@ def facts(i: Any) -> Facts:
     return FACTS.get(i.op, _NONE)
 
 
-def entry(name: str) -> Facts:
+def row(name: str) -> Facts:
     """The row of the primitive `name`, to enter something."""
     return FACTS.setdefault(name, Facts())
 
@@ -71,10 +71,10 @@ _VIEWS = "reshape transpose matrix_transpose expand_dims squeeze broadcast_to _g
 _REDUCTIONS = "sum mean max min sum_to"
 
 for _name in _UFUNCS:
-    entry(_name).ufunc = getattr(np, _name)
-entry("mod").ufunc = np.remainder
-entry("bitwise_invert").ufunc = np.invert
+    row(_name).ufunc = getattr(np, _name)
+row("mod").ufunc = np.remainder
+row("bitwise_invert").ufunc = np.invert
 for _name in _VIEWS.split():
-    entry(_name).view = True
+    row(_name).view = True
 for _name in _REDUCTIONS.split():
-    entry(_name).reduction = True
+    row(_name).reduction = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.facts import entry, facts
+from autonet.compiler.facts import facts, row
 from autonet.compiler.program import Instruction
 
 C_TYPES = {
@@ -123,7 +123,7 @@ def _kinds(i: Instruction) -> set[str]:
 
 def _enter(fits: Callable[[Instruction], bool], templates: dict[str, Template]) -> None:
     for name, text in templates.items():
-        entry(name).c_expression = fits, text
+        row(name).c_expression = fits, text
 
 
 _enter(lambda i: True, _ANY)

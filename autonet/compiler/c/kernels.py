@@ -14,7 +14,7 @@ import numpy as np
 
 from autonet.compiler.c.expressions import C_TYPES, literal
 from autonet.compiler.c.loops import PIECE
-from autonet.compiler.facts import entry
+from autonet.compiler.facts import row
 from autonet.compiler.program import Instruction
 
 STRIP = 64  # columns side by side; AN_STRIP in kernels.h
@@ -24,7 +24,7 @@ def native(name: str) -> Callable:
     """Register the C kernel of the primitive `name`."""
 
     def register(f: Callable) -> Callable:
-        entry(name).c_kernel = f
+        row(name).c_kernel = f
         return f
 
     return register

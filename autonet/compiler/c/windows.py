@@ -10,7 +10,7 @@ import numpy as np
 
 from autonet.compiler.c.kernels import native
 from autonet.compiler.c.loops import PIECE
-from autonet.compiler.facts import entry
+from autonet.compiler.facts import row
 from autonet.compiler.program import Instruction
 
 # Means
@@ -109,4 +109,4 @@ for _name, _kernels in {
     "pool_mean": (False, False),
     "unpool_mean": (False, False),
 }.items():
-    native(_name)(_as_images(entry(_name).c_kernel, _kernels))  # type: ignore[arg-type]
+    native(_name)(_as_images(row(_name).c_kernel, _kernels))  # type: ignore[arg-type]

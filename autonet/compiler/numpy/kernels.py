@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.facts import FACTS, entry, facts
+from autonet.compiler.facts import FACTS, facts, row
 from autonet.ops.masks import _BITS
 
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
@@ -23,7 +23,7 @@ def kernel(name: str) -> Callable[[Kernel], Kernel]:
     """Register the kernel of the primitive `name`."""
 
     def register(f: Kernel) -> Kernel:
-        entry(name).numpy_kernel = f
+        row(name).numpy_kernel = f
         return f
 
     return register
@@ -308,8 +308,8 @@ def _extreme(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-entry("max").numpy_kernel = _extreme(np.maximum)
-entry("min").numpy_kernel = _extreme(np.minimum)
+row("max").numpy_kernel = _extreme(np.maximum)
+row("min").numpy_kernel = _extreme(np.minimum)
 
 
 def _truth(ufunc: np.ufunc) -> Kernel:
@@ -319,8 +319,8 @@ def _truth(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-entry("any").numpy_kernel = _truth(np.logical_or)
-entry("all").numpy_kernel = _truth(np.logical_and)
+row("any").numpy_kernel = _truth(np.logical_or)
+row("all").numpy_kernel = _truth(np.logical_and)
 
 
 def _place(f: Callable) -> Kernel:
@@ -332,8 +332,8 @@ def _place(f: Callable) -> Kernel:
     return write_it
 
 
-entry("argmax").numpy_kernel = _place(np.argmax)
-entry("argmin").numpy_kernel = _place(np.argmin)
+row("argmax").numpy_kernel = _place(np.argmax)
+row("argmin").numpy_kernel = _place(np.argmin)
 
 
 def _running(ufunc: np.ufunc) -> Kernel:
@@ -349,8 +349,8 @@ def _running(ufunc: np.ufunc) -> Kernel:
     return write_it
 
 
-entry("cumsum").numpy_kernel = _running(np.add)
-entry("_cumprod").numpy_kernel = _running(np.multiply)
+row("cumsum").numpy_kernel = _running(np.add)
+row("_cumprod").numpy_kernel = _running(np.multiply)
 
 # Places
 
@@ -407,10 +407,10 @@ def _diagonal(i: Any, whole: np.ndarray) -> np.ndarray:
     return view
 
 
-entry("_within").numpy_kernel = _laid(_within)
-entry("_pad").numpy_kernel = _laid(_inside)
-entry("_putitem").numpy_kernel = _laid(_keyed)
-entry("_on_diagonal").numpy_kernel = _laid(_diagonal)
+row("_within").numpy_kernel = _laid(_within)
+row("_pad").numpy_kernel = _laid(_inside)
+row("_putitem").numpy_kernel = _laid(_keyed)
+row("_on_diagonal").numpy_kernel = _laid(_diagonal)
 
 
 class _SumByPlace:

@@ -1,0 +1,119 @@
+"""Entry: what is known of a function for one signature: its record, what that relies on, and its plan."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.capture import Recorder
+from autonet.compiler.guards import Guards
+from autonet.compiler.numpy.plan import NumpyPlan
+from autonet.compiler.passes.pipeline import optimize
+from autonet.compiler.program import CONSTANT, Program
+from autonet.core.lines import warn
+from autonet.core.tensor import Tensor, attachments, wrap
+from autonet.core.trees import flatten, map_structure
+from autonet.core.variable import Variable
+
+
+class _Output:
+    """Stands in a result's structure for the Tensor that output `number` becomes, with what that carries."""
+
+    __slots__ = ("attached", "number")
+
+    def __init__(self, number: int, attached: dict[str, Any]):
+        self.number = number
+        self.attached = attached
+
+    def fill(self, arrays: list[np.ndarray]) -> Tensor:
+        tensor = wrap(arrays[self.number])
+        if self.attached:
+            tensor._attached = {name: _filled(tree, arrays) for name, tree in self.attached.items()}
+        return tensor
+
+
+def _filled(template: Any, arrays: list[np.ndarray]) -> Any:
+    if type(template) is _Output:
+        return template.fill(arrays)
+    return map_structure(lambda x: x.fill(arrays) if type(x) is _Output else x, template)
+
+
+def _template(result: Any, recorder: Recorder) -> Any:
+    """A result with _Outputs in the place of Tensors, which become outputs of the program."""
+
+    def leaf(x: Any) -> Any:
+        if not isinstance(x, Tensor) or isinstance(x, Variable):
+            return x
+        outputs = recorder.program.outputs
+        outputs.append(recorder.known(x._value, CONSTANT, x._value))
+        number = len(outputs) - 1
+        return _Output(number, {k: _template(v, recorder) for k, v in attachments(x).items()})
+
+    return map_structure(leaf, result)
+
+
+class Entry:
+    """What is known of a function for one signature: its program, and, from the second call on, its plan."""
+
+    def __init__(self, recorder: Recorder, result: Any, held: list[Any], differentiable: bool):
+        self.obstacle = recorder.obstacle
+        self.held = held  # for arguments that the key knows by identity
+        self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
+        self.guards = Guards(
+            [thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values
+        )
+        self.readings = recorder.readings
+        self.template = _template(result, recorder)
+        self.captured = Program() if self.obstacle else recorder.program
+        self.program: Program | None = None
+        self.plan: Any = None
+        self.machine_code = True  # whether the plan may be that
+        self.lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """About what it takes of memory: the plan's buffers, and some 4 KiB of Python for each instruction."""
+        return getattr(self.plan, "arena_bytes", 0) + 4096 * len(self.captured.instructions)
+
+    def run(self, inputs: list[np.ndarray], native: Any) -> Any:
+        """The function's result for these inputs."""
+        with self.lock:
+            if self.plan is None:
+                self.build(native)
+            arrays = self.plan.run(inputs)
+        return None if self.template is None else _filled(self.template, arrays)
+
+    def build(self, native: Any) -> None:
+        """Make the plan: NumPy's, quickly made, where each batch of texts may need another."""
+        if any(r.varies for r in self.readings):
+            native = False
+        self.program = optimize(self.captured)
+        self.plan = make_plan(self.program, native if self.machine_code else False)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    print(f"autonet: {line}", file=sys.stderr)
+
+
+def make_plan(program: Program, native: Any = "auto") -> Any:
+    """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's."""
+    from autonet.compiler.c.runtime import cache, library, toolchain
+
+    if native is not False:
+        if library.available():
+            if (why := cache.why_not()) is not None:
+                _say_once(why)
+            from autonet.compiler.c.plan import NativePlan
+
+            try:
+                return NativePlan(program)
+            except toolchain.CompilationError as error:
+                warn(f"Native code could not be made, so the step runs with NumPy: {error}")
+        elif (why := library.why_none()) is not None:
+            _say_once(why)
+    return NumpyPlan(program)
