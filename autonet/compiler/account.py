@@ -1,4 +1,4 @@
-"""Account: which calls of a function are worth a plan, and which plans are kept.
+"""Compilation budget: which signatures of a function are worth a plan, and which plans the cache keeps.
 
 Making a plan takes as long as some eager runs save. The first ones are made without asking; those for further
 signatures come out of what the plans' own runs have saved, so that a function which meets ever new shapes, or more of
@@ -23,7 +23,7 @@ TRIES = 16  # runs in a row whose record is of no use, after which only some run
 
 
 class Account:
-    """What a function has to spend.
+    """The budget of one function.
 
     Attributes:
         hits: runs of plans, those paid out subtracted.
@@ -67,7 +67,7 @@ class Account:
 
     @staticmethod
     def trim(entries: OrderedDict[Any, Any]) -> None:
-        """Let the plans go that were used longest ago, where all take more than their share of memory."""
+        """Evict the least recently used plans, as long as all together take more than MEMORY."""
         total = sum(entry.nbytes for entry in entries.values())
         while total > MEMORY and len(entries) > LEAST:
             total -= entries.popitem(last=False)[1].nbytes

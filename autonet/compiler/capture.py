@@ -1,4 +1,4 @@
-"""Capture: run a function once, eagerly, and keep the program of every primitive that it applied.
+"""Capture, or tracing: run a function once, eagerly, and record every primitive that it applies as a program.
 
 Values are recognised by their arrays: operations never change one, so an array is the same value wherever it turns up.
 An input, and a Variable's value at the start, get array objects of their own, since two of them may share one. What
@@ -57,7 +57,7 @@ class Recorder(Observer):
         self.made = state.made  # how many Variables there were; in the end, how many were made
 
     def known(self, array: np.ndarray, kind: str, source: Any = None) -> Value:
-        """The value behind `array`, a new one if it was not met before."""
+        """The program's Value of an array, a new one if it was not met before."""
         value = self.values.get(id(array))
         if value is None:
             value = self.program.value(kind, array.shape, array.dtype, source, order_of(array))
@@ -108,7 +108,7 @@ class Recorder(Observer):
         return next(a for a, v in values if v.kind == VARIABLE and v.source is variable)
 
     def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
-        """A primitive was applied."""
+        """Append the application of a primitive to the program."""
         given = tuple([self.known(x._value, CONSTANT, x._value) for x in operands])
         if len(results) == 1:
             array = results[0]._value
@@ -163,14 +163,14 @@ class Recorder(Observer):
             )
 
     def take_back(self) -> None:
-        """Give every Variable that was assigned the value that it had at the start."""
+        """Undo the run: every Variable that was assigned gets the value back that it had at the start."""
         for array in reversed(self.kept):  # where one was read twice, the first counts
             value = self.values[id(array)]
             if value.kind == VARIABLE and value.source in self.program.writes:
                 value.source._array = array.copy()
 
     def _fixed(self, value: Value) -> bool:
-        """Whether a value depends on constants only."""
+        """Whether a value is a constant expression."""
         makers = {r: i for i in self.program.instructions for r in i.results}
         stack = [value]
         seen = set()

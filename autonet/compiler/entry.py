@@ -1,4 +1,4 @@
-"""Entry: what is known of a function for one signature: its record, what that relies on, and its plan."""
+"""An entry of a function's cache of plans, for one signature: the captured program, its guards, its plan."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _template(result: Any, recorder: Recorder) -> Any:
 
 
 class Entry:
-    """What is known of a function for one signature: its program, and, from the second call on, its plan."""
+    """The captured program of one signature, its guards, and, from the second call on, its plan."""
 
     def __init__(self, recorder: Recorder, result: Any, held: list[Any], differentiable: bool):
         self.obstacle = recorder.obstacle

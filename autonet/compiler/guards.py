@@ -1,4 +1,4 @@
-"""What a captured step took as fixed: attributes of layers, optimizers, losses, and which weights are trained.
+"""Guards: what a captured step took as fixed (attributes of layers, optimizers, losses; which weights are trained).
 
 `Changes` sees what a step changes of this by itself, `Guards` what is changed afterwards.
 

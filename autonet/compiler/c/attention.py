@@ -12,14 +12,14 @@ from autonet.compiler.c.loops import PIECE, TILE, literal
 from autonet.compiler.program import CONSTANT, Instruction
 
 LANES = 32  # partial results of a row, side by side; AN_LANES in kernels.h
-SCORES = 65536  # scores of a head that are worked on at a time: with their slopes, half of a second cache
+SCORES = 65536  # scores of a head that are worked on at a time: with their gradients, half of a second cache
 
 
 # Attention, a head at a time
 
 
 class _Heads:
-    """Where the heads of a batch lie, and the C that walks them."""
+    """Where the heads of a batch lie, and the C that iterates over them."""
 
     def __init__(self, write: Any, i: Instruction, query: np.ndarray, key: np.ndarray, value: np.ndarray):
         self.n, self.t, self.h, self.d = query.shape
@@ -75,7 +75,7 @@ class _Heads:
         return "(cols < first + r + 1 ? cols : first + r + 1)" if self.causal else "cols"
 
 
-def _walkable(*arrays: np.ndarray) -> bool:
+def _supported(*arrays: np.ndarray) -> bool:
     """Whether they are float32 with rows of consecutive numbers, none of them empty."""
     return all(a.dtype == np.float32 and a.size and (a.strides[-1] == 4 or a.shape[-1] == 1) for a in arrays)
 
@@ -84,7 +84,7 @@ def _walkable(*arrays: np.ndarray) -> bool:
 def _attend(write: Any, i: Instruction) -> bool:
     query, key, value, mask = (write.arrays[v] for v in i.operands)
     y, lse = (write.arrays[v] for v in i.results)
-    if not _walkable(query, key, value, y, lse) or i.settings["scale"] <= 0:
+    if not _supported(query, key, value, y, lse) or i.settings["scale"] <= 0:
         return False
     heads = _Heads(write, i, query, key, value)
     for name, a, const in (("q", query, True), ("k", key, True), ("v", value, True), ("y", y, False)):
@@ -142,7 +142,7 @@ def _whole(n: str) -> str:
 def _attend_slopes(write: Any, i: Instruction) -> bool:
     gy, glse, query, key, value, mask, y, lse = (write.arrays[v] for v in i.operands)
     gq, gk, gv = (write.arrays[v] for v in i.results)
-    if not _walkable(gy, query, key, value, y, gq, gk, gv) or not (glse.flags.c_contiguous and lse.flags.c_contiguous):
+    if not _supported(gy, query, key, value, y, gq, gk, gv) or not (glse.flags.c_contiguous and lse.flags.c_contiguous):
         return False
     heads = _Heads(write, i, query, key, value)
     inputs = (("g", gy), ("q", query), ("k", key), ("v", value), ("y", y))

@@ -1,4 +1,4 @@
-"""C for loops: pointwise chains and the reductions at their ends, in one pass over memory.
+"""C for fused loops: pointwise chains and the reductions at their ends, in one pass over memory.
 
 Axes along which all arrays go on evenly are joined first. What remains is a row number, cut into pieces for the pool, and
 an inner axis that the C compiler vectorises. The pieces depend on shapes alone, so sums do not depend on threads.
@@ -22,7 +22,7 @@ MOST_PIECES = 64  # private copies of a reduction's result
 
 
 def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[list[int], list[list[int]]]:
-    """Fewer axes for the same walk: axes of length one gone, neighbours joined where every array allows it."""
+    """Fewer axes for the same iteration: axes of length one gone, neighbours joined where every array allows it."""
     dims: list[int] = []
     steps: list[list[int]] = [[] for _ in strides]
     for axis, n in enumerate(shape):

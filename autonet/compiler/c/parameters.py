@@ -1,4 +1,4 @@
-"""What is alike in generated functions: sizes and numbers become parameters, so that one kernel serves many shapes.
+"""Parametrized kernels: sizes and numbers of generated functions become arguments, so that one serves many shapes.
 
 A kernel is a C function `void name(void *context, int64_t begin, int64_t end)`. Its context is a table of addresses: of its
 sizes, of its numbers, then of its arrays in the order in which the text names them. What remains of the text depends on the
@@ -72,7 +72,7 @@ class Kernels:
         return self.texts.setdefault(text, f"an_kernel_{len(self.texts)}"), place
 
     def parametrize(self, statements: list[str]) -> list[str]:
-        """Calls in which each size and array is read where it stands: that some are the same is no structure."""
+        """Calls whose sizes and arrays are read from tables, one place for each mention: equal ones are not told apart from others."""
         slots: list[int] = []
         sizes = self.parameters.sizes
         first = self.length + ARRAYS

@@ -75,7 +75,7 @@ class NativePlan(NumpyPlan):
             self.table.slot(array)
         self.includes: dict[str, None] = {}  # of the runtime's texts, those that not every plan needs
         self.kernels = Kernels()
-        self.parts: list[list[str]] = []  # statements of each stretch without Python
+        self.parts: list[list[str]] = []  # statements of each part without Python
         self.demands: dict[int, Instruction] = {}
         self.flops = 0
         self._in_native = False
@@ -100,7 +100,7 @@ class NativePlan(NumpyPlan):
         return f"({ctype}){{{', '.join(map(str, numbers))}}}"
 
     def run_c(self, statement: str) -> None:
-        """Add a C statement, or a block of them, to the current stretch."""
+        """Add a C statement, or a block of them, to the current part."""
         if "for (" in statement:
             kernel, place = self.kernels.add([statement])
             statement = f"{kernel}(contexts + {place}, 0, 1);"
@@ -247,7 +247,7 @@ class _Failure:
 
 
 class _KernelWriter:
-    """What a kernel sees of the plan."""
+    """What a kernel's code generator may use of the plan."""
 
     def __init__(self, plan: NativePlan):
         self.plan = plan

@@ -72,7 +72,7 @@ class Scan:
         return f"t[{self.write.slot(array)}]" if array.size else "0"
 
     def maybe(self, v: Value) -> str:
-        """The same, 0 also for an array that is known to be zero: first states, cotangents that nobody sent."""
+        """The same, 0 also for an array that is known to be zero: first states, absent cotangents."""
         return "0" if v.kind == CONSTANT and not np.any(v.source) else self.at(v)
 
     def run(self, function: str, arrays: list, *more: int) -> None:

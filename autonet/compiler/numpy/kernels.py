@@ -1,4 +1,4 @@
-"""How the NumPy plan runs each primitive into a buffer: lines of Python per primitive.
+"""NumPy kernels: code generators that run a primitive into a buffer, as lines of Python.
 
 A kernel receives the plan's writer, the instruction, the names of its operands and of its results' buffers, and writes
 lines. It makes the very NumPy calls that the primitive's body makes, on arrays of the same layout, so results are equal

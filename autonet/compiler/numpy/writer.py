@@ -1,4 +1,4 @@
-"""Collects the lines of a NumPy plan's generated function, and the objects that they name."""
+"""The code writer of NumPy plans: lines of the generated function, and the objects that they name."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ COMPARED = 256  # bytes up to which constants are compared by content
 
 
 def eliminate_common_subexpressions(program: Program) -> Program:
-    """With one instruction for each primitive, operands and settings, and one value for equal small constants.
+    """The program with one instruction for each primitive, operands and settings, and one value for equal small constants.
 
     Primitives are functions of their operands alone (a draw has its generator's state among them), so this is exact;
     but for a product of a matrix with its own transpose, which BLAS rounds otherwise than that of two equal ones: what
@@ -54,7 +54,7 @@ def eliminate_common_subexpressions(program: Program) -> Program:
 
 
 def _rivals(program: Program) -> set[tuple[Value, Value]]:
-    """Pairs of values whose memory the two operands of a product show."""
+    """Pairs of values whose memory two operands of a matrix product alias."""
     roots: dict[Value, Value] = {}
     found = set()
     for i in program.instructions:

@@ -6,7 +6,7 @@ from autonet.compiler.program import VARIABLE, Program
 
 
 def eliminate_dead_code(program: Program) -> Program:
-    """Without instructions whose results nobody reads, and without writes that change nothing."""
+    """The program without instructions whose results are unused, and without writes that change nothing."""
     writes = {w: v for w, v in program.writes.items() if not (v.kind == VARIABLE and v.source is w)}
     wanted = {*writes.values(), *program.outputs}
     kept = []

@@ -1,4 +1,4 @@
-"""A pass that puts a large primitive's composition in its place, where its parts fuse better than its own body runs."""
+"""Decomposition: large primitives are replaced by compositions of small ones, which fuse."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ FOLD_LIMIT = 1 << 22  # bytes: a larger constant is computed where it is used, r
 
 
 def fold_constants(program: Program) -> Program:
-    """With what depends on constants alone computed now, by the primitives' own bodies."""
+    """The program with constant expressions replaced by their values, which the primitives' own bodies compute now."""
     changed: dict[Value, Value] = {}
     kept = []
     for instruction in program.instructions:

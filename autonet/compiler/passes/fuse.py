@@ -1,4 +1,4 @@
-"""The pass that joins pointwise chains, with the reductions at their ends, to loops that touch memory once.
+"""Operator fusion: pointwise chains and the reductions at their ends become loops that touch memory once.
 
 A loop is an instruction whose primitive is LOOP: its `body` holds the pointwise instructions of one iteration shape, and
 reductions of what they compute. Only what is used outside gets a buffer. Instructions are taken as late as their uses
@@ -56,7 +56,7 @@ class _Group:
 
 
 def fuse(program: Program) -> Program:
-    """The program with its pointwise instructions and reductions joined to loops."""
+    """The program with its pointwise instructions and reductions fused to loops."""
     groups = _gather(program)
     groups = _join_reductions(groups)
     groups = _join_siblings(groups)

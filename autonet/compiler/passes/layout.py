@@ -1,4 +1,4 @@
-"""Where each value of a program lives: in the arena, in its Variable's storage, as a view, or made anew in each run."""
+"""Buffer assignment: each value lives in the arena, in its Variable's storage, as a view, or is allocated in each run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Layout:
         self.offsets: dict[Value, int] = {}
 
     def root(self, v: Value) -> Value:
-        """The value whose memory `v` shows: itself unless it is a view."""
+        """The value whose memory `v` aliases: itself unless it is a view."""
         return self.roots.get(v, v)
 
     def is_static(self, v: Value) -> bool:

@@ -1,4 +1,4 @@
-"""Buffers by lifetime: where in one arena each result of a program lies, and which results share a place."""
+"""Memory planning: offsets in one arena; buffers whose lifetimes do not overlap share memory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A stretch of the arena that is wanted from step `first` to step `last`, both included.
+    """A range of the arena that is live from step `first` to step `last`, both included.
 
-    donors: slots whose place it may take over at `first` although they end there too (an elementwise result may lie
+    donors: slots whose memory it may take over at `first` although they end there too (an elementwise result may lie
     over its operand).
     """
 

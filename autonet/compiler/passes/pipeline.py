@@ -1,4 +1,4 @@
-"""The passes in their order, each named, with the verifier between them. What follows them is the layout (layout.py)."""
+"""The pass pipeline: passes in order, the verifier after each. What follows is buffer assignment (layout.py)."""
 
 from __future__ import annotations
 

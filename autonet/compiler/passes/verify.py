@@ -1,4 +1,4 @@
-"""What every program must satisfy, checked between passes."""
+"""The verifier: what every program must satisfy, checked after each pass."""
 
 from __future__ import annotations
 
