@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet import activations, constraints, initializers, ops, regularizers
+from autonet import activations, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -21,6 +21,8 @@ class Activation(Layer):
         activation: name or function; None for y = x.
     """
 
+    _options = ("activation",)
+
     def __init__(self, activation: Any, **common: Any):
         super().__init__(**common)
         self.activation = activations.get(activation)
@@ -32,9 +34,6 @@ class Activation(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
 class ReLU(Layer):
@@ -49,6 +48,8 @@ class ReLU(Layer):
         negative_slope: slope below the threshold, at least 0.
         threshold: where the line begins, at least 0.
     """
+
+    _options = ("max_value", "negative_slope", "threshold")
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **common: Any
@@ -68,10 +69,6 @@ class ReLU(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
-        return {**super().get_config(), **own}
-
 
 class LeakyReLU(Layer):
     """Rectified linear unit with a slope below 0: y = x where x >= 0, else negative_slope x.
@@ -79,6 +76,8 @@ class LeakyReLU(Layer):
     Args:
         negative_slope: at least 0.
     """
+
+    _options = ("negative_slope",)
 
     @renamed(alpha="negative_slope")
     def __init__(self, negative_slope: float = 0.3, **common: Any):
@@ -93,9 +92,6 @@ class LeakyReLU(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "negative_slope": self.negative_slope}
-
 
 class PReLU(Layer):
     """Leaky rectified linear unit whose slopes below 0 are learned: y = x where x >= 0, else alpha x.
@@ -109,6 +105,8 @@ class PReLU(Layer):
     Source: He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1502.01852
     """
 
+    _options = ("shared_axes",)
+
     def __init__(
         self,
         alpha_initializer: Any = "Zeros",
@@ -118,9 +116,7 @@ class PReLU(Layer):
         **common: Any,
     ):
         super().__init__(**common)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self._set_families(alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
         if shared_axes is not None:
             shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
         self.shared_axes = shared_axes
@@ -135,13 +131,7 @@ class PReLU(Layer):
             )
         shared = [axis % rank for axis in self.shared_axes or ()]
         shape = [1 if axis in shared else n for axis, n in enumerate(input_shape)][1:]
-        self.alpha = self.add_weight(
-            tuple(shape),
-            self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-            name="alpha",
-        )
+        self.alpha = self._add_of_family("alpha", tuple(shape))
         fixed = {axis: n for axis, n in enumerate(input_shape) if axis and axis not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
 
@@ -150,15 +140,6 @@ class PReLU(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "alpha_initializer": initializers.serialize(self.alpha_initializer),
-            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
-            "alpha_constraint": constraints.serialize(self.alpha_constraint),
-            "shared_axes": self.shared_axes,
-        }
 
 
 class ELU(Layer):
@@ -169,6 +150,8 @@ class ELU(Layer):
 
     Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
     """
+
+    _options = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, **common: Any):
         super().__init__(**common)
@@ -182,9 +165,6 @@ class ELU(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, **super().get_config()}
-
 
 class Softmax(Layer):
     """Positive numbers with sum 1 along `axis`: y = exp(x) / sum of exp(x).
@@ -194,6 +174,8 @@ class Softmax(Layer):
 
     Called with a mask, boolean and broadcasting to x, it gives 0 where the mask is False.
     """
+
+    _options = ("axis",)
 
     def __init__(self, axis: Any = -1, **common: Any):
         super().__init__(**common)
@@ -214,9 +196,6 @@ class Softmax(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
 
 
 class ActivityRegularization(Layer):

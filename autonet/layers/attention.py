@@ -25,6 +25,8 @@ class ScoredAttention(Layer):
     get no weight, those of the query give 0. With `use_causal_mask=True` place i sees only the places up to i.
     """
 
+    _options: tuple[str, ...] = ("dropout", "seed")
+
     def __init__(self, dropout: float = 0.0, seed: int | None = None, **common: Any):
         super().__init__(**common)
         self.dropout = checked_rate(dropout, "dropout", self.label)
@@ -94,9 +96,6 @@ class ScoredAttention(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape[0][:-1], input_shape[1][-1])
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "dropout": self.dropout, "seed": self.seed}
-
 
 class Attention(ScoredAttention):
     """Means of values, weighted by the softmax of products of queries and keys.
@@ -119,6 +118,8 @@ class Attention(ScoredAttention):
 
     Source: Luong, Pham, Manning, 2015, https://arxiv.org/abs/1508.04025
     """
+
+    _options = ("use_scale", "score_mode")
 
     def __init__(
         self,
@@ -155,10 +156,6 @@ class Attention(ScoredAttention):
         pairs = pairs if self.scale is None else pairs * self.scale
         return self.concat_score_weight * ops.sum(ops.tanh(pairs), axis=-1)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"use_scale": self.use_scale, "score_mode": self.score_mode}
-        return {**super().get_config(), **own}
-
 
 class AdditiveAttention(ScoredAttention):
     """Means of values, weighted by the softmax of sums of queries and keys, bent.
@@ -177,6 +174,8 @@ class AdditiveAttention(ScoredAttention):
     Source: Bahdanau, Cho, Bengio, 2015, https://arxiv.org/abs/1409.0473
     """
 
+    _options = ("use_scale",)
+
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **common: Any):
         super().__init__(dropout, common.pop("seed", None), **common)
         self.use_scale = use_scale
@@ -190,6 +189,3 @@ class AdditiveAttention(ScoredAttention):
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         pairs = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))
         return ops.sum(pairs if self.scale is None else pairs * self.scale, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "use_scale": self.use_scale}

@@ -22,6 +22,7 @@ from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
 from autonet.layers.current import current
+from autonet.layers.options import Configured
 from autonet.layers.spec import InputSpec
 from autonet.layers.weights import Weighted
 from autonet.legacy import LegacyWarning
@@ -87,7 +88,7 @@ def _string_first(add_weight: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-class Layer(symbolic.Called, Weighted):
+class Layer(symbolic.Called, Configured, Weighted):
     """A map from Tensors to Tensors with weights of its own.
 
     Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
@@ -438,7 +439,7 @@ class Layer(symbolic.Called, Weighted):
         config = {"name": self.name, "trainable": self._trainable, "dtype": _policy_config(self._dtype)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        return arguments.complete(self, config)
+        return {**arguments.complete(self, config), **self._options_config()}
 
     @classmethod
     @described

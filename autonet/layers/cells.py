@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonet import activations, constraints, initializers, ops, regularizers
+from autonet import activations, ops
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
@@ -24,6 +24,8 @@ class Cell(Layer):
 
     Args: as documented for the cells; `common` as for Layer.
     """
+
+    _options: tuple[str, ...] = ("activation", "use_bias", "dropout", "recurrent_dropout", "seed")
 
     gates = 1  # blocks of columns in the kernels
     kernel: Any
@@ -54,15 +56,11 @@ class Cell(Layer):
         super().__init__(**common)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
@@ -124,28 +122,11 @@ class Cell(Layer):
 
     # Configuration
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "recurrent_constraint": constraints.serialize(self.recurrent_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "seed": self.seed,
-        }
-
 
 class DenseCell(Cell):
     """What the cells on vectors share: kernels (n, gates * units) and (units, gates * units), and their products."""
+
+    _options: tuple[str, ...] = ("units",)
 
     states = 1  # vectors of `units` that it hands on
 
@@ -195,9 +176,6 @@ class DenseCell(Cell):
         bias = self.bias if self.use_bias else ops.zeros(self._bias_shape(), h.dtype)
         mask = ops.zeros((0, 0), "bool") if mask is None else mask
         return self._project(x, inputs), self.recurrent_kernel, bias, drop, mask
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}
 
 
 class SimpleRNNCell(DenseCell):
@@ -280,6 +258,8 @@ class LSTMCell(DenseCell):
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
+    _options = ("recurrent_activation", "unit_forget_bias")
+
     gates, states = 4, 2
 
     def __init__(
@@ -334,13 +314,6 @@ class LSTMCell(DenseCell):
         hs, h, c, _, _ = lstm_scan(x, *states, *operands, *names, bool(reverse))
         return hs, [h, c]
 
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
-        return {**super().get_config(), **own}
-
 
 def forgetting(initializer: Any, units: int) -> Any:
     """An initializer of the four gates' bias that is 1 for the forget gate."""
@@ -369,6 +342,8 @@ class GRUCell(DenseCell):
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
+
+    _options = ("recurrent_activation", "reset_after")
 
     gates = 3
 
@@ -429,10 +404,3 @@ class GRUCell(DenseCell):
         settings = (*names, bool(self.reset_after), bool(reverse))
         hs, h, _ = gru_scan(x, states[0], kernel, bias, *operands, *settings)
         return hs, [h]
-
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "reset_after": self.reset_after,
-        }
-        return {**super().get_config(), **own}

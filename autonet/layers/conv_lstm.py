@@ -28,6 +28,11 @@ class ConvLSTMCell(Cell):
     Args: as for `ConvLSTM1D`; `rank` is the number of axes of places.
     """
 
+    _options = (
+        *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"),
+        *("recurrent_activation", "unit_forget_bias"),
+    )
+
     gates = 4
 
     def __init__(
@@ -110,19 +115,6 @@ class ConvLSTMCell(Cell):
         parts = ops.split(kernel, 4, axis=-1)
         axis = 1 if self.data_format == "channels_first" else -1
         return ops.concatenate([ops.conv(x * masks[k], part, **options) for k, part in enumerate(parts)], axis)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
-        return {**super().get_config(), **own}
 
 
 class ConvLSTM(CellLayer):

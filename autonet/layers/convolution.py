@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonet import activations, constraints, initializers, ops, regularizers
+from autonet import activations, ops
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -15,7 +15,58 @@ from autonet.legacy import renamed
 from autonet.ops.windows import per_axis, place, standardize_data_format
 
 
-class Convolution(LowRank, Layer):
+class Windowed(Layer):
+    """Base of layers whose kernel is a window that moves over places."""
+
+    _options: tuple[str, ...] = (
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+    )
+    rank: int  # axes of places
+    paddings: tuple[str, ...] = ("valid", "same")
+
+    def _set_windows(self, size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any) -> None:
+        self.kernel_size = per_axis(size, self.rank, f"{self.label}: kernel_size")
+        self.strides = per_axis(strides, self.rank, f"{self.label}: strides")
+        self.dilation_rate = per_axis(dilation_rate, self.rank, f"{self.label}: dilation_rate")
+        self.padding = standardize_padding(padding, self.paddings, self.label)
+        self.data_format = standardize_data_format(data_format)
+
+    def _refuse_strides_with_dilation(self) -> None:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"{self.label} expects strides or a dilation_rate above 1, not both; received strides={self.strides} "
+                f"and dilation_rate={self.dilation_rate}."
+            )
+
+    @property
+    def _channel_axis(self) -> int:
+        return 1 if self.data_format == "channels_first" else -1
+
+    def _windowed_shape(self, input_shape: Any, channels: int | None) -> tuple:
+        """Shape of one number per window and channel."""
+        batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
+        padding = "same" if self.padding == "causal" else self.padding  # the same number of windows
+        counts = window_counts(places, self.kernel_size, self.strides, padding, self.dilation_rate, self.label)
+        return joined_shape(batch, counts, channels, self.data_format)
+
+    def call(self, inputs: Any) -> Any:
+        y = self.convolve(inputs)
+        if self.bias is not None:
+            y = y + along_channels(self.bias, self.rank, self.data_format)
+        return self.activation(y)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """The sums over windows, before bias and activation."""
+        raise NotImplementedError
+
+
+class Convolution(LowRank, Windowed):
     """Convolution in `rank` dimensions.
 
     A window moves over the places; the same linear map acts on all that it sees.
@@ -45,8 +96,7 @@ class Convolution(LowRank, Layer):
         the channels.
     """
 
-    rank: int  # axes of places
-    paddings: tuple[str, ...] = ("valid", "same")
+    _options: tuple[str, ...] = ("filters", "groups", "activity_regularizer")
 
     @renamed(nb_filter="filters", border_mode="padding", subsample="strides", **OLD_WORDS)
     def __init__(
@@ -74,34 +124,19 @@ class Convolution(LowRank, Layer):
         self._take_lora(*lora)
         self.filters = positive(filters, "filters", self.label)
         self.groups = positive(groups, "groups", self.label)
-        self.kernel_size = per_axis(kernel_size, self.rank, f"{self.label}: kernel_size")
-        self.strides = per_axis(strides, self.rank, f"{self.label}: strides")
-        self.dilation_rate = per_axis(dilation_rate, self.rank, f"{self.label}: dilation_rate")
-        self.padding = standardize_padding(padding, self.paddings, self.label)
-        self.data_format = standardize_data_format(data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.input_spec = InputSpec(ndim=self.rank + 2)
         if self.filters % self.groups:
             raise ArgumentError(
                 f"{self.label} expects filters in {self.groups} equal groups; received {self.filters} filters. "
                 f"Make their number a multiple of {self.groups}."
             )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"{self.label} expects strides or a dilation_rate above 1, not both; received strides={self.strides} "
-                f"and dilation_rate={self.dilation_rate}."
-            )
-
-    @property
-    def _channel_axis(self) -> int:
-        return 1 if self.data_format == "channels_first" else -1
+        self._refuse_strides_with_dilation()
 
     def build(self, input_shape: Any) -> None:
         channels = input_shape[self._channel_axis]
@@ -111,62 +146,16 @@ class Convolution(LowRank, Layer):
                 f"on axis {self._channel_axis} of shape {tuple(input_shape)}. Check groups and data_format."
             )
         self.compute_output_shape(input_shape)  # refuses inputs that are too small
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.kernel = self._add_of_family("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self.bias = self._add_of_family("bias", (self.filters,)) if self.use_bias else None
         self._build_lora()
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
 
-    def call(self, inputs: Any) -> Tensor:
-        y = self.convolve(inputs)
-        if self.bias is not None:
-            y = y + along_channels(self.bias, self.rank, self.data_format)
-        return self.activation(y)
-
     def convolve(self, x: Tensor) -> Tensor:
-        """The sums over windows, before bias and activation."""
         return ops.conv(x, self.adapted(), self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
-        padding = "same" if self.padding == "causal" else self.padding  # the same number of windows
-        counts = window_counts(places, self.kernel_size, self.strides, padding, self.dilation_rate, self.label)
-        return joined_shape(batch, counts, self.filters, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            **self._lora_config(),
-        }
+        return self._windowed_shape(input_shape, self.filters)
 
 
 def documented(cls: type) -> type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from autonet import activations, constraints, initializers, ops, regularizers
+from autonet import activations, ops
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -47,6 +47,8 @@ class Dense(LowRank, Layer):
     [[6.0, 6.0]]
     """
 
+    _options = ("units", "activation", "use_bias", "quantization_config")
+
     @renamed(output_dim="units", **OLD_WORDS)
     def __init__(
         self,
@@ -66,39 +68,21 @@ class Dense(LowRank, Layer):
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
-        if quantization_config is not None:
-            raise ArgumentError(f"Dense has no quantization here: leave it None; received {quantization_config!r}.")
+        self.quantization_config = unquantized(quantization_config, type(self))
         self.units = positive(units, "units", self.label)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self._take_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         n = input_shape[-1]
-        self.kernel = self.add_weight(
-            (n, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.kernel = self._add_of_family("kernel", (n, self.units))
+        self.bias = self._add_of_family("bias", (self.units,)) if self.use_bias else None
         self._build_lora()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
 
@@ -110,22 +94,6 @@ class Dense(LowRank, Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape[:-1], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "quantization_config": None,
-            **self._lora_config(),
-        }
 
 
 class EinsumDense(LowRank, Layer):
@@ -157,6 +125,8 @@ class EinsumDense(LowRank, Layer):
     (1, 5, 2, 3)
     """
 
+    _options = ("equation", "activation", "bias_axes", "activity_regularizer", "quantization_config")
+
     def __init__(
         self,
         equation: str,
@@ -178,40 +148,19 @@ class EinsumDense(LowRank, Layer):
         super().__init__(**common)
         if gptq_unpacked_column_size is not None:
             raise ArgumentError(f"{self.label}: nothing is quantized here; leave gptq_unpacked_column_size None.")
-        if quantization_config is not None:
-            raise ArgumentError(
-                f"EinsumDense has no quantization here: leave it None; received {quantization_config!r}."
-            )
-        self.equation = equation
+        self.quantization_config = unquantized(quantization_config, type(self))
+        self.equation, self.bias_axes, self.activation = equation, bias_axes, activations.get(activation)
         self.partial_output_shape = tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
-        self.bias_axes = bias_axes
-        self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self._take_lora(lora_rank, lora_alpha)
 
     def build(self, input_shape: Any) -> None:
         kernel, bias, _ = self._shapes(input_shape)
-        self.kernel = self.add_weight(
-            kernel,
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if bias is not None:
-            self.bias = self.add_weight(
-                bias,
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.kernel = self._add_of_family("kernel", kernel)
+        self.bias = self._add_of_family("bias", bias) if bias is not None else None
         self._build_lora()
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
@@ -278,22 +227,14 @@ class EinsumDense(LowRank, Layer):
         return parts[0], parts[1], parts[2], parts[3], parts[5]
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "output_shape": self.partial_output_shape,
-            "equation": self.equation,
-            "activation": activations.serialize(self.activation),
-            "bias_axes": self.bias_axes,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "quantization_config": None,
-            **self._lora_config(),
-        }
+        return {**super().get_config(), "output_shape": self.partial_output_shape}
+
+
+def unquantized(config: Any, cls: type) -> Any:
+    """None, the only `quantization_config` that there is; ArgumentError for another one."""
+    if config is not None:
+        raise ArgumentError(f"{cls.__name__} has no quantization here: leave it None; received {config!r}.")
+    return None
 
 
 def positive(value: Any, name: str, label: str) -> int:

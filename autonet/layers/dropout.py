@@ -30,6 +30,8 @@ class Dropout(Layer):
     Source: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
+    _options: tuple[str, ...] = ("rate", "seed", "noise_shape")
+
     @renamed(p="rate")
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
         super().__init__(**common)
@@ -52,10 +54,6 @@ class Dropout(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}
-        return {**super().get_config(), **own}
-
 
 class SpatialDropout(Dropout):
     """Dropout of whole channels: one chance for all places of a channel.
@@ -70,6 +68,8 @@ class SpatialDropout(Dropout):
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
     """
 
+    _options = ("data_format",)
+    _unsaved: tuple[str, ...] = ("noise_shape",)
     rank: int  # axes of places
 
     @renamed(p="rate")
@@ -94,8 +94,11 @@ class SpatialDropout(Dropout):
         return random.dropout(inputs, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
-        return {**own, "data_format": self.data_format}
+        return {
+            **self._options_config(),
+            "name": self.name,
+            "dtype": self.dtype,
+        }  # as Keras: not whether it is trainable
 
 
 class SpatialDropout1D(SpatialDropout):
@@ -108,16 +111,12 @@ class SpatialDropout1D(SpatialDropout):
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
     """
 
+    _unsaved = ("data_format",)
     rank = 1
 
     @renamed(p="rate")
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **common: Any):
         super().__init__(rate, "channels_last", seed, name, dtype, **common)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["data_format"]
-        return config
 
 
 @documented
@@ -173,6 +172,8 @@ class GaussianNoise(Layer):
         seed: integer from which the draws start.
     """
 
+    _options = ("stddev", "seed")
+
     @renamed(sigma="stddev")
     def __init__(self, stddev: float, seed: int | None = None, **common: Any):
         super().__init__(**common)
@@ -191,9 +192,6 @@ class GaussianNoise(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
-
 
 class GaussianDropout(Layer):
     """In training y = x times normal noise of mean 1 and variance rate / (1 - rate); in inference y = x.
@@ -204,6 +202,8 @@ class GaussianDropout(Layer):
 
     Source: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
     """
+
+    _options = ("rate", "seed")
 
     @renamed(p="rate")
     def __init__(self, rate: float, seed: int | None = None, **common: Any):
@@ -223,9 +223,6 @@ class GaussianDropout(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 def checked_rate(value: Any, name: str, label: str) -> Any:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonet import constraints, initializers, ops, regularizers
+from autonet import ops
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.errors import ArgumentError
 from autonet.layers import symbolic
 from autonet.layers.base import Layer
-from autonet.layers.dense import positive
+from autonet.layers.dense import positive, unquantized
 from autonet.layers.low_rank import LowRank
 from autonet.legacy import renamed
 
@@ -39,6 +38,8 @@ class Embedding(LowRank, Layer):
     [[4.0, 5.0], [0.0, 1.0]]
     """
 
+    _options: tuple[str, ...] = ("input_dim", "output_dim", "activity_regularizer", "mask_zero", "quantization_config")
+
     adapts = "embeddings"
 
     @renamed(
@@ -59,13 +60,10 @@ class Embedding(LowRank, Layer):
         **common: Any,
     ):
         super().__init__(**common)
-        if quantization_config is not None:
-            raise ArgumentError(f"Embedding has no quantization here: leave it None; received {quantization_config!r}.")
+        self.quantization_config = unquantized(quantization_config, type(self))
         self.input_dim = positive(input_dim, "input_dim", self.label)
         self.output_dim = positive(output_dim, "output_dim", self.label)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self._set_families(embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint))
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self._take_lora(lora_rank, lora_alpha)
@@ -75,13 +73,7 @@ class Embedding(LowRank, Layer):
             self.embeddings.assign(convert_to_tensor(weights[0] if isinstance(weights, (list, tuple)) else weights))
 
     def build(self, input_shape: Any = None) -> None:
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-        )
+        self.embeddings = self._add_of_family("embeddings", (self.input_dim, self.output_dim))
         self._build_lora()
 
     def call(self, inputs: Any) -> Tensor:
@@ -95,20 +87,6 @@ class Embedding(LowRank, Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape, self.output_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
-            "mask_zero": self.mask_zero,
-            "quantization_config": None,
-            **self._lora_config(),
-        }
 
 
 class ReversibleEmbedding(Embedding):
@@ -128,6 +106,8 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
     """
 
+    _options = ("tie_weights", "reverse_dtype", "logit_soft_cap")
+
     def __init__(
         self,
         input_dim: int,
@@ -143,19 +123,13 @@ class ReversibleEmbedding(Embedding):
     ):
         own = embeddings_initializer, embeddings_regularizer, embeddings_constraint
         super().__init__(input_dim, output_dim, *own, mask_zero, **common)
-        self.tie_weights = tie_weights
-        self.reverse_dtype = reverse_dtype
-        self.logit_soft_cap = logit_soft_cap
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         if not self.tie_weights:
-            self.reverse_embeddings = self.add_weight(
-                (self.output_dim, self.input_dim),
-                self.embeddings_initializer,
-                regularizer=self.embeddings_regularizer,
-                constraint=self.embeddings_constraint,
-                name="reverse_embeddings",
+            self.reverse_embeddings = self._add_of_family(
+                "embeddings", (self.output_dim, self.input_dim), "reverse_embeddings"
             )
 
     def call(self, inputs: Any, reverse: bool = False) -> Tensor:
@@ -172,7 +146,3 @@ class ReversibleEmbedding(Embedding):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return symbolic.dry_run(self, args, kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"tie_weights": self.tie_weights, "reverse_dtype": self.reverse_dtype}
-        return {**super().get_config(), **own, "logit_soft_cap": self.logit_soft_cap}

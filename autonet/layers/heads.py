@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet import constraints, initializers, ops, regularizers
+from autonet import initializers, ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers import symbolic
@@ -24,6 +24,7 @@ class HeadedAttention(Layer):
     Subclasses name the heads' widths in `build`.
     """
 
+    _options: tuple[str, ...] = ("dropout", "use_bias", "use_gate", "sliding_window", "seed")
     hides_queries = True  # whether a query that is masked finds nothing
 
     def __init__(
@@ -32,21 +33,17 @@ class HeadedAttention(Layer):
         use_bias: bool,
         sliding_window: int | None,
         flash_attention: bool | None,
-        weights: dict[str, Any],
         use_gate: bool,
         seed: int | None,
+        activity: Any,
         **common: Any,
     ):
         super().__init__(**common)
         self.dropout = checked_rate(dropout, "dropout", self.label)
-        self.use_bias = use_bias
-        self.use_gate = use_gate
+        self.use_bias, self.use_gate = use_bias, use_gate
         self.sliding_window = None if sliding_window is None else positive(sliding_window, "sliding_window", self.label)
         self.seed = seed
-        for kind, module in (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints)):
-            for name in [n for n in weights if n.endswith(kind) and not n.startswith("activity")]:
-                setattr(self, name, module.get(weights[name]))
-        self.activity = regularizers.get(weights["activity_regularizer"])  # of each projection
+        self.activity = regularizers.get(activity)  # of each projection
         self.supports_masking = True
         del flash_attention  # what can be done without storing the scores, always is
 
@@ -150,18 +147,8 @@ class HeadedAttention(Layer):
         if self.dropout > 0:
             self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype, name="dropout")
 
-    def _weights_config(self) -> dict[str, Any]:
-        return {
-            "dropout": self.dropout,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "seed": self.seed,
-        }
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity)}
 
 
 class MultiHeadAttention(HeadedAttention):
@@ -195,6 +182,8 @@ class MultiHeadAttention(HeadedAttention):
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
     """
 
+    _options = ("num_heads", "key_dim", "value_dim", "output_shape", "attention_axes")
+
     hides_queries = False
 
     def __init__(
@@ -219,16 +208,12 @@ class MultiHeadAttention(HeadedAttention):
         seed: int | None = None,
         **common: Any,
     ):
-        weights = {
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "activity_regularizer": activity_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(dropout, use_bias, sliding_window, flash_attention, weights, use_gate, seed, **common)
+        own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
+        super().__init__(*own, activity_regularizer, **common)
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.num_heads = positive(num_heads, "num_heads", self.label)
         self.key_dim = positive(key_dim, "key_dim", self.label)
         self.value_dim = self.key_dim if value_dim is None else positive(value_dim, "value_dim", self.label)
@@ -270,20 +255,6 @@ class MultiHeadAttention(HeadedAttention):
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
         return (*query_shape[:-1], *(self.output_shape or (query_shape[-1],)))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "use_bias": self.use_bias,
-            "use_gate": self.use_gate,
-            "output_shape": self.output_shape,
-            "attention_axes": self.attention_axes,
-            "sliding_window": self.sliding_window,
-            **self._weights_config(),
-        }
-
 
 class GroupQueryAttention(HeadedAttention):
     """Attention in several heads, of which groups share their keys and values.
@@ -300,6 +271,8 @@ class GroupQueryAttention(HeadedAttention):
 
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
     """
+
+    _options = ("head_dim", "num_query_heads", "num_key_value_heads")
 
     def __init__(
         self,
@@ -321,16 +294,12 @@ class GroupQueryAttention(HeadedAttention):
         seed: int | None = None,
         **common: Any,
     ):
-        weights = {
-            "kernel_initializer": kernel_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "activity_regularizer": activity_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(dropout, use_bias, sliding_window, flash_attention, weights, use_gate, seed, **common)
+        own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
+        super().__init__(*own, activity_regularizer, **common)
+        self._set_families(
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.head_dim = positive(head_dim, "head_dim", self.label)
         self.num_query_heads = positive(num_query_heads, "num_query_heads", self.label)
         self.num_key_value_heads = positive(num_key_value_heads, "num_key_value_heads", self.label)
@@ -369,18 +338,6 @@ class GroupQueryAttention(HeadedAttention):
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
         return tuple(query_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "head_dim": self.head_dim,
-            "num_query_heads": self.num_query_heads,
-            "num_key_value_heads": self.num_key_value_heads,
-            "use_bias": self.use_bias,
-            "use_gate": self.use_gate,
-            "sliding_window": self.sliding_window,
-            **self._weights_config(),
-        }
 
 
 def _axes(value: Any, name: str, label: str) -> tuple | None:

@@ -75,8 +75,12 @@ class LowRank:
         """What b makes of `a`, or of rows of it."""
         return ops.matmul(a, self._lora[1]) * (self.lora_alpha / self.lora_rank)
 
-    def _lora_config(self) -> dict[str, Any]:
-        return {} if self.lora_rank is None else {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+    def get_config(self) -> dict[str, Any]:
+        """The layer's configuration, with the correction's rank if there is one."""
+        config = super().get_config()  # type: ignore[misc]
+        return (
+            config if self.lora_rank is None else {**config, "lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        )
 
     def _checked_rank(self, rank: Any) -> int:
         if isinstance(rank, bool) or not hasattr(rank, "__index__") or rank < 1:

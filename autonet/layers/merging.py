@@ -161,6 +161,8 @@ class Concatenate(Merge):
     Raises: ArgumentError for what is no list of inputs; ShapeError for shapes that do not fit together.
     """
 
+    _options = ("axis",)
+
     def __init__(self, axis: int = -1, **common: Any):
         super().__init__(**common)
         self.axis = axis
@@ -203,9 +205,6 @@ class Concatenate(Merge):
             return ops.concatenate(masks, axis=axis)
         return super().compute_mask(inputs, masks)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
-
 
 class Dot(Merge):
     """For each sample, the sum of products over one axis of each of two inputs.
@@ -218,6 +217,8 @@ class Dot(Merge):
 
     Raises: DtypeError or ArgumentError for axes that are none; ShapeError if their lengths differ.
     """
+
+    _options = ("axes", "normalize")
 
     exactly = 2
 
@@ -274,9 +275,6 @@ class Dot(Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
 
 
 # The same as functions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from autonet import constraints, initializers, ops, regularizers
+from autonet import initializers, ops
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -54,6 +54,11 @@ class BatchNormalization(Layer):
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe, 2017, https://arxiv.org/abs/1702.03275
     """
 
+    _options = (
+        *("axis", "momentum", "epsilon", "center", "scale", "moving_mean_initializer"),
+        *("moving_variance_initializer", "synchronized", "renorm", "renorm_clipping", "renorm_momentum"),
+    )
+
     def __init__(
         self,
         axis: int = -1,
@@ -83,19 +88,14 @@ class BatchNormalization(Layer):
             )
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
-        self.axis = axis.__index__()
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.axis, self.momentum, self.epsilon = axis.__index__(), float(momentum), float(epsilon)
+        self.center, self.scale = center, scale
+        self._set_families(
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+        )
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
         self.renorm = bool(renorm)
         self.renorm_clipping = _clipping(renorm_clipping, self.label) if renorm else None
         self.renorm_momentum = float(renorm_momentum)
@@ -106,23 +106,8 @@ class BatchNormalization(Layer):
         if not -len(input_shape) <= self.axis < len(input_shape):
             raise ShapeError(f"{self.label} has axis={self.axis}; received an input of shape {tuple(input_shape)}.")
         n = input_shape[self.axis]
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                (n,),
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                (n,),
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self.gamma = self._add_of_family("gamma", (n,)) if self.scale else None
+        self.beta = self._add_of_family("beta", (n,)) if self.center else None
         self.moving_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="moving_mean")
         self.moving_variance = self.add_weight(
             (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
@@ -200,28 +185,6 @@ class BatchNormalization(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-            "synchronized": self.synchronized,
-            "renorm": self.renorm,
-            "renorm_clipping": self.renorm_clipping,
-            "renorm_momentum": self.renorm_momentum,
-        }
-
 
 def _follow(moving: Any, batch: Tensor, momentum: float) -> None:
     moving.assign(moving * momentum + ops.stop_gradient(batch) * (1 - momentum))
@@ -262,6 +225,8 @@ class LayerNormalization(Layer):
     Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
     """
 
+    _options: tuple[str, ...] = ("axis", "epsilon", "center", "scale")
+
     def __init__(
         self,
         axis: Any = -1,
@@ -280,36 +245,17 @@ class LayerNormalization(Layer):
             raise ArgumentError("LayerNormalization has no rms_scaling here: take RMSNormalization instead.")
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
-        self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.epsilon, self.center, self.scale = float(epsilon), center, scale
+        self._set_families(
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         shape = lengths_along(input_shape, self.axis, self.label)
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self.gamma = self._add_of_family("gamma", shape) if self.scale else None
+        self.beta = self._add_of_family("beta", shape) if self.center else None
 
     def call(self, inputs: Any) -> Tensor:
         return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
@@ -319,25 +265,7 @@ class LayerNormalization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "rms_scaling": False,
-            **self._weights_config(),
-        }
-
-    def _weights_config(self) -> dict[str, Any]:
-        return {
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-        }
+        return {**super().get_config(), "rms_scaling": False}
 
 
 class GroupNormalization(LayerNormalization):
@@ -358,6 +286,8 @@ class GroupNormalization(LayerNormalization):
     Source: Wu, He, 2018, https://arxiv.org/abs/1803.08494
     """
 
+    _options = ("groups",)
+
     def __init__(
         self,
         groups: int = 32,
@@ -373,19 +303,15 @@ class GroupNormalization(LayerNormalization):
         gamma_constraint: Any = None,
         **common: Any,
     ):
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
+        own = (
             beta_initializer,
             gamma_initializer,
             beta_regularizer,
             gamma_regularizer,
             beta_constraint,
             gamma_constraint,
-            **common,
         )
+        super().__init__(axis, epsilon, center, scale, *own, **common)
         if not isinstance(self.axis, int):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
         if isinstance(groups, bool) or not hasattr(groups, "__index__") or (groups < 1 and groups != -1):
@@ -418,8 +344,7 @@ class GroupNormalization(LayerNormalization):
         return y if self.beta is None else y + ops.reshape(self.beta, along)
 
     def get_config(self) -> dict[str, Any]:
-        config = {**Layer.get_config(self), "groups": self.groups, "axis": self.axis, "epsilon": self.epsilon}
-        return {**config, "center": self.center, "scale": self.scale, **self._weights_config()}
+        return Layer.get_config(self)  # without rms_scaling
 
 
 class RMSNormalization(Layer):
@@ -436,6 +361,8 @@ class RMSNormalization(Layer):
     Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
     """
 
+    _options = ("axis", "epsilon")
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **common: Any):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
@@ -451,9 +378,6 @@ class RMSNormalization(Layer):
         lengths_along(input_shape, self.axis, self.label)
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
-
 
 class UnitNormalization(Layer):
     """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2).
@@ -461,6 +385,8 @@ class UnitNormalization(Layer):
     Args:
         axis: the axes of features, a number or several, which then count as one.
     """
+
+    _options = ("axis",)
 
     def __init__(self, axis: Any = -1, **common: Any):
         super().__init__(**common)
@@ -474,9 +400,6 @@ class UnitNormalization(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         lengths_along(input_shape, self.axis, self.label)
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis}
 
 
 def feature_axes(axis: Any, label: str) -> Any:

@@ -16,6 +16,8 @@ from autonet.ops.windows import per_axis, standardize_data_format
 class Edges(Layer):
     """Base of layers with two numbers for each axis of places: at its beginning, at its end."""
 
+    _options = ("data_format",)
+
     rank: int  # axes of places
     word: str  # what the numbers are called
 
@@ -29,9 +31,6 @@ class Edges(Layer):
     def _amounts(self) -> tuple[tuple[int, int], ...]:
         amounts = getattr(self, self.word)
         return (amounts,) if self.rank == 1 else amounts
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), self.word: getattr(self, self.word), "data_format": self.data_format}
 
 
 class Cropping(Edges):
@@ -47,6 +46,7 @@ class Cropping(Edges):
     Raises: ShapeError where nothing would be left.
     """
 
+    _options = ("cropping",)
     word = "cropping"
 
     def __init__(self, cropping: Any, data_format: str | None = None, **common: Any):
@@ -75,15 +75,11 @@ class Cropping(Edges):
 class Cropping1D(Cropping):
     """Places cut off at the beginning and the end of sequences, (n, places, channels)."""
 
+    _unsaved = ("data_format",)
     rank = 1
 
     def __init__(self, cropping: Any = (1, 1), **common: Any):
         super().__init__(cropping, "channels_last", **common)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["data_format"]
-        return config
 
 
 @documented
@@ -117,6 +113,7 @@ class ZeroPadding(Edges):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
+    _options = ("padding",)
     word = "padding"
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **common: Any):
@@ -170,6 +167,8 @@ class UpSampling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`. (1D: always last.)
     """
 
+    _options: tuple[str, ...] = ("size", "data_format")
+
     rank: int  # axes of places
 
     def __init__(self, size: Any = 2, data_format: str | None = None, **common: Any):
@@ -190,23 +189,19 @@ class UpSampling(Layer):
         more = tuple([None if n is None else n * times for n, times in zip(places, self.size, strict=True)])
         return joined_shape(batch, more, channels, self.data_format)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "size": self.size, "data_format": self.data_format}
-
 
 @documented
 class UpSampling1D(UpSampling):
     """Each place of sequences, (n, places, channels), repeated."""
 
+    _unsaved = ("data_format",)
     rank = 1
 
     def __init__(self, size: int = 2, **common: Any):
         super().__init__(size, "channels_last", **common)
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "size": self.size[0]}
-        del config["data_format"]
-        return config
+        return {**super().get_config(), "size": self.size[0]}
 
 
 class UpSampling2D(UpSampling):
@@ -220,6 +215,8 @@ class UpSampling2D(UpSampling):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
         interpolation: "nearest" for repetition, "bilinear", "bicubic", "lanczos3" or "lanczos5".
     """
+
+    _options = ("interpolation",)
 
     rank = 2
 
@@ -239,9 +236,6 @@ class UpSampling2D(UpSampling):
         _, places, _ = split_shape(inputs.shape, 2, self.data_format, self.label)
         target = tuple([n * times for n, times in zip(places, self.size, strict=True)])
         return ops.image.resize(inputs, target, self.interpolation, data_format=self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "interpolation": self.interpolation}
 
 
 @documented

@@ -32,6 +32,8 @@ class Pooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
+    _options = ("pool_size", "padding", "strides", "data_format")
+
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
@@ -60,15 +62,6 @@ class Pooling(Layer):
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         counts = window_counts(places, self.pool_size, self.strides, self.padding, (1,) * self.rank, self.label)
         return joined_shape(batch, counts, channels, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "padding": self.padding,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
 
 
 @documented
@@ -155,6 +148,8 @@ class AdaptivePooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
+    _options = ("output_size", "data_format")
+
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
@@ -171,9 +166,6 @@ class AdaptivePooling(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         return joined_shape(batch, self.output_size, channels, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "output_size": self.output_size, "data_format": self.data_format}
 
 
 @documented
@@ -245,6 +237,8 @@ class GlobalPooling(Layer):
         keepdims: whether y keeps the axes of places, with length one.
     """
 
+    _options = ("data_format", "keepdims")
+
     rank: int
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Any):
@@ -262,9 +256,6 @@ class GlobalPooling(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         return joined_shape(batch, (1,) * self.rank if self.keepdims else (), channels, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
 
 
 @documented

@@ -21,6 +21,8 @@ class Flatten(Layer):
             last before; by default `image_data_format()`.
     """
 
+    _options = ("data_format",)
+
     def __init__(self, data_format: str | None = None, **common: Any):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
@@ -36,9 +38,6 @@ class Flatten(Layer):
         batch, *lengths = input_shape
         return (batch, None if None in lengths else math.prod(lengths))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 class Reshape(Layer):
     """The same elements in another shape: (n, ...) to (n, *target_shape).
@@ -48,6 +47,8 @@ class Reshape(Layer):
 
     Raises: ArgumentError for two lengths of -1; ShapeError for inputs with another number of elements.
     """
+
+    _options = ("target_shape",)
 
     def __init__(self, target_shape: Any, **common: Any):
         super().__init__(**common)
@@ -76,9 +77,6 @@ class Reshape(Layer):
             )
         return (batch, *shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "target_shape": self.target_shape}
-
 
 class Permute(Layer):
     """The axes after the batch's in another order: axis i of y is axis dims[i - 1] of x.
@@ -88,6 +86,8 @@ class Permute(Layer):
 
     Raises: ArgumentError for other numbers.
     """
+
+    _options = ("dims",)
 
     def __init__(self, dims: Any, **common: Any):
         super().__init__(**common)
@@ -105,9 +105,6 @@ class Permute(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (input_shape[0], *[input_shape[d] for d in self.dims])
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "dims": self.dims}
-
 
 class RepeatVector(Layer):
     """Each row so many times: (n, features) to (n, times, features).
@@ -115,6 +112,8 @@ class RepeatVector(Layer):
     Args:
         n: how many times.
     """
+
+    _options = ("n",)
 
     def __init__(self, n: int, **common: Any):
         super().__init__(**common)
@@ -129,6 +128,3 @@ class RepeatVector(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (input_shape[0], self.n, input_shape[1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "n": self.n}

@@ -4,113 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonet import activations, constraints, initializers, ops, regularizers
+from autonet import activations, ops
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import Layer
-from autonet.layers.convolution import (
-    along_channels,
-    documented,
-    joined_shape,
-    split_shape,
-    standardize_padding,
-    window_counts,
-)
+from autonet.errors import ShapeError
+from autonet.layers.convolution import Windowed, documented, split_shape
 from autonet.layers.dense import positive
 from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
-from autonet.ops.windows import per_axis, standardize_data_format
 
 OLD_WORDS = {"border_mode": "padding", "subsample": "strides", "bias": "use_bias", "init": "depthwise_initializer"}
 
 
-class ChannelwiseConvolution(Layer):
-    """What convolutions channel by channel share: windows, the depthwise kernel, the bias."""
+class ChannelwiseConvolution(Windowed):
+    """What convolutions channel by channel share: `depth_multiplier` filters for each."""
 
-    rank: int  # axes of places
-
-    def _start(
-        self,
-        kernel_size: Any,
-        strides: Any,
-        padding: str,
-        depth_multiplier: int,
-        data_format: str | None,
-        dilation_rate: Any,
-        activation: Any,
-        use_bias: bool,
-    ) -> None:
-        """Check and keep what is no weight's."""
-        self.depth_multiplier = positive(depth_multiplier, "depth_multiplier", self.label)
-        self.kernel_size = per_axis(kernel_size, self.rank, f"{self.label}: kernel_size")
-        self.strides = per_axis(strides, self.rank, f"{self.label}: strides")
-        self.dilation_rate = per_axis(dilation_rate, self.rank, f"{self.label}: dilation_rate")
-        self.padding = standardize_padding(padding, ("valid", "same"), self.label)
-        self.data_format = standardize_data_format(data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    def _keep(self, part: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
-        """Keep how the weights called `part` begin, are penalised and constrained."""
-        setattr(self, f"{part}_initializer", initializers.get(initializer))
-        setattr(self, f"{part}_regularizer", regularizers.get(regularizer))
-        setattr(self, f"{part}_constraint", constraints.get(constraint))
-
-    def _weight(self, part: str, shape: tuple, name: str) -> Any:
-        return self.add_weight(
-            shape,
-            getattr(self, f"{part}_initializer"),
-            regularizer=getattr(self, f"{part}_regularizer"),
-            constraint=getattr(self, f"{part}_constraint"),
-            name=name,
-        )
+    _options: tuple[str, ...] = ("depth_multiplier", "activity_regularizer")
 
     def _channels(self, input_shape: Any) -> int:
         """Channels of the input, which from now on are fixed."""
-        axis = 1 if self.data_format == "channels_first" else -1
+        axis = self._channel_axis
         channels = input_shape[axis]
         if channels is None:
             raise ShapeError(f"{self.label} must know the channels, axis {axis}; received shape {tuple(input_shape)}.")
         self.compute_output_shape(input_shape)  # refuses inputs that are too small
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
-
-    def call(self, inputs: Any) -> Tensor:
-        y = self.convolve(inputs)
-        if self.bias is not None:
-            y = y + along_channels(self.bias, self.rank, self.data_format)
-        return self.activation(y)
-
-    def convolve(self, x: Tensor) -> Tensor:
-        """The sums over windows, before bias and activation."""
-        raise NotImplementedError
-
-    def _output_shape(self, input_shape: Any, filters: int | None) -> tuple:
-        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        counts = window_counts(places, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.label)
-        made = channels * self.depth_multiplier if filters is None and channels is not None else filters
-        return joined_shape(batch, counts, made, self.data_format)
-
-    def _window_config(self) -> dict[str, Any]:
-        return {
-            "depth_multiplier": self.depth_multiplier,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-        }
-
-    def _weights_config(self, *parts: str) -> dict[str, Any]:
-        config = {}
-        kinds = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
-        for kind, module in kinds:
-            for part in parts:
-                config[f"{part}_{kind}"] = module.serialize(getattr(self, f"{part}_{kind}"))
-        return {**config, "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
 
 
 class DepthwiseConvolution(ChannelwiseConvolution):
@@ -159,24 +77,27 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
-        self._start(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias)
-        self._keep("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
-        self._keep("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.depth_multiplier = positive(depth_multiplier, "depth_multiplier", self.label)
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_families(
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.kernel = self._weight("depthwise", shape, "kernel")
-        self.bias = self._weight("bias", (channels * self.depth_multiplier,), "bias") if self.use_bias else None
+        self.kernel = self._add_of_family("depthwise", shape, "kernel")
+        self.bias = self._add_of_family("bias", (channels * self.depth_multiplier,)) if self.use_bias else None
 
     def convolve(self, x: Tensor) -> Tensor:
         return ops.depthwise_conv(x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        return self._output_shape(input_shape, None)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._window_config(), **self._weights_config("depthwise", "bias")}
+        channels = split_shape(input_shape, self.rank, self.data_format, self.label)[2]
+        return self._windowed_shape(input_shape, None if channels is None else channels * self.depth_multiplier)
 
 
 @documented
@@ -218,6 +139,8 @@ class SeparableConvolution(ChannelwiseConvolution):
     Source: Chollet, 2017, https://arxiv.org/abs/1610.02357
     """
 
+    _options = ("filters",)
+
     @renamed(nb_filter="filters", **OLD_WORDS)
     def __init__(
         self,
@@ -244,34 +167,31 @@ class SeparableConvolution(ChannelwiseConvolution):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
         self.filters = positive(filters, "filters", self.label)
-        self._start(kernel_size, strides, padding, depth_multiplier, data_format, dilation_rate, activation, use_bias)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"{self.label} expects strides or a dilation_rate above 1, not both; received strides={self.strides} "
-                f"and dilation_rate={self.dilation_rate}."
-            )
-        self._keep("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
-        self._keep("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
-        self._keep("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.depth_multiplier = positive(depth_multiplier, "depth_multiplier", self.label)
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self._refuse_strides_with_dilation()
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_families(
+            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.depthwise_kernel = self._weight("depthwise", shape, "depthwise_kernel")
+        self.depthwise_kernel = self._add_of_family("depthwise", shape, "depthwise_kernel")
         shape = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
-        self.pointwise_kernel = self._weight("pointwise", shape, "pointwise_kernel")
-        self.bias = self._weight("bias", (self.filters,), "bias") if self.use_bias else None
+        self.pointwise_kernel = self._add_of_family("pointwise", shape, "pointwise_kernel")
+        self.bias = self._add_of_family("bias", (self.filters,)) if self.use_bias else None
 
     def convolve(self, x: Tensor) -> Tensor:
         kernels = self.depthwise_kernel, self.pointwise_kernel
         return ops.separable_conv(x, *kernels, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
-        return self._output_shape(input_shape, self.filters)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {**super().get_config(), "filters": self.filters, **self._window_config()}
-        return {**own, **self._weights_config("depthwise", "pointwise", "bias")}
+        return self._windowed_shape(input_shape, self.filters)
 
 
 @documented

@@ -26,6 +26,8 @@ class SpectralNormalization(Wrapper):
     Source: Miyato, Kataoka, Koyama, Yoshida, 2018, https://arxiv.org/abs/1802.05957
     """
 
+    _options = ("power_iterations",)
+
     def __init__(self, layer: Any, power_iterations: int = 1, **common: Any):
         super().__init__(layer, **common)
         self.power_iterations = positive(power_iterations, "power_iterations", self.label)
@@ -60,6 +62,3 @@ class SpectralNormalization(Wrapper):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.layer.compute_output_shape(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "power_iterations": self.power_iterations}

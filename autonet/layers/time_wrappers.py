@@ -36,6 +36,8 @@ class Bidirectional(Layer):
     Source: Schuster, Paliwal, 1997, https://doi.org/10.1109/78.650093
     """
 
+    _options = ("merge_mode",)
+
     def __init__(
         self,
         layer: Any,
@@ -148,7 +150,6 @@ class Bidirectional(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "merge_mode": self.merge_mode,
             "layer": serialize_keras_object(self.forward_layer),
             "backward_layer": serialize_keras_object(self.backward_layer),
         }

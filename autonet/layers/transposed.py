@@ -37,6 +37,9 @@ class TransposedConvolution(Convolution):
     Raises: ArgumentError for arguments that do not fit together.
     """
 
+    _options = ("output_padding",)
+    _unsaved = ("groups",)
+
     @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
     def __init__(
         self,
@@ -59,22 +62,9 @@ class TransposedConvolution(Convolution):
         **common: Any,
     ):
         super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            1,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
+            *(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias),
+            *(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer),
+            *(kernel_constraint, bias_constraint),
             **common,
         )
         self.output_padding = self._checked_padding(output_padding)
@@ -93,52 +83,20 @@ class TransposedConvolution(Convolution):
 
     def build(self, input_shape: Any) -> None:
         channels = input_shape[self._channel_axis]
-        self.kernel = self.add_weight(
-            (*self.kernel_size, self.filters, channels),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.kernel = self._add_of_family("kernel", (*self.kernel_size, self.filters, channels))
+        self.bias = self._add_of_family("bias", (self.filters,)) if self.use_bias else None
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def convolve(self, x: Tensor) -> Tensor:
-        return ops.conv_transpose(
-            x,
-            self.kernel,
-            self.strides,
-            self.padding,
-            self.output_padding,
-            self.data_format,
-            self.dilation_rate,
-        )
+        windows = self.strides, self.padding, self.output_padding, self.data_format, self.dilation_rate
+        return ops.conv_transpose(x, self.kernel, *windows)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
-        geometry = zip(
-            places,
-            self.kernel_size,
-            self.strides,
-            self.dilation_rate,
-            self.output_padding or (None,) * self.rank,
-            strict=True,
-        )
+        more = self.output_padding or (None,) * self.rank
+        geometry = zip(places, self.kernel_size, self.strides, self.dilation_rate, more, strict=True)
         sizes = [None if g[0] is None else transposed_length(*g, self.padding) for g in geometry]
         return joined_shape(batch, tuple(sizes), self.filters, self.data_format)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["groups"]
-        return {**config, "output_padding": self.output_padding}
 
 
 @documented
@@ -182,22 +140,9 @@ class Conv3DTranspose(TransposedConvolution):
         bias_constraint: Any = None,
         **common: Any,
     ):
-        super().__init__(  # in Keras the 3D layer has these two the other way round
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            output_padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
+        super().__init__(  # in Keras the 3D layer has output_padding and data_format the other way round
+            *(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias),
+            *(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer),
+            *(kernel_constraint, bias_constraint),
             **common,
         )

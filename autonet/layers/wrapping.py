@@ -38,6 +38,8 @@ class Masking(Layer):
     Shapes: inputs (n, steps, ...) and outputs alike; the mask (n, steps).
     """
 
+    _options = ("mask_value",)
+
     def __init__(self, mask_value: float = 0.0, **common: Any):
         super().__init__(**common)
         self.mask_value = mask_value
@@ -53,9 +55,6 @@ class Masking(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mask_value": self.mask_value}
 
 
 class Lambda(Layer):

@@ -84,6 +84,8 @@ class RandomFlip(RandomImageLayer):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
 
+    _options = ("seed", "mode")
+
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
@@ -104,12 +106,11 @@ class RandomFlip(RandomImageLayer):
         axes = {"horizontal": (horizontal,), "vertical": (vertical,)}.get(self.mode, (vertical, horizontal))
         return ops.where(transformation["flips"], ops.flip(images, axis=axes), images)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed, "mode": self.mode}
-
 
 class _Warping(RandomImageLayer):
     """Layers that move pixels by an affine map, drawn anew for every image."""
+
+    _options: tuple[str, ...] = ("fill_mode", "fill_value", "interpolation", "seed")
 
     def __init__(
         self,
@@ -147,10 +148,6 @@ class _Warping(RandomImageLayer):
             data_format=self.data_format,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        names = ("fill_mode", "fill_value", "interpolation", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 class RandomRotation(_Warping):
     """Every image turned about its middle by an angle of its own.
@@ -165,6 +162,8 @@ class RandomRotation(_Warping):
         fill_value: for "constant".
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
+
+    _options = ("factor",)
 
     def __init__(
         self,
@@ -188,9 +187,6 @@ class RandomRotation(_Warping):
         w, h = width - 1, height - 1
         return [cos, -sin, (w - (cos * w - sin * h)) / 2, sin, cos, (h - (sin * w + cos * h)) / 2]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class RandomTranslation(_Warping):
     """Every image shifted by distances of its own.
@@ -201,6 +197,8 @@ class RandomTranslation(_Warping):
         width_factor: the same for the width; above 0 goes right.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
     """
+
+    _options = ("height_factor", "width_factor")
 
     def __init__(
         self,
@@ -230,9 +228,6 @@ class RandomTranslation(_Warping):
         shifts = transformation["translations"]
         return [1.0, 0.0, -shifts[:, 0], 0.0, 1.0, -shifts[:, 1]]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
-
 
 class RandomZoom(_Warping):
     """Every image shrunk or enlarged about its middle by factors of its own.
@@ -243,6 +238,8 @@ class RandomZoom(_Warping):
         width_factor: the same for the width; None for that of the height.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
     """
+
+    _options = ("height_factor", "width_factor")
 
     def __init__(
         self,
@@ -276,9 +273,6 @@ class RandomZoom(_Warping):
         down, across = transformation["height_zoom"][:, 0], transformation["width_zoom"][:, 0]
         return [across, 0.0, (width - 1) / 2 * (1.0 - across), 0.0, down, (height - 1) / 2 * (1.0 - down)]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
-
 
 class RandomCrop(RandomImageLayer, _Sized):
     """A part of images, the same place for all of a batch; without training, and of smaller images, the largest middle
@@ -289,6 +283,8 @@ class RandomCrop(RandomImageLayer, _Sized):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
+
+    _options = ("seed",)
 
     def __init__(
         self,
@@ -320,6 +316,3 @@ class RandomCrop(RandomImageLayer, _Sized):
 
     def _part(self, images: Tensor, place: Any, interpolation: str) -> Tensor:
         return self._largest(images, interpolation) if place is None else self._window(images, *place)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed}

@@ -13,6 +13,8 @@ from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
 class Coloring(RandomImageLayer):
     """Layers that change values, not places: masks stay as they are."""
 
+    _options: tuple[str, ...] = ("value_range", "seed")
+
     def __init__(self, value_range: Any, seed: int | None, **common: Any):
         super().__init__(common.pop("data_format", None), seed, **common)
         pair = tuple(value_range) if isinstance(value_range, (tuple, list)) else ()
@@ -31,9 +33,6 @@ class Coloring(RandomImageLayer):
         """A number for each image, to meet all its pixels."""
         return self._uniform((1, 1, 1) if n is None else (n, 1, 1, 1), interval, seed)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "value_range": self.value_range, "seed": self.seed}
-
 
 class RandomContrast(Coloring):
     """Distances from the mean of each image and channel times a factor, in training.
@@ -45,6 +44,8 @@ class RandomContrast(Coloring):
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
+
+    _options = ("factor",)
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **common: Any):
         super().__init__(value_range, seed, **common)
@@ -58,9 +59,6 @@ class RandomContrast(Coloring):
         mean = ops.mean(images, axis=self._axes(images.shape), keepdims=True)
         return ops.clip((images - mean) * transformation["contrast_factor"] + mean, *self.value_range)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class RandomBrightness(Coloring):
     """A number of its own added to all values of each image, in training.
@@ -73,6 +71,8 @@ class RandomBrightness(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
+    _options = ("factor",)
+
     def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **common: Any):
         super().__init__(value_range, seed, **common)
         self.factor = bounds(self.label, "factor", factor)
@@ -83,6 +83,3 @@ class RandomBrightness(Coloring):
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         return ops.clip(images + transformation["rgb_delta"], *self.value_range)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}

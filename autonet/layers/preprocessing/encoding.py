@@ -136,6 +136,8 @@ class CategoryEncoding(DataLayer):
     [[1.0, 0.0, 2.0]]
     """
 
+    _options = ("num_tokens", "output_mode")
+
     def __init__(
         self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **common: Any
     ):
@@ -171,9 +173,6 @@ class CategoryEncoding(DataLayer):
 
     def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> Any:
         return self._promise(inputs, self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}
 
 
 def refuse_sparse(who: str, sparse: bool) -> None:

@@ -70,6 +70,8 @@ class Hashing(TextLayer):
     [[1], [0], [2]]
     """
 
+    _options = ("num_bins", "salt", "mask_value", "output_mode", "sparse")
+
     def __init__(
         self,
         num_bins: int,
@@ -117,10 +119,6 @@ class Hashing(TextLayer):
     def compute_output_spec(self, inputs: Any) -> Any:
         return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
 
-    def get_config(self) -> dict[str, Any]:
-        names = ("num_bins", "salt", "mask_value", "output_mode", "sparse")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 _CROSSING = 0xDECAFCAFFE  # what Keras mixes into every crossing
 _FACTOR = 0xC6A4A7935BD1E995
@@ -150,6 +148,8 @@ class HashedCrossing(DataLayer):
     >>> HashedCrossing(num_bins=5)((["A", "B", "A"], [101, 101, 102])).tolist()
     [1, 4, 3]
     """
+
+    _options = ("num_bins", "output_mode", "sparse")
 
     def __init__(
         self,
@@ -219,7 +219,3 @@ class HashedCrossing(DataLayer):
 
         shape = self.compute_output_shape([x.shape for x in inputs])
         return KerasTensor(shape, result_dtype(self.compute_dtype, self.output_mode))
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"num_bins": self.num_bins, "output_mode": self.output_mode, "sparse": self.sparse}
-        return {**super().get_config(), **own}

@@ -22,6 +22,8 @@ class ImageLayer(DataLayer):
     and whose "labels" stay. A subclass says what happens to images, given what was drawn for the batch.
     """
 
+    _options: tuple[str, ...] = ("data_format",)
+
     def __init__(self, data_format: str | None = None, **common: Any):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
@@ -100,12 +102,11 @@ class ImageLayer(DataLayer):
         kinds = {k: self._dtype_of(x) if k == "images" else x.dtype for k, x in data.items()}
         return {k: KerasTensor(shapes[k], kinds[k]) for k in data}
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 class _Sized(ImageLayer):
     """Layers that give images of a fixed size."""
+
+    _options: tuple[str, ...] = ("height", "width")
 
     def __init__(self, height: int, width: int, data_format: str | None = None, **common: Any):
         super().__init__(data_format, **common)
@@ -142,9 +143,6 @@ class _Sized(ImageLayer):
             data_format=self.data_format,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "height": self.height, "width": self.width}
-
 
 class Resizing(_Sized):
     """Images in another size, as `ops.image.resize` makes them; their dtype stays, and whole numbers are rounded.
@@ -162,6 +160,8 @@ class Resizing(_Sized):
     >>> Resizing(1, 4)([[[[0.0], [4.0]]]])[0, 0, :, 0].tolist()
     [0.0, 1.0, 3.0, 4.0]
     """
+
+    _options = ("interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "antialias")
 
     def __init__(
         self,
@@ -212,13 +212,6 @@ class Resizing(_Sized):
             fill_value=self.fill_value,
             data_format=self.data_format,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        names = (
-            *("interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value"),
-            "antialias",
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 class CenterCrop(_Sized):

@@ -60,6 +60,8 @@ class StringLookup(IndexLookup, TextLayer):
     [[2, 0], [1, 1]]
     """
 
+    _options = ("encoding",)
+
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -140,9 +142,6 @@ class StringLookup(IndexLookup, TextLayer):
         words = np.array([*self._special(), *self.table.tokens, self.oov_token])
         return words[np.where((at < 0) | (at >= len(words) - 1), len(words) - 1, at)]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "encoding": self.encoding}
-
 
 class IntegerLookup(IndexLookup):
     """Whole numbers by their places in a vocabulary; in captured steps, too.
@@ -157,6 +156,8 @@ class IntegerLookup(IndexLookup):
     >>> layer([[36, 7]]).tolist()
     [[2, 0]]
     """
+
+    _options = ("vocabulary_dtype", "oov_method")
 
     def __init__(
         self,
@@ -245,7 +246,3 @@ class IntegerLookup(IndexLookup):
         if self.oov_method == "farmhash":
             return self._offset + hash_integers(x, bins=self.num_oov_indices, key=self._key)
         return self._offset + ops.mod(x, self.num_oov_indices)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"vocabulary_dtype": self.vocabulary_dtype, "oov_method": self.oov_method}
-        return {**super().get_config(), **own}

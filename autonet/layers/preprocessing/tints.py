@@ -27,6 +27,8 @@ class Solarization(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
+    _options = ("addition_factor", "threshold_factor")
+
     def __init__(
         self,
         addition_factor: Any = 0.0,
@@ -51,10 +53,6 @@ class Solarization(Coloring):
         x = ops.clip(images + transformation["additions"] * scale, low, high)
         return ops.where(ops.less(x, transformation["thresholds"] * scale + low), x, low + high - x)
 
-    def get_config(self) -> dict[str, Any]:
-        factors = {"addition_factor": self.addition_factor, "threshold_factor": self.threshold_factor}
-        return {**super().get_config(), **factors}
-
 
 class RandomInvert(Coloring):
     """Every image, with some probability, turned into its negative: y = smallest + largest - x, in training.
@@ -65,6 +63,8 @@ class RandomInvert(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
+
+    _options = ("factor",)
 
     def __init__(
         self,
@@ -85,9 +85,6 @@ class RandomInvert(Coloring):
         chosen = per_image(transformation["apply_inversion"], images)
         return ops.where(chosen, self.value_range[0] + self.value_range[1] - images, images)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class RandomGrayscale(RandomImageLayer):
     """Every image, with probability `factor`, made grey in training; it keeps its three channels.
@@ -97,6 +94,8 @@ class RandomGrayscale(RandomImageLayer):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
+
+    _options = ("factor",)
 
     def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **common: Any):
         super().__init__(data_format, seed, **common)
@@ -116,9 +115,6 @@ class RandomGrayscale(RandomImageLayer):
     ) -> Tensor:
         return segmentation_masks
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class RandomPosterization(Coloring):
     """Values of fewer bits, in training: of 8 bits only some, drawn for each image, are kept, the others become 0.
@@ -129,6 +125,8 @@ class RandomPosterization(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
+
+    _options = ("factor",)
 
     def __init__(
         self,
@@ -159,9 +157,6 @@ class RandomPosterization(Coloring):
         kept = ops.left_shift(ops.right_shift(whole, shift), shift)
         return ops.cast(kept, images.dtype) * scale + low
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class RandomHue(Coloring):
     """The hue of each image's colours turned by an angle of its own, in training.
@@ -174,6 +169,8 @@ class RandomHue(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
+
+    _options = ("factor",)
 
     def __init__(
         self,
@@ -200,9 +197,6 @@ class RandomHue(Coloring):
         turned = ops.image.hsv_to_rgb(ops.concatenate([hue, saturation, value], axis), data_format=self.data_format)
         return turned * float(high - low) + low
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
 
 class AutoContrast(Coloring):
     """Each channel of each image stretched over the whole range of values, in training and after.
@@ -214,6 +208,8 @@ class AutoContrast(Coloring):
     Args:
         value_range: smallest and largest value.
     """
+
+    _unsaved = ("seed",)
 
     def __init__(self, value_range: Any = (0, 255), **common: Any):
         super().__init__(value_range, None, **common)
@@ -229,11 +225,6 @@ class AutoContrast(Coloring):
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> None:
         return None
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["seed"]
-        return config
 
 
 def per_image(x: Any, images: Tensor) -> Tensor:

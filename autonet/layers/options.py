@@ -1,0 +1,79 @@
+"""Options of layers, declared once: a class names them, and configurations and weights follow.
+
+An option is an attribute of the same name as the constructor's argument. A family is the three that say how a weight
+begins, is penalised and projected: `<family>_initializer`, `<family>_regularizer`, `<family>_constraint`.
+
+    class Dense(Layer):
+        _options = ("units", "use_bias")
+
+        def __init__(self, units, ..., kernel_constraint=None, **common):
+            self.units, self.use_bias = units, use_bias
+            self._set_families(kernel=(kernel_initializer, kernel_regularizer, kernel_constraint))
+
+        def build(self, input_shape):
+            self.kernel = self._add_of_family("kernel", (input_shape[-1], self.units))
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from autonet import activations, constraints, initializers, regularizers
+from autonet.core.variable import Variable
+
+_KINDS: dict[str, Any] = {
+    "activation": activations,
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+}
+_PARTS = ("initializer", "regularizer", "constraint")  # of a family
+
+
+class Configured:
+    """Base of `Layer`: what a constructor keeps, weights are made by and a configuration tells."""
+
+    _options: tuple[str, ...] = ()  # with those of the classes above
+    _unsaved: tuple[str, ...] = ()  # those of the classes above that the configuration leaves out
+    _families: tuple[str, ...] = ()
+
+    def _set_families(self, **families: tuple[Any, Any, Any]) -> None:
+        """Keep (initializer, regularizer, constraint) of each family, given as names, objects or configurations."""
+        for family, (initializer, regularizer, constraint) in families.items():
+            setattr(self, f"{family}_initializer", initializers.get(initializer))
+            setattr(self, f"{family}_regularizer", regularizers.get(regularizer))
+            setattr(self, f"{family}_constraint", constraints.get(constraint))
+        self.__dict__["_families"] = (*self._families, *families)
+
+    def _add_of_family(self, family: str, shape: Any, name: str | None = None, initializer: Any = None) -> Variable:
+        """A new weight as the family's options say; `name` is by default the family's."""
+        return self.add_weight(  # type: ignore[attr-defined]
+            shape,
+            initializer or getattr(self, f"{family}_initializer"),
+            regularizer=getattr(self, f"{family}_regularizer"),
+            constraint=getattr(self, f"{family}_constraint"),
+            name=name or family,
+        )
+
+    def _options_config(self) -> dict[str, Any]:
+        """All options as plain values."""
+        cls: Any = type(self)
+        names = [*_declared(cls), *[f"{f}_{k}" for f in self._families for k in _PARTS]]
+        return {name: _serialized(name, getattr(self, name)) for name in names}
+
+
+@functools.cache
+def _declared(cls: Any) -> tuple[str, ...]:
+    """The names of the options of `cls`, base classes first; what other packages call `_options` is their own affair."""
+    names: dict[str, None] = {}
+    for c in reversed(cls.__mro__):
+        if c.__module__.startswith("autonet."):
+            names |= dict.fromkeys(vars(c).get("_options", ()))
+            names = {n: None for n in names if n not in vars(c).get("_unsaved", ())}
+    return tuple(names)
+
+
+def _serialized(name: str, value: Any) -> Any:
+    kind = _KINDS.get(name.rpartition("_")[2])
+    return value if kind is None else kind.serialize(value)
