@@ -59,8 +59,8 @@ def native_part(f, xs):
     program, _ = captured(f, *xs)
     used = set()
     for i in lower(optimize(program)).instructions:
-        if not (isinstance(i, Loop) or facts(i).c_kernel or facts(i).view):
-            return None
+        if i.op == "bounded" or not (isinstance(i, Loop) or facts(i).c_kernel or facts(i).view):
+            return None  # `bounded` refuses such numbers
         used.add(i.op)
     return used
 
