@@ -14,6 +14,11 @@ LAYERS = "BatchNormalization LayerNormalization RMSNormalization UnitNormalizati
 ORDERS = [None, 0, 1, 2, 3, -1, np.inf, -np.inf]
 
 
+def _sides(x):
+    """Labels -1 and 1 for numbers x."""
+    return np.where(np.arange(x.size).reshape(x.shape) % 3, 1.0, -1.0).astype(x.dtype)
+
+
 def _against(x, step=1):
     """Targets beside predictions x."""
     return np.roll(np.asarray(x), step, axis=0).astype(x.dtype)
@@ -80,7 +85,12 @@ ACCUMULATING = {
         np.arange(len(x)) % 3, x, from_logits=True),
     "binary_crossentropy": lambda x: ops.binary_crossentropy(_against(_shares(x)), x, from_logits=True),
     **_names("""mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error huber
-        log_cosh poisson cosine_similarity hinge squared_hinge categorical_hinge dice tversky""", losses),
+        log_cosh poisson cosine_similarity""", losses),
+    "dice": lambda x: losses.dice((_sides(x) + 1) / 2, x),
+    "tversky": lambda x: losses.tversky((_sides(x) + 1) / 2, x),
+    "hinge": lambda x: losses.hinge(_sides(x), x),
+    "squared_hinge": lambda x: losses.squared_hinge(_sides(x), x),
+    "categorical_hinge": lambda x: losses.categorical_hinge((_sides(x) + 1) / 2, x),
     "kl_divergence": lambda x: losses.kl_divergence(_against(_shares(x)), _shares(x)),
     "losses.categorical_crossentropy": lambda x: losses.categorical_crossentropy(_shares(x), x, from_logits=True),
     "pearson_correlation": lambda x: metrics.PearsonCorrelation().fn(_against(x).T, x.T),
