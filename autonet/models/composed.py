@@ -48,7 +48,7 @@ class Composed(Layer):
 
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._graph is not None and is_default(self, "call") and self._graph.fits(inputs, self.label):
-            return self._graph.output
+            return self._graph.returned
         return super().compute_output_spec(inputs, *args, **kwargs)
 
     @property

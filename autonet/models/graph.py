@@ -46,7 +46,7 @@ class Graph:
     Args:
         inputs: the placeholders that values will be given for; where one is inside a larger graph, what comes before
             it is cut off.
-        outputs: the placeholders that are asked for.
+        outputs: the placeholders that are asked for; a list of one is that one.
         label: of the model, for messages.
 
     Raises: ArgumentError for what are no placeholders, for outputs that need another input, and for two layers of one
@@ -117,12 +117,18 @@ class Graph:
         return flatten(self.output)
 
     @property
+    def returned(self) -> Any:
+        """What running it gives: the outputs as they were nested, but one of a list of one."""
+        alone = isinstance(self.output, (list, tuple)) and len(self.output) == 1
+        return self.output[0] if alone else self.output
+
+    @property
     def input_shape(self) -> Any:
-        return map_structure(lambda x: x.shape, self.input)
+        return _shapes(self.inputs)
 
     @property
     def output_shape(self) -> Any:
-        return map_structure(lambda x: x.shape, self.output)
+        return _shapes(self.outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -182,7 +188,7 @@ class Graph:
                 self._plain = first.batch_shape[1:], np.dtype(first.dtype)
         singles = [call[1] for call in self._calls]
         outs = [call[4] for call in self._calls]
-        one = len(self._input_layers) == 1 and isinstance(self.output, KerasTensor)
+        one = len(self._input_layers) == 1 and isinstance(self.returned, KerasTensor)
         chained = None not in singles and singles == [0, *outs[:-1]]
         if one and chained and self._results == outs[-1:]:
             self._line = [call[0] for call in self._calls]
@@ -219,9 +225,9 @@ class Graph:
                         values[s] = t
         finally:
             state.training = before
-        if isinstance(self.output, KerasTensor):
+        if isinstance(self.returned, KerasTensor):
             return values[self._results[0]]
-        return pack(self.output, [values[s] for s in self._results])
+        return pack(self.returned, [values[s] for s in self._results])
 
     def enter(self, inputs: Any, mask: Any, label: str) -> list[Any]:
         """What a model was called on as a list of Tensors, one for each input, of its shape and dtype.
@@ -372,6 +378,12 @@ def _filled(x: Any, values: list[Any]) -> Any:
     if kind is dict:
         return {k: _filled(v, values) for k, v in x.items()}
     return x
+
+
+def _shapes(placeholders: list[KerasTensor]) -> Any:
+    """The shape of one placeholder; of several a list, however they are nested."""
+    shapes = [x.shape for x in placeholders]
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def trace(inputs: list[Origin], outputs: list[Origin], label: str) -> tuple[list[Node], dict[Any, int]]:

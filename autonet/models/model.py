@@ -127,7 +127,7 @@ class Functional(Model):
 
     Args:
         inputs: what `Input` returned: one, or a list or dictionary of several.
-        outputs: what layers called on them returned, nested likewise.
+        outputs: what layers called on them returned, nested likewise; a list of one gives that one alone.
         name: of the model.
         trainable: whether its weights are trained.
 

@@ -12,7 +12,7 @@ from autonet import metrics as metrics_module
 from autonet import ops
 from autonet.core.state import Watched
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten
+from autonet.core.trees import flatten, flatten_with_path, keys
 from autonet.errors import ArgumentError, DataError, unknown
 from autonet.losses import Loss
 from autonet.metrics import Mean, Metric
@@ -21,7 +21,12 @@ BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names of metrics that th
 
 
 def by_output(tree: Any, names: list[str], what: str) -> list[Any]:
-    """The leaves that belong to the outputs `names`, from a dictionary by name, a list in order, or a single one."""
+    """The leaves that belong to the outputs `names`, from a dictionary by name, a list in order, or a single one.
+
+    Where outputs are nested, a tree of their structure too, and a dictionary by the names of the layers behind them.
+    """
+    if isinstance(tree, (dict, list, tuple)) and isinstance(names, NestedNames):
+        tree = names.flat(tree)
     if isinstance(tree, dict):
         for key in tree:
             if key not in names:
@@ -45,6 +50,30 @@ def _single(x: Any, names: list[str], what: str) -> list[Any]:
     )
 
 
+class NestedNames(list):
+    """Names of outputs that are nested: the keys and indices that lead to each, the last of a list by its layer's name.
+
+    As in Keras: [a, [b, c]] has a, 1/b and 1/c; {"p": [a, b], "q": c} has p/a, p/b and q.
+    """
+
+    def __init__(self, y_pred: Any, layers: list[str]):
+        self.layers = layers
+        self.paths = [path for path, _ in flatten_with_path(y_pred)]
+        last = [
+            path[-1] if isinstance(path[-1], str) else layer for path, layer in zip(self.paths, layers, strict=True)
+        ]
+        super().__init__("/".join(map(str, [*path[:-1], name])) for path, name in zip(self.paths, last, strict=True))
+
+    def flat(self, tree: Any) -> Any:
+        """A tree of the outputs' structure as a list; a dictionary by the layers' names as one by these; else itself."""
+        leaves = flatten_with_path(tree)
+        if [path for path, _ in leaves] == self.paths:
+            return [leaf for _, leaf in leaves]
+        if isinstance(tree, dict) and not set(tree) <= set(self) and set(tree) <= set(self.layers):
+            return {name: tree[layer] for name, layer in zip(self, self.layers, strict=True) if layer in tree}
+        return tree
+
+
 def free_name(name: str, taken: Container[str]) -> str:
     """`name`, or with the first number, from 1, that is not taken."""
     numbered = (f"{name}_{i}" for i in itertools.count(1))
@@ -53,14 +82,14 @@ def free_name(name: str, taken: Container[str]) -> str:
 
 def outputs_of(model: Any, y_pred: Any) -> tuple[list[str], list[Tensor]]:
     """Names and Tensors of the model's outputs."""
-    if isinstance(y_pred, dict):
-        names = sorted(y_pred)
-        return names, [y_pred[n] for n in names]
     tensors = flatten(y_pred)
-    names = getattr(model, "output_names", None) or []
+    names = list(getattr(model, "output_names", None) or [])
     if len(names) != len(tensors):
         names = [f"output_{i + 1}" for i in range(len(tensors))]
-    return list(names), tensors
+    branches = y_pred.values() if isinstance(y_pred, dict) else y_pred if isinstance(y_pred, (list, tuple)) else ()
+    if any(isinstance(branch, (dict, list, tuple)) for branch in branches):
+        return NestedNames(y_pred, names), tensors
+    return keys(y_pred) if isinstance(y_pred, dict) else names, tensors
 
 
 def targets_for(y: Any, names: list[str], what: str) -> list[Any]:
