@@ -80,7 +80,7 @@ def test_older_files_list_their_connections():
         ], "input_layers": [["i", 0, 0]], "output_layers": [["s", 0, 0]],
     }  # fmt: skip
     model = Model.from_config(config)
-    assert model.output_shape == [(None, 2)]
+    assert model.output_shape == (None, 2)
 
 
 def test_configurations_that_cannot_be():
