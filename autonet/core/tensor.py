@@ -1,7 +1,5 @@
 """Tensor: an array and its place in the record."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -46,33 +44,33 @@ class Tensor(Operators["Tensor"]):
         _mask: Any
 
         @property
-        def T(self) -> Tensor: ...
-        def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def max(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor: ...
-        def min(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor: ...
-        def prod(self, axis: Axis = None, keepdims: bool = False, dtype: Dtype = None) -> Tensor: ...
-        def var(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def std(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
-        def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
-        def cumsum(self, axis: int | None = None, dtype: Dtype = None) -> Tensor: ...
-        def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
-        def squeeze(self, axis: Axis = None) -> Tensor: ...
-        def swapaxes(self, axis1: int, axis2: int) -> Tensor: ...
-        def ravel(self) -> Tensor: ...
-        def flatten(self) -> Tensor: ...
-        def round(self, decimals: int = 0) -> Tensor: ...
-        def clip(self, x_min: TensorLike, x_max: TensorLike) -> Tensor: ...
-        def reshape(self, *newshape: Shape) -> Tensor: ...
-        def transpose(self, *axes: Any) -> Tensor: ...
-        def astype(self, dtype: Dtype) -> Tensor: ...
+        def T(self) -> "Tensor": ...
+        def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def max(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> "Tensor": ...
+        def min(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> "Tensor": ...
+        def prod(self, axis: Axis = None, keepdims: bool = False, dtype: Dtype = None) -> "Tensor": ...
+        def var(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def std(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Tensor": ...
+        def argmin(self, axis: int | None = None, keepdims: bool = False) -> "Tensor": ...
+        def cumsum(self, axis: int | None = None, dtype: Dtype = None) -> "Tensor": ...
+        def all(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def any(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def squeeze(self, axis: Axis = None) -> "Tensor": ...
+        def swapaxes(self, axis1: int, axis2: int) -> "Tensor": ...
+        def ravel(self) -> "Tensor": ...
+        def flatten(self) -> "Tensor": ...
+        def round(self, decimals: int = 0) -> "Tensor": ...
+        def clip(self, x_min: TensorLike, x_max: TensorLike) -> "Tensor": ...
+        def reshape(self, *newshape: Shape) -> "Tensor": ...
+        def transpose(self, *axes: Any) -> "Tensor": ...
+        def astype(self, dtype: Dtype) -> "Tensor": ...
 
     _value: np.ndarray
     _node: Node | None
 
-    def __init__(self, value: Any, dtype: Any = None, requires_grad: bool = False):
+    def __init__(self, value: Any, dtype: Dtype = None, requires_grad: bool = False):
         self._node = None
         if isinstance(value, Tensor):
             same = convert_to_tensor(value, dtype).snapshot()  # its array never changes
@@ -91,7 +89,7 @@ class Tensor(Operators["Tensor"]):
         return self._value.shape
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the elements; compares equal to its name."""
         return self._value.dtype
 
@@ -122,17 +120,17 @@ class Tensor(Operators["Tensor"]):
             self._node = Leaf()
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> "Tensor | None":
         """What `backward` calls have summed up for this leaf so far, None before the first."""
         return getattr(self._node, "grad", None)
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def grad(self, value: "Tensor | None") -> None:
         if not isinstance(self._node, Leaf):
             raise GradientError("Only a leaf (requires_grad=True, not computed from others) holds a grad.")
         self._node.grad = value
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf that it was computed from.
 
         Args:
@@ -145,13 +143,13 @@ class Tensor(Operators["Tensor"]):
 
         backward(self, gradient, retain_graph)
 
-    def detach(self) -> Tensor:
+    def detach(self) -> "Tensor":
         """The same values, cut off from the record."""
         from autonet.core.accumulate import detach
 
         return detach(self)
 
-    def snapshot(self) -> Tensor:
+    def snapshot(self) -> "Tensor":
         """A Tensor of these values that stays: itself, but for a Variable."""
         return self
 
@@ -210,7 +208,7 @@ class Tensor(Operators["Tensor"]):
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self == value))
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))  # operators.py gives Tensor its []
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -218,10 +216,10 @@ class Tensor(Operators["Tensor"]):
             "Tensors do not change. Use ops.slice_update or ops.scatter_update for a changed copy, or a Variable with assign."
         )
 
-    def __deepcopy__(self, memo: dict) -> Tensor:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         return Tensor(self._value, requires_grad=isinstance(self._node, Leaf))
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Tensor, (self._value, None, isinstance(self._node, Leaf))
 
     def __repr__(self) -> str:
@@ -231,6 +229,10 @@ class Tensor(Operators["Tensor"]):
 
     def __hash__(self) -> int:  # __eq__ compares elements, so identity hashes
         return id(self)
+
+
+for _method in (Tensor.detach, Tensor.snapshot):  # a class has no name inside itself
+    _method.__annotations__["return"] = Tensor
 
 
 class Number(Tensor):
@@ -247,13 +249,13 @@ class Number(Tensor):
         self.kind = type(value)
 
     @classmethod
-    def around(cls, array: np.ndarray, kind: type) -> Number:
+    def around(cls, array: np.ndarray, kind: type[Any]) -> "Number":
         """The Number that `array`, int64 or float64, holds."""
         number = _new(cls)
         number._value, number._node, number.kind = array, None, kind
         return number
 
-    def strong(self, dtype: Any = None) -> Tensor:
+    def strong(self, dtype: Dtype = None) -> Tensor:
         """The number as a Tensor of `dtype`, by default of the dtype that a Python number alone gets."""
         from autonet.core.accumulate import cast
 
@@ -297,7 +299,7 @@ def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:
     return tensor
 
 
-def to_array(value: Any, dtype: Any = None) -> np.ndarray:
+def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     """`value` as an array with autonet's default dtypes; shares memory where it can."""
     if isinstance(value, Tensor):
         array = value._value
@@ -341,7 +343,7 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray:
     return array
 
 
-def _has_dtype(values: list | tuple) -> bool:
+def _has_dtype(values: list[Any] | tuple[Any, ...]) -> bool:
     """Whether nested lists hold arrays or NumPy scalars, whose dtype is then kept, rather than Python numbers."""
     for v in values:
         if isinstance(v, (list, tuple)):
@@ -361,7 +363,7 @@ def _holds_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in values)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
+def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
     """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
 
     Lists may hold Tensors, which are stacked, with derivatives.

@@ -1,13 +1,12 @@
 """Activations as layers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
@@ -21,7 +20,7 @@ class Activation(Layer):
         activation: name or function; None for y = x.
     """
 
-    def __init__(self, activation: Any, **common: Any):
+    def __init__(self, activation: Identifier, **common: Any):
         super().__init__(**common)
         self.activation = activations.get(activation)
         self.supports_masking = True
@@ -30,7 +29,7 @@ class Activation(Layer):
     def call(self, inputs: Any) -> Tensor:
         return self.activation(inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -65,7 +64,7 @@ class ReLU(Layer):
             inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -90,7 +89,7 @@ class LeakyReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -111,9 +110,9 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: Identifier = "Zeros",
+        alpha_regularizer: Identifier = None,
+        alpha_constraint: Identifier = None,
         shared_axes: Any = None,
         **common: Any,
     ):
@@ -148,7 +147,7 @@ class PReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -179,7 +178,7 @@ class ELU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return activations.elu(inputs, alpha=self.alpha)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -212,7 +211,7 @@ class Softmax(Layer):
     def _axes(self) -> Any:
         return tuple(self.axis) if isinstance(self.axis, (tuple, list)) else self.axis
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -236,7 +235,7 @@ class ActivityRegularization(Layer):
     def call(self, inputs: Any) -> Tensor:
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Convolutions that treat each channel by itself, and then perhaps mix the channels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import activations, constraints, initializers, ops, regularizers
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import (
@@ -57,7 +56,7 @@ class ChannelwiseConvolution(Layer):
         setattr(self, f"{part}_regularizer", regularizers.get(regularizer))
         setattr(self, f"{part}_constraint", constraints.get(constraint))
 
-    def _weight(self, part: str, shape: tuple, name: str) -> Any:
+    def _weight(self, part: str, shape: tuple[Any, ...], name: str) -> Any:
         return self.add_weight(
             shape,
             getattr(self, f"{part}_initializer"),
@@ -86,7 +85,7 @@ class ChannelwiseConvolution(Layer):
         """The sums over windows, before bias and activation."""
         raise NotImplementedError
 
-    def _output_shape(self, input_shape: Any, filters: int | None) -> tuple:
+    def _output_shape(self, input_shape: Any, filters: int | None) -> tuple[Any, ...]:
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         counts = window_counts(places, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.label)
         made = channels * self.depth_multiplier if filters is None and channels is not None else filters
@@ -147,15 +146,15 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        depthwise_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        depthwise_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
@@ -172,7 +171,7 @@ class DepthwiseConvolution(ChannelwiseConvolution):
     def convolve(self, x: Tensor) -> Tensor:
         return ops.depthwise_conv(x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return self._output_shape(input_shape, None)
 
     def get_config(self) -> dict[str, Any]:
@@ -228,18 +227,18 @@ class SeparableConvolution(ChannelwiseConvolution):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: Identifier = "glorot_uniform",
+        pointwise_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        depthwise_regularizer: Identifier = None,
+        pointwise_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        depthwise_constraint: Identifier = None,
+        pointwise_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
@@ -266,7 +265,7 @@ class SeparableConvolution(ChannelwiseConvolution):
         kernels = self.depthwise_kernel, self.pointwise_kernel
         return ops.separable_conv(x, *kernels, self.strides, self.padding, self.data_format, self.dilation_rate)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return self._output_shape(input_shape, self.filters)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Trainer: the layer that trains. `compile`, `fit`, `evaluate`, `predict`, and the steps that a subclass may replace."""
 
-from __future__ import annotations
-
 import functools
 import operator
 from typing import Any
@@ -45,7 +43,7 @@ from autonet.training.overriding import is_default
 class Trainer(Layer):
     """Base of `Model`: what it knows of training."""
 
-    _default_methods = (
+    _default_methods: tuple[str, ...] = (
         "compile",
         "compute_metrics",
         "train_step",
