@@ -4,8 +4,6 @@ Most are those of `autonet.ops`. A softmax or sigmoid leaves what it was applied
 cross-entropy that follows can work from the logits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -155,7 +153,7 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Callable:
+def get(identifier: Any) -> Callable[..., Any]:
     """The activation that `identifier` means: a function, or a layer.
 
     Args:
@@ -166,7 +164,7 @@ def get(identifier: Any) -> Callable:
     return _family.get(identifier)
 
 
-def serialize(activation: Callable) -> Any:
+def serialize(activation: Callable[..., Any]) -> Any:
     """The name of `activation` if it is one of these functions, else its configuration."""
     name = getattr(activation, "__name__", None)
     if name in _family.names and _family.names[name] is activation:
@@ -174,6 +172,6 @@ def serialize(activation: Callable) -> Any:
     return _family.serialize(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

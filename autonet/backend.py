@@ -10,12 +10,13 @@ from autonet.config import set_image_data_format as set_image_data_format
 from autonet.core.dtypes import as_dtype as _as_dtype
 from autonet.core.dtypes import result_type as result_type
 from autonet.core.dtypes import standardize_dtype as standardize_dtype
+from autonet.core.types import Dtype
 from autonet.utils.arrays import is_keras_tensor as is_keras_tensor
 from autonet.utils.naming import clear_session as clear_session
 from autonet.utils.naming import get_uid as get_uid
 
 
-def is_float_dtype(dtype: object) -> bool:
+def is_float_dtype(dtype: Dtype) -> bool:
     """Whether numbers of this element type have fractions.
 
     >>> is_float_dtype("float16"), is_float_dtype("int32")
@@ -24,7 +25,7 @@ def is_float_dtype(dtype: object) -> bool:
     return _as_dtype(dtype).kind == "f"
 
 
-def is_int_dtype(dtype: object) -> bool:
+def is_int_dtype(dtype: Dtype) -> bool:
     """Whether numbers of this element type are whole; so are booleans.
 
     >>> is_int_dtype("uint8"), is_int_dtype("bool"), is_int_dtype("float32")

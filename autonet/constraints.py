@@ -1,9 +1,7 @@
 """Projections of weights, made after each step. Named, called and configured as in `keras.constraints`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core import dtypes
@@ -30,7 +28,7 @@ class Constraint(Watched):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Constraint:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The constraint that `get_config` described."""
         return cls(**config)
 
@@ -148,7 +146,7 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def serialize(constraint: Constraint | Callable) -> Any:
+def serialize(constraint: Constraint | Callable[..., Any]) -> Any:
     """The configuration of `constraint`."""
     return _family.serialize(constraint)
 

@@ -3,8 +3,6 @@
 Every class is also a ValueError, TypeError or FloatingPointError, so code written for Keras catches what it caught before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -6,8 +6,6 @@
 `install` is called once by the package; a function takes old keywords with `@renamed(nb_epoch="epochs")`.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import sys

@@ -1,10 +1,8 @@
 """Penalties on weights, added to the loss. Named, called and configured as in `keras.regularizers`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core.halves import accumulates
@@ -33,7 +31,7 @@ class Regularizer(Watched):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The regularizer that `get_config` described."""
         return cls(**config)
 
@@ -176,7 +174,7 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def serialize(regularizer: Regularizer | Callable) -> Any:
+def serialize(regularizer: Regularizer | Callable[..., Any]) -> Any:
     """The configuration of `regularizer`."""
     return _family.serialize(regularizer)
 

@@ -3,8 +3,6 @@
 Dictionaries go by sorted key, OrderedDicts in their own order; named tuples are nested too, None is a leaf.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,7 +32,7 @@ def flatten(structure: Any) -> list[Any]:
     return trees.flatten(structure)
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
+def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves in order, each with the keys and indices that lead to it.
 
     >>> flatten_with_path({"a": [5]})
@@ -43,7 +41,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple, Any]]:
     return trees.flatten_with_path(structure)
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Iterable) -> Any:
+def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     """A structure nested like `structure` with these leaves, in order.
 
     >>> pack_sequence_as({"b": 1, "a": [2, 3]}, [10, 20, 30])
@@ -85,7 +83,7 @@ def assert_same_paths(a: Any, b: Any) -> None:
         )
 
 
-def map_structure(func: Callable, *structures: Any, none_is_leaf: bool = True) -> Any:
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
     """`func` applied to the corresponding leaves of structures that nest alike.
 
     With none_is_leaf=False a None stays a None, and must be one in every structure.
@@ -110,7 +108,7 @@ def map_structure(func: Callable, *structures: Any, none_is_leaf: bool = True) -
     return trees.map_structure(leaf, *structures)
 
 
-def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any) -> Any:
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
     """`func` applied to what stands in `structures` where `shallow_structure` has its leaves.
 
     >>> map_structure_up_to([None, None], len, [[1, 1], [2, 2, 2]])
@@ -137,7 +135,7 @@ def _branches(shallow: Any, deep: Any) -> list[Any]:
     return [part for x, y in zip(shallow, deep, strict=True) for part in _branches(x, y)]
 
 
-def map_shape_structure(func: Callable, structure: Any) -> Any:
+def map_shape_structure(func: Callable[..., Any], structure: Any) -> Any:
     """`func` applied to each shape, a tuple or list of numbers and Nones, in a structure.
 
     >>> map_shape_structure(len, {"a": (None, 2), "b": [(3,)]})
@@ -154,11 +152,11 @@ def map_shape_structure(func: Callable, structure: Any) -> Any:
     raise ArgumentError(f"map_shape_structure expects shapes as leaves; received {structure!r}.")
 
 
-def _rebuilt(old: Any, branches: list) -> Any:
+def _rebuilt(old: Any, branches: list[Any]) -> Any:
     return type(old)(*branches) if trees.is_namedtuple(old) else type(old)(branches)
 
 
-def traverse(func: Callable, structure: Any, top_down: bool = True) -> Any:
+def traverse(func: Callable[..., Any], structure: Any, top_down: bool = True) -> Any:
     """`func` called with every part of a structure, the whole included; what it returns replaces that part.
 
     Args:

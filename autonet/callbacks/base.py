@@ -1,7 +1,5 @@
 """Callback: what the training loop calls at each moment."""
 
-from __future__ import annotations
-
 import weakref
 from typing import Any
 
@@ -71,52 +69,52 @@ class Callback:
         if verbose:
             progress.write(message)
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before each epoch, counted from 0."""
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Called after each epoch, validation included; logs hold the loss, the metrics, and theirs for validation."""
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before each batch of training; by default `on_batch_begin`."""
         self.on_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called after each batch of training, with the means of the epoch so far; by default `on_batch_end`."""
         self.on_batch_end(batch, logs)
 
-    def on_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Shorter name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Shorter name of `on_train_batch_end`."""
 
-    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before each batch of evaluation, that inside `fit` included."""
 
-    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called after each batch of evaluation, that inside `fit` included."""
 
-    def on_predict_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before each batch of prediction."""
 
-    def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called after each batch of prediction; logs hold its "outputs"."""
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called once at the start of `fit`."""
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Called once at the end of `fit`, with the last epoch's logs; also after Ctrl-C."""
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called at the start of evaluation."""
 
-    def on_test_end(self, logs: dict | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Called at the end of evaluation, with its results."""
 
-    def on_predict_begin(self, logs: dict | None = None) -> None:
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called at the start of prediction."""
 
-    def on_predict_end(self, logs: dict | None = None) -> None:
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Called at the end of prediction."""

@@ -1,7 +1,5 @@
 """CallbackList: several callbacks called as one, and which of them look at which batches."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +91,7 @@ class CallbackList:
         self._end = self._overriders(mode, "end")
         self._wait()
 
-    def _overriders(self, mode: str, moment: str) -> list[tuple[Callback, Callable]]:
+    def _overriders(self, mode: str, moment: str) -> list[tuple[Callback, Callable[..., Any]]]:
         hooks = _BATCH_HOOKS[mode, moment]
         return [
             (callback, getattr(callback, hooks[0]))
@@ -116,32 +114,32 @@ class CallbackList:
                 hook(batch, logs)
         self._wait()
 
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before a batch of training."""
         for _, hook in self._begin:
             hook(batch, logs or {})
 
-    def on_train_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | Callable[..., Any] | None = None) -> None:
         """After a batch of training."""
         self._batch_end(batch, logs)
         for extension in self.extensions:
             extension.on_train_batch_end(batch)
 
-    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before a batch of evaluation."""
         for _, hook in self._begin:
             hook(batch, logs or {})
 
-    def on_test_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | Callable[..., Any] | None = None) -> None:
         """After a batch of evaluation."""
         self._batch_end(batch, logs)
 
-    def on_predict_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before a batch of prediction."""
         for _, hook in self._begin:
             hook(batch, logs or {})
 
-    def on_predict_batch_end(self, batch: int, logs: dict | Callable | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | Callable[..., Any] | None = None) -> None:
         """After a batch of prediction."""
         self._batch_end(batch, logs)
 
@@ -150,35 +148,35 @@ class CallbackList:
 
     # Epochs, and the whole
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Before an epoch."""
         self._call("on_epoch_begin", epoch, {} if logs is None else logs, look="train")
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """After an epoch. All callbacks share `logs`, so what one adds the later ones see."""
         self._call("on_epoch_end", epoch, {} if logs is None else logs)
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """At the start of `fit`."""
         self._call("on_train_begin", {} if logs is None else logs, look="train")
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """At the end of `fit`."""
         self._call("on_train_end", {} if logs is None else logs)
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """At the start of evaluation."""
         self._call("on_test_begin", {} if logs is None else logs, look="test")
 
-    def on_test_end(self, logs: dict | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """At the end of evaluation."""
         self._call("on_test_end", {} if logs is None else logs, look="train")
 
-    def on_predict_begin(self, logs: dict | None = None) -> None:
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """At the start of prediction."""
         self._call("on_predict_begin", {} if logs is None else logs, look="predict")
 
-    def on_predict_end(self, logs: dict | None = None) -> None:
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """At the end of prediction."""
         self._call("on_predict_end", {} if logs is None else logs)
 

@@ -1,7 +1,5 @@
 """Callbacks that write to disk what must not be lost: the best model so far, and where training stands."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
@@ -62,11 +60,11 @@ class ModelCheckpoint(MonitorCallback):
         self._seen = 0  # in this epoch
         self._epoch = 0
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self._batches = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
         self._seen = 0
         self._wait()
@@ -80,18 +78,18 @@ class ModelCheckpoint(MonitorCallback):
         else:
             self.due = self._seen + self.save_freq - 1 - (self._batches + self._seen) % self.save_freq
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seen = batch + 1
         if self.save_freq != "epoch" and (self._batches + self._seen) % self.save_freq == 0:
             self._save(self._epoch, batch, logs or {})
         self._wait()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches += (self.params or {}).get("steps") or self._seen
         if self.save_freq == "epoch":
             self._save(epoch, None, logs or {})
 
-    def _save(self, epoch: int, batch: int | None, logs: dict) -> None:
+    def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
         if self.save_best_only:
             value = self.current(logs)
             if value is None or not self.improves(value, self.best):
@@ -164,7 +162,7 @@ class BackupAndRestore(Callback):
         """The last backup of a training that has ended."""
         return Path(self.backup_dir) / "complete.backup"
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         from autonet.saving.archive import Archive
 
         position = self.model._position
@@ -184,7 +182,7 @@ class BackupAndRestore(Callback):
                     )
         self._plan(position.step)
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """The loop stops at `due`, and then calls `stepped`."""
 
     def _plan(self, done: int) -> None:
@@ -210,7 +208,7 @@ class BackupAndRestore(Callback):
                 shutil.copyfileobj(last, file)
         write_archive(self.path, "backup", *position.snapshot())
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.delete_checkpoint and not self.model._position.interrupted:
             if self.path.exists():
                 os.replace(self.path, self.complete)
@@ -236,7 +234,7 @@ class SwapEMAWeights(Callback):
         self._swapped = False
         self._found: list[Any] = []  # the averages, while they stand in the weights' place
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if not getattr(self.model.optimizer, "use_ema", False):
             raise ArgumentError("SwapEMAWeights needs an optimizer with use_ema=True.")
         self._swapped, self._found = False, []
@@ -250,23 +248,23 @@ class SwapEMAWeights(Callback):
         self._swapped = not self._swapped
         self._found = [weight.value for weight in optimizer._trainable_variables] if self._swapped else []
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._swapped:
             self._swap()
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         if not self._swapped and self.model.optimizer.built:
             self._swap()
 
-    def on_test_end(self, logs: dict | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._swapped:
             self._swap()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.swap_on_epoch and not self._swapped:
             self._swap()
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """The end of `fit` puts the averages into the weights; what it takes for them are, if swapped, the weights."""
         if self._swapped:
             optimizer = self.model.optimizer

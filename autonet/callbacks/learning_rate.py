@@ -1,7 +1,5 @@
 """Callbacks that change the learning rate."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable
@@ -24,20 +22,20 @@ class LearningRateScheduler(Callback):
         verbose: 1 to print each rate.
     """
 
-    def __init__(self, schedule: Callable, verbose: int = 0):
+    def __init__(self, schedule: Callable[..., Any], verbose: int = 0):
         if not callable(schedule):
             raise ArgumentError(f"LearningRateScheduler expects a function of the epoch; received {schedule!r}.")
         self.schedule = schedule
         self.verbose = verbose
         self._takes_rate = _takes_two(schedule)
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         optimizer = _optimizer(self)
         rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
         optimizer.learning_rate = rate = _number(rate)
         self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
@@ -83,11 +81,11 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = 0
         self.best: float | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self._reset()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         optimizer = _optimizer(self)
         rate = float(optimizer.learning_rate)
         if logs is not None:
@@ -135,7 +133,7 @@ def _number(rate: Any) -> float:
     raise ArgumentError(f"The schedule of a LearningRateScheduler must return a number; it returned {rate!r}.")
 
 
-def _takes_two(function: Callable) -> bool:
+def _takes_two(function: Callable[..., Any]) -> bool:
     """Whether `function` can be called with two arguments; those that do not say cannot."""
     try:
         inspect.signature(function).bind(0, 0.0)

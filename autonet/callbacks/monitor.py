@@ -1,7 +1,5 @@
 """MonitorCallback: base of those that watch one number and know which way is better."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from typing import Any
@@ -44,7 +42,7 @@ class MonitorCallback(Callback):
         self.verbose = verbose
         self.rises: bool | None = None  # whether larger is better; None until training begins
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.rises = None if self.mode == "auto" else self.mode == "max"
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -52,7 +50,7 @@ class MonitorCallback(Callback):
         if not isinstance(getattr(self, "best", None), (int, float, type(None))):
             raise DataError(f"The backup's best value of {self.monitor!r} is no number. Remove it.")
 
-    def current(self, logs: dict | None) -> float | None:
+    def current(self, logs: dict[str, Any] | None) -> float | None:
         """The monitored value in `logs`; None, and a warning, if it is not there."""
         logs = logs or {}
         if self.monitor not in logs:

@@ -1,7 +1,5 @@
 """Callbacks that tell what happens: in memory, on the screen, in a file, or to functions."""
 
-from __future__ import annotations
-
 import csv
 import html
 import importlib.util
@@ -30,13 +28,13 @@ class History(Callback):
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
-        self.history: dict[str, list] = {}
+        self.history: dict[str, list[Any]] = {}
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.epoch = []
         self.history = {}
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
@@ -128,13 +126,13 @@ class ProgbarLogger(Callback):
         else:
             self.due = sys.maxsize if self._verbose == 2 else self._bar.due - 1
 
-    def _advance(self, batch: int, logs: dict | None) -> None:
+    def _advance(self, batch: int, logs: dict[str, Any] | None) -> None:
         if self._bar is not None:
             self._batches = batch + 1
             self._bar.update(batch + 1, logs, finalize=False)
             self._wait()
 
-    def _close(self, logs: dict | None) -> None:
+    def _close(self, logs: dict[str, Any] | None) -> None:
         """Show the final figures."""
         if self._bar is not None:
             done = self._batches if self._bar.target is None else self._bar.target
@@ -145,46 +143,46 @@ class ProgbarLogger(Callback):
     def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, {}  # a picture is drawn anew
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._fitting = True
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         epochs = (self.params or {}).get("epochs", 1)
         self._open(f"Epoch {epoch + 1}/{epochs}" if epochs > 1 else "")
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._advance(batch, logs)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._close(logs)
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._fitting = False
         if self._bar is not None:  # interrupted
             self._bar.close()
             self._bar = None
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self._fitting:
             self.due = sys.maxsize  # validation shows its results at the end of the epoch
         else:
             self._open()
 
-    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not self._fitting:
             self._advance(batch, logs)
 
-    def on_test_end(self, logs: dict | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         if not self._fitting:
             self._close(logs)
 
-    def on_predict_begin(self, logs: dict | None = None) -> None:
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._open()
 
-    def on_predict_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._advance(batch, None)  # logs hold the outputs
 
-    def on_predict_end(self, logs: dict | None = None) -> None:
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         self._close(None)
 
 
@@ -200,14 +198,14 @@ class CSVLogger(Callback):
         append: go on with the file, if there is one, and its columns; otherwise it is written anew.
     """
 
-    def __init__(self, filename: str | os.PathLike, separator: str = ",", append: bool = False):
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
         self.filename = os.fspath(filename)
         self.separator = separator
         self.append = append
         self._columns: list[str] | None = None
         self._left_out: set[str] = set()
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._columns = None
         self._left_out = set()
         path = Path(self.filename)
@@ -237,9 +235,9 @@ class CSVLogger(Callback):
         self._columns = plain["columns"]
         Path(self.filename).write_text(str(plain["text"]), encoding="utf-8", newline="")
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        rows: list[list] = []
+        rows: list[list[Any]] = []
         if self._columns is None:
             self._columns = sorted(logs)
             if not any(name.startswith("val_") for name in logs):  # validation may come in a later epoch
@@ -285,13 +283,13 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable | None = None,
-        on_epoch_end: Callable | None = None,
-        on_train_begin: Callable | None = None,
-        on_train_end: Callable | None = None,
-        on_train_batch_begin: Callable | None = None,
-        on_train_batch_end: Callable | None = None,
-        **kwargs: Callable,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **kwargs: Callable[..., Any],
     ):
         named = {
             "on_epoch_begin": on_epoch_begin,

@@ -1,7 +1,5 @@
 """Callbacks that end training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet.callbacks.base import Callback
@@ -51,11 +49,11 @@ class EarlyStopping(MonitorCallback):
         self.best_epoch = 0
         self.best_weights: list[Any] | None = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self._reset()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = self.current(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -72,7 +70,7 @@ class EarlyStopping(MonitorCallback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.stopped_epoch > 0:
             self.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
@@ -98,11 +96,11 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
         self.journal: Any = None
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         keep = getattr(self.model, "_keep_journal", None)
         self.journal = keep() if keep is not None else None
 
-    def on_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or is_finite(loss):
             return

@@ -1,7 +1,5 @@
 """TensorBoard: event files for the program of that name, written by tensorboardX, the extra `tensorboard`."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -108,17 +106,17 @@ class TensorBoard(Callback):
 
     # Training
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._close()  # of a training that ended in an error
         self._fitting = True
         self._batches = self._seen = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._seen = 0
         self._wait()
         self._epoch_began = self._last = time.perf_counter(), self._batches
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seen = batch + 1
         done = self._batches + self._seen
         if self._every and done % self._every == 0:
@@ -133,7 +131,7 @@ class TensorBoard(Callback):
     def _speed(since: tuple[float, int], done: int) -> float:
         return (done - since[1]) / max(time.perf_counter() - since[0], 1e-9)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches += (self.params or {}).get("steps") or self._seen
         logs = dict(logs or {})
         validation = {f"epoch_{k.removeprefix('val_')}": v for k, v in logs.items() if k.startswith("val_")}
@@ -148,7 +146,7 @@ class TensorBoard(Callback):
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
 
-    def on_train_end(self, logs: dict | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._fitting = False
         self._close()
 
@@ -161,10 +159,10 @@ class TensorBoard(Callback):
 
     # Evaluation by itself
 
-    def on_test_begin(self, logs: dict | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.due = sys.maxsize
 
-    def on_test_end(self, logs: dict | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._fitting:
             return
         iterations = getattr(getattr(self.model, "optimizer", None), "iterations", 0)

@@ -1,7 +1,5 @@
 """jit: a function that is captured at its first call for each signature, and replayed after that (entry.py)."""
 
-from __future__ import annotations
-
 import functools
 import threading
 import types
@@ -41,8 +39,8 @@ class Compiled:
 
     def __init__(
         self,
-        f: Callable,
-        static: tuple = (),
+        f: Callable[..., Any],
+        static: tuple[Any, ...] = (),
         strict: bool = True,
         native: Any = "auto",
         differentiable: bool = True,
@@ -108,7 +106,7 @@ class Compiled:
             self.entries.move_to_end(key)
             return entry
 
-    def _eagerly(self, args: tuple, kwargs: dict) -> Any:
+    def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function itself, on Tensors wherever a captured run gets them."""
 
         def exchange(place: Any, argument: Any) -> Any:
@@ -135,7 +133,7 @@ class Compiled:
             self._warned = True
             warn(message)
 
-    def _plainly(self, arrays: list[np.ndarray], reader: Reader, args: tuple, kwargs: dict) -> Any:
+    def _plainly(self, arrays: list[np.ndarray], reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function itself, as it is captured: on these arrays in the place of the reader's."""
         rest = iter([arrays[k] for k in reader.places])
         new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
@@ -144,7 +142,9 @@ class Compiled:
         return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
 
     @filters_traceback
-    def _capture(self, signature: Any, reader: Reader, args: tuple, kwargs: dict, again: bool = False) -> Any:
+    def _capture(
+        self, signature: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], again: bool = False
+    ) -> Any:
         recorder = Recorder(self.strict)
         reader.text = recorder.text
         try:
@@ -203,7 +203,9 @@ class Compiled:
                 entry.build(self.native)
         return Explanation(getattr(self.f, "__name__", "function"), entry.captured, entry.plan)
 
-    def repeatable(self, data: tuple, batch: int, read: dict) -> Callable[[Any, int, int], None] | None:
+    def repeatable(
+        self, data: tuple[Any, ...], batch: int, read: dict[Any, Any]
+    ) -> Callable[[Any, int, int], None] | None:
         """A function of (order of the rows or None, first row, steps) that runs steps on consecutive batches of `data`.
 
         None where the plan used last is not for such batches, gives something back, or has Python in it.
@@ -260,7 +262,9 @@ def _held(x: Any, compiled: Compiled, key: Any) -> Any:
         return x
 
 
-def jit(f: Callable | None = None, *, static_argnums: Any = (), static_argnames: Any = (), native: Any = "auto") -> Any:
+def jit(
+    f: Callable[..., Any] | None = None, *, static_argnums: Any = (), static_argnames: Any = (), native: Any = "auto"
+) -> Any:
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not

@@ -1,12 +1,13 @@
 """The few primitives that the backward walk itself needs: add, sum_to, broadcast_to, cast."""
 
-from __future__ import annotations
+from typing import Any
 
 import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, wrap
+from autonet.core.types import Dtype
 
 
 @primitive
@@ -43,7 +44,7 @@ broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
 
 
 @primitive
-def cast(x, *, dtype):
+def cast(x, *, dtype: Dtype):
     """`x` with another element type."""
     for context in state.contexts:
         dtype = context.casts(x.dtype, dtype)
@@ -80,7 +81,7 @@ def detach(x):
 detach.vjp(x=None)
 
 
-def zeros_of(shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+def zeros_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
     """A constant Tensor of zeros, for a cotangent that nobody gave."""
     zeros = wrap(np.zeros(shape, dtype))
     zeros._absent = True

@@ -4,14 +4,13 @@ Promotion follows JAX and Keras, not NumPy: an integer array never widens a floa
 and Python scalars are weak (they take the array's dtype, or the default float where a float meets integers).
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 
 import numpy as np
 
 from autonet.core.state import structure
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError
 
 NAMES = (
@@ -64,7 +63,7 @@ def set_epsilon(value: float) -> None:
     structure.changed()
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: Dtype) -> str:
     """The name of `dtype`, given as a name, a NumPy dtype or type, a Python type, or None for the default float.
 
     >>> standardize_dtype(None), standardize_dtype(np.int64), standardize_dtype(float)
@@ -87,18 +86,18 @@ def standardize_dtype(dtype: Any) -> str:
     return name
 
 
-def as_dtype(dtype: Any) -> np.dtype:
+def as_dtype(dtype: Dtype) -> np.dtype[Any]:
     """The NumPy dtype behind `dtype`; None is the default float."""
     return _DTYPES[standardize_dtype(dtype)]
 
 
-def is_float(dtype: Any) -> bool:
+def is_float(dtype: Dtype) -> bool:
     """Whether values of `dtype` can carry a derivative."""
     return np.dtype(dtype).kind == "f"
 
 
 @functools.cache
-def promote(a: np.dtype, b: np.dtype, default: str) -> np.dtype:
+def promote(a: np.dtype[Any], b: np.dtype[Any], default: str) -> np.dtype[Any]:
     """The dtype in which arrays of dtypes `a` and `b` meet, `default` being the current floatx."""
     if a == b:
         return a
@@ -130,7 +129,7 @@ def result_type(*dtypes: Any) -> str:
     return common.name
 
 
-def weaken(kind: type, other: np.dtype) -> np.dtype:
+def weaken(kind: type[Any], other: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which a Python scalar of type `kind` meets an array of dtype `other`."""
     if kind is bool or other.kind == "f" or (kind is int and other.kind != "b"):
         return other

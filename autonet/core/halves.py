@@ -5,8 +5,6 @@ A float16 holds 11 bits and ends at 65504, so sums, squares and counts in it ove
 float16 back, and so their derivatives accumulate in float32 too.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar

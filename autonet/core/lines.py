@@ -1,7 +1,5 @@
 """Whose line it was: the innermost frame outside the package, for warnings, errors and tracebacks that point at the user's code."""
 
-from __future__ import annotations
-
 import functools
 import linecache
 import os

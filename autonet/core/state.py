@@ -1,7 +1,5 @@
 """What the current thread is doing: recording derivatives or not, observed or not, and inside of what."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import threading
@@ -20,7 +18,9 @@ class Observer:
     replays: bool = False  # whether what it sees will be run again without Python
     pulled: Any = None  # the node whose derivative rules a reverse walk is applying; None outside of one
 
-    def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
+    def record(
+        self, primitive: Any, operands: tuple[Any, ...], settings: dict[str, Any], results: tuple[Any, ...]
+    ) -> None:
         """A primitive was applied to Tensors and gave these."""
 
     def read(self, variable: Any) -> np.ndarray:
@@ -67,7 +67,7 @@ class Context:
     def assigns(self, variable: Any) -> None:
         """A Variable is about to be given other values."""
 
-    def casts(self, old: np.dtype, new: Any) -> Any:
+    def casts(self, old: np.dtype[Any], new: Any) -> Any:
         """Values of dtype `old` are cast. Returns: the dtype that they get."""
         return new
 
@@ -149,7 +149,7 @@ class _Recording:
     def __exit__(self, *exc: object) -> None:
         state.recording = self.before.pop()
 
-    def __call__(self, f: Callable) -> Callable:
+    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
         recording = self.recording
 
         @functools.wraps(f)

@@ -73,7 +73,7 @@ class Tensor(Operators["Tensor"]):
     _value: np.ndarray
     _node: Node | None
 
-    def __init__(self, value: Any, dtype: Any = None, requires_grad: bool = False):
+    def __init__(self, value: Any, dtype: Dtype = None, requires_grad: bool = False):
         self._node = None
         if isinstance(value, Tensor):
             same = convert_to_tensor(value, dtype).snapshot()  # its array never changes
@@ -92,7 +92,7 @@ class Tensor(Operators["Tensor"]):
         return self._value.shape
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the elements; compares equal to its name."""
         return self._value.dtype
 
@@ -133,7 +133,7 @@ class Tensor(Operators["Tensor"]):
             raise GradientError("Only a leaf (requires_grad=True, not computed from others) holds a grad.")
         self._node.grad = value
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf that it was computed from.
 
         Args:
@@ -219,10 +219,10 @@ class Tensor(Operators["Tensor"]):
             "Tensors do not change. Use ops.slice_update or ops.scatter_update for a changed copy, or a Variable with assign."
         )
 
-    def __deepcopy__(self, memo: dict) -> Tensor:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return Tensor(self._value, requires_grad=isinstance(self._node, Leaf))
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Tensor, (self._value, None, isinstance(self._node, Leaf))
 
     def __repr__(self) -> str:
@@ -232,6 +232,10 @@ class Tensor(Operators["Tensor"]):
 
     def __hash__(self) -> int:  # __eq__ compares elements, so identity hashes
         return id(self)
+
+
+for _method in (Tensor.detach, Tensor.snapshot):  # a class has no name inside itself
+    _method.__annotations__["return"] = Tensor
 
 
 class Number(Tensor):
@@ -248,13 +252,13 @@ class Number(Tensor):
         self.kind = type(value)
 
     @classmethod
-    def around(cls, array: np.ndarray, kind: type) -> Number:
+    def around(cls, array: np.ndarray, kind: type[Any]) -> Number:
         """The Number that `array`, int64 or float64, holds."""
         number = _new(cls)
         number._value, number._node, number.kind = array, None, kind
         return number
 
-    def strong(self, dtype: Any = None) -> Tensor:
+    def strong(self, dtype: Dtype = None) -> Tensor:
         """The number as a Tensor of `dtype`, by default of the dtype that a Python number alone gets."""
         from autonet.core.accumulate import cast
 
@@ -298,7 +302,7 @@ def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:
     return tensor
 
 
-def to_array(value: Any, dtype: Any = None) -> np.ndarray:
+def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     """`value` as an array with autonet's default dtypes; shares memory where it can."""
     if isinstance(value, Tensor):
         array = value._value
@@ -342,7 +346,7 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray:
     return array
 
 
-def _has_dtype(values: list | tuple) -> bool:
+def _has_dtype(values: list[Any] | tuple[Any, ...]) -> bool:
     """Whether nested lists hold arrays or NumPy scalars, whose dtype is then kept, rather than Python numbers."""
     for v in values:
         if isinstance(v, (list, tuple)):
@@ -362,7 +366,7 @@ def _holds_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in values)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
+def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
     """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
 
     Lists may hold Tensors, which are stacked, with derivatives.

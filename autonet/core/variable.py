@@ -1,11 +1,9 @@
 """Variable: state that a step reads and changes."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from autonet.core import dtypes
 from autonet.core.state import no_grad, state, structure, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 
 _unnamed = itertools.count().__next__
@@ -48,7 +47,7 @@ class Variable(Tensor):
         self,
         initializer: Any,
         shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str = "none",
@@ -119,7 +118,7 @@ class Variable(Tensor):
         return self._array.shape
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         return self._array.dtype
 
     @property
@@ -174,7 +173,7 @@ class Variable(Tensor):
         self._look("numpy()")
         return self._array.copy()
 
-    def assign(self, value: Any) -> Variable:
+    def assign(self, value: Any) -> Self:
         """Replace the values; the shape must stay, the dtype stays.
 
         Raises: ShapeError for another shape.
@@ -206,17 +205,17 @@ class Variable(Tensor):
             state.observer.assigned(self, array)
         return self
 
-    def assign_add(self, value: Any) -> Variable:
+    def assign_add(self, value: Any) -> Self:
         """Add `value` to the values."""
         with no_grad():
             return self.assign(self + convert_to_tensor(value, self.dtype))
 
-    def assign_sub(self, value: Any) -> Variable:
+    def assign_sub(self, value: Any) -> Self:
         """Subtract `value` from the values."""
         with no_grad():
             return self.assign(self - convert_to_tensor(value, self.dtype))
 
-    def __deepcopy__(self, memo: dict) -> Variable:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         import copy
 
         name = None if self.unnamed else self.name
@@ -227,7 +226,7 @@ class Variable(Tensor):
             new.__dict__[key] = copy.deepcopy(value, memo)
         return new
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         args = (
             self._array,
             None,

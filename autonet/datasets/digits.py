@@ -6,8 +6,6 @@ Repository, 1998, https://doi.org/10.24432/C50P49, licensed under CC BY 4.0
 to 16 counted in blocks of 4 x 4 pixels of a scan, and `y`, the digits, in the original order.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

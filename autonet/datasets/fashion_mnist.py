@@ -1,8 +1,7 @@
 """Fashion-MNIST: 70,000 pictures of clothes, 28 x 28 pixels, in ten classes (Xiao, Rasul, Vollgraf, 2017)."""
 
-from __future__ import annotations
-
 import gzip
+import os
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
 
 
-def read_idx(path) -> np.ndarray:
+def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """The array of bytes in a gzipped IDX file: two zeros, type 8, the number of axes, their lengths, the bytes."""
     with damaged(path):
         with gzip.open(path) as file:

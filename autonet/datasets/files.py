@@ -1,7 +1,5 @@
 """Finding a data set's file: in the user's folder, else at its public home, else one error that says what to do."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import zipfile
@@ -42,7 +40,7 @@ def find(name: str, url: str, sha256: str, content: str) -> Path:
         ) from problem
 
 
-def read_npz(path: str | os.PathLike, shapes: Mapping[str, Shape], advice: str = ADVICE) -> dict[str, np.ndarray]:
+def read_npz(path: str | os.PathLike[str], shapes: Mapping[str, Shape], advice: str = ADVICE) -> dict[str, np.ndarray]:
     """The named arrays of an .npz file of whole numbers.
 
     Args:
@@ -66,7 +64,7 @@ def read_npz(path: str | os.PathLike, shapes: Mapping[str, Shape], advice: str =
 
 
 @contextlib.contextmanager
-def open_npz(path: str | os.PathLike, advice: str = ADVICE) -> Iterator[Any]:
+def open_npz(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[Any]:
     """The content of an .npz file, closed afterwards; DataError if it is damaged or something else."""
     with damaged(path, advice), open(path, "rb") as file:
         if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to load that
@@ -76,7 +74,7 @@ def open_npz(path: str | os.PathLike, advice: str = ADVICE) -> Iterator[Any]:
             yield content
 
 
-def check_shape(path: str | os.PathLike, name: str, array: np.ndarray, shape: Shape, advice: str = ADVICE) -> None:
+def check_shape(path: str | os.PathLike[str], name: str, array: np.ndarray, shape: Shape, advice: str = ADVICE) -> None:
     """DataError unless `array` has this shape (None: any length) and holds integers."""
     fits = len(shape) == array.ndim and all(n is None or n == m for n, m in zip(shape, array.shape, strict=True))
     if not fits or array.dtype.kind not in "iu":
@@ -88,7 +86,7 @@ def check_shape(path: str | os.PathLike, name: str, array: np.ndarray, shape: Sh
 
 
 @contextlib.contextmanager
-def damaged(path: str | os.PathLike, advice: str = ADVICE) -> Iterator[None]:
+def damaged(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[None]:
     """What reading a file that is cut off or overwritten raises, as one DataError."""
     try:
         yield

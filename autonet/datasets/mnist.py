@@ -1,7 +1,5 @@
 """MNIST: 70,000 handwritten digits, 28 x 28 pixels (LeCun, Cortes, Burges, 1998)."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from autonet.datasets.files import find, read_npz

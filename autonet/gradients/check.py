@@ -1,7 +1,5 @@
 """check_gradients: the derivatives of any function, held against differences of its values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ STEPS = (1e-5, 1e-4, 1e-6, 1e-3, 1e-7)  # the first decides, unless it disagrees
 
 @filters_traceback
 def check_gradients(
-    f: Callable,
+    f: Callable[..., Any],
     *args: Any,
     order: int = 2,
     variables: Any = None,
@@ -104,10 +102,10 @@ def check_gradients(
                 raise GradientError(f"{error} {found}") from None
 
 
-def _checker(order: int, rtol: float, atol: float) -> Callable:
+def _checker(order: int, rtol: float, atol: float) -> Callable[..., Any]:
     """The check of one operation alone."""
 
-    def check(f: Callable, *xs: np.ndarray) -> None:
+    def check(f: Callable[..., Any], *xs: np.ndarray) -> None:
         rehearsal = _Rehearsal(f, xs, None, [], np.random.default_rng(0))
         with rehearsal.as_float64():
             rehearsal.settle()
@@ -134,7 +132,7 @@ class _Limits(NamedTuple):
         return self.rtol * size + self.atol
 
 
-def _build(f: Any, args: tuple) -> None:
+def _build(f: Any, args: tuple[Any, ...]) -> None:
     """Make the weights of a layer or model that has none yet."""
     if not getattr(f, "built", True):
         with no_grad():
@@ -157,7 +155,7 @@ class _WideFloats(Context):
     def assigns(self, variable: Variable) -> None:
         self._replaced.setdefault(variable, variable._array)
 
-    def casts(self, old: np.dtype, new: Any) -> Any:
+    def casts(self, old: np.dtype[Any], new: Any) -> Any:
         return np.promote_types(old, new) if old.kind == "f" and np.dtype(new).kind == "f" else new
 
 
@@ -168,7 +166,14 @@ class _Rehearsal:
     product of the gradient of number k - 1 with a fixed random direction.
     """
 
-    def __init__(self, f: Callable, args: tuple, argnums: Sequence[int] | None, variables: list[Variable], rng: Any):
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        argnums: Sequence[int] | None,
+        variables: list[Variable],
+        rng: Any,
+    ):
         self.f = f
         self.args = args
         self.rng = rng
@@ -287,7 +292,7 @@ class _Rehearsal:
         total, nodes = self.weighted(k, self.start, tracked=True)
         return [np.asarray(g._value, np.float64) for g in self._gradient(total, nodes, record=False)]
 
-    def slopes(self, k: int, us: list[np.ndarray], relative: bool) -> Iterator[_Slope]:
+    def slopes(self, k: int, us: list[np.ndarray], relative: bool) -> "Iterator[_Slope]":
         """By differences along us, with steps of several sizes: in units of max(1, |x|), or of |x| if `relative`."""
         if k not in self.heres:
             self.heres[k] = float(self.weighted(k, self.start)[0]._value)
@@ -402,7 +407,7 @@ def _unit(rehearsal: _Rehearsal, n: int, places: Any, values: Any = 1.0) -> list
     return us
 
 
-def _blame(rehearsal: _Rehearsal, judge: Callable, us: list[np.ndarray], verdict: _Verdict, k: int) -> None:
+def _blame(rehearsal: _Rehearsal, judge: Callable[..., Any], us: list[np.ndarray], verdict: _Verdict, k: int) -> None:
     """Halve the direction that disagrees until one element is left, and raise for that.
 
     Where only the whole disagrees and none of its parts, it crosses several kinks at once: that is no error.

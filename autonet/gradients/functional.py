@@ -4,8 +4,6 @@ Arguments and results may be nested dicts, lists and tuples of arrays. Every tra
 the record, so transforms nest in any order without confusing whose derivative is whose.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +23,7 @@ from autonet.gradients.blame import ApplicationRecorder
 from autonet.gradients.scope import DifferentiationScope
 
 
-def spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
+def spread(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[list[int], bool]:
     """Positions of the chosen arguments, and whether a single one was chosen."""
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for n in numbers:
@@ -34,7 +32,9 @@ def spread(argnums: int | Sequence[int], args: tuple) -> tuple[list[int], bool]:
     return [n % len(args) for n in numbers], isinstance(argnums, int)
 
 
-def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns f's value and its gradient with respect to the arguments `argnums`.
 
     Args:
@@ -132,7 +132,7 @@ def settle(x: Any, targets: list[Tensor]) -> Any:
     return detach(x)
 
 
-def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the arguments `argnums`; see `value_and_grad`.
 
     >>> grad(lambda x: x**3)(2.0)
@@ -152,7 +152,7 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 @filters_traceback
-def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """f(*primals), and the function that carries a cotangent of that result back to the primals.
 
     Returns: (result, pullback), with has_aux (result, pullback, auxiliary). pullback(cotangent) is a tuple with one
@@ -173,7 +173,7 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     result = map_structure(lambda y: y if isinstance(y, Tensor) else convert_to_tensor(y), result)
     outputs = flatten(result)
 
-    def pullback(cotangent: Any) -> tuple:
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
         assert_same_structure(result, cotangent)
         pairs = []
         for y, g in zip(outputs, flatten(cotangent), strict=True):
@@ -198,7 +198,9 @@ def vjp(f: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
 
 @filters_traceback
-def jvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple:
+def jvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> tuple[Any, ...]:
     """fun(*primals) and its derivative along `tangents`: (result, tangent of the result).
 
     With has_aux `fun` returns (result, auxiliary), and the auxiliary comes third.
@@ -254,12 +256,12 @@ class _Custom:
 
     pull_on_arrays = None
 
-    def __init__(self, name: str, pullback: Callable, many: bool):
+    def __init__(self, name: str, pullback: Callable[..., Any], many: bool):
         self.name = name
         self.pullback = pullback
         self.many = many
 
-    def pull(self, g: Any, node: Node, wanted: Any) -> list:
+    def pull(self, g: Any, node: Node, wanted: Any) -> list[Any]:
         found = self.pullback(*g) if self.many else self.pullback(g)
         found = found if isinstance(found, (tuple, list)) else (found,)
         if len(found) != len(node.parents):
@@ -279,7 +281,7 @@ class _Custom:
         return pulled
 
 
-def custom_gradient(f: Callable) -> Callable:
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator for a function that brings its own derivative.
 
     `f(*args)` returns (result, pullback); pullback(*cotangents of the result) returns one cotangent per argument, None

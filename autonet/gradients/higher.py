@@ -1,7 +1,5 @@
 """jacobian, hessian, hvp: derivatives of many numbers, and of derivatives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ from autonet.errors import ArgumentError
 from autonet.gradients.functional import grad, jvp, spread, vjp
 
 
-def jacobian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns all partial derivatives of f's result with respect to the arguments `argnums`.
 
     Shapes: for a result (...y) and an argument (...x), (...y, ...x); trees of results hold trees of arguments.
@@ -62,7 +60,7 @@ def jacobian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     return wrapper
 
 
-def hessian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the second partial derivatives of f's one number.
 
     Shapes: for an argument (...x), (...x, ...x).
@@ -73,7 +71,7 @@ def hessian(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
     return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
 
-def hvp(f: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The Hessian of f's one number times the tangents, without the Hessian: the derivative of the gradient along them.
 
     Returns: a tree like primals[0] if there is one primal, else a tuple of trees like the primals.

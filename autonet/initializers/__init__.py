@@ -1,7 +1,5 @@
 """Floor 4: first weights. Named, called and configured as in `keras.initializers`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -95,7 +93,7 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def serialize(initializer: Initializer | Callable) -> Any:
+def serialize(initializer: Initializer | Callable[..., Any]) -> Any:
     """The configuration of `initializer`."""
     return _family.serialize(initializer)
 

@@ -1,14 +1,13 @@
 """First weights that are known beforehand: zeros, ones, a given value, the identity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from autonet import ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Dtype
 from autonet.errors import ShapeError
 from autonet.serialization import deserialize_keras_object
 from autonet.untrusted.faults import described
@@ -20,7 +19,7 @@ class Initializer:
     A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`; by default the dtype is the default float."""
         raise NotImplementedError(
             f"{type(self).__name__} must define __call__(shape, dtype=None), which gives the values."
@@ -32,11 +31,11 @@ class Initializer:
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The initializer that `get_config` described."""
         return cls(**config)
 
-    def clone(self) -> Initializer:
+    def clone(self) -> Self:
         """A new initializer with the same configuration; one without a seed draws another."""
         return type(self).from_config(self.get_config())
 
@@ -44,7 +43,7 @@ class Initializer:
 class Zeros(Initializer):
     """All 0."""
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Zeros of `shape`."""
         return ops.zeros(shape, dtype)
 
@@ -52,7 +51,7 @@ class Zeros(Initializer):
 class Ones(Initializer):
     """All 1."""
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Ones of `shape`."""
         return ops.ones(shape, dtype)
 
@@ -71,7 +70,7 @@ class Constant(Initializer):
         self.value = value
         self.shape: tuple[int, ...] | None = None  # the only shape that it serves; None serves all
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """The value, repeated to `shape`. Raises: ShapeError if it does not broadcast."""
         shape = _lengths(shape)
         given = np.shape(self.value)
@@ -92,7 +91,7 @@ class Constant(Initializer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Constant:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(deserialize_keras_object(config.get("value", 0.0)))  # an array is stored as a configuration
 
 
@@ -106,7 +105,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0):
         self.gain = gain
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """The matrix. Raises: ShapeError unless `shape` has two axes."""
         shape = _lengths(shape)
         if len(shape) != 2:

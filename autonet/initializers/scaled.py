@@ -1,7 +1,5 @@
 """First weights by chance, their spread fixed or fitted to the numbers of inputs and outputs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from autonet import ops, random
 from autonet.core import dtypes
 from autonet.core.tensor import Tensor
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.initializers.constant import Initializer, _lengths
 from autonet.random.seeds import checked_seed, fresh_seed
@@ -53,7 +52,7 @@ class RandomNormal(RandomInitializer):
         super().__init__(seed)
         self.mean, self.stddev = mean, stddev
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`."""
         return random.normal(shape, self.mean, self.stddev, dtype, self.seed)
 
@@ -74,7 +73,7 @@ class TruncatedNormal(RandomInitializer):
         super().__init__(seed)
         self.mean, self.stddev = mean, stddev
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`."""
         return random.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
@@ -94,7 +93,7 @@ class RandomUniform(RandomInitializer):
         super().__init__(seed)
         self.minval, self.maxval = minval, maxval
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`."""
         return random.uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
@@ -151,7 +150,7 @@ class VarianceScaling(RandomInitializer):
         self.scale, self.mode, self.distribution = scale, mode, distribution
         self.input_axes, self.output_axes = input_axes, output_axes
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`."""
         fan_in, fan_out = self._fans(_lengths(shape))
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -299,7 +298,7 @@ class Orthogonal(RandomInitializer):
         super().__init__(seed)
         self.gain = gain
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Values of `shape`. Raises: ShapeError unless it has at least two axes."""
         shape = _lengths(shape)
         if len(shape) < 2:

@@ -1,13 +1,12 @@
 """Activations as layers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 
 from autonet import activations, ops, regularizers
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
@@ -23,7 +22,7 @@ class Activation(Layer):
 
     _options = ("activation",)
 
-    def __init__(self, activation: Any, **common: Any):
+    def __init__(self, activation: Identifier, **common: Any):
         super().__init__(**common)
         self.activation = activations.get(activation)
         self.supports_masking = True
@@ -32,7 +31,7 @@ class Activation(Layer):
     def call(self, inputs: Any) -> Tensor:
         return self.activation(inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -66,7 +65,7 @@ class ReLU(Layer):
             inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -89,7 +88,7 @@ class LeakyReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -109,9 +108,9 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: Identifier = "Zeros",
+        alpha_regularizer: Identifier = None,
+        alpha_constraint: Identifier = None,
         shared_axes: Any = None,
         **common: Any,
     ):
@@ -138,7 +137,7 @@ class PReLU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -162,7 +161,7 @@ class ELU(Layer):
     def call(self, inputs: Any) -> Tensor:
         return activations.elu(inputs, alpha=self.alpha)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -194,7 +193,7 @@ class Softmax(Layer):
     def _axes(self) -> Any:
         return tuple(self.axis) if isinstance(self.axis, (tuple, list)) else self.axis
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -215,7 +214,7 @@ class ActivityRegularization(Layer):
     def call(self, inputs: Any) -> Tensor:
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Attention: each place takes from other places, as much as its query fits their keys."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -93,7 +91,7 @@ class ScoredAttention(Layer):
         """The query's mask."""
         return mask[0] if isinstance(mask, (list, tuple)) else None
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (*input_shape[0][:-1], input_shape[1][-1])
 
 

@@ -1,7 +1,5 @@
 """Layer: a map with weights, built when it first sees a shape."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import warnings
@@ -18,6 +16,7 @@ from autonet.core.lines import filters_traceback
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
+from autonet.core.types import Dtype, Identifier
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
@@ -36,11 +35,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _building(build: Callable) -> Callable:
+def _building(build: Callable[..., Any]) -> Callable[..., Any]:
     """`build`, marking the layer as built, named below the one that builds or calls it."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+    def wrapper(self: "Layer", *args: Any, **kwargs: Any) -> None:
         building = current.building
         if building and building[-1] is self:  # super().build(...)
             build(self, *args, **kwargs)
@@ -70,7 +69,7 @@ def _string_first(add_weight: F) -> F:
     """`add_weight`, which also takes an initializer's name in front, or any other name there, as Keras 2's did."""
 
     @functools.wraps(add_weight)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Variable:
+    def wrapper(self: "Layer", *args: Any, **kwargs: Any) -> Variable:
         if args and isinstance(args[0], str):
             word, *rest = args
             if len(rest) > 1:
@@ -117,9 +116,9 @@ class Layer(symbolic.Called, Configured, Weighted):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: Identifier = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: Dtype = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -185,7 +184,7 @@ class Layer(symbolic.Called, Configured, Weighted):
         self,
         shape: Any = None,
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         trainable: bool = True,
         autocast: bool = True,
         regularizer: Any = None,
@@ -366,7 +365,7 @@ class Layer(symbolic.Called, Configured, Weighted):
                 x._mask = mask
         return x
 
-    def _build_for(self, args: tuple, kwargs: dict) -> None:
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of the call's first arguments."""
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
         if not any(a is not None for a in args) and type(self).build is not Layer.build:
@@ -385,7 +384,7 @@ class Layer(symbolic.Called, Configured, Weighted):
                 named[k] = tuple(x.shape)
         self.build(**{n: named.get(n.removesuffix("_shape")) for n in names if named.get(n.removesuffix("_shape"))})
 
-    def _check_input(self, args: tuple) -> None:
+    def _check_input(self, args: tuple[Any, ...]) -> None:
         spec = self.input_spec
         if type(spec) is InputSpec and len(args) == 1 and type(args[0]) is Tensor:
             if not spec.fits(shape := args[0]._value.shape):
@@ -443,7 +442,7 @@ class Layer(symbolic.Called, Configured, Weighted):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A new layer of this configuration, without weights."""
         return arguments.make(cls, config)
 
@@ -466,7 +465,7 @@ class _Takes:
 
     __slots__ = ("mask", "training")
 
-    def __init__(self, call: Callable):
+    def __init__(self, call: Callable[..., Any]):
         parameters = inspect.signature(call).parameters
         rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         self.training = "training" in parameters or (rest and len(parameters) == 3)

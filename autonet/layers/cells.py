@@ -4,12 +4,11 @@ A cell maps (input of a step, states) to (output, new states), and says by `stat
 `scan` is the walk along a whole sequence as one operation, for cells that have such an operation.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.ops.recurrent import ACTIVATIONS, gru_gates, gru_scan, lstm_gates, lstm_scan, recur, simple_rnn_scan
@@ -37,17 +36,17 @@ class Cell(Layer):
 
     def __init__(
         self,
-        activation: Any,
+        activation: Identifier,
         use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        recurrent_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        recurrent_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: Identifier,
+        recurrent_initializer: Identifier,
+        bias_initializer: Identifier,
+        kernel_regularizer: Identifier,
+        recurrent_regularizer: Identifier,
+        bias_regularizer: Identifier,
+        kernel_constraint: Identifier,
+        recurrent_constraint: Identifier,
+        bias_constraint: Identifier,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
@@ -65,9 +64,11 @@ class Cell(Layer):
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
-        self._masks: dict | None = None  # while a sequence is under way
+        self._masks: dict[str, Any] | None = None  # while a sequence is under way
 
-    def _add_weights(self, kernel: tuple, recurrent: tuple, bias: tuple, bias_initializer: Any = None) -> None:
+    def _add_weights(
+        self, kernel: tuple[Any, ...], recurrent: tuple[Any, ...], bias: tuple[Any, ...], bias_initializer: Any = None
+    ) -> None:
         for name, shape in (("kernel", kernel), ("recurrent_kernel", recurrent), ("bias", bias)):
             kind = name.removesuffix("_kernel")
             weight = None
@@ -114,7 +115,7 @@ class Cell(Layer):
             known[kind] = masks
         return masks
 
-    def _dropped(self, training: Any, x: Any, h: Any) -> tuple:
+    def _dropped(self, training: Any, x: Any, h: Any) -> tuple[Any, ...]:
         """Masks of all gates for input and state; None where there is no dropout."""
         inputs = self._drawn("input", x, self.dropout) if training and self.dropout > 0 else None
         states = self._drawn("state", h, self.recurrent_dropout) if training and self.recurrent_dropout > 0 else None
@@ -140,7 +141,7 @@ class DenseCell(Cell):
         width = self.gates * self.units
         self._add_weights((input_shape[-1], width), (self.units, width), self._bias_shape(), self._first_bias())
 
-    def _bias_shape(self) -> tuple:
+    def _bias_shape(self) -> tuple[Any, ...]:
         return (self.gates * self.units,)
 
     def _first_bias(self) -> Any:
@@ -169,7 +170,7 @@ class DenseCell(Cell):
             products.append(ops.matmul(ops.reshape(x * mask, (-1, x.shape[-1])), part))
         return ops.reshape(ops.concatenate(products, axis=-1), (*x.shape[:-1], self.gates * self.units))
 
-    def _operands(self, x: Tensor, h: Tensor, mask: Any, training: Any) -> tuple:
+    def _operands(self, x: Tensor, h: Tensor, mask: Any, training: Any) -> tuple[Any, ...]:
         """What scans take besides states: projected input, recurrent kernel, bias, dropout, mask."""
         inputs, states = self._dropped(training, x[:, 0], h)
         drop = ops.stop_gradient(states) if states is not None else ops.zeros((0, 1, 1), h.dtype)
@@ -199,17 +200,17 @@ class SimpleRNNCell(DenseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: Identifier = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -226,14 +227,14 @@ class SimpleRNNCell(DenseCell):
             **common,
         )
 
-    def call(self, sequence: Any, states: Any, training: bool = False) -> tuple:
+    def call(self, sequence: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
         h = states[0] if isinstance(states, (list, tuple)) else states
         inputs, kept = self._dropped(training, sequence, h)
         a = self._project(sequence, inputs) + recur(h, self.recurrent_kernel, kept)
         h = self.activation(a + self.bias if self.use_bias else a)
         return h, [h] if isinstance(states, (list, tuple)) else h
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple:
+    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, *operands = self._operands(x, states[0], mask, training)
         settings = {"activation": _NAMES[self.activation], "reverse": bool(reverse)}
@@ -265,19 +266,19 @@ class LSTMCell(DenseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -299,7 +300,7 @@ class LSTMCell(DenseCell):
     def _first_bias(self) -> Any:
         return forgetting(self.bias_initializer, self.units) if self.unit_forget_bias else None
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
         h, c = states
         masks, kept = self._dropped(training, inputs, h)
         a = self._project(inputs, masks) + recur(h, self.recurrent_kernel, kept)
@@ -307,7 +308,7 @@ class LSTMCell(DenseCell):
         h, c, _ = lstm_gates(a, c, self.activation, self.recurrent_activation)
         return h, [h, c]
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple:
+    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, *operands = self._operands(x, states[0], mask, training)
         names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
@@ -350,18 +351,18 @@ class GRUCell(DenseCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
@@ -381,11 +382,11 @@ class GRUCell(DenseCell):
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
-    def _bias_shape(self) -> tuple:
+    def _bias_shape(self) -> tuple[Any, ...]:
         width = self.gates * self.units
         return (2, width) if self.reset_after else (width,)
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
         h = states[0] if isinstance(states, (list, tuple)) else states
         masks, kept = self._dropped(training, inputs, h)
         x, second = self._project(inputs, masks), None
@@ -396,7 +397,7 @@ class GRUCell(DenseCell):
         h, _ = gru_gates(x, h, self.recurrent_kernel, second, kept, *functions, self.reset_after)
         return h, [h] if isinstance(states, (list, tuple)) else h
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple:
+    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, kernel, bias, *operands = self._operands(x, states[0], mask, training)
         bias = bias if self.reset_after else ops.expand_dims(bias, 0)

@@ -1,11 +1,10 @@
 """ConvLSTM: a long short-term memory at every place of an image, which sees its neighbourhood."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.layers.cells import Cell, forgetting
 from autonet.layers.convolution import (
     along_channels,
@@ -44,19 +43,19 @@ class ConvLSTMCell(Cell):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -82,7 +81,7 @@ class ConvLSTMCell(Cell):
         self.unit_forget_bias = unit_forget_bias
         self.state_size = self.output_size = self.filters  # of two states, whose places follow from the input's
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Shape of the output, and of both states, for the input of a step."""
         batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
         counts = window_counts(places, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.label)
@@ -96,7 +95,7 @@ class ConvLSTMCell(Cell):
             (*self.kernel_size, channels, width), (*self.kernel_size, self.filters, width), (width,), first
         )
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple:
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
         h, c = states
         masks, kept = self._dropped(training, inputs, h)
         given = {"strides": self.strides, "padding": self.padding, "dilation_rate": self.dilation_rate}
@@ -149,20 +148,20 @@ class ConvLSTM(CellLayer):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -176,15 +175,15 @@ class ConvLSTM(CellLayer):
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     @property
-    def state_size(self) -> list:
+    def state_size(self) -> list[Any]:
         """Channels of both states."""
         return [self.cell.filters, self.cell.filters]
 
-    def get_initial_state(self, batch_size: int) -> list:
+    def get_initial_state(self, batch_size: int) -> list[Any]:
         """States of zeros for a batch of sequences of the shape that the layer was built for."""
         return self._zeros((batch_size, *self._built_for[1:]))
 
-    def _zeros(self, shape: tuple) -> list:
+    def _zeros(self, shape: tuple[Any, ...]) -> list[Any]:
         state = self.cell.compute_output_shape((shape[0], *shape[2:]))
         return [ops.zeros(state, self.compute_dtype) for _ in range(2)]
 

@@ -1,11 +1,10 @@
 """Convolutions in one, two and three dimensions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.dense import OLD_WORDS, positive
@@ -108,15 +107,15 @@ class Convolution(LowRank, Windowed):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         lora = common.pop("lora_rank", None), common.pop("lora_alpha", None)  # of a configuration after enable_lora
@@ -158,7 +157,7 @@ class Convolution(LowRank, Windowed):
         return self._windowed_shape(input_shape, self.filters)
 
 
-def documented(cls: type) -> type:
+def documented(cls: type[Any]) -> type[Any]:
     """Decorator: what the base's docstring says after its first line stands in the class's too."""
     rest = (cls.__mro__[1].__doc__ or "").partition("\n")[2]
     cls.__doc__ = f"{cls.__doc__}\n{rest}" if rest else cls.__doc__
@@ -212,7 +211,7 @@ def along_channels(x: Tensor, rank: int, data_format: str) -> Tensor:
     return x if data_format == "channels_last" else ops.reshape(x, (-1, *(1,) * rank))
 
 
-def split_shape(shape: Any, rank: int, data_format: str, label: str) -> tuple[Any, tuple, Any]:
+def split_shape(shape: Any, rank: int, data_format: str, label: str) -> tuple[Any, tuple[Any, ...], Any]:
     """Batch size, places and channels of a batch's shape."""
     if len(shape) != rank + 2:
         raise ShapeError(
@@ -224,12 +223,19 @@ def split_shape(shape: Any, rank: int, data_format: str, label: str) -> tuple[An
     return shape[0], tuple(shape[1:-1]), shape[-1]
 
 
-def joined_shape(batch: Any, places: tuple, channels: Any, data_format: str) -> tuple:
+def joined_shape(batch: Any, places: tuple[Any, ...], channels: Any, data_format: str) -> tuple[Any, ...]:
     """The reverse of `split_shape`."""
     return (batch, channels, *places) if data_format == "channels_first" else (batch, *places, channels)
 
 
-def window_counts(places: tuple, window: tuple, strides: tuple, padding: str, dilation: tuple, label: str) -> tuple:
+def window_counts(
+    places: tuple[Any, ...],
+    window: tuple[Any, ...],
+    strides: tuple[Any, ...],
+    padding: str,
+    dilation: tuple[Any, ...],
+    label: str,
+) -> tuple[Any, ...]:
     """How many windows there are along each axis, None where the number of places is."""
     counts = []
     for n, w, s, d in zip(places, window, strides, dilation, strict=True):

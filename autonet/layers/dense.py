@@ -1,12 +1,11 @@
 """Dense: every output sees every input, or those that an equation names."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.low_rank import LowRank
@@ -53,15 +52,15 @@ class Dense(LowRank, Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: None = None,
@@ -92,7 +91,7 @@ class Dense(LowRank, Layer):
             y = y + self.bias
         return self.activation(y)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (*input_shape[:-1], self.units)
 
 
@@ -131,14 +130,14 @@ class EinsumDense(LowRank, Layer):
         self,
         equation: str,
         output_shape: Any,
-        activation: Any = None,
+        activation: Identifier = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: None = None,
@@ -169,10 +168,10 @@ class EinsumDense(LowRank, Layer):
             y = y + self.bias
         return self.activation(y)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return self._shapes(input_shape)[2]
 
-    def _shapes(self, input_shape: Any) -> tuple[tuple, tuple | None, tuple]:
+    def _shapes(self, input_shape: Any) -> tuple[tuple[Any, ...], tuple[Any, ...] | None, tuple[Any, ...]]:
         """Shapes of the kernel, of the bias (None without one) and of the output."""
         before, given, after, weight, made = self._parts()
         carried = len(input_shape) - len(given)
@@ -202,7 +201,7 @@ class EinsumDense(LowRank, Layer):
         output = (*input_shape[:first], *[lengths.get(c) for c in made], *(rest if after else ()))
         return tuple([lengths[c] for c in weight]), self._bias_shape(made, lengths, len(rest) if after else 0), output
 
-    def _bias_shape(self, made: str, lengths: dict, carried: int) -> tuple | None:
+    def _bias_shape(self, made: str, lengths: dict[str, Any], carried: int) -> tuple[Any, ...] | None:
         if not self.bias_axes:
             return None
         for c in self.bias_axes:

@@ -1,7 +1,5 @@
 """Layers that disturb their input while training."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from autonet import ops, random
 from autonet.core.tensor import Tensor
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented
@@ -51,7 +50,7 @@ class Dropout(Layer):
             return random.dropout(inputs, self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -79,7 +78,7 @@ class SpatialDropout(Dropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         **common: Any,
     ):
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **common)
@@ -115,7 +114,9 @@ class SpatialDropout1D(SpatialDropout):
     rank = 1
 
     @renamed(p="rate")
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **common: Any):
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Dtype = None, **common: Any
+    ):
         super().__init__(rate, "channels_last", seed, name, dtype, **common)
 
 
@@ -189,7 +190,7 @@ class GaussianNoise(Layer):
             return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -221,7 +222,7 @@ class GaussianDropout(Layer):
         stddev = math.sqrt(self.rate / (1 - self.rate))
         return inputs * random.normal(inputs.shape, 1.0, stddev, inputs.dtype, self.seed_generator)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 

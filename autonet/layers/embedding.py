@@ -1,11 +1,10 @@
 """Embedding: whole numbers to vectors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Identifier
 from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive, unquantized
@@ -49,9 +48,9 @@ class Embedding(LowRank, Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: Identifier = "uniform",
+        embeddings_regularizer: Identifier = None,
+        embeddings_constraint: Identifier = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: int | None = None,
@@ -85,7 +84,7 @@ class Embedding(LowRank, Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (*input_shape, self.output_dim)
 
 
@@ -113,9 +112,9 @@ class ReversibleEmbedding(Embedding):
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: Identifier = "uniform",
+        embeddings_regularizer: Identifier = None,
+        embeddings_constraint: Identifier = None,
         mask_zero: bool = False,
         reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,

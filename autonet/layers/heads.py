@@ -1,7 +1,5 @@
 """Attention in several heads, each with projections of its own."""
 
-from __future__ import annotations
-
 import math
 import string
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 
 from autonet import initializers, ops, regularizers
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError
 from autonet.layers import symbolic
 from autonet.layers.activation import Softmax
@@ -95,7 +94,7 @@ class HeadedAttention(Layer):
             return symbolic.dry_run(self, args, kwargs)
         return super().compute_output_spec(*args, **kwargs)
 
-    def _joined(self, masks: list, attention_mask: Any) -> Tensor | None:
+    def _joined(self, masks: list[Any], attention_mask: Any) -> Tensor | None:
         """All masks as one that broadcasts to (n, t, s); None if nothing is hidden."""
         joined = None if attention_mask is None else ops.cast(attention_mask, "bool")
         for axis, mask in zip((-1, -2, -2), masks, strict=True):
@@ -113,7 +112,9 @@ class HeadedAttention(Layer):
             mask = ops.expand_dims(ops.convert_to_tensor(mask), -3)
         return ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
 
-    def _weighted(self, query: Tensor, key: Tensor, value: Tensor, mask: Any, training: Any, causal: bool) -> tuple:
+    def _weighted(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Any, training: Any, causal: bool
+    ) -> tuple[Any, ...]:
         """Attention with its weights, which may suffer dropout."""
         key, value = self._spread(key), self._spread(value)
         scores = ops.einsum(self._score_equation, query * (1 / math.sqrt(query.shape[-1])), key)
@@ -197,13 +198,13 @@ class MultiHeadAttention(HeadedAttention):
         attention_axes: Any = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         use_gate: bool = False,
         seed: int | None = None,
         **common: Any,
@@ -233,7 +234,7 @@ class MultiHeadAttention(HeadedAttention):
         self._places = len(axes)
         self._score_equation, self._mean_equation = _equations(rank, tuple([a % rank for a in axes]))
 
-        def heads(name: str, shape: tuple, width: int) -> EinsumDense:
+        def heads(name: str, shape: tuple[Any, ...], width: int) -> EinsumDense:
             letters = string.ascii_lowercase[: len(shape) - 1]
             equation = f"{letters}x,xyz->{letters}yz"
             layer = self._project(equation, (*[None] * (len(shape) - 2), self.num_heads, width), "yz", name)
@@ -252,7 +253,7 @@ class MultiHeadAttention(HeadedAttention):
         self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
         self._inside()
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple[Any, ...]:
         return (*query_shape[:-1], *(self.output_shape or (query_shape[-1],)))
 
 
@@ -283,13 +284,13 @@ class GroupQueryAttention(HeadedAttention):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         use_gate: bool = False,
         seed: int | None = None,
         **common: Any,
@@ -319,7 +320,7 @@ class GroupQueryAttention(HeadedAttention):
             )
         key_shape = value_shape if key_shape is None else key_shape
 
-        def heads(name: str, shape: tuple, n: int) -> EinsumDense:
+        def heads(name: str, shape: tuple[Any, ...], n: int) -> EinsumDense:
             layer = self._project("abx,xyz->abyz", (None, n, self.head_dim), "yz", name)
             layer.build(shape)
             return layer
@@ -336,11 +337,11 @@ class GroupQueryAttention(HeadedAttention):
     def _spread(self, x: Tensor) -> Tensor:
         return ops.repeat(x, self.num_query_heads // self.num_key_value_heads, axis=2)
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple:
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple[Any, ...]:
         return tuple(query_shape)
 
 
-def _axes(value: Any, name: str, label: str) -> tuple | None:
+def _axes(value: Any, name: str, label: str) -> tuple[Any, ...] | None:
     """`value` as a tuple of whole numbers, None as it is."""
     if value is None:
         return None

@@ -1,10 +1,9 @@
 """Input: what goes into a model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet.core import dtypes
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor, Node
@@ -30,7 +29,7 @@ class InputLayer(Layer):
         self,
         shape: Any = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
@@ -71,7 +70,7 @@ class InputLayer(Layer):
         """The placeholder of the inputs."""
         return self._first("output").outputs
 
-    def compute_output_shape(self, input_shape: Any = None) -> tuple:
+    def compute_output_shape(self, input_shape: Any = None) -> tuple[Any, ...]:
         return self.batch_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -88,7 +87,7 @@ class InputLayer(Layer):
 def Input(
     shape: Any = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: Dtype = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Any = None,
@@ -107,7 +106,7 @@ def Input(
     return layer.output
 
 
-def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: str) -> tuple:
+def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: str) -> tuple[Any, ...]:
     """The shape, batch axis included."""
     if (shape is None) == (batch_shape is None):
         both = "received both" if shape is not None else "received none"

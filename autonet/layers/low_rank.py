@@ -1,11 +1,10 @@
 """Low-rank adaptation (LoRA): a matrix that stays, and a small correction to it that is trained."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import initializers, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, NotBuiltError
 
 
@@ -32,7 +31,11 @@ class LowRank:
             self._adapt(self.lora_rank, self.lora_alpha, "he_uniform", "zeros")
 
     def enable_lora(
-        self, rank: int, lora_alpha: Any = None, a_initializer: Any = "he_uniform", b_initializer: Any = "zeros"
+        self,
+        rank: int,
+        lora_alpha: Any = None,
+        a_initializer: Identifier = "he_uniform",
+        b_initializer: Identifier = "zeros",
     ) -> None:
         """Freeze the weight; from now on training moves a correction of rank `rank`, which starts as 0.
 

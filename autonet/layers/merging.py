@@ -1,7 +1,5 @@
 """Several inputs made one: elementwise, side by side, or by their products."""
 
-from __future__ import annotations
-
 import string
 from typing import Any
 
@@ -48,7 +46,7 @@ class Merge(Layer):
             f"{self.label} combines a list of inputs, as in {type(self).__name__}()([a, b]); received {received!r}."
         )
 
-    def _shapes(self, input_shape: Any) -> list[tuple]:
+    def _shapes(self, input_shape: Any) -> list[tuple[Any, ...]]:
         if _is_shape(input_shape) or not input_shape:
             raise self._no_list(input_shape)
         shapes = [tuple(s) for s in input_shape]
@@ -56,7 +54,7 @@ class Merge(Layer):
             raise ArgumentError(f"{self.label} expects exactly {self.exactly} inputs; received {len(shapes)}.")
         return shapes
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         shapes = self._shapes(input_shape)
         batches = {s[0] for s in shapes if s and s[0] is not None}
         if len(batches) > 1:
@@ -173,7 +171,7 @@ class Concatenate(Merge):
         self.compute_output_shape([x.shape for x in inputs])
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         shapes = self._shapes(input_shape)
         axes = len(shapes[0])
         if any(len(s) != axes for s in shapes) or not -axes <= self.axis < axes:
@@ -234,7 +232,7 @@ class Dot(Merge):
         self.axes = axes
         self.normalize = normalize
 
-    def _axes(self, shapes: list[tuple]) -> list[int]:
+    def _axes(self, shapes: list[tuple[Any, ...]]) -> list[int]:
         """The axis of each input, counted from the front."""
         pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         for a, s in zip(pair, shapes, strict=True):
@@ -261,7 +259,7 @@ class Dot(Merge):
         y = ops.einsum(f"{one},{two}->a{''.join(free)}", x1, x2)
         return y if free else ops.expand_dims(y, -1)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         shapes = self._shapes(input_shape)
         axes = self._axes(shapes)
         lengths = {s[a] for s, a in zip(shapes, axes, strict=True)} - {None}

@@ -1,13 +1,12 @@
 """Layers that keep the scale of what passes."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 from autonet import initializers, ops
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
@@ -66,14 +65,14 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: Identifier = "zeros",
+        gamma_initializer: Identifier = "ones",
+        moving_mean_initializer: Identifier = "zeros",
+        moving_variance_initializer: Identifier = "ones",
+        beta_regularizer: Identifier = None,
+        gamma_regularizer: Identifier = None,
+        beta_constraint: Identifier = None,
+        gamma_constraint: Identifier = None,
         renorm: bool = False,
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
@@ -182,7 +181,7 @@ class BatchNormalization(Layer):
         variance = ops.sum(ops.square(x - mean) * mask, axis=others) / ops.reshape(count, (-1,))
         return ops.reshape(mean, (-1,)), variance
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
 
@@ -233,12 +232,12 @@ class LayerNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: Identifier = "zeros",
+        gamma_initializer: Identifier = "ones",
+        beta_regularizer: Identifier = None,
+        gamma_regularizer: Identifier = None,
+        beta_constraint: Identifier = None,
+        gamma_constraint: Identifier = None,
         **common: Any,
     ):
         if common.pop("rms_scaling", False):
@@ -260,7 +259,7 @@ class LayerNormalization(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         lengths_along(input_shape, self.axis, self.label)
         return tuple(input_shape)
 
@@ -295,12 +294,12 @@ class GroupNormalization(LayerNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: Identifier = "zeros",
+        gamma_initializer: Identifier = "ones",
+        beta_regularizer: Identifier = None,
+        gamma_regularizer: Identifier = None,
+        beta_constraint: Identifier = None,
+        gamma_constraint: Identifier = None,
         **common: Any,
     ):
         own = (
@@ -374,7 +373,7 @@ class RMSNormalization(Layer):
     def call(self, x: Any) -> Tensor:
         return ops.rms_normalization(x, self.scale, self.axis, self.epsilon)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         lengths_along(input_shape, self.axis, self.label)
         return tuple(input_shape)
 
@@ -397,7 +396,7 @@ class UnitNormalization(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         lengths_along(input_shape, self.axis, self.label)
         return tuple(input_shape)
 
@@ -412,7 +411,7 @@ def feature_axes(axis: Any, label: str) -> Any:
     return axes if several else axes[0]
 
 
-def lengths_along(shape: Any, axis: Any, label: str) -> tuple:
+def lengths_along(shape: Any, axis: Any, label: str) -> tuple[Any, ...]:
     """The lengths of `axis` in `shape`; ShapeError if it has no such axis."""
     axes = axis if isinstance(axis, list) else [axis]
     if any(not -len(shape) <= a < len(shape) for a in axes):

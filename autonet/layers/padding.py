@@ -1,7 +1,5 @@
 """Layers that cut places off, put zeros around, or repeat places."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
@@ -60,7 +58,7 @@ class Cropping(Edges):
             (slice(None), slice(None), *kept) if self.data_format == "channels_first" else (slice(None), *kept)
         ]
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         left = tuple([None if n is None else n - a - b for n, (a, b) in zip(places, self._amounts, strict=True)])
         if any(n is not None and n < 1 for n in left):
@@ -123,7 +121,7 @@ class ZeroPadding(Edges):
     def call(self, inputs: Any) -> Tensor:
         return ops.pad(inputs, joined_shape((0, 0), self._amounts, (0, 0), self.data_format))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         more = tuple([None if n is None else n + a + b for n, (a, b) in zip(places, self._amounts, strict=True)])
         return joined_shape(batch, more, channels, self.data_format)
@@ -184,7 +182,7 @@ class UpSampling(Layer):
             inputs = ops.repeat(inputs, times, axis=axis)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         more = tuple([None if n is None else n * times for n, times in zip(places, self.size, strict=True)])
         return joined_shape(batch, more, channels, self.data_format)

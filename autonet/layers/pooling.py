@@ -1,7 +1,5 @@
 """Pooling: one number for each window of places, or for all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +56,7 @@ class Pooling(Layer):
     def call(self, inputs: Any) -> Tensor:
         return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         counts = window_counts(places, self.pool_size, self.strides, self.padding, (1,) * self.rank, self.label)
         return joined_shape(batch, counts, channels, self.data_format)
@@ -163,7 +161,7 @@ class AdaptivePooling(Layer):
     def call(self, inputs: Any) -> Tensor:
         return self.pool(inputs, self.output_size, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         return joined_shape(batch, self.output_size, channels, self.data_format)
 
@@ -253,7 +251,7 @@ class GlobalPooling(Layer):
         first = 2 if self.data_format == "channels_first" else 1
         return tuple(range(first, first + self.rank))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
         return joined_shape(batch, (1,) * self.rank if self.keepdims else (), channels, self.data_format)
 

@@ -1,14 +1,13 @@
 """Recurrent layers: a cell, walked along a sequence."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from autonet import ops, regularizers
 from autonet.core.tensor import Tensor
 from autonet.core.trees import flatten, map_structure, pack
+from autonet.core.types import Identifier
 from autonet.core.variable import Variable
 from autonet.errors import ShapeError
 from autonet.layers.base import Layer
@@ -71,18 +70,18 @@ class RNN(Layer):
         self.states: Any = None
 
     @property
-    def state_size(self) -> list:
+    def state_size(self) -> list[Any]:
         """The cell's state_size, as a list."""
         size = self.cell.state_size
         return list(size) if isinstance(size, (list, tuple)) else [size]
 
     # States
 
-    def get_initial_state(self, batch_size: int) -> list:
+    def get_initial_state(self, batch_size: int) -> list[Any]:
         """States of zeros for a batch, as a list."""
         return initial_state(self.cell, batch_size)
 
-    def _zeros(self, shape: tuple) -> list:
+    def _zeros(self, shape: tuple[Any, ...]) -> list[Any]:
         """The same for sequences of this shape."""
         return self.get_initial_state(batch_size=shape[0])
 
@@ -115,7 +114,7 @@ class RNN(Layer):
         state.path = f"{self.path}/rnn_state"
         return state
 
-    def _first_states(self, sequences: Tensor, given: Any) -> list:
+    def _first_states(self, sequences: Tensor, given: Any) -> list[Any]:
         rows = sequences.shape[0]
         if given is None:
             if not self.stateful:
@@ -169,7 +168,9 @@ class RNN(Layer):
             for c in cells:
                 c.sequence_ends()
 
-    def inner_loop(self, sequences: Tensor, initial_state: list, mask: Any, training: bool = False) -> tuple:
+    def inner_loop(
+        self, sequences: Tensor, initial_state: list[Any], mask: Any, training: bool = False
+    ) -> tuple[Any, ...]:
         """The last output, all outputs in the order of the walk, and the last states, of a walk from `initial_state`."""
         if not getattr(self.cell, "scannable", False):
             return self._steps(sequences, initial_state, mask, training)
@@ -181,7 +182,7 @@ class RNN(Layer):
             last = outputs[:, 0 if self.go_backwards else -1]
         return last, ops.flip(outputs, axis=1) if self.go_backwards else outputs, states
 
-    def _steps(self, sequences: Tensor, states: list, mask: Any, training: bool) -> tuple:
+    def _steps(self, sequences: Tensor, states: list[Any], mask: Any, training: bool) -> tuple[Any, ...]:
         """The walk, one call of the cell for each step."""
         output: Any = None
         outputs = []
@@ -235,7 +236,7 @@ class RNN(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RNN:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         if "cell" not in config:
             return super().from_config(config)  # type: ignore[return-value]
         from autonet.serialization.objects import deserialize_keras_object
@@ -249,7 +250,7 @@ def _where(counts: Tensor, new: Tensor, old: Any) -> Tensor:
     return ops.where(ops.reshape(counts, (-1, *(1,) * (new.ndim - 1))), new, old)
 
 
-def _lengths(size: Any) -> tuple:
+def _lengths(size: Any) -> tuple[Any, ...]:
     return tuple(size) if isinstance(size, (list, tuple)) else (size,)
 
 
@@ -320,7 +321,7 @@ class CellLayer(RNN):
         return {**Layer.get_config(self), **self._own_config(), **inside, **regularizer}
 
 
-def documented(cls: type) -> type:
+def documented(cls: type[Any]) -> type[Any]:
     """Decorator: the arguments of the walk, for layers that have the same ones."""
     cls.__doc__ = f"{cls.__doc__}{_DOCUMENTED}"
     return cls
@@ -358,18 +359,18 @@ class SimpleRNN(CellLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: Identifier = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -400,20 +401,20 @@ class LSTM(CellLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -445,19 +446,19 @@ class GRU(CellLayer):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Identifier = "tanh",
+        recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        recurrent_initializer: Identifier = "orthogonal",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        recurrent_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        recurrent_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,

@@ -1,7 +1,5 @@
 """Layers that only move elements."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -34,7 +32,7 @@ class Flatten(Layer):
             inputs = ops.moveaxis(inputs, 1, -1)
         return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, *lengths = input_shape
         return (batch, None if None in lengths else math.prod(lengths))
 
@@ -63,7 +61,7 @@ class Reshape(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, *lengths = input_shape
         if None in lengths:
             return (batch, *[None if n == -1 else n for n in self.target_shape])
@@ -102,7 +100,7 @@ class Permute(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.transpose(inputs, (0, *self.dims))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (input_shape[0], *[input_shape[d] for d in self.dims])
 
 
@@ -126,5 +124,5 @@ class RepeatVector(Layer):
     def call(self, inputs: Any) -> Tensor:
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (input_shape[0], self.n, input_shape[1])

@@ -1,11 +1,10 @@
 """Convolutions that treat each channel by itself, and then perhaps mix the channels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import activations, ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ShapeError
 from autonet.layers.convolution import Windowed, documented, split_shape
 from autonet.layers.dense import positive
@@ -65,15 +64,15 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        depthwise_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        depthwise_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
@@ -151,18 +150,18 @@ class SeparableConvolution(ChannelwiseConvolution):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: Identifier = "glorot_uniform",
+        pointwise_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        depthwise_regularizer: Identifier = None,
+        pointwise_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        depthwise_constraint: Identifier = None,
+        pointwise_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)

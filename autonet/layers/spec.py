@@ -1,6 +1,6 @@
 """InputSpec: what a layer says of the inputs that it accepts."""
 
-from __future__ import annotations
+from typing import Any
 
 from autonet.errors import ArgumentError, ShapeError
 
@@ -18,7 +18,7 @@ class InputSpec:
     def __init__(
         self,
         dtype: str | None = None,
-        shape: tuple | None = None,
+        shape: tuple[Any, ...] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -41,7 +41,7 @@ class InputSpec:
         self.name = name
         self.optional = optional
 
-    def fits(self, shape: tuple) -> bool:
+    def fits(self, shape: tuple[Any, ...]) -> bool:
         """Whether there is nothing to say against `shape`; where it is False, `check` says what, if anything."""
         n = len(shape)
         if (self.ndim is not None and n != self.ndim) or self.max_ndim is not None or self.shape is not None:
@@ -50,7 +50,7 @@ class InputSpec:
             return False
         return all(-n <= axis < n and shape[axis] == length for axis, length in self.axes.items())
 
-    def check(self, shape: tuple, label: str) -> None:
+    def check(self, shape: tuple[Any, ...], label: str) -> None:
         """Raise ShapeError, in the name of `label`, if `shape` does not fit."""
         n = len(shape)
         if self.ndim is not None and n != self.ndim:

@@ -1,7 +1,5 @@
 """SpectralNormalization: a layer whose kernel is kept at spectral norm 1."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops

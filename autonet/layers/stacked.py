@@ -1,8 +1,7 @@
 """Any recurrent cell: what it must have, and several as one."""
 
-from __future__ import annotations
-
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core.tensor import Tensor
@@ -27,7 +26,7 @@ class StackedRNNCells(Layer):
         self.cells = list(cells)
 
     @property
-    def state_size(self) -> list:
+    def state_size(self) -> list[Any]:
         """The state sizes of all cells."""
         return [cell.state_size for cell in self.cells]
 
@@ -36,7 +35,7 @@ class StackedRNNCells(Layer):
         """The output size of the last cell."""
         return output_size(self.cells[-1])
 
-    def get_initial_state(self, batch_size: int | None = None) -> list:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """States of zeros for a batch, a list for each cell."""
         return [initial_state(cell, batch_size) for cell in self.cells]
 
@@ -47,7 +46,7 @@ class StackedRNNCells(Layer):
             size = output_size(cell)
             input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
 
-    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple:
+    def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple[Any, ...]:
         new = []
         for cell, own in zip(self.cells, states, strict=True):
             inputs, after = cell(inputs, own, training=training, **kwargs)
@@ -59,7 +58,7 @@ class StackedRNNCells(Layer):
         """Whether `scan` does what walking with `call` would do."""
         return type(self).call is StackedRNNCells.call and all(getattr(c, "scannable", False) for c in self.cells)
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple:
+    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
         """All outputs of the last cell and the last states of all: each cell walks the whole sequence in turn."""
         new = []
         for cell, own in zip(self.cells, states, strict=True):
@@ -74,7 +73,7 @@ class StackedRNNCells(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> StackedRNNCells:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         from autonet.serialization.objects import deserialize_keras_object
 
         cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config["cells"]]
@@ -104,7 +103,7 @@ def output_size(cell: Any) -> Any:
     return size
 
 
-def initial_state(cell: Any, batch_size: Any) -> list:
+def initial_state(cell: Any, batch_size: Any) -> list[Any]:
     """States to begin with, as a list: the cell's own, or zeros."""
     if hasattr(cell, "get_initial_state"):
         states = cell.get_initial_state(batch_size=batch_size)

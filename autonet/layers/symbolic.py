@@ -8,14 +8,12 @@ References point backwards only: from a KerasTensor to its node, from there to t
 it. A layer knows its nodes weakly, so that a model that nobody holds any more is gone at once.
 """
 
-from __future__ import annotations
-
 import inspect
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,7 +22,7 @@ from autonet.core.primitive import Primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
-from autonet.core.types import Operators
+from autonet.core.types import Dtype, Operators
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import shapes
 from autonet.ops.shapes import Ghost, Spec, foretell
@@ -55,7 +53,7 @@ class KerasTensor(Operators["KerasTensor"]):
     def __init__(
         self,
         shape: Any,
-        dtype: Any = "float32",
+        dtype: Dtype = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -77,26 +75,26 @@ class KerasTensor(Operators["KerasTensor"]):
         return len(self.shape)
 
     @staticmethod
-    def _symbolic(op: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _symbolic(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return apply_op(op, args, kwargs)
 
-    def snapshot(self) -> KerasTensor:
+    def snapshot(self) -> Self:
         """Itself: it never changes."""
         return self
 
-    def reshape(self, *newshape: Any) -> KerasTensor:
+    def reshape(self, *newshape: Any) -> Self:
         """The same elements in another shape, given as numbers or as one tuple."""
         from autonet import ops
 
         return ops.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)  # type: ignore[return-value]
 
-    def squeeze(self, axis: Any = None) -> KerasTensor:
+    def squeeze(self, axis: Any = None) -> Self:
         """Without axes of length one."""
         from autonet import ops
 
         return ops.squeeze(self, axis=axis)  # type: ignore[return-value]
 
-    def __getitem__(self, key: Any) -> KerasTensor:
+    def __getitem__(self, key: Any) -> Self:
         from autonet.ops.indexing import getitem
 
         return apply_op(getitem, (self, key), {}, "get_item")
@@ -137,7 +135,7 @@ _COMPARISONS = {
 }
 
 
-def _operator(name: str, swapped: bool = False) -> Callable:
+def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     def apply(self: KerasTensor, *other: Any) -> KerasTensor:
         from autonet import ops
 
@@ -182,7 +180,9 @@ class Node:
 
     _count = itertools.count().__next__
 
-    def __init__(self, op: Any, args: tuple, kwargs: dict[str, Any], outputs: Any, names: list[str] | None = None):
+    def __init__(
+        self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any, names: list[str] | None = None
+    ):
         self.op, self.args, self.kwargs = op, args, kwargs
         self.specs = [x for x in flatten(outputs) if isinstance(x, Spec)]
         places = itertools.count()
@@ -265,14 +265,14 @@ class Operation(Called):
         name: unique in a model, by default mean, mean_1, ...
     """
 
-    def __init__(self, function: Callable, word: str, name: str | None = None):
+    def __init__(self, function: Callable[..., Any], word: str, name: str | None = None):
         self.function, self.word = function, word
         self.name = name or unique_name(snake_case(word))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return _operation, (self.word, self.name)
 
     def __repr__(self) -> str:
@@ -283,7 +283,7 @@ def _operation(word: str, name: str) -> Operation:
     return Operation(function_named(word), word, name)
 
 
-def function_named(word: str) -> Callable:
+def function_named(word: str) -> Callable[..., Any]:
     """The function behind a public name: of `autonet.ops`, or the activation where that keeps the logits."""
     from autonet import activations, ops
     from autonet.core.primitive import PRIMITIVES
@@ -299,7 +299,7 @@ def function_named(word: str) -> Callable:
     return found
 
 
-def apply_op(op: Callable, args: tuple, kwargs: dict[str, Any], word: str | None = None) -> Any:
+def apply_op(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], word: str | None = None) -> Any:
     """An operation on placeholders: a new node, and the placeholders of its results."""
     if isinstance(op, Primitive) and op.name in shapes.POINTWISE:
         bound, settings = op._bind(args, dict(kwargs))
@@ -312,7 +312,7 @@ def apply_op(op: Callable, args: tuple, kwargs: dict[str, Any], word: str | None
     return Node(Operation(op, word), args, kwargs, outputs).outputs
 
 
-def _elementwise(op: Primitive, operands: tuple, settings: dict[str, Any]) -> Spec:
+def _elementwise(op: Primitive, operands: tuple[Any, ...], settings: dict[str, Any]) -> Spec:
     """Broadcasting where lengths may be unknown: a known length above one decides."""
     known = [x.shape if hasattr(x, "shape") else np.shape(x) for x in operands]
     axes = max([len(s) for s in known], default=0)
@@ -346,7 +346,7 @@ DRY_RUN_ERRORS = (  # of a call that needs more than shapes: numbers, or what pl
 )
 
 
-def apply_layer(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def apply_layer(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A layer on placeholders: it is built, and leaves a node. On Ghosts it gives Ghosts."""
     if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
         return _on_ghosts(layer, args, kwargs)
@@ -359,7 +359,7 @@ def _as_spec(x: Any) -> Any:
     return Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x
 
 
-def _prepare(layer: Any, args: tuple, kwargs: dict[str, Any]) -> None:
+def _prepare(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     if not layer.built:
         own = type(layer).__module__.startswith("autonet.layers.") and _states_shape(layer)
         if own and load_budget() is not None:  # what does not fit is refused before its weights are made
@@ -369,7 +369,7 @@ def _prepare(layer: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         layer._check_input(args)
 
 
-def foretold(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def foretold(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Specs of what the layer's call would return: by its `compute_output_shape` if it has one, else by a dry run."""
     if not _states_shape(layer):
         return dry_run(layer, args, kwargs)
@@ -384,7 +384,7 @@ def foretold(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     return _specs(shape, layer.compute_dtype)
 
 
-def dry_run(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def dry_run(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Specs of what the layer's call would return, by running it on Ghosts."""
     return foretell(partial(_dry_run, layer), args, kwargs)
 
@@ -395,7 +395,7 @@ def _states_shape(layer: Any) -> bool:
     return type(layer).compute_output_shape is not Layer.compute_output_shape
 
 
-def _output_shape(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def _output_shape(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`compute_output_shape` for these arguments, named `<argument>_shape` where it takes several."""
     from autonet.layers.base import _call_parameters
 
@@ -418,7 +418,7 @@ def output_shape(layer: Any, input_shape: Any) -> Any:
     return map_structure(lambda s: s.shape if isinstance(s, Spec) else s, found)
 
 
-def placeholders(shape: Any, dtype: Any) -> Any:
+def placeholders(shape: Any, dtype: Dtype) -> Any:
     """Placeholders of a shape, or of a tree of shapes."""
     return map_structure(lambda s: None if s is None else KerasTensor(s.shape, s.dtype, name="x"), _specs(shape, dtype))
 
@@ -434,7 +434,7 @@ def _specs(shape: Any, dtype: Any) -> Any:
     return type(shape)([_specs(s, dtype) for s in shape])
 
 
-def _on_ghosts(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def _on_ghosts(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the layer gives for Ghosts: Ghosts. Its state stays as it is."""
     _prepare(layer, args, kwargs)
     if not _states_shape(layer):

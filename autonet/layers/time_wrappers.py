@@ -1,9 +1,8 @@
 """Layers around a layer, for sequences: both directions, and each step on its own."""
 
-from __future__ import annotations
-
 import inspect
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core.tensor import Tensor
@@ -130,7 +129,7 @@ class Bidirectional(Layer):
         shapes = [layer.compute_output_shape(sequences_shape) for layer in (self.forward_layer, self.backward_layer)]
         (y, *after), (back, *back_after) = [s if self.return_state else (s,) for s in shapes]
         if self.merge_mode is None:
-            merged: tuple = (tuple(y), tuple(back))
+            merged: tuple[Any, ...] = (tuple(y), tuple(back))
         elif self.merge_mode == "concat":
             merged = ((*y[:-1], y[-1] + back[-1]),)
         else:
@@ -156,7 +155,7 @@ class Bidirectional(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Bidirectional:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         return cls(**_with_layers(config, custom_objects))
 
 
@@ -219,7 +218,7 @@ class TimeDistributed(Layer):
         self.layer = layer
         self.supports_masking = True
 
-    def _step_shape(self, shape: Any) -> tuple:
+    def _step_shape(self, shape: Any) -> tuple[Any, ...]:
         if len(shape) < 3:
             raise ShapeError(
                 f"{self.label} expects inputs (n, steps, ...), three axes or more; received shape {tuple(shape)}. "
@@ -244,7 +243,7 @@ class TimeDistributed(Layer):
             outputs.append(self.layer(inputs[:, t], training=training, **options))
         return ops.stack(outputs, axis=1)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         own = self.layer.compute_output_shape(self._step_shape(input_shape))
         return (own[0], input_shape[1], *own[1:])
 
@@ -253,5 +252,5 @@ class TimeDistributed(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> TimeDistributed:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         return cls(**_with_layers(config, custom_objects))

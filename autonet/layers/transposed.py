@@ -1,11 +1,10 @@
 """Transposed convolutions in one, two and three dimensions: from few places to many."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core.tensor import Tensor
+from autonet.core.types import Identifier
 from autonet.errors import ArgumentError
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
 from autonet.layers.spec import InputSpec
@@ -50,15 +49,15 @@ class TransposedConvolution(Convolution):
         output_padding: Any = None,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(
@@ -69,7 +68,7 @@ class TransposedConvolution(Convolution):
         )
         self.output_padding = self._checked_padding(output_padding)
 
-    def _checked_padding(self, value: Any) -> tuple | None:
+    def _checked_padding(self, value: Any) -> tuple[Any, ...] | None:
         if value is None:
             return None
         values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * self.rank
@@ -91,7 +90,7 @@ class TransposedConvolution(Convolution):
         windows = self.strides, self.padding, self.output_padding, self.data_format, self.dilation_rate
         return ops.conv_transpose(x, self.kernel, *windows)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch, places, _ = split_shape(input_shape, self.rank, self.data_format, self.label)
         more = self.output_padding or (None,) * self.rank
         geometry = zip(places, self.kernel_size, self.strides, self.dilation_rate, more, strict=True)
@@ -129,15 +128,15 @@ class Conv3DTranspose(TransposedConvolution):
         data_format: str | None = None,
         output_padding: Any = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: Identifier = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier = None,
+        bias_regularizer: Identifier = None,
+        activity_regularizer: Identifier = None,
+        kernel_constraint: Identifier = None,
+        bias_constraint: Identifier = None,
         **common: Any,
     ):
         super().__init__(  # in Keras the 3D layer has output_padding and data_format the other way round

@@ -1,7 +1,5 @@
 """Weighted: what a layer knows of its weights, and of those of the layers inside it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +51,7 @@ class Weighted(Tracking):
         layers = list(found.values())
         return layers if include_self else layers[1:]
 
-    def _collect(self, own: Callable[[Any], list]) -> list:
+    def _collect(self, own: Callable[[Any], list[Any]]) -> list[Any]:
         found: dict[int, Any] = {}
         for layer in self._flatten_layers():
             for x in own(layer):
@@ -156,12 +154,12 @@ class Weighted(Tracking):
             raise NotBuiltError(f"{self.label} has no weights yet: build it, or call it on data, first.")
         return sum(v.size for v in self.weights)
 
-    def save_own_variables(self, store: dict) -> None:
+    def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put this layer's own arrays into `store` under "0", "1", ..."""
         for i, v in enumerate(self._own_weights()):
             store[str(i)] = v.numpy()
 
-    def load_own_variables(self, store: dict) -> None:
+    def load_own_variables(self, store: dict[str, Any]) -> None:
         """Take this layer's own arrays from `store`."""
         own = self._own_weights()
         if len(store) != len(own):

@@ -1,10 +1,8 @@
 """Layers around something else: a function, another layer, nothing, a mask."""
 
-from __future__ import annotations
-
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core.tensor import Tensor
@@ -76,10 +74,10 @@ class Lambda(Layer):
 
     def __init__(
         self,
-        function: Callable,
+        function: Callable[..., Any],
         output_shape: Any = None,
         mask: Any = None,
-        arguments: dict | None = None,
+        arguments: dict[str, Any] | None = None,
         **common: Any,
     ):
         super().__init__(**common)
@@ -134,7 +132,7 @@ class Lambda(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Lambda:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = {**config}
         for part in (*_FUNCTIONS, "arguments"):
             stored = config.get(part)
@@ -153,7 +151,7 @@ def _missing_name(layer: Any, part: str) -> str:
     return str(layer) if part == "function" else f"{layer}.{part}"
 
 
-def _parameter_names(function: Callable) -> set[str]:
+def _parameter_names(function: Callable[..., Any]) -> set[str]:
     try:
         return set(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some built-in functions do not tell
@@ -189,6 +187,6 @@ class Wrapper(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Wrapper:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         layer = deserialize_keras_object(config["layer"], custom_objects=custom_objects)
         return cls(layer, **{k: v for k, v in config.items() if k != "layer"})

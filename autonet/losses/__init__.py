@@ -1,7 +1,5 @@
 """Floor 5: one number to lower. Named, called and configured as in `keras.losses`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -139,7 +137,7 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def serialize(loss: Loss | Callable) -> Any:
+def serialize(loss: Loss | Callable[..., Any]) -> Any:
     """The configuration of `loss`, a function or a `Loss`."""
     return _family.serialize(loss)
 

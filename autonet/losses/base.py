@@ -1,13 +1,12 @@
 """Loss: how losses per sample become one number, under sample weights and masks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.core.state import Watched
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
 from autonet.untrusted.faults import described
@@ -34,7 +33,7 @@ class Loss(Watched):
         dtype: of the computation. By default that of the predictions, but at least `floatx()`: float64 stays float64.
     """
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Dtype = None):
         if reduction not in REDUCTIONS:
             known = ", ".join(repr(r) for r in REDUCTIONS)
             raise ArgumentError(
@@ -49,7 +48,7 @@ class Loss(Watched):
         """Name of the dtype asked for, or the default float."""
         return self._dtype or dtypes.floatx()
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> Tensor:
         y_pred = tensors(y_pred, self._prediction)
         y_true = tensors(y_true)
         weight = None if sample_weight is None else convert_to_tensor(sample_weight)
@@ -85,7 +84,7 @@ class Loss(Watched):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Loss:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A new one, from what `get_config` gave."""
         return cls(**config)
 
@@ -103,10 +102,10 @@ class LossFunctionWrapper(Loss):
 
     def __init__(
         self,
-        fn: Callable,
+        fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         **kwargs: Any,
     ):
         super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
@@ -134,7 +133,7 @@ class LossFunctionWrapper(Loss):
         return cls(**deserialize_keras_object(config))
 
 
-def tensors(y: Any, convert: Callable = convert_to_tensor) -> Any:
+def tensors(y: Any, convert: Callable[..., Any] = convert_to_tensor) -> Any:
     """Numbers, or nested lists of them, as one Tensor; a dictionary, list or tuple of arrays as a nest of Tensors."""
     if isinstance(y, dict):
         return {key: tensors(part, convert) for key, part in y.items()}
@@ -158,7 +157,7 @@ def carry(old: Tensor, new: Tensor) -> Tensor:
     return new
 
 
-def align(y_true: Any, y_pred: Any, weight_rank: int = 0) -> tuple[Any, Any]:
+def align(y_true: TensorLike, y_pred: TensorLike, weight_rank: int = 0) -> tuple[Any, Any]:
     """Targets and predictions of one rank, where samples of one number came without an axis of length 1.
 
     (n,) beside (n, 1) becomes (n, 1), as in Keras. Where weights or a mask have an axis for it, every number is a

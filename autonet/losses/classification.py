@@ -5,14 +5,13 @@ that come straight from a softmax or sigmoid carry their logits; then the cross-
 the logarithm of a softmax is exact where the softmax has rounded to 0 or 1.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.core.halves import accumulates
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
@@ -20,7 +19,7 @@ from autonet.ops.crossentropy import binary_terms, categorical_terms, pick_class
 from autonet.ops.labels import binary_labels, one_hot_labels, probabilities, signed_labels
 
 
-def outputs(y_pred: Any, from_logits: bool, activation: str, axis: int = -1) -> tuple[Tensor, bool]:
+def outputs(y_pred: TensorLike, from_logits: bool, activation: str, axis: int = -1) -> tuple[Tensor, bool]:
     """What a cross-entropy is computed from, and whether these are logits.
 
     Logits that `y_pred` carries count if they went through `activation`, along the same axis in the case of softmax.
@@ -53,7 +52,7 @@ def class_count(who: str, shape: tuple[int, ...], axis: int) -> int:
     return shape[axis]
 
 
-def class_numbers(who: str, y_true: Any, shape: tuple[int, ...], axis: int = -1) -> Tensor:
+def class_numbers(who: str, y_true: TensorLike, shape: tuple[int, ...], axis: int = -1) -> Tensor:
     """Labels of the predictions' `shape` without the class axis; where they have that axis, of length 1, it goes.
 
     Their dtype stays what it is: none is narrowed.
@@ -78,7 +77,7 @@ def class_numbers(who: str, y_true: Any, shape: tuple[int, ...], axis: int = -1)
 
 @accumulates(like="y_pred")
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
     """Surprise at the true classes under the predicted probabilities: minus the sum of y_true log(p).
 
@@ -109,7 +108,7 @@ def categorical_crossentropy(
 
 @accumulates(like="y_pred")
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:
     """`categorical_crossentropy` for labels given as class numbers: minus log(p[y_true]).
 
@@ -147,7 +146,7 @@ def sparse_categorical_crossentropy(
 
 @accumulates(like="y_pred")
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: TensorLike, y_pred: TensorLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
     """Surprise at yes-or-no answers: mean of -(y_true log(p) + (1 - y_true) log(1 - p)).
 
@@ -177,8 +176,8 @@ def binary_crossentropy(
 
 @accumulates(like="y_pred")
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
@@ -216,8 +215,8 @@ def binary_focal_crossentropy(
 
 @accumulates(like="y_pred")
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: Any = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
@@ -251,7 +250,7 @@ def categorical_focal_crossentropy(
 
 
 @accumulates(like="y_pred")
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Tensor:
+def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike, q: float) -> Tensor:
     """Between cross-entropy (q to 0) and absolute error (q = 1), for labels of which some are wrong: (1 - p^q) / q.
 
     Args:
@@ -279,7 +278,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
 
 
 @accumulates(like="y_pred")
-def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Kullback-Leibler divergence of y_pred from y_true: sum of y_true log(y_true / y_pred), both in [epsilon, 1].
 
     Args:
@@ -306,7 +305,7 @@ def _signed(y_true: Tensor) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def hinge(y_true: Any, y_pred: Any) -> Tensor:
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """How far predictions are from the right side of a margin: mean of max(1 - y_true y_pred, 0).
 
     Args:
@@ -325,7 +324,7 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of max(1 - y_true y_pred, 0)^2. Arguments, result and errors are those of `hinge`.
 
     >>> float(squared_hinge([-1.0, 1.0], [0.5, 3.0]))
@@ -337,7 +336,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """How far the true class is from leading all others by 1.
 
         loss = max(neg - pos + 1, 0),  pos = sum of y_true y_pred,  neg = max of (1 - y_true) y_pred
@@ -364,12 +363,12 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="categorical_crossentropy",
-        dtype=None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Dtype = None,
     ):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **more)
@@ -380,12 +379,12 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        from_logits=False,
-        ignore_class=None,
-        reduction="sum_over_batch_size",
-        axis=-1,
-        name="sparse_categorical_crossentropy",
-        dtype=None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Dtype = None,
     ):
         more = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **more)
@@ -396,12 +395,12 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="binary_crossentropy",
-        dtype=None,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Dtype = None,
     ):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(binary_crossentropy, reduction, name, dtype, **more)
@@ -412,15 +411,15 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        apply_class_balancing=False,
-        alpha=0.25,
-        gamma=2.0,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="binary_focal_crossentropy",
-        dtype=None,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: Dtype = None,
     ):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         more |= {"apply_class_balancing": apply_class_balancing, "alpha": alpha, "gamma": gamma}
@@ -432,14 +431,14 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        alpha=0.25,
-        gamma=2.0,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name="categorical_focal_crossentropy",
-        dtype=None,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: Dtype = None,
     ):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         more |= {"alpha": alpha, "gamma": gamma}
@@ -450,7 +449,11 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     """(1 - p^q) / q with the probability p of the true class; see `categorical_generalized_cross_entropy`."""
 
     def __init__(
-        self, q=0.5, reduction="sum_over_batch_size", name="categorical_generalized_cross_entropy", dtype=None
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Dtype = None,
     ):
         if not 0 < q < 1:
             raise ArgumentError(
@@ -463,26 +466,32 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
 class KLDivergence(LossFunctionWrapper):
     """Sum of y_true log(y_true / y_pred); see `kl_divergence`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="kl_divergence", dtype=None):
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "kl_divergence", dtype: Dtype = None
+    ):
         super().__init__(kl_divergence, reduction, name, dtype)
 
 
 class Hinge(LossFunctionWrapper):
     """Mean of max(1 - y_true y_pred, 0); see `hinge`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="hinge", dtype=None):
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: Dtype = None):
         super().__init__(hinge, reduction, name, dtype)
 
 
 class SquaredHinge(LossFunctionWrapper):
     """Mean of max(1 - y_true y_pred, 0)^2; see `squared_hinge`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="squared_hinge", dtype=None):
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "squared_hinge", dtype: Dtype = None
+    ):
         super().__init__(squared_hinge, reduction, name, dtype)
 
 
 class CategoricalHinge(LossFunctionWrapper):
     """How far the true class is from leading all others by 1; see `categorical_hinge`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="categorical_hinge", dtype=None):
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Dtype = None
+    ):
         super().__init__(categorical_hinge, reduction, name, dtype)

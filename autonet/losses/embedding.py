@@ -1,7 +1,5 @@
 """Losses between embeddings: samples of one class near each other, those of different classes apart."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -9,14 +7,15 @@ import numpy as np
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.core.halves import accumulates
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 
 
 @accumulates(like="y_pred")
 def circle(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     ref_labels: Any = None,
     ref_embeddings: Any = None,
     remove_diagonal: bool = True,
@@ -102,12 +101,12 @@ class Circle(LossFunctionWrapper):
 
     def __init__(
         self,
-        gamma=80.0,
-        margin=0.4,
-        remove_diagonal=True,
-        reduction="sum_over_batch_size",
-        name="circle",
-        dtype=None,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Dtype = None,
     ):
         more = {"gamma": gamma, "margin": margin, "remove_diagonal": remove_diagonal}
         super().__init__(circle, reduction, name, dtype, **more)

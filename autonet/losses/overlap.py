@@ -1,19 +1,18 @@
 """Losses between regions: how little what is predicted overlaps with what is there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, dtypes
 from autonet.core.halves import accumulates
+from autonet.core.types import Axis, Dtype, TensorLike
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
 from autonet.ops.labels import binary_labels
 
 
 @accumulates(like="y_pred")
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
+def dice(y_true: TensorLike, y_pred: TensorLike, axis: Any = None) -> Tensor:
     """One minus the Dice coefficient: twice the overlap over the sum of both sizes.
 
         loss = 1 - 2 (sum of y_true y_pred) / (sum of y_true + sum of y_pred)
@@ -39,7 +38,7 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
+def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
     """`dice` with weights of its own for both kinds of error; alpha = beta = 0.5 gives `dice`.
 
         TP = sum of y_true y_pred,  FP = sum of (1 - y_true) y_pred,  FN = sum of y_true (1 - y_pred)
@@ -78,12 +77,26 @@ class Dice(LossFunctionWrapper):
     Sample weights and masks need regions of single samples: give the axes of one, such as axis=(1, 2, 3) for images.
     """
 
-    def __init__(self, reduction="sum_over_batch_size", name="dice", axis=None, dtype=None):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "dice",
+        axis: Axis = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(dice, reduction, name, dtype, axis=as_axes(axis))
 
 
 class Tversky(LossFunctionWrapper):
     """`Dice` with weights of its own for false positives and false negatives; see `tversky`."""
 
-    def __init__(self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None):
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "tversky",
+        axis: Axis = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=as_axes(axis))

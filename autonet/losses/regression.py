@@ -1,17 +1,16 @@
 """Losses between numbers: squared, absolute, relative, robust, and the angle between vectors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
 from autonet.core.halves import accumulates
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 
 
-def paired(who: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+def paired(who: str, y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
     """Targets and predictions as float Tensors of one shape and of the predictions' dtype.
 
     A last axis of length 1 that only one of them has is added to, or taken from, the other, as in Keras; nothing else
@@ -54,7 +53,7 @@ def _mismatch(who: str, true: tuple[int, ...], pred: tuple[int, ...]) -> str:
 
 
 @accumulates(like="y_pred")
-def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of the squared errors: mean over the last axis of (y_true - y_pred)^2.
 
     Args:
@@ -72,7 +71,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of the absolute errors: mean over the last axis of |y_true - y_pred|.
 
     Shapes and errors are those of `mean_squared_error`; the loss is in units of y_true.
@@ -85,7 +84,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of the errors relative to the targets: 100 mean of |y_true - y_pred| / max(|y_true|, epsilon).
 
     Shapes and errors are those of `mean_squared_error`; the loss is in percent.
@@ -99,7 +98,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2, both taken as at least epsilon.
 
     Shapes and errors are those of `mean_squared_error`. It weighs ratios, for targets above 0.
@@ -113,7 +112,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     """Squared error near zero, absolute error in the tails.
 
         e = y_true - y_pred,  q = e clipped to [-delta, delta],  loss = mean of q (e - q / 2)
@@ -139,7 +138,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Mean of log(cosh e) with e = y_pred - y_true: e^2 / 2 near zero, |e| - log 2 far from it, smooth everywhere.
 
     It is computed as e + softplus(-2 e) - log 2, which does not overflow. Shapes and errors are those of
@@ -154,7 +153,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def poisson(y_true: Any, y_pred: Any) -> Tensor:
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Negative log-likelihood of counts y_true at Poisson rates y_pred: mean of y_pred - y_true log(y_pred + epsilon).
 
     The term log(y_true!) is left out. Shapes and errors are those of `mean_squared_error`.
@@ -177,7 +176,7 @@ def _direction(x: Tensor, axis: Any) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between y_true and y_pred along `axis`: -1 for one direction, 1 for opposite ones.
 
     Args:
@@ -198,54 +197,90 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 class MeanSquaredError(LossFunctionWrapper):
     """Mean of (y_true - y_pred)^2; see `mean_squared_error`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="mean_squared_error", dtype=None):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: Dtype = None,
+    ):
         super().__init__(mean_squared_error, reduction, name, dtype)
 
 
 class MeanAbsoluteError(LossFunctionWrapper):
     """Mean of |y_true - y_pred|; see `mean_absolute_error`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_error", dtype=None):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: Dtype = None,
+    ):
         super().__init__(mean_absolute_error, reduction, name, dtype)
 
 
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     """100 times the mean of |y_true - y_pred| / |y_true|; see `mean_absolute_percentage_error`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_percentage_error", dtype=None):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: Dtype = None,
+    ):
         super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `mean_squared_logarithmic_error`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="mean_squared_logarithmic_error", dtype=None):
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: Dtype = None,
+    ):
         super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
 
 class Huber(LossFunctionWrapper):
     """Squared error up to `delta`, absolute error beyond; see `huber`."""
 
-    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss", dtype=None):
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: Dtype = None,
+    ):
         super().__init__(huber, reduction, name, dtype, delta=delta)
 
 
 class LogCosh(LossFunctionWrapper):
     """Mean of log(cosh(y_pred - y_true)); see `log_cosh`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="log_cosh", dtype=None):
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: Dtype = None
+    ):
         super().__init__(log_cosh, reduction, name, dtype)
 
 
 class Poisson(LossFunctionWrapper):
     """Mean of y_pred - y_true log(y_pred); see `poisson`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="poisson", dtype=None):
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: Dtype = None
+    ):
         super().__init__(poisson, reduction, name, dtype)
 
 
 class CosineSimilarity(LossFunctionWrapper):
     """Minus the cosine of the angle between y_true and y_pred; see `cosine_similarity`."""
 
-    def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: Dtype = None,
+    ):
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

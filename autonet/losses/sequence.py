@@ -1,17 +1,14 @@
 """Losses between sequences whose places are not known: connectionist temporal classification."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.ops.ctc import ctc_loss
 
 
-def ctc(y_true: Any, y_pred: Any) -> Tensor:
+def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """Minus the log-probability of the labels, over all ways of placing them on the frames; `ops.ctc_loss`.
 
     Args:
@@ -39,5 +36,5 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
 class CTC(LossFunctionWrapper):
     """Connectionist temporal classification, for labels in order but without places; see `ctc`."""
 
-    def __init__(self, reduction="sum_over_batch_size", name="ctc", dtype=None):
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: Dtype = None):
         super().__init__(ctc, reduction, name, dtype)

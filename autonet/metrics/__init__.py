@@ -1,7 +1,5 @@
 """Floor 5: numbers to watch. Named, called and configured as in `keras.metrics`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

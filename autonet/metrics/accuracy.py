@@ -1,11 +1,10 @@
 """Metrics that count right answers, and the choice among them for the word "accuracy"."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.classification import class_numbers
 from autonet.metrics.means import MeanMetricWrapper
@@ -155,42 +154,48 @@ class Accuracy(MeanMetricWrapper):
     0.75
     """
 
-    def __init__(self, name="accuracy", dtype=None):
+    def __init__(self, name: str | None = "accuracy", dtype: Dtype = None):
         super().__init__(accuracy, name, dtype)
 
 
 class BinaryAccuracy(MeanMetricWrapper):
     """Share of predictions on the right side of `threshold`, element by element; see `binary_accuracy`."""
 
-    def __init__(self, name="binary_accuracy", dtype=None, threshold=0.5):
+    def __init__(self, name: str | None = "binary_accuracy", dtype: Dtype = None, threshold: float = 0.5):
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose largest prediction is at the one-hot label's place; see `categorical_accuracy`."""
 
-    def __init__(self, name="categorical_accuracy", dtype=None):
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: Dtype = None):
         super().__init__(categorical_accuracy, name, dtype)
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose largest prediction is at the class number; see `sparse_categorical_accuracy`."""
 
-    def __init__(self, name="sparse_categorical_accuracy", dtype=None):
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Dtype = None):
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose one-hot label is among the k largest predictions; see `top_k_categorical_accuracy`."""
 
-    def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Dtype = None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose class is among the k largest predictions; see `sparse_top_k_categorical_accuracy`."""
 
-    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: Dtype = None,
+        from_sorted_ids: bool = False,
+    ):
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
 
 

@@ -1,14 +1,13 @@
 """Metric: a number that is gathered over batches."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from autonet import initializers
 from autonet.core import Tensor, Variable, dtypes
 from autonet.core.accumulate import zeros_of
+from autonet.core.types import Dtype
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
@@ -30,7 +29,7 @@ class Metric(Tracking):
         name: under which logs show it; by default the class's own name in snake_case, with a number from the second on.
     """
 
-    def __init__(self, dtype: Any = None, name: str | None = None):
+    def __init__(self, dtype: Dtype = None, name: str | None = None):
         self._variables: list[Variable] = []
         self.name = name or unique_name(snake_case(type(self).__name__))
         self._dtype = dtypes.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
@@ -53,7 +52,7 @@ class Metric(Tracking):
         self,
         shape: Sequence[int],
         initializer: Any = "zeros",
-        dtype: Any = None,
+        dtype: Dtype = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -75,7 +74,7 @@ class Metric(Tracking):
         return variable
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Dtype = None, name: str | None = None
     ) -> Variable:
         """`add_variable` with a scalar as default."""
         return self.add_variable(shape, initializer, dtype, name=name)
@@ -140,7 +139,7 @@ class Metric(Tracking):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Metric:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A new one, from what `get_config` gave."""
         return cls(**config)
 

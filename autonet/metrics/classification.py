@@ -1,15 +1,20 @@
 """Metrics that are means of the classification losses: cross-entropies, divergence, hinges."""
 
-from __future__ import annotations
-
 from autonet import losses
+from autonet.core.types import Dtype
 from autonet.metrics.means import MeanMetricWrapper
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
     """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `losses.binary_crossentropy`."""
 
-    def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: Dtype = None,
+        from_logits: bool = False,
+        label_smoothing: int = 0,
+    ):
         super().__init__(
             losses.binary_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
         )
@@ -18,7 +23,14 @@ class BinaryCrossentropy(MeanMetricWrapper):
 class CategoricalCrossentropy(MeanMetricWrapper):
     """Mean of minus the sum of y_true log(p), for one-hot labels; see `losses.categorical_crossentropy`."""
 
-    def __init__(self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0, axis=-1):
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: Dtype = None,
+        from_logits: bool = False,
+        label_smoothing: int = 0,
+        axis: int = -1,
+    ):
         more = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(losses.categorical_crossentropy, name, dtype, **more)
 
@@ -27,7 +39,12 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """Mean of minus log(p[y_true]), for class numbers; see `losses.sparse_categorical_crossentropy`."""
 
     def __init__(
-        self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None, axis=-1
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Dtype = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
     ):
         more = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(losses.sparse_categorical_crossentropy, name, dtype, **more)
@@ -36,26 +53,26 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 class KLDivergence(MeanMetricWrapper):
     """Mean of the sum of y_true log(y_true / y_pred); see `losses.kl_divergence`."""
 
-    def __init__(self, name="kl_divergence", dtype=None):
+    def __init__(self, name: str | None = "kl_divergence", dtype: Dtype = None):
         super().__init__(losses.kl_divergence, name, dtype)
 
 
 class Hinge(MeanMetricWrapper):
     """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`."""
 
-    def __init__(self, name="hinge", dtype=None):
+    def __init__(self, name: str | None = "hinge", dtype: Dtype = None):
         super().__init__(losses.hinge, name, dtype)
 
 
 class SquaredHinge(MeanMetricWrapper):
     """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`."""
 
-    def __init__(self, name="squared_hinge", dtype=None):
+    def __init__(self, name: str | None = "squared_hinge", dtype: Dtype = None):
         super().__init__(losses.squared_hinge, name, dtype)
 
 
 class CategoricalHinge(MeanMetricWrapper):
     """Mean of how far the true class is from leading all others by 1; see `losses.categorical_hinge`."""
 
-    def __init__(self, name="categorical_hinge", dtype=None):
+    def __init__(self, name: str | None = "categorical_hinge", dtype: Dtype = None):
         super().__init__(losses.categorical_hinge, name, dtype)

@@ -3,8 +3,6 @@
 Counts are kept in float64, so that none is lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, no_grad
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.accuracy import same_shape
@@ -97,7 +96,7 @@ class _Counting(Metric):
     top_k: int | None = None
     class_id: int | None = None
 
-    def __init__(self, thresholds: Any, default: float, name: str | None, dtype: Any):
+    def __init__(self, thresholds: Any, default: float, name: str | None, dtype: Dtype):
         super().__init__(dtype=dtype, name=name)
         self.init_thresholds = thresholds
         self.thresholds = _limits(self.name, thresholds, default)
@@ -125,7 +124,7 @@ class _Counting(Metric):
 class _Count(_Counting):
     """One of the four counts."""
 
-    def __init__(self, thresholds=None, name=None, dtype=None):
+    def __init__(self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Dtype = None):
         super().__init__(thresholds, 0.5, name, dtype)
 
     def _variable_name(self, part: str) -> str:
@@ -178,7 +177,14 @@ class FalseNegatives(_Count):
 class _Share(_Counting):
     """True positives among the sum of both counts; 0 of nothing is 0."""
 
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(thresholds, 0.5 if top_k is None else -1e10, name, dtype)
         self.top_k = top_k
         self.class_id = class_id
@@ -250,16 +256,16 @@ class AUC(Metric):
 
     def __init__(
         self,
-        num_thresholds=200,
-        curve="ROC",
-        summation_method="interpolation",
-        name=None,
-        dtype=None,
-        thresholds=None,
-        multi_label=False,
-        num_labels=None,
-        label_weights=None,
-        from_logits=False,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Dtype = None,
+        thresholds: float | Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
     ):
         super().__init__(dtype=dtype, name=name)
         if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
@@ -285,7 +291,7 @@ class AUC(Metric):
         self.num_labels = num_labels
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
         self.from_logits = from_logits
-        self.totals: list = []
+        self.totals: list[Any] = []
         if not multi_label or num_labels:
             self.build(num_labels)
 
@@ -385,7 +391,14 @@ class FBetaScore(Metric):
 
     parts = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
 
-    def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Dtype = None,
+    ):
         super().__init__(dtype=dtype, name=name)
         if average not in (None, "micro", "macro", "weighted"):
             raise ArgumentError(
@@ -400,7 +413,7 @@ class FBetaScore(Metric):
         self.average = average
         self.beta = beta
         self.threshold = threshold
-        self.totals: list = []
+        self.totals: list[Any] = []
 
     def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
         """Make the counts, one of each for every class; the first batch does it."""
@@ -450,7 +463,13 @@ class FBetaScore(Metric):
 class F1Score(FBetaScore):
     """Harmonic mean of precision and recall: `FBetaScore` with beta 1."""
 
-    def __init__(self, average=None, threshold=None, name="f1_score", dtype=None):
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: Dtype = None,
+    ):
         super().__init__(average, 1.0, threshold, name, dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """Correlations of predictions with targets, sample by sample, and their means."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, dtypes
 from autonet.core.halves import accumulates
+from autonet.core.types import Dtype
 from autonet.losses.base import ratio
 from autonet.losses.overlap import as_axes
 from autonet.losses.regression import paired
@@ -62,12 +61,12 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
 class PearsonCorrelation(MeanMetricWrapper):
     """Mean of `pearson_correlation` over the samples."""
 
-    def __init__(self, name="pearson_correlation", dtype=None, axis=-1):
+    def __init__(self, name: str | None = "pearson_correlation", dtype: Dtype = None, axis: int = -1):
         super().__init__(pearson_correlation, name=name, dtype=dtype, axis=as_axes(axis))
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
     """Mean of `concordance_correlation` over the samples."""
 
-    def __init__(self, name="concordance_correlation", dtype=None, axis=-1):
+    def __init__(self, name: str | None = "concordance_correlation", dtype: Dtype = None, axis: int = -1):
         super().__init__(concordance_correlation, name=name, dtype=dtype, axis=as_axes(axis))

@@ -4,13 +4,12 @@ Totals and counts are kept in float64, whatever the metric's dtype: so no count 
 on how the samples were cut into batches, but for float32's rounding inside one batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, no_grad
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.losses.base import align, both, rank, ratio, spread, tensors
 from autonet.metrics.base import TOTALS, Metric
@@ -53,7 +52,7 @@ class Mean(Metric):
     4.0
     """
 
-    def __init__(self, name="mean", dtype=None):
+    def __init__(self, name: str | None = "mean", dtype: Dtype = None):
         super().__init__(dtype=dtype, name=name)
         self.total = self.add_variable((), "zeros", TOTALS, name="total")
         self.count = self.add_variable((), "zeros", TOTALS, name="count")
@@ -88,7 +87,7 @@ class Sum(Metric):
     2.5
     """
 
-    def __init__(self, name="sum", dtype=None):
+    def __init__(self, name: str | None = "sum", dtype: Dtype = None):
         super().__init__(dtype=dtype, name=name)
         self.total = self.add_variable((), "zeros", TOTALS, name="total")
 
@@ -112,7 +111,7 @@ class MeanMetricWrapper(Mean):
         kwargs: further arguments of `fn`.
     """
 
-    def __init__(self, fn: Callable, name: str | None = None, dtype: Any = None, **kwargs: Any):
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Dtype = None, **kwargs: Any):
         if not callable(fn):
             raise ArgumentError(
                 f"{type(self).__name__} expects a function of (y_true, y_pred); received {fn!r}. "
@@ -143,5 +142,5 @@ class MeanMetricWrapper(Mean):
         return cls(**deserialize_keras_object(config))
 
 
-def _name_of(fn: Callable) -> str:
+def _name_of(fn: Callable[..., Any]) -> str:
     return getattr(fn, "__name__", type(fn).__name__).replace("<lambda>", "lambda")

@@ -3,12 +3,11 @@
 Each counts at many thresholds, like `AUC`, in float64.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, no_grad
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.losses.base import ratio
 from autonet.metrics.base import TOTALS, Metric
@@ -27,7 +26,7 @@ class _AtLevel(Metric):
     wanted: tuple[str, str]
     kept: tuple[str, str]
 
-    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any):
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Dtype):
         super().__init__(dtype=dtype, name=name)
         if not 0 <= value <= 1:
             raise ArgumentError(f"{self.name} expects {self.level} from 0 to 1; received {value!r}.")
@@ -79,7 +78,14 @@ class SensitivityAtSpecificity(_AtLevel):
 
     level, wanted, kept = "specificity", _SENSITIVITY, _SPECIFICITY
 
-    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
 
@@ -94,7 +100,14 @@ class SpecificityAtSensitivity(_AtLevel):
 
     level, wanted, kept = "sensitivity", _SPECIFICITY, _SENSITIVITY
 
-    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
 
@@ -109,7 +122,14 @@ class PrecisionAtRecall(_AtLevel):
 
     level, wanted, kept = "recall", _PRECISION, _SENSITIVITY
 
-    def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
 
@@ -124,5 +144,12 @@ class RecallAtPrecision(_AtLevel):
 
     level, wanted, kept = "precision", _SENSITIVITY, _PRECISION
 
-    def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(precision, num_thresholds, class_id, name, dtype)

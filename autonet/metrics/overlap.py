@@ -3,8 +3,6 @@
 Counts are kept in float64, so that none is lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from autonet import ops
 from autonet.core import Tensor, convert_to_tensor, dtypes, no_grad
 from autonet.core.primitive import primitive
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.base import TOTALS, Metric
@@ -68,7 +67,7 @@ class IoU(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -154,7 +153,13 @@ class BinaryIoU(IoU):
     0.3333333432674408
     """
 
-    def __init__(self, target_class_ids=(0, 1), threshold=0.5, name=None, dtype=None):
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: Dtype = None,
+    ):
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
 
@@ -175,13 +180,13 @@ class MeanIoU(IoU):
 
     def __init__(
         self,
-        num_classes,
-        name=None,
-        dtype=None,
-        ignore_class=None,
-        sparse_y_true=True,
-        sparse_y_pred=True,
-        axis=-1,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Dtype = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
     ):
         super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
@@ -198,13 +203,13 @@ class OneHotIoU(IoU):
 
     def __init__(
         self,
-        num_classes,
-        target_class_ids,
-        name=None,
-        dtype=None,
-        ignore_class=None,
-        sparse_y_pred=False,
-        axis=-1,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Dtype = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
     ):
         super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
@@ -219,7 +224,15 @@ class OneHotMeanIoU(MeanIoU):
     0.25
     """
 
-    def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_pred=False, axis=-1):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Dtype = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ):
         super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """Metrics of errors between numbers, and the share of variance explained."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import losses, ops
 from autonet.core import Tensor, no_grad
 from autonet.core.halves import accumulates
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import ratio, spread
 from autonet.losses.regression import cosine, paired
@@ -17,7 +16,7 @@ from autonet.metrics.means import MeanMetricWrapper
 class MeanSquaredError(MeanMetricWrapper):
     """Mean of (y_true - y_pred)^2; see `losses.mean_squared_error`."""
 
-    def __init__(self, name="mean_squared_error", dtype=None):
+    def __init__(self, name: str | None = "mean_squared_error", dtype: Dtype = None):
         super().__init__(losses.mean_squared_error, name, dtype)
 
 
@@ -35,7 +34,7 @@ class RootMeanSquaredError(MeanMetricWrapper):
     3.535533905029297
     """
 
-    def __init__(self, name="root_mean_squared_error", dtype=None):
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Dtype = None):
         super().__init__(squared_error, name, dtype)
 
     def result(self) -> Tensor:
@@ -45,35 +44,35 @@ class RootMeanSquaredError(MeanMetricWrapper):
 class MeanAbsoluteError(MeanMetricWrapper):
     """Mean of |y_true - y_pred|; see `losses.mean_absolute_error`."""
 
-    def __init__(self, name="mean_absolute_error", dtype=None):
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: Dtype = None):
         super().__init__(losses.mean_absolute_error, name, dtype)
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
     """100 times the mean of |y_true - y_pred| / |y_true|; see `losses.mean_absolute_percentage_error`."""
 
-    def __init__(self, name="mean_absolute_percentage_error", dtype=None):
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Dtype = None):
         super().__init__(losses.mean_absolute_percentage_error, name, dtype)
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `losses.mean_squared_logarithmic_error`."""
 
-    def __init__(self, name="mean_squared_logarithmic_error", dtype=None):
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Dtype = None):
         super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
 
 
 class LogCoshError(MeanMetricWrapper):
     """Mean of log(cosh(y_pred - y_true)); see `losses.log_cosh`."""
 
-    def __init__(self, name="logcosh", dtype=None):
+    def __init__(self, name: str | None = "logcosh", dtype: Dtype = None):
         super().__init__(losses.log_cosh, name, dtype)
 
 
 class Poisson(MeanMetricWrapper):
     """Mean of y_pred - y_true log(y_pred); see `losses.poisson`."""
 
-    def __init__(self, name="poisson", dtype=None):
+    def __init__(self, name: str | None = "poisson", dtype: Dtype = None):
         super().__init__(losses.poisson, name, dtype)
 
 
@@ -90,7 +89,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 class CosineSimilarity(MeanMetricWrapper):
     """Mean cosine of the angle between y_true and y_pred: 1 for one direction, the loss of this name with plus."""
 
-    def __init__(self, name="cosine_similarity", dtype=None, axis=-1):
+    def __init__(self, name: str | None = "cosine_similarity", dtype: Dtype = None, axis: int = -1):
         super().__init__(cosine_similarity, name, dtype, axis=axis)
 
 
@@ -116,7 +115,13 @@ class R2Score(Metric):
     0.5
     """
 
-    def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
+    def __init__(
+        self,
+        class_aggregation: str = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: Dtype = None,
+    ):
         super().__init__(dtype=dtype, name=name)
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
             raise ArgumentError(

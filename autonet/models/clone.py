@@ -1,7 +1,5 @@
 """Copies of models: the same layers anew, with weights of their own."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +20,7 @@ def clone_model(
     model: Model,
     input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
-    call_function: Callable | None = None,
+    call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Model:
     """A model of new layers, connected alike, with freshly drawn weights. `compile` is not carried over.
@@ -55,7 +53,7 @@ def _cloned(
     model: Model,
     input_tensors: Any,
     clone_function: Callable[[Layer], Layer] | None,
-    call_function: Callable | None,
+    call_function: Callable[..., Any] | None,
     recursive: bool,
 ) -> Model:
     if model._graph is None and not isinstance(model, Sequential):
@@ -77,7 +75,7 @@ def _by_config(layer: Layer) -> Layer:
     return type(layer).from_config(layer.get_config())
 
 
-def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable) -> Sequential:
+def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable[..., Any]) -> Sequential:
     first = model._input_layer_kept
     copies = {id(layer): copy_of(layer) for layer in {id(layer): layer for layer in model.layers}.values()}
     stack: list[Any] = [copies[id(layer)] for layer in model.layers]
@@ -96,7 +94,9 @@ def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable) -> Seq
     return copied
 
 
-def _functional(model: Model, input_tensors: Any, copy_of: Callable, call_function: Callable | None) -> Model:
+def _functional(
+    model: Model, input_tensors: Any, copy_of: Callable[..., Any], call_function: Callable[..., Any] | None
+) -> Model:
     graph = model._graph
     assert graph is not None
     if input_tensors is None:
@@ -111,7 +111,7 @@ def _functional(model: Model, input_tensors: Any, copy_of: Callable, call_functi
     tensors: dict[Any, Any] = {origin_of(x): new for x, new in zip(graph.inputs, inputs, strict=True)}
     copies: dict[int, Any] = {}
 
-    def apply(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def apply(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         op = node.op
         if isinstance(op, Operation):
             return Node(Operation(op.function, op.word, op.name), args, kwargs, node.spec_tree).outputs

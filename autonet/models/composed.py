@@ -1,7 +1,6 @@
 """What a model can do that was given by inputs and outputs: run its graph, and tell about it."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -88,7 +87,7 @@ class Composed(Layer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """A new model of this configuration, without the weights."""
         if not is_graph_config(config):
             return super().from_config(config)
@@ -99,7 +98,7 @@ class Composed(Layer):
         return model
 
 
-def graph_arguments(args: tuple, kwargs: dict[str, Any], who: str) -> dict[str, Any] | None:
+def graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> dict[str, Any] | None:
     """Inputs and outputs among a model's arguments, taken out of `kwargs`; None if there are none.
 
     Raises: ArgumentError for positional arguments that are not these two (and a name).

@@ -1,7 +1,5 @@
 """The configuration of a graph of layers, in Keras 3's form: written, and read back."""
 
-from __future__ import annotations
-
 import heapq
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -111,7 +109,7 @@ def graph_from_config(config: Mapping[str, Any], custom_objects: Mapping[str, An
     return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made, inner)
 
 
-def _maker(entry: Mapping[str, Any]) -> Callable:
+def _maker(entry: Mapping[str, Any]) -> Callable[..., Any]:
     """What to call on placeholders: a layer, or a function that stands for an operation."""
     module = str(entry.get("module") or "")
     if not module.startswith(("keras.src.ops", "keras.src.activations", "autonet.ops")):
@@ -138,7 +136,7 @@ def _maker(entry: Mapping[str, Any]) -> Callable:
 _VALUES = frozenset("x x1 x2 y a b fill_value constant_values x_min x_max a_min a_max seed value".split())
 
 
-def _check_counts(function: Callable, word: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _check_counts(function: Callable[..., Any], word: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     """Refuse an operation that is made of others and asks for many: it may make arrays, or go round a loop, as often."""
     if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
         raise ArgumentError(f"The configuration calls ops.{word} on nothing.")
@@ -175,10 +173,10 @@ def _histories(tree: Any) -> list[tuple[str, int, int]]:
     return [h for v in tree for h in _histories(v)] if isinstance(tree, (list, tuple)) else []
 
 
-def _in_order(calls: Mapping[tuple[str, int], Any], made: Mapping) -> Iterator[tuple[str, int]]:
+def _in_order(calls: Mapping[tuple[str, int], Any], made: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
     """Each call when its arguments exist and the earlier calls of its layer were made; of several, the first one given."""
     order = {key: place for place, key in enumerate(calls)}
-    waiting: dict[tuple, list[tuple[str, int]]] = {}  # by what they wait for
+    waiting: dict[tuple[Any, ...], list[tuple[str, int]]] = {}  # by what they wait for
     missing = {}
     for key, call in calls.items():
         needed = {(n, i) for n, i, _ in _histories(list(call))} | ({(key[0], key[1] - 1)} if key[1] else set())
@@ -196,7 +194,7 @@ def _in_order(calls: Mapping[tuple[str, int], Any], made: Mapping) -> Iterator[t
                 heapq.heappush(ready, (order[key], key))
 
 
-def _deserialized(tree: Any, made: dict) -> Any:
+def _deserialized(tree: Any, made: dict[Any, Any]) -> Any:
     if isinstance(tree, dict):
         if tree.get("class_name") == "__keras_tensor__":
             name, number, place = tree["config"]["keras_history"]
@@ -209,7 +207,7 @@ def _deserialized(tree: Any, made: dict) -> Any:
     return tree
 
 
-def _tensors(tree: Any, made: dict, inner: set[str] | frozenset[str] = frozenset()) -> Any:
+def _tensors(tree: Any, made: dict[Any, Any], inner: set[str] | frozenset[str] = frozenset()) -> Any:
     """The placeholders that "input_layers" or "output_layers" name; `inner` are models, whose calls count from 1."""
     if isinstance(tree, dict):
         return {k: _tensors(v, made, inner) for k, v in tree.items()}
@@ -228,7 +226,7 @@ def is_graph_config(config: Any) -> bool:
     return all(k in config for k in ("layers", "input_layers", "output_layers"))
 
 
-def takes_graph(cls: type) -> bool:
+def takes_graph(cls: type[Any]) -> bool:
     """Whether a class of models is made as `cls(inputs, outputs)`."""
     parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     names = [p.name for p in parameters]

@@ -1,7 +1,5 @@
 """Model: a layer that trains; Functional: one given by what goes in and what comes out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -60,7 +58,7 @@ class Model(Persistence, Composed, Trainer):
                 "Call it on data instead."
             ) from error
 
-    def _build_for(self, args: tuple, kwargs: dict) -> None:
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if is_default(self, "build"):  # the layers inside are built as the call reaches them
             Layer.build(
                 self,
@@ -96,7 +94,7 @@ class Model(Persistence, Composed, Trainer):
         self,
         line_length: int | None = None,
         positions: Any = None,
-        print_fn: Callable | None = None,
+        print_fn: Callable[..., Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Any = None,

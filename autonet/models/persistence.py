@@ -1,7 +1,5 @@
 """What a model can do with disk and JSON; `saving` has the formats."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import saving

@@ -1,10 +1,8 @@
 """Sequential: layers, one after the other."""
 
-from __future__ import annotations
-
 import copy
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 from autonet.core.lines import filters_traceback
 from autonet.core.state import state
@@ -42,7 +40,7 @@ class Sequential(Model):
         super().__init__(trainable=trainable, name=name)
         self.autocast = False
         self._layers: list[Layer] = []
-        self._batch_shape: tuple | None = None
+        self._batch_shape: tuple[Any, ...] | None = None
         self._input_layer_kept: InputLayer | None = None
         self._symbols: list[Any] = []  # placeholders: of the input, and after each layer
         if isinstance(layers, Layer) or (layers is not None and not isinstance(layers, Iterable)):
@@ -201,14 +199,14 @@ class Sequential(Model):
         return [self._layers[-1].name if self._layers else x.name for x in self.outputs]
 
     @property
-    def input_shape(self) -> tuple:
+    def input_shape(self) -> tuple[Any, ...]:
         """Shape of the inputs, None for the batch."""
         if self._batch_shape is None:
             raise ArgumentError(f"{self.label} does not know its input yet: build it, or call it on data.")
         return self._batch_shape
 
     @property
-    def output_shape(self) -> tuple:
+    def output_shape(self) -> tuple[Any, ...]:
         """Shape of the outputs, None for the batch."""
         return self.compute_output_shape(self.input_shape)
 
@@ -237,7 +235,7 @@ class Sequential(Model):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         from autonet.serialization.objects import deserialize_keras_object
 
         config = copy.copy(config)
@@ -258,7 +256,7 @@ class Sequential(Model):
         return model
 
 
-def _first_shape(layer: Layer) -> tuple | None:
+def _first_shape(layer: Layer) -> tuple[Any, ...] | None:
     """The shape that a first layer expects, where it says so: by `input_shape`, or because it is a model with an Input."""
     if isinstance(layer, Sequential):
         return layer._batch_shape

@@ -261,7 +261,7 @@ def singular_values(x):
 
 
 @primitive(floating=True, accumulates=True)
-def singular_vectors(x, *, full_matrices=False):
+def singular_vectors(x, *, full_matrices: bool = False):
     """Matrices U, vectors s and matrices V.T with U @ diag(s) @ V.T = x."""
     return tuple(np.linalg.svd(x, full_matrices=full_matrices))
 
@@ -416,7 +416,7 @@ def lu_factor(x) -> tuple[np.ndarray, np.ndarray]:
 
 
 @primitive(keep=("pivots",))
-def exchanged(x, pivots, *, back):
+def exchanged(x, pivots, *, back: bool):
     """The rows of each matrix exchanged as `lu_factor` did, or `back` again."""
     n = x.shape[-2]
     flat = x.reshape((-1, n, x.shape[-1])).copy()

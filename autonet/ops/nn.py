@@ -62,7 +62,7 @@ def leaky_relu(x, *, negative_slope: float = 0.2):
 
 
 @primitive
-def leak(x, switch, *, negative_slope):
+def leak(x, switch, *, negative_slope: float):
     """`x` where `switch` is not below 0, negative_slope * x elsewhere."""
     below = np.less(switch, 0)
     return np.add(masked(np.logical_not(below), x), masked(below, x * negative_slope))

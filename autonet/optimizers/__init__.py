@@ -1,7 +1,5 @@
 """Floor 5: how weights move, given their gradients."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet.optimizers import schedules as schedules
@@ -43,11 +41,11 @@ def get(identifier: Any) -> Optimizer | None:
     return _family.get(identifier)
 
 
-def serialize(optimizer: Optimizer) -> dict:
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """The dictionary from which `deserialize` rebuilds the optimizer, without its state."""
     return _family.serialize(optimizer)
 
 
-def deserialize(config: Any, custom_objects: dict | None = None) -> Optimizer:
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Optimizer:
     """The optimizer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

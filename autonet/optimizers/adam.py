@@ -1,14 +1,14 @@
 """Adam and its relatives: running means of the gradient and of its size."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
 from autonet.core import Variable
+from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class Adam(Optimizer):
@@ -29,7 +29,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -40,7 +40,17 @@ class Adam(Optimizer):
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
         self.optional_slots = ("velocity_hat",) if amsgrad else ()
 
-    def update(self, w, g, m, v, *, lr, t, velocity_hat=None):
+    def update(
+        self,
+        w: Variable,
+        g: Tensor,
+        m: Variable,
+        v: Variable,
+        *,
+        lr: Tensor,
+        t: Tensor,
+        velocity_hat: Variable | None = None,
+    ) -> None:
         m.assign_add((1 - self.beta_1) * (g - m))
         v.assign_add((1 - self.beta_2) * (g * g - v))
         if velocity_hat is not None:
@@ -49,7 +59,7 @@ class Adam(Optimizer):
         a = lr * ops.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         w.assign_sub(a * m / (ops.sqrt(v) + self.epsilon))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return {**super().get_config(), **own}
 
@@ -65,7 +75,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -92,7 +102,7 @@ class Adamax(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -101,12 +111,12 @@ class Adamax(Optimizer):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def update(self, w, g, m, u, *, lr, t):
+    def update(self, w: Variable, g: Tensor, m: Variable, u: Variable, *, lr: Tensor, t: Tensor) -> None:
         m.assign_add((1 - self.beta_1) * (g - m))
         u.assign(ops.maximum(self.beta_2 * u, ops.abs(g)))
         w.assign_sub(lr / (1 - self.beta_1**t) * m / (u + self.epsilon))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
@@ -127,7 +137,7 @@ class Nadam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -142,13 +152,13 @@ class Nadam(Optimizer):
         if first:
             self.product = self.add_variable((), 1.0, name="momentum_product")
 
-    def begin_update(self, t):
+    def begin_update(self, t: Tensor) -> None:
         self.product.assign(self.product * self._rolling(ops.cast(t, self.product.dtype)))
 
     def _rolling(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**t)
 
-    def update(self, w, g, m, v, *, lr, t):
+    def update(self, w: Variable, g: Tensor, m: Variable, v: Variable, *, lr: Tensor, t: Tensor) -> None:
         b, b_next = self._rolling(t), self._rolling(t + 1)
         p = ops.cast(self.product, w.dtype)
         m.assign_add((1 - self.beta_1) * (g - m))
@@ -156,5 +166,5 @@ class Nadam(Optimizer):
         n = b_next / (1 - p * b_next) * m + (1 - b) / (1 - p) * g
         w.assign_sub(lr * n / (ops.sqrt(v / (1 - self.beta_2**t)) + self.epsilon))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

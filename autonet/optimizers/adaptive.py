@@ -1,12 +1,14 @@
 """Steps scaled weight by weight, by the gradients seen so far."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class RMSprop(Optimizer):
@@ -28,7 +30,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -39,7 +41,17 @@ class RMSprop(Optimizer):
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
         self.optional_slots = (("momentum",) if momentum > 0 else ()) + (("average_gradient",) if centered else ())
 
-    def update(self, w, g, v, *, lr, t, momentum=None, average_gradient=None):
+    def update(
+        self,
+        w: Variable,
+        g: Tensor,
+        v: Variable,
+        *,
+        lr: Tensor,
+        t: Tensor,
+        momentum: Variable | None = None,
+        average_gradient: Variable | None = None,
+    ) -> None:
         v.assign(self.rho * v + (1 - self.rho) * (g * g))
         d = v + self.epsilon
         if average_gradient is not None:
@@ -53,7 +65,7 @@ class RMSprop(Optimizer):
             momentum.assign(self.momentum * momentum + s)
             w.assign_sub(momentum)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered}
         return {**super().get_config(), **own}
 
@@ -70,7 +82,11 @@ class Adagrad(Optimizer):
     slots = ("accumulator",)
 
     def __init__(
-        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **common: Any
+        self,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **common: Any,
     ):
         super().__init__(learning_rate, **common)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
@@ -78,11 +94,11 @@ class Adagrad(Optimizer):
     def initial_slot(self, name: str) -> float:
         return self.initial_accumulator_value
 
-    def update(self, w, g, v, *, lr, t):
+    def update(self, w: Variable, g: Tensor, v: Variable, *, lr: Tensor, t: Tensor) -> None:
         v.assign_add(g * g)
         w.assign_sub(lr * g / ops.sqrt(v + self.epsilon))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
         return {**super().get_config(), **own}
 
@@ -100,17 +116,23 @@ class Adadelta(Optimizer):
 
     slots = ("accumulated_grad", "accumulated_delta_var")  # v, u
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Any):
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **common: Any,
+    ):
         super().__init__(learning_rate, **common)
         self.rho, self.epsilon = rho, epsilon
 
-    def update(self, w, g, v, u, *, lr, t):
+    def update(self, w: Variable, g: Tensor, v: Variable, u: Variable, *, lr: Tensor, t: Tensor) -> None:
         v.assign(self.rho * v + (1 - self.rho) * (g * g))
         s = g * ops.sqrt(u + self.epsilon) / ops.sqrt(v + self.epsilon)
         u.assign(self.rho * u + (1 - self.rho) * (s * s))
         w.assign_sub(lr * s)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
 
 
@@ -125,15 +147,21 @@ class Lion(Optimizer):
 
     slots = ("momentum",)
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **common: Any):
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **common: Any,
+    ):
         super().__init__(learning_rate, **common)
         if not 0 < beta_1 <= 1:
             raise ArgumentError(f"Lion expects beta_1 in (0, 1], else it only follows signs; received {beta_1!r}.")
         self.beta_1, self.beta_2 = beta_1, beta_2
 
-    def update(self, w, g, m, *, lr, t):
+    def update(self, w: Variable, g: Tensor, m: Variable, *, lr: Tensor, t: Tensor) -> None:
         w.assign_sub(lr * ops.sign(self.beta_1 * m + (1 - self.beta_1) * g))
         m.assign(self.beta_2 * m + (1 - self.beta_2) * g)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}

@@ -1,11 +1,9 @@
 """Optimizer: what all have in common. Their formulas stand in the files beside this one."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
 from autonet.core.dtypes import floatx
 from autonet.core.lines import warn
 from autonet.core.state import state
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.optimizers import clipping, schedules
 from autonet.optimizers.rate import HasRate, modernize, read_rate, serialize_rate
@@ -57,7 +56,7 @@ class Optimizer(HasRate):
 
     def __init__(
         self,
-        learning_rate: float | LearningRateSchedule | Callable,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any],
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -166,7 +165,7 @@ class Optimizer(HasRate):
         self,
         shape: tuple[int, ...],
         initializer: Any = "zeros",
-        dtype: Any = None,
+        dtype: Dtype = None,
         aggregation: str = "none",
         layout: Any = None,
         name: str | None = None,
@@ -417,7 +416,7 @@ class Optimizer(HasRate):
         """Take the values of `variables` from where `save_own_variables` put them."""
         self.set_weights([store[str(i)] for i in range(len(store))])
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this optimizer, without its state."""
         return {
             "name": self.name,
@@ -427,7 +426,7 @@ class Optimizer(HasRate):
 
     @classmethod
     @described
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Optimizer:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The optimizer that `get_config` described."""
         config = dict(config)
         if isinstance(config.get("learning_rate"), dict):
@@ -436,7 +435,7 @@ class Optimizer(HasRate):
 
     # Checks
 
-    def _pair(self, grads: list, variables: Iterable[Variable] | None) -> tuple[list[Any], list[Variable]]:
+    def _pair(self, grads: list[Any], variables: Iterable[Variable] | None) -> tuple[list[Any], list[Variable]]:
         """Gradients as Tensors, and the weights that have one."""
         if variables is None:
             self._check_built("apply() without variables")

@@ -1,13 +1,12 @@
 """Adaptive steps whose state for a matrix is two vectors."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, Variable
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class Adafactor(Optimizer):
@@ -29,7 +28,7 @@ class Adafactor(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
@@ -55,7 +54,7 @@ class Adafactor(Optimizer):
             columns = self.add_variable((*w.shape[:-2], w.shape[-1]), dtype=w.dtype, name=f"{name}_columns")
         return rows, columns, self.add_variable_from_reference(w, "velocity")
 
-    def update(self, w, g, *, lr, t):
+    def update(self, w: Variable, g: Tensor, *, lr: Tensor, t: Tensor) -> None:
         r, c, v = self._squares[self._get_variable_index(w)]
         rho = ops.minimum(lr, 1 / ops.sqrt(t))
         a = ops.maximum(_rms(w), self.epsilon_2) * rho
@@ -71,7 +70,7 @@ class Adafactor(Optimizer):
         u = g / ops.sqrt(v)
         w.assign_sub(a * u / ops.maximum(_rms(u) / self.clip_threshold, 1.0))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

@@ -1,14 +1,13 @@
 """Steps made for a weight as a whole: scaled to its length, or with all directions made equally long."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
 from autonet.core import Tensor, Variable
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class Lamb(Optimizer):
@@ -26,7 +25,7 @@ class Lamb(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -35,7 +34,7 @@ class Lamb(Optimizer):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
-    def update(self, w, g, m, v, *, lr, t):
+    def update(self, w: Variable, g: Tensor, m: Variable, v: Variable, *, lr: Tensor, t: Tensor) -> None:
         m.assign_add((1 - self.beta_1) * (g - m))
         v.assign_add((1 - self.beta_2) * (g * g - v))
         r = m / (1 - self.beta_1**t) / (ops.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
@@ -44,7 +43,7 @@ class Lamb(Optimizer):
         ratio = ops.where(known, long / ops.where(known, step, 1.0), 1.0)
         w.assign_sub(ratio * lr * r)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
@@ -66,7 +65,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         adam_weight_decay: float | None = 0.004,
@@ -132,7 +131,7 @@ class Muon(Optimizer):
     def _decay_of(self, w: Variable) -> float | None:
         return self.adam_weight_decay if self._by_adam(w) else self.weight_decay
 
-    def update(self, w, g, *, lr, t):
+    def update(self, w: Variable, g: Tensor, *, lr: Tensor, t: Tensor) -> None:
         m, v = self._momenta[self._get_variable_index(w)]
         if v is not None:
             m.assign_add((1 - self.adam_beta_1) * (g - m))
@@ -155,7 +154,7 @@ class Muon(Optimizer):
             x = self.muon_a * x + ops.matmul(self.muon_b * s + self.muon_c * ops.matmul(s, s), x)
         return ops.transpose(x) if tall else x
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         names = (
             *("adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c"),
             *("adam_lr_ratio", "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay"),

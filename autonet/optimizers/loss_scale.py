@@ -1,7 +1,5 @@
 """Losses scaled up so that small gradients survive in float16."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -117,7 +115,7 @@ class LossScaleOptimizer(Optimizer):
     def __repr__(self) -> str:
         return f"<LossScaleOptimizer {self.name!r} around {self.inner_optimizer!r}>"
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "inner_optimizer": objects.serialize_keras_object(self.inner_optimizer),
@@ -127,7 +125,7 @@ class LossScaleOptimizer(Optimizer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Optimizer:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
         config = dict(config)
         config["inner_optimizer"] = objects.deserialize_keras_object(
             config["inner_optimizer"], custom_objects=custom_objects

@@ -1,7 +1,5 @@
 """Learning rates in the forms in which they are given: numbers, schedules, functions, and Keras 1's words."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -111,7 +109,9 @@ def read_rate(who: str, value: Any) -> LearningRateSchedule | Any:
     )
 
 
-def modernize(cls: type, learning_rate: Any, old: dict[str, Any]) -> Any:
+def modernize(
+    cls: type[Any], learning_rate: float | LearningRateSchedule | Callable[..., Any], old: dict[str, Any]
+) -> Any:
     """The learning rate that Keras 1's words `lr` and `decay` mean; any other word is an error."""
     for name in old:
         if name not in ("lr", "decay"):
@@ -125,11 +125,11 @@ def modernize(cls: type, learning_rate: Any, old: dict[str, Any]) -> Any:
         today = "learning_rate=schedules.InverseTimeDecay(rate, 1, decay)"
         message = f"{cls.__name__}: write {today} instead of decay=..., which is Keras 1's word."
         warn(message, LegacyWarning)
-        learning_rate = InverseTimeDecay(learning_rate, 1, old["decay"])
+        learning_rate = InverseTimeDecay(learning_rate, 1, old["decay"])  # type: ignore[arg-type]
     return learning_rate
 
 
-def _takes(function: Callable, *arguments: Any) -> bool:
+def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether `function` can be called with these arguments; one in C that does not say takes the step."""
     try:
         inspect.signature(function).bind(*arguments)

@@ -1,12 +1,14 @@
 """Follow the regularized leader: weights that are 0 until there is reason enough."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.core.tensor import Tensor
+from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class Ftrl(Optimizer):
@@ -28,7 +30,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -64,7 +66,7 @@ class Ftrl(Optimizer):
     def initial_slot(self, name: str) -> float:
         return self.initial_accumulator_value if name == "accumulator" else 0.0
 
-    def update(self, w, g, n, z, *, lr, t):
+    def update(self, w: Variable, g: Tensor, n: Variable, z: Variable, *, lr: Tensor, t: Tensor) -> None:
         p, l1 = self.learning_rate_power, self.l1_regularization_strength
         h = g + 2 * self.l2_shrinkage_regularization_strength * w
         m = n + g * g
@@ -73,7 +75,7 @@ class Ftrl(Optimizer):
         pull = n**-p / lr + 2 * self.l2_regularization_strength + self.beta / lr
         w.assign((ops.clip(z, -l1, l1) - z) / pull)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         names = (
             "learning_rate_power",
             "initial_accumulator_value",

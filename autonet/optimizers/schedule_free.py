@@ -1,13 +1,13 @@
 """Adam without a schedule: an average of the weights takes its place."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
 from autonet.core import Variable
+from autonet.core.tensor import Tensor
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class ScheduleFreeAdamW(Optimizer):
@@ -25,7 +25,7 @@ class ScheduleFreeAdamW(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.0025,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.0025,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
@@ -42,7 +42,7 @@ class ScheduleFreeAdamW(Optimizer):
             for w, z in zip(variables, self._slots["momentum"], strict=True):
                 z.assign(w.value)
 
-    def update(self, w, g, z, v, *, lr, t):
+    def update(self, w: Variable, g: Tensor, z: Variable, v: Variable, *, lr: Tensor, t: Tensor) -> None:
         if self.warmup_steps:
             lr = lr * ops.minimum(t / self.warmup_steps, 1.0)
         v.assign_add((1 - self.beta_2) * (g * g - v))
@@ -50,6 +50,6 @@ class ScheduleFreeAdamW(Optimizer):
         z.assign_sub(step / (1 - self.beta_1))
         w.assign_add(((z - w) + step) / t - step)  # beta_1 (z - x) is (z - w) + step
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         names = ("beta_1", "beta_2", "epsilon", "warmup_steps")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

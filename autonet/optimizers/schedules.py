@@ -7,12 +7,10 @@ give a Tensor:
 0.02500000037252903
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from autonet import ops
 from autonet.core import Tensor
@@ -30,13 +28,13 @@ class LearningRateSchedule(Watched):
         """The learning rate after `step` updates, a Tensor without axes."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step), made of autonet.ops.")
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """The arguments that rebuild this schedule."""
         raise NotImplementedError(f"{type(self).__name__} must define get_config(self) to be saved.")
 
     @classmethod
     @described
-    def from_config(cls, config: dict) -> LearningRateSchedule:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The schedule that `get_config` described."""
         return cls(**config)
 
@@ -75,7 +73,7 @@ class ExponentialDecay(LearningRateSchedule):
             p = ops.floor(p)
         return self.initial_learning_rate * self.decay_rate**p
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(self, "initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
 
@@ -106,7 +104,7 @@ class InverseTimeDecay(LearningRateSchedule):
             p = ops.floor(p)
         return self.initial_learning_rate / (1 + self.decay_rate * p)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(self, "initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
 
@@ -140,7 +138,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
             rate = ops.where(s > boundary, value, rate)
         return rate
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(self, "boundaries", "values", "name")
 
 
@@ -177,7 +175,7 @@ class PolynomialDecay(LearningRateSchedule):
         height = self.initial_learning_rate - self.end_learning_rate
         return height * (1 - s / d) ** self.power + self.end_learning_rate
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(self, "initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
 
 
@@ -220,7 +218,7 @@ class CosineDecay(LearningRateSchedule):
         wave = 0.5 * (1 + ops.cos(math.pi * (ops.minimum(s, float(self.decay_steps)) / self.decay_steps)))
         return (1 - self.alpha) * wave + self.alpha
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(
             self, "initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps"
         )
@@ -271,7 +269,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     def _begin(self, i: Any) -> Any:
         return (self.t_mul**i - 1) / (self.t_mul - 1)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return _attributes(self, "initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
 
 
@@ -315,17 +313,17 @@ class FunctionSchedule(LearningRateSchedule):
             )
         return rate
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         function = objects.serialize_keras_object(self.function)
         return {"function": function, "steps_per_epoch": self.steps_per_epoch, "name": self.name}
 
 
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict:
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """The dictionary from which `deserialize` rebuilds the schedule."""
     return objects.serialize_keras_object(learning_rate_schedule)
 
 
-def deserialize(config: dict, custom_objects: dict | None = None) -> LearningRateSchedule:
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
     """The schedule described by `config`, as `serialize` gave it.
 
     Args:
@@ -346,5 +344,5 @@ def _positive(who: str, name: str, value: float) -> float:
     return value
 
 
-def _attributes(schedule: LearningRateSchedule, *names: str) -> dict:
+def _attributes(schedule: LearningRateSchedule, *names: str) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in names}

@@ -1,11 +1,13 @@
 """Gradient descent: steps against the gradient, with or without momentum."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Any
 
+from autonet.core.tensor import Tensor
+from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
+from autonet.optimizers.schedules import LearningRateSchedule
 
 
 class SGD(Optimizer):
@@ -20,14 +22,20 @@ class SGD(Optimizer):
     Source: Sutskever, Martens, Dahl, Hinton, 2013, https://proceedings.mlr.press/v28/sutskever13.html
     """
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **common: Any):
+    def __init__(
+        self,
+        learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **common: Any,
+    ):
         super().__init__(learning_rate, **common)
         if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ArgumentError(f"SGD expects momentum in [0, 1]; received {momentum!r}.")
         self.momentum, self.nesterov = momentum, nesterov
         self.optional_slots = ("momentum",) if momentum else ()
 
-    def update(self, w, g, *, lr, t, momentum=None):
+    def update(self, w: Variable, g: Tensor, *, lr: Tensor, t: Tensor, momentum: Variable | None = None) -> None:
         if momentum is None:
             w.assign_sub(lr * g)
             return
@@ -35,5 +43,5 @@ class SGD(Optimizer):
         m.assign(self.momentum * m - lr * g)
         w.assign_add(self.momentum * m - lr * g if self.nesterov else m)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

@@ -1,7 +1,5 @@
 """Pictures of models: a box for each call of a layer or operation, and which leads to which."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -162,7 +160,7 @@ def _traced(model: Any, around: Node | None) -> list[Node] | None:
                 v._array = array
 
 
-def _fresh(path: tuple, x: Any) -> Any:
+def _fresh(path: tuple[Any, ...], x: Any) -> Any:
     """A placeholder like `x` from an Input of its own; anything else as it is."""
     name = path[-1] if isinstance(path[-1], str) else "input"
     if not isinstance(x, KerasTensor):

@@ -1,7 +1,5 @@
 """Pictures of the record behind a Tensor: a box for each operation that led to it."""
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping

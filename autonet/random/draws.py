@@ -5,8 +5,6 @@ counter, so that different draws never overlap and generated code can repeat the
 Source: Salmon, Moraes, Dror, Shaw, 2011, Parallel random numbers: as easy as 1, 2, 3, https://doi.org/10.1145/2063384.2063405
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from autonet import ops
 from autonet.core import dtypes
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.random.seeds import SeedGenerator, draw_state
 
@@ -113,7 +112,7 @@ def random_binomial(state, counts, probabilities, *, shape, dtype="float32"):
     return np.asarray(_generator(state).binomial(counts.astype(np.int64), probabilities, shape)).astype(dtype)
 
 
-def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Tensor:
+def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from `minval` (included) to `maxval` (excluded), equally likely.
 
     Args:
@@ -143,7 +142,7 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     return ops.minimum(low + (high - low) * u, below)
 
 
-def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Tensor:
+def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the normal distribution.
 
     Args:
@@ -156,7 +155,7 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, se
     return _scaled(random_normal(draw_state(seed), shape=_shape(shape), dtype=dtype), mean, stddev, dtype)
 
 
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Seed = None) -> Tensor:
+def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the normal distribution, those further than 2 `stddev` from `mean` drawn again.
 
     Args:
@@ -169,7 +168,7 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     return _scaled(random_truncated_normal(draw_state(seed), shape=_shape(shape), dtype=dtype), mean, stddev, dtype)
 
 
-def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Seed = None) -> Tensor:
+def randint(shape: Any, minval: Any, maxval: Any, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
     """Integers from `minval` (included) to `maxval` (excluded), equally likely.
 
     Args:
@@ -193,7 +192,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Se
     return random_integers(draw_state(seed), low, high, shape=_shape(shape), dtype=name)
 
 
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
+def categorical(logits: Any, num_samples: int, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
     """Class numbers drawn with probabilities softmax(logits).
 
     Args:
@@ -247,7 +246,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     return ops.take(x, random_permutation(draw_state(seed), n=x.shape[axis]), axis=axis)
 
 
-def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Seed = None) -> Tensor:
+def gamma(shape: Any, alpha: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the gamma distribution of shape parameter `alpha` (above 0) and scale 1; no derivative.
 
     Args:
@@ -260,7 +259,7 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Seed = None) -> Tenso
     return random_gamma(draw_state(seed), convert_to_tensor(alpha), shape=_shape(shape), dtype=name)
 
 
-def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None) -> Tensor:
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the beta distribution of parameters `alpha` and `beta` (both above 0); no derivative.
 
     Args:
@@ -274,7 +273,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None
     return random_beta(draw_state(seed), *parameters, shape=_shape(shape), dtype=name)
 
 
-def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Seed = None) -> Tensor:
+def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Numbers of successes in `counts` trials, each a success with probability `probabilities`.
 
     Args:

@@ -4,11 +4,9 @@ A generator's state is two words, (seed, draws made). A draw is a function of th
 seeds do, in any order in which independent generators are asked.
 """
 
-from __future__ import annotations
-
 import itertools
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +58,7 @@ class SeedGenerator:
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A new one, from what `get_config` gave."""
         return cls(**config)
 
@@ -102,7 +100,7 @@ def set_global_seed(seed: int) -> None:
     generator.state.assign(np.array([seed, 0], np.uint32))
 
 
-def get_stream() -> list:
+def get_stream() -> list[Any]:
     """Where the stream of seeds stands, as plain values."""
     version, words, rest = _fresh.getstate()
     return [version, list(words), rest]

@@ -1,7 +1,5 @@
 """Arrays and Variables, matched by name: what was loaded, what was missing, what was not expected."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

@@ -1,10 +1,8 @@
 """Models and their weights to disk and back."""
 
-from __future__ import annotations
-
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +23,7 @@ FORMATS = ("autonet", "keras")
 @filters_traceback
 def save_model(
     model: Any,
-    filepath: str | os.PathLike,
+    filepath: str | os.PathLike[str],
     overwrite: bool = True,
     zipped: bool | None = None,
     *,
@@ -84,7 +82,10 @@ def model_config(model: Any) -> dict[str, Any]:
 
 @filters_traceback
 def load_model(
-    filepath: str | os.PathLike, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """The model in a file that `save_model` wrote, or, with the extra `keras`, that Keras 3 wrote.
 
@@ -137,7 +138,7 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
     return model
 
 
-def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model's weights, by name, to a file that ends with ".weights" (or, for Keras, with ".weights.h5").
 
     Raises: ArgumentError for another ending or a file that exists; NotBuiltError before there are weights.
@@ -153,7 +154,7 @@ def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True
     write_archive(path, "weights", {}, {name: v.numpy() for name, v in weights.items()})
 
 
-def load_weights(model: Any, filepath: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> LoadReport:
     """Give a model the weights in a file of weights, or those of a saved model.
 
     Args:
@@ -182,7 +183,7 @@ def model_to_json(model: Any) -> str:
     return dumps(serialize_keras_object(model), model.label).decode("utf-8")
 
 
-def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """A new model, with fresh weights, from what `Model.to_json` returned, here or in Keras.
 
     Raises: DataError for what is no such text; ArgumentError for names that nothing answers to.
@@ -196,7 +197,7 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 # Files
 
 
-def _target(filepath: str | os.PathLike, suffixes: tuple[str, ...], overwrite: bool) -> Path:
+def _target(filepath: str | os.PathLike[str], suffixes: tuple[str, ...], overwrite: bool) -> Path:
     path = Path(filepath)
     if not path.name.endswith(suffixes):
         what = "a model" if suffixes == (".keras",) else "weights"
@@ -216,7 +217,7 @@ def _check_built(model: Any, what: str) -> None:
 
 
 @contextlib.contextmanager
-def opened(filepath: str | os.PathLike) -> Iterator[tuple[BinaryIO, str]]:
+def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
     """A file, opened once, and what it seems to be: "autonet", "keras" (a zip of Keras's), or "hdf5"."""
     path = Path(filepath)
     if not path.is_file():

@@ -1,7 +1,5 @@
 """A small network as JSON that a person can read: its layers, their shapes, and every number."""
 
-from __future__ import annotations
-
 import json
 import os
 from typing import Any
@@ -18,7 +16,7 @@ from autonet.utils.files import atomic_write
 WIDTH = 120
 
 
-def export_json(model: Any, path: str | os.PathLike, most_numbers: int = 100_000) -> None:
+def export_json(model: Any, path: str | os.PathLike[str], most_numbers: int = 100_000) -> None:
     """Write a network as plain JSON for people and for other programs. It is not read back: that is what `save` is for.
 
         {"format": "autonet network", "version": 1, "name": ..., "class": ...,

@@ -5,8 +5,6 @@ dictionaries and plain values stay what they are. `Family` gives each kind of ob
 `serialize` and `deserialize`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -100,7 +98,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         return scope.finish(stored)
 
 
-def _function_name(f: Callable) -> str:
+def _function_name(f: Callable[..., Any]) -> str:
     name = registry.get_registered_name(f)
     if name == "<lambda>":
         raise ArgumentError(
@@ -206,7 +204,7 @@ def _array(config: dict[str, Any]) -> np.ndarray:
     return np.array(config["value"], dtype=config["dtype"])
 
 
-_SPECIAL: dict[str, Callable] = {
+_SPECIAL: dict[str, Callable[..., Any]] = {
     "__numpy__": _array,
     "__tensor__": lambda c: Tensor(_array(c)),
     "__bytes__": lambda c: c["value"].encode("utf-8"),
@@ -234,7 +232,7 @@ class Family:
         self,
         kind: str,
         module: str,
-        base: type | None = None,
+        base: type[Any] | None = None,
         members: Iterable[Any] = (),
         aliases: Mapping[str, Any] | None = None,
         default: Any = None,

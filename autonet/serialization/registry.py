@@ -5,12 +5,10 @@ with `register_keras_serializable`, or one that the caller passes; nothing in a 
 else.
 """
 
-from __future__ import annotations
-
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from autonet.errors import ArgumentError, unknown
 
@@ -53,7 +51,7 @@ class _Scopes(threading.local):
 _scopes = _Scopes()
 
 
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[..., Any]:
     """Decorator that lets stored configurations call a class or function by the name `package>name`.
 
     Args:
@@ -129,7 +127,7 @@ class CustomObjectScope:
     def __init__(self, custom_objects: Mapping[str, Any] | None):
         self.custom_objects = dict(custom_objects or {})
 
-    def __enter__(self) -> CustomObjectScope:
+    def __enter__(self) -> Self:
         _scopes.stack.append(self.custom_objects)
         return self
 
@@ -140,7 +138,7 @@ class CustomObjectScope:
 custom_object_scope = CustomObjectScope
 
 
-def module_of(cls: type) -> str | None:
+def module_of(cls: type[Any]) -> str | None:
     """The Keras module under which configurations file `cls`; None for a class that is not autonet's."""
     package, *rooms = cls.__module__.split(".")
     if package != "autonet" or not rooms:
@@ -152,7 +150,7 @@ def module_of(cls: type) -> str | None:
     return f"keras.{rooms[0]}"
 
 
-def find_class(name: str, module: str | None = None, registered_name: str | None = None) -> type:
+def find_class(name: str, module: str | None = None, registered_name: str | None = None) -> type[Any]:
     """The class that a stored configuration calls `name`.
 
     Args:
@@ -173,7 +171,7 @@ def find_class(name: str, module: str | None = None, registered_name: str | None
     raise _unknown("class", registered_name or name, list(classes))
 
 
-def find_function(name: str) -> Callable:
+def find_function(name: str) -> Callable[..., Any]:
     """The function that a stored configuration calls `name`; ArgumentError if there is none."""
     found = get_registered_object(name)
     if found is None and isinstance(name, str) and ">" in name:  # what was registered there, the caller may pass here

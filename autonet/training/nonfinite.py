@@ -4,8 +4,6 @@ It is an observer, as a capture's recorder is, so it costs nothing when it is of
 runs operation by operation.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import sys
@@ -74,7 +72,9 @@ class NonFiniteChecker(Observer):
 
     # What an observer is told
 
-    def record(self, primitive: Any, operands: tuple, settings: dict, results: tuple) -> None:
+    def record(
+        self, primitive: Any, operands: tuple[Any, ...], settings: dict[str, Any], results: tuple[Any, ...]
+    ) -> None:
         """A primitive was applied: look at what it gave."""
         for result in results:
             value = result._value
@@ -102,7 +102,9 @@ class NonFiniteChecker(Observer):
 
     # What is said
 
-    def _blame(self, primitive: Any, operands: tuple, settings: dict, value: np.ndarray) -> NonFiniteError:
+    def _blame(
+        self, primitive: Any, operands: tuple[Any, ...], settings: dict[str, Any], value: np.ndarray
+    ) -> NonFiniteError:
         who, direction = _who()
         line, op, how = users_line(), primitive.name, primitive.name
         node = self.pulled
@@ -166,7 +168,7 @@ def spot(array: np.ndarray, rows: np.ndarray | None) -> str:
     return ", ".join([f"has {what} in row {first[0]} of the batch{within}", *rest])
 
 
-def _guilty(value: np.ndarray, operands: tuple, settings: dict) -> bool:
+def _guilty(value: np.ndarray, operands: tuple[Any, ...], settings: dict[str, Any]) -> bool:
     """Whether the operation itself made what is not finite in `value`."""
     floats = [x._value for x in operands if x._value.dtype.kind in "fc"]
     if np.isnan(value).any() and not any(np.isnan(x).any() for x in floats):
@@ -175,7 +177,7 @@ def _guilty(value: np.ndarray, operands: tuple, settings: dict) -> bool:
     return all(np.isfinite(x).all() for x in floats) and all(np.isfinite(v) for v in given)
 
 
-def _values(primitive: Any, operands: tuple, first: tuple, shape: tuple) -> str:
+def _values(primitive: Any, operands: tuple[Any, ...], first: tuple[Any, ...], shape: tuple[Any, ...]) -> str:
     """The operands' numbers at the place of the first bad result, for elementwise operations."""
     if primitive.name not in _POINTWISE:
         return ""
@@ -201,11 +203,11 @@ def _who() -> tuple[str, str]:
     return "", "forward"
 
 
-ROLES: dict[type, tuple[str, str]] = {}  # of classes of this package: each says its word and pass here itself
+ROLES: dict[type[Any], tuple[str, str]] = {}  # of classes of this package: each says its word and pass here itself
 
 
 @functools.cache
-def _kinds() -> dict[type, tuple[str, str]]:
+def _kinds() -> dict[type[Any], tuple[str, str]]:
     """What else than layers applies operations: its word, and the pass that it is part of."""
     from autonet.losses import Loss
     from autonet.metrics import Metric

@@ -1,7 +1,5 @@
 """Trainer: the layer that trains. `compile`, `fit`, `evaluate`, `predict`, and the steps that a subclass may replace."""
 
-from __future__ import annotations
-
 import functools
 import operator
 from typing import Any

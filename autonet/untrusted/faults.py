@@ -1,7 +1,5 @@
 """One kind of error for whatever goes wrong while objects are made of what a file or a configuration says."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import threading
@@ -53,7 +51,7 @@ def making(what: str) -> Iterator[None]:
         _scope.open = False
 
 
-def described(from_config: Callable) -> Callable:
+def described(from_config: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator of a class's `from_config`, below @classmethod: `making`, and the configuration is a dictionary."""
 
     @functools.wraps(from_config)

@@ -1,7 +1,5 @@
 """Small tools for arrays and pairs of arrays, in plain NumPy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

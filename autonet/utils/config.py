@@ -1,7 +1,5 @@
 """A dictionary whose entries are attributes too, and which can be frozen."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, MutableMapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Data sets that make their batches when asked, and splitting."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -4,8 +4,6 @@ A name never points at half a file: the bytes go to a temporary neighbour, are f
 then take the name in one step.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import functools
@@ -35,7 +33,7 @@ def home() -> Path:
     return Path(named).expanduser() if named else Path.home() / ".autonet"
 
 
-def checksum(path: str | os.PathLike, algorithm: str = "sha256") -> str:
+def checksum(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file's bytes.
 
     >>> import tempfile, pathlib
@@ -52,7 +50,7 @@ def checksum(path: str | os.PathLike, algorithm: str = "sha256") -> str:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
+def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """A file object whose content becomes `path` when the block ends well; after an error `path` is as it was.
 
     A temporary file beside the target is flushed to disk, then renamed over it, then the folder is flushed: whoever reads
@@ -89,7 +87,9 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb", **options: Any) -> I
     _flush_folder(target.parent)
 
 
-def download(url: str, path: str | os.PathLike, file_hash: str | None = None, hash_algorithm: str = "auto") -> Path:
+def download(
+    url: str, path: str | os.PathLike[str], file_hash: str | None = None, hash_algorithm: str = "auto"
+) -> Path:
     """Fetch `url` into `path`: whole, checked, or not at all.
 
     Args:
@@ -140,7 +140,7 @@ def download(url: str, path: str | os.PathLike, file_hash: str | None = None, ha
 
 
 def get_file(
-    fname: str | os.PathLike | None = None,
+    fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,
     untar: bool = False,
     md5_hash: str | None = None,
@@ -149,7 +149,7 @@ def get_file(
     hash_algorithm: str = "auto",
     extract: bool = False,
     archive_format: str | list[str] | tuple[str, ...] | None = "auto",
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
     """Path of a file that is downloaded once and then kept.
@@ -238,7 +238,7 @@ def _move_into(source: Path, folder: Path) -> None:
             os.replace(entry, folder / entry.name)
 
 
-def _extract_tar(archive: tarfile.TarFile, folder: Path) -> None:
+def _extract_tar(archive: "tarfile.TarFile", folder: Path) -> None:
     import tarfile
 
     if hasattr(tarfile, "data_filter"):

@@ -1,7 +1,5 @@
 """Pictures in files as arrays, and back, with Pillow (extra `images`)."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.lines import warn
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.ops.windows import standardize_data_format
 
@@ -78,7 +77,7 @@ def load_img(
         return image.resize((width, height), getattr(image_module.Resampling, interpolation.upper()), box)
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
+def img_to_array(img: Any, data_format: str | None = None, dtype: Dtype = None) -> np.ndarray:
     """A Pillow image as an array, of `floatx()` by default.
 
     Shapes: (height, width, channels), or (channels, height, width) for "channels_first"; grayscale has one channel.
@@ -91,7 +90,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
     return x.transpose(2, 0, 1) if standardize_data_format(data_format) == "channels_first" else x
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
+def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Dtype = None) -> Any:
     """An array as a Pillow image.
 
     Args:
@@ -123,7 +122,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
 
 
 def save_img(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     x: Any,
     data_format: str | None = None,
     file_format: str | None = None,

@@ -1,7 +1,5 @@
 """Automatic names: dense, dense_1, dense_2, ..."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterator

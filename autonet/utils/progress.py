@@ -5,8 +5,6 @@ Between two drawings it costs one comparison, and a caller that must not pay eve
 step whose report can change the picture.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 import time
@@ -19,10 +17,10 @@ from autonet.core.lines import warn
 INTERVAL = 0.1  # seconds between two drawings: nobody reads faster
 PLAIN_INTERVAL = 10.0  # seconds between two lines of one unfinished loop in a pipe or a log file
 
-_bars: dict[type, type] = {}
+_bars: dict[type[Any], type[Any]] = {}
 
 
-def bar_class() -> type:
+def bar_class() -> type[Any]:
     """tqdm's bar for this place (terminal or Jupyter), imported when first asked for, without its watching thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm warns where Jupyter lacks ipywidgets, then draws text: that is fine here

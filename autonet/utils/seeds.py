@@ -1,7 +1,5 @@
 """One number for all chance in a run."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

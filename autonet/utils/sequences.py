@@ -1,13 +1,12 @@
 """Sequences of different lengths, and windows over a series."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet.core.frames import plain
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError, unknown
 from autonet.utils.datasets import PyDataset
 
@@ -15,7 +14,7 @@ from autonet.utils.datasets import PyDataset
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: Dtype = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: Any = 0.0,

@@ -3,8 +3,6 @@
 What is drawn for a batch is a dictionary; `get_random_transformation` draws it, `transform_images` applies it.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -31,7 +29,7 @@ class RandomImageLayer(ImageLayer):
         self.seed = seed
         self.generator = SeedGenerator(seed)
 
-    def _uniform(self, shape: tuple, bounds: Any, seed: Any = None) -> Tensor:
+    def _uniform(self, shape: tuple[Any, ...], bounds: Any, seed: Any = None) -> Tensor:
         low, high = sorted(bounds)
         return random.uniform(shape, low, high, self.compute_dtype, self.generator if seed is None else seed)
 
@@ -46,7 +44,9 @@ class RandomImageLayer(ImageLayer):
             return segmentation_masks
         return self._apply(segmentation_masks, transformation, nearest=True)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
+    ) -> Any:
         return self._draw(*self._size(data), seed) if training else None
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:

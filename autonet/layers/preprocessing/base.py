@@ -1,7 +1,5 @@
 """What layers that prepare data have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,7 +116,7 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
         raise DataError(f"{who}.adapt received no data.")
 
 
-def check_choice(who: str, name: str, value: Any, known: tuple) -> None:
+def check_choice(who: str, name: str, value: Any, known: tuple[Any, ...]) -> None:
     """Raise ArgumentError unless `value` is one of the known."""
     if value not in known:
         raise ArgumentError(f"{who} expects {name} to be one of {', '.join(map(repr, known))}; received {value!r}.")

@@ -1,7 +1,5 @@
 """Images made lighter, darker, stronger or weaker at random in training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops

@@ -1,7 +1,5 @@
 """Categories given as whole numbers, turned into rows of zeros and ones, or of counts."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -11,6 +9,7 @@ from autonet import ops
 from autonet.core.dtypes import is_float
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
 from autonet.ops.shapes import RULES, blank
@@ -28,7 +27,7 @@ def _checked(x: np.ndarray, depth: int) -> np.ndarray:
     return at
 
 
-def bags(places: np.ndarray, rows: np.ndarray, n: int, depth: int, mode: str, dtype: str, weights: Any = None) -> Any:
+def bags(places: np.ndarray, rows: np.ndarray, n: int, depth: int, mode: str, dtype: Dtype, weights: Any = None) -> Any:
     """Categories gathered by row: multi-hot, counts, or with `weights` of the categories ("tf_idf") counts times these.
 
     Shapes: places and their rows (k,); weights (depth,) of dtype `dtype`; result (n, depth).
@@ -46,7 +45,7 @@ def bags(places: np.ndarray, rows: np.ndarray, n: int, depth: int, mode: str, dt
 
 
 @primitive(keep=("x",))
-def category_encoding(x, *, depth, mode, dtype="float32", gaps=False):
+def category_encoding(x, *, depth, mode, dtype: Dtype = "float32", gaps: bool = False):
     """Numbers of categories as one-hot rows on a new axis, or gathered over the last axis as multi-hot or counts.
 
     -1 stands for nothing where there may be gaps.
@@ -109,7 +108,7 @@ def encode(x: Tensor, mode: str, depth: int, dtype: str, weights: Any = None, ga
     return category_encoding(x, depth=depth, mode=mode, dtype=dtype, gaps=gaps)
 
 
-def encoded_shape(shape: Any, mode: str, depth: int) -> tuple:
+def encoded_shape(shape: Any, mode: str, depth: int) -> tuple[Any, ...]:
     """Shape of what `encode` gives for categories of this shape."""
     shape = tuple(shape) or (1,)
     if mode == "one_hot":
@@ -168,7 +167,7 @@ class CategoryEncoding(DataLayer):
             )
         return encode(inputs, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return encoded_shape(input_shape, self.output_mode, self.num_tokens)
 
     def compute_output_spec(self, inputs: Any, count_weights: Any = None) -> Any:

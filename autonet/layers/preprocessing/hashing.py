@@ -1,7 +1,5 @@
 """Categories sorted into a fixed number of bins by their hashes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from autonet.core.frames import plain
 from autonet.core.primitive import primitive
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
@@ -157,7 +156,7 @@ class HashedCrossing(DataLayer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: Dtype = None,
         **common: Any,
     ):
         if dtype is None:

@@ -1,7 +1,5 @@
 """Images in another size, and what all layers for images have in common."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from autonet import ops
@@ -11,6 +9,7 @@ from autonet.layers.preprocessing.base import DataLayer, check_choice
 from autonet.layers.symbolic import KerasTensor
 from autonet.ops.image.resizing import INTERPOLATIONS
 from autonet.ops.windows import standardize_data_format
+from autonet.random.seeds import SeedGenerator
 
 ALONG = ("labels", "sample_weights")  # what a dictionary may hold besides images, and is left alone
 
@@ -30,7 +29,9 @@ class ImageLayer(DataLayer):
 
     # What subclasses say
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
+    ) -> Any:
         """What is drawn for a batch; None for nothing."""
         return None
 
@@ -44,7 +45,7 @@ class ImageLayer(DataLayer):
         """The masks after the same; by default as images."""
         return self.transform_images(segmentation_masks, transformation, training=training)
 
-    def _shape(self, shape: tuple) -> tuple:
+    def _shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Shape of the images that come out; those that go in have `shape`."""
         return shape
 
@@ -74,7 +75,7 @@ class ImageLayer(DataLayer):
         self._axes(images.shape)
         return self.transform_images(images, transformation, training=training)
 
-    def _axes(self, shape: tuple) -> tuple[int, int]:
+    def _axes(self, shape: tuple[Any, ...]) -> tuple[int, int]:
         """Where height and width are, from the end."""
         if len(shape) not in (3, 4):
             raise ShapeError(
@@ -116,7 +117,7 @@ class _Sized(ImageLayer):
         self.height = int(height)
         self.width = int(width)
 
-    def _shape(self, shape: tuple) -> tuple:
+    def _shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
         height, width = self._axes(shape)
         lengths = list(shape)
         lengths[height], lengths[width] = self.height, self.width
@@ -197,7 +198,9 @@ class Resizing(_Sized):
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Tensor:
         return self._resized(images, self.interpolation, self.antialias)
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any = None, training: bool = True):
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         return self._resized(segmentation_masks, "nearest", False)
 
     def _resized(self, images: Any, interpolation: str, antialias: bool) -> Tensor:
@@ -234,7 +237,9 @@ class CenterCrop(_Sized):
     def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Tensor:
         return self._middle(ops.cast(images, self.compute_dtype), "bilinear")
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any = None, training: bool = True):
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
         return self._middle(segmentation_masks, "nearest")
 
     def _middle(self, images: Tensor, interpolation: str) -> Tensor:

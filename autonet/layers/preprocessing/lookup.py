@@ -1,7 +1,5 @@
 """Texts or whole numbers by their places in a vocabulary, and back."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

@@ -1,9 +1,7 @@
 """Numbers on another scale: rescaled, normalized, or sorted into bins."""
 
-from __future__ import annotations
-
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,6 +9,7 @@ from autonet import ops
 from autonet.core import dtypes
 from autonet.core.frames import plain
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
+from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
 from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse
@@ -97,7 +96,7 @@ class Normalization(DataLayer):
         self.adapt_variance = self.add_weight(lengths, "ones", trainable=False, name="variance")
         self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
 
-    def _fitted(self, values: Any, lengths: tuple) -> np.ndarray:
+    def _fitted(self, values: Any, lengths: tuple[Any, ...]) -> np.ndarray:
         """Given numbers in the shape in which they meet the inputs."""
         array = np.asarray(values, self.dtype)
         try:
@@ -191,7 +190,7 @@ class Discretization(DataLayer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: Dtype = None,
         name: str | None = None,
         **common: Any,
     ):
@@ -275,7 +274,7 @@ class Discretization(DataLayer):
 
     @classmethod
     @described
-    def from_config(cls, config: dict[str, Any]) -> Discretization:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         learned = config["bin_boundaries"] if config.get("num_bins") is not None else None
         layer = super().from_config({**config, "bin_boundaries": None} if learned is not None else config)
         if learned is not None:

@@ -1,7 +1,5 @@
 """Text to numbers: standardized, split into words, looked up."""
 
-from __future__ import annotations
-
 import itertools
 import string
 from collections.abc import Callable, Iterable
@@ -224,7 +222,7 @@ class TextVectorization(TextLayer):
         table[rows, np.arange(len(places)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = places
         return wrap(table if inputs.ndim else table[0])
 
-    def compute_output_shape(self, input_shape: Any) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         batch = tuple(input_shape)[:1]
         if self.output_mode == "int":
             return (*batch, self.output_sequence_length)

@@ -1,7 +1,5 @@
 """Images in other colours: solarized, inverted, grey, in fewer shades, of another hue, of full contrast."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
 from autonet.layers.preprocessing.color import Coloring
+from autonet.random.seeds import SeedGenerator
 
 
 class Solarization(Coloring):
@@ -223,7 +222,9 @@ class AutoContrast(Coloring):
         within = y + ops.stop_gradient(ops.clip(y, low, high) - y)  # rounding alone may lead outside
         return ops.where(flat, x, within)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> None:
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
+    ) -> None:
         return None
 
 

@@ -1,7 +1,5 @@
 """Vocabularies: lists of tokens, given or learned, and the places of tokens in them."""
 
-from __future__ import annotations
-
 import collections
 import itertools
 import os
