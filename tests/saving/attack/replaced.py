@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3]))
 import numpy as np
 
 import autonet as keras
-from autonet.core import faults
+from autonet.untrusted import faults
 from autonet.saving import serialize_keras_object
 from autonet.serialization.registry import open_rooms
 

@@ -55,7 +55,7 @@ def test_what_has_no_weights_may_be_large():
 
 
 def test_a_copy_of_a_model_has_no_bounds(monkeypatch):
-    from autonet.core import faults
+    from autonet.untrusted import faults
 
     monkeypatch.setattr(faults, "FRESH", 100)
     model = keras.Sequential([keras.Input((20,)), L.Dense(20)])
