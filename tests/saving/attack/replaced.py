@@ -20,9 +20,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3]))
 import numpy as np
 
 import autonet as keras
-from autonet.untrusted import faults
 from autonet.saving import serialize_keras_object
 from autonet.serialization.registry import open_rooms
+from autonet.untrusted import faults
 
 SECONDS, MEMORY, ROOM = 2.0, 192 << 20, 1 << 30
 
