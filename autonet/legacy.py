@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-from autonet.core.lines import filters_traceback
+from autonet.core.lines import filters_traceback, warn
 
 MODULES = {  # old module: where its names are today
     "autonet.layers.advanced_activations": "autonet.layers",
@@ -73,7 +73,7 @@ def renamed(**today: str) -> Callable[[F], F]:
                 if new in kwargs:
                     raise TypeError(f"{owner} received both {new}=... and its older name {old}=...: keep the first.")
                 message = f"{owner}: write {new}=... instead of {old}=..., which is Keras 1's word."
-                warnings.warn(message, LegacyWarning, stacklevel=3)
+                warn(message, LegacyWarning)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 

@@ -18,26 +18,51 @@ from autonet.errors import DataError, unknown
 from autonet.utils.progress import Progbar, format_value
 
 
+def curves(history: Any, names: Any, epochs_of: Any = None, width: float = 4.2, height: float = 2.8) -> Any:
+    """A matplotlib Figure with a picture for each name: training and, where there is one, validation, against the epoch.
+
+    Args:
+        history: name to values, an epoch each, as in `History.history`.
+        epochs_of: name to the numbers of those epochs, from 0; by default all of them.
+        width, height: of a picture, in inches.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * len(names), height), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            if values := history.get(key):
+                epochs = (epochs_of or {}).get(key, range(len(values)))
+                axes.plot([epoch + 1 for epoch in epochs], values, label=label)
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    return figure
+
+
 class History(Callback):
     """What the logs held at the end of each epoch. `fit` makes one by itself and returns it.
 
     Attributes:
         epoch: the epochs' numbers, from 0.
-        history: name to its value in each of them.
+        history: name to its value in each of them, or in those that have one: validation may be rarer.
+        epochs_of: name to the numbers of those epochs.
     """
 
     def __init__(self) -> None:
-        self.epoch: list[int] = []
-        self.history: dict[str, list[Any]] = {}
+        self.on_train_begin()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.epoch = []
-        self.history = {}
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+        self.epochs_of: dict[str, list[int]] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)
 
     def __repr__(self) -> str:
         """A table of the first and the last epochs."""
@@ -47,12 +72,11 @@ class History(Callback):
 
     def _table(self, most: int = 10) -> list[list[str]]:
         """Rows of texts: names, then an epoch, counted from 1, each; of many only the first and the last."""
-        epochs = list(range(len(self.epoch)))
+        columns = [dict(zip(self.epochs_of.get(k, self.epoch), v, strict=False)) for k, v in self.history.items()]
         rows = [["epoch", *self.history]]
-        for n in epochs if len(epochs) <= most else [*epochs[:3], None, *epochs[3 - most :]]:
-            known = [None if n is None or n >= len(values) else values[n] for values in self.history.values()]
-            shown = ["..." if n is None else str(self.epoch[n] + 1)]
-            rows.append(shown + ["..." if n is None else "" if v is None else format_value(v) for v in known])
+        for epoch in self.epoch if len(self.epoch) <= most else [*self.epoch[:3], None, *self.epoch[3 - most :]]:
+            cells = ["..." if epoch is None else format_value(c[epoch]) if epoch in c else "" for c in columns]
+            rows.append(["..." if epoch is None else str(epoch + 1), *cells])
         return rows
 
     def _repr_html_(self) -> str:
@@ -65,32 +89,17 @@ class History(Callback):
         return f"{self._curves()}{table}"
 
     def _curves(self) -> str:
-        """The curves as SVG, training and validation of one name in one picture."""
-        if importlib.util.find_spec("matplotlib") is None:
-            return ""
-        from matplotlib.figure import Figure
-
+        """Up to three curves as SVG, where there is something to draw and matplotlib to do it."""
         names = [n for n, values in self.history.items() if not n.startswith("val_") and np.ndim(values) == 1][:3]
-        if not names or len(self.epoch) < 2:
+        if not names or len(self.epoch) < 2 or importlib.util.find_spec("matplotlib") is None:
             return ""
-        figure = Figure(figsize=(4.2 * len(names), 2.8), layout="constrained")
-        for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-            for key, label in ((name, "training"), (f"val_{name}", "validation")):
-                values = self.history.get(key, [])
-                axes.plot(
-                    [e + 1 for e in self.epoch[len(self.epoch) - len(values) :]], values, label=label
-                ) if values else None
-            axes.set(xlabel="epoch", ylabel=name)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.grid(alpha=0.3)
-            axes.legend(frameon=False)
         drawn = io.StringIO()
-        figure.savefig(drawn, format="svg")
-        return drawn.getvalue().partition("<svg")[1] + drawn.getvalue().partition("<svg")[2]
+        curves(self.history, names, self.epochs_of).savefig(drawn, format="svg")
+        return "".join(drawn.getvalue().partition("<svg")[1:])
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         super().set_state(plain, arrays)
-        if not all(isinstance(values, list) for values in self.history.values()):
+        if not all(isinstance(values, list) for values in [*self.history.values(), *self.epochs_of.values()]):
             raise DataError("The backup holds no history of a training. Remove it.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from autonet.callbacks.reports import curves
 from autonet.errors import DataError
 from autonet.utils.files import atomic_write
 
@@ -50,20 +51,9 @@ def save_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
     """Draw `curves.png` if matplotlib is there; returns the line that says what was done."""
     if find_spec("matplotlib") is None:
         return "curves: not drawn, because matplotlib is not installed (pip install matplotlib)"
-    from matplotlib.figure import Figure
-
     path = folder / "curves.png"
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    second = "accuracy" if "accuracy" in history else "mean_absolute_error"
-    for axes, name in zip(figure.subplots(1, 2), ("loss", second), strict=True):
-        epochs = range(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], label="training")
-        axes.plot(epochs, history[f"val_{name}"], label="validation")
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_ylabel(name.replace("_", " "))
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+    names = ["loss", "accuracy" if "accuracy" in history else "mean_absolute_error"]
+    figure = curves(history, names, width=4.5, height=3.6)
     try:
         with atomic_write(path) as file:
             figure.savefig(file, format="png", dpi=120)

@@ -2,8 +2,8 @@
 
 Making a plan takes as long as some eager runs save. The first ones are made without asking; those for further
 signatures come out of what the plans' own runs have saved, so that a function which meets ever new shapes, or more of
-them than memory holds plans for, is never slower than its eager self. All of it is counted, nothing is timed: the same
-calls take the same ways every time.
+them than memory holds plans for, goes on at the pace of eager runs. All of it is counted, nothing is timed: the same calls
+take the same ways every time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections import OrderedDict
 from typing import Any
 
 FREE = 16  # plans that cost nothing, and may be machine code
-PRICE = (
-    8  # runs of plans that pay for another one: each saves most of an eager run, of which a NumPy plan costs some six
-)
+PRICE = 8  # runs of plans that pay for another: each saves most of an eager run, and a NumPy plan costs some six
+COMPILED = 256  # ... for one that is machine code, as where an attribute changes from epoch to epoch
 CREDIT = 64  # plans that can be paid for in advance
 KNOWN = 4096  # signatures that are remembered without a plan
 MEMORY = 2**30  # bytes of the plans of one function, beyond which those used longest ago go
@@ -54,9 +53,11 @@ class Account:
         """A plan is made. Returns: whether it may be machine code, which takes longest to make."""
         self._useless = self._wait = 0
         self._made += 1
-        if self._made > FREE:
-            self.hits = min(self.hits, CREDIT * PRICE) - PRICE
-        return self._made <= FREE
+        if self._made <= FREE:
+            return True
+        compiled = self.hits >= COMPILED
+        self.hits = min(self.hits, CREDIT * PRICE) - (COMPILED if compiled else PRICE)
+        return compiled
 
     def unsettled(self) -> bool:
         """A recording was of no use. Returns: whether that is to be said now, which is once."""

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         Tensor | SupportsArray | KerasTensor | float | NestedNumbers
     )  # an array, or what becomes one
     Shape: TypeAlias = int | Sequence[int]  # lengths of axes
-    PartialShape: TypeAlias = Sequence[int | None]  # None: any length
     Axis: TypeAlias = int | Sequence[int] | None  # None: all
     Dtype: TypeAlias = str | np.dtype[Any] | type[Any] | None  # None: the default
     Identifier: TypeAlias = (
@@ -115,7 +114,6 @@ else:
 
     TensorLike = _Name("TensorLike")
     Shape = _Name("Shape")
-    PartialShape = _Name("PartialShape")
     Axis = _Name("Axis")
     Dtype = _Name("Dtype")
     Identifier = _Name("Identifier")

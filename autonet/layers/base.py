@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -12,7 +11,7 @@ from autonet import constraints, initializers, regularizers
 from autonet.core import dtypes
 from autonet.core.accumulate import cast
 from autonet.core.frames import as_texts, frame_array, is_frame
-from autonet.core.lines import filters_traceback
+from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.trees import flatten, map_structure
@@ -80,7 +79,7 @@ def _string_first(add_weight: F) -> F:
             known = "initializer" not in kwargs and _is_initializer(word)
             if not known:
                 message = f"add_weight: write name={word!r}; a name in front is Keras 2's order."
-                warnings.warn(message, LegacyWarning, stacklevel=2)
+                warn(message, LegacyWarning)
             args, kwargs = tuple(rest), {**kwargs, "initializer" if known else "name": word}
         return add_weight(self, *args, **kwargs)
 

@@ -73,14 +73,7 @@ class Cell(Layer):
             kind = name.removesuffix("_kernel")
             weight = None
             if name != "bias" or self.use_bias:
-                initializer = getattr(self, f"{kind}_initializer")
-                weight = self.add_weight(
-                    shape,
-                    bias_initializer or initializer if name == "bias" else initializer,
-                    regularizer=getattr(self, f"{kind}_regularizer"),
-                    constraint=getattr(self, f"{kind}_constraint"),
-                    name=name,
-                )
+                weight = self._add_of_family(kind, shape, name, bias_initializer if name == "bias" else None)
             setattr(self, name, weight)
 
     # Dropout

@@ -28,7 +28,7 @@ _KINDS: dict[str, Any] = {
     "regularizer": regularizers,
     "constraint": constraints,
 }
-_PARTS = ("initializer", "regularizer", "constraint")  # of a family
+_FAMILY = initializers, regularizers, constraints
 
 
 class Configured:
@@ -40,27 +40,29 @@ class Configured:
 
     def _set_families(self, **families: tuple[Any, Any, Any]) -> None:
         """Keep (initializer, regularizer, constraint) of each family, given as names, objects or configurations."""
-        for family, (initializer, regularizer, constraint) in families.items():
-            setattr(self, f"{family}_initializer", initializers.get(initializer))
-            setattr(self, f"{family}_regularizer", regularizers.get(regularizer))
-            setattr(self, f"{family}_constraint", constraints.get(constraint))
+        for family, given in families.items():
+            for name, module, what in zip(_options_of(family), _FAMILY, given, strict=True):
+                setattr(self, name, module.get(what))
         self.__dict__["_families"] = (*self._families, *families)
 
     def _add_of_family(self, family: str, shape: Any, name: str | None = None, initializer: Any = None) -> Variable:
         """A new weight as the family's options say; `name` is by default the family's."""
+        own, regularizer, constraint = [getattr(self, option) for option in _options_of(family)]
         return self.add_weight(  # type: ignore[attr-defined]
-            shape,
-            initializer or getattr(self, f"{family}_initializer"),
-            regularizer=getattr(self, f"{family}_regularizer"),
-            constraint=getattr(self, f"{family}_constraint"),
-            name=name or family,
+            shape, initializer or own, regularizer=regularizer, constraint=constraint, name=name or family
         )
 
     def _options_config(self) -> dict[str, Any]:
         """All options as plain values."""
         cls: Any = type(self)
-        names = [*_declared(cls), *[f"{f}_{k}" for f in self._families for k in _PARTS]]
+        names = [*_declared(cls), *[name for family in self._families for name in _options_of(family)]]
         return {name: _serialized(name, getattr(self, name)) for name in names}
+
+
+@functools.cache  # one object for each name: Python remembers the attributes that it looked up by their identity
+def _options_of(family: str) -> tuple[str, ...]:
+    """The names of a family's three options."""
+    return f"{family}_initializer", f"{family}_regularizer", f"{family}_constraint"
 
 
 @functools.cache

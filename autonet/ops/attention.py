@@ -52,7 +52,7 @@ def attend(query, key, value, mask, *, scale=1.0, causal=False):
         empty = total == 0
         total[empty] = 1
         peak[empty] = 0
-        _by_head(y)[some] = np.matmul(weights, _wide(v[some])) / total
+        _by_head(y)[some] = np.matmul(weights, v[some]) / total
         lse[some] = (peak + np.log(total))[..., 0]
     return y, lse
 
@@ -64,26 +64,22 @@ def attend_slopes(gy, glse, query, key, value, mask, y, lse, *, scale=1.0, causa
     made = tuple([np.empty(x.shape, query.dtype) for x in (query, key, value)])
     gq, gk, gv = (_by_head(x) for x in made)
     for some, hidden in _scored(q, k, mask, causal):
-        g_some = _wide(g[some])
+        g_some = g[some]
         weights = _scores(q[some], k[some], hidden, scale)
         np.exp(np.subtract(weights, lse[some][..., None], out=weights), out=weights)
         if hidden is not None:
             np.copyto(weights, 0, where=hidden)
         gv[some] = np.matmul(weights.swapaxes(-1, -2), g_some)
-        moved = np.matmul(g_some, _wide(v[some]).swapaxes(-1, -2))
+        moved = np.matmul(g_some, v[some].swapaxes(-1, -2))
         moved -= np.sum(g_some * out[some], axis=-1, keepdims=True) - glse[some][..., None]
         np.multiply(np.multiply(moved, weights, out=moved), scale, out=moved)
-        gq[some] = np.matmul(moved, _wide(k[some]))
-        gk[some] = np.matmul(moved.swapaxes(-1, -2), _wide(q[some]))
+        gq[some] = np.matmul(moved, k[some])
+        gk[some] = np.matmul(moved.swapaxes(-1, -2), q[some])
     return made
 
 
 def _by_head(x: np.ndarray) -> np.ndarray:
     return x.transpose(0, 2, 1, 3)
-
-
-def _wide(x: np.ndarray) -> np.ndarray:
-    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _scored(q: np.ndarray, k: np.ndarray, mask: np.ndarray, causal: bool) -> Iterator[tuple[slice, np.ndarray | None]]:
@@ -100,7 +96,7 @@ def _scored(q: np.ndarray, k: np.ndarray, mask: np.ndarray, causal: bool) -> Ite
 
 
 def _scores(q: np.ndarray, k: np.ndarray, hidden: np.ndarray | None, scale: float) -> np.ndarray:
-    scores = np.matmul(_wide(q), _wide(k).swapaxes(-1, -2))
+    scores = np.matmul(q, k.swapaxes(-1, -2))
     scores *= scale
     if hidden is not None:
         np.copyto(scores, HIDDEN, where=hidden)

@@ -7,6 +7,7 @@ import numpy as np
 
 from autonet.core import dtypes
 from autonet.core.primitive import primitive
+from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.types import Dtype, TensorLike
 from autonet.errors import DtypeError, ShapeError
@@ -61,6 +62,8 @@ def logaddexp2(x1, x2):
 
 
 def _logaddexp2_rule(g, x1, x2, y):
+    if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
+        return g * exp2(x1 - y)
     infinite = isinf(x1)  # as for logaddexp
     share = exp2(where(infinite, 0, x1) - where(infinite, 0, y))
     return g * where(infinite, step(x1, x2) * (x1 > 0), share)

@@ -77,9 +77,7 @@ def _as_rows(x: np.ndarray, axis: int) -> tuple[np.ndarray, Callable]:
     """`x` as a matrix with a column for each place of `axis`, and the way back."""
     moved = np.moveaxis(x, axis, -1)
     rows = np.ascontiguousarray(moved).reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
-    if x.dtype == np.float16:  # sums of many halves would overflow
-        rows = rows.astype(np.float32)
-    return rows, lambda y: np.moveaxis(y.reshape(moved.shape), -1, axis).astype(x.dtype, copy=False)
+    return rows, lambda y: np.moveaxis(y.reshape(moved.shape), -1, axis)
 
 
 def _row_blocks(rows: np.ndarray) -> Iterator[slice]:
@@ -164,25 +162,23 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
 
     Returns: y, shape of x, and r, with length one along `axis`.
     """
-    wide = x.astype(np.float32) if x.dtype == np.float16 else x
     n = max(reduced_count(x.shape, axis), 1)
-    y = np.subtract(wide, np.add.reduce(wide, axis=axis, keepdims=True) / n)
+    y = np.subtract(x, np.add.reduce(x, axis=axis, keepdims=True) / n)
     r = np.reciprocal(np.sqrt(np.add.reduce(np.square(y), axis=axis, keepdims=True) / n + epsilon))
     np.multiply(y, r, out=y)
-    return y.astype(x.dtype, copy=False), r.astype(x.dtype, copy=False)
+    return y, r
 
 
 @primitive(floating=True, accumulates=True)
 def standardize_slopes(gy, gr, y, r, *, axis):
     """What `_composed_standardize_slopes` computes."""
-    wide = y.astype(np.float32) if y.dtype == np.float16 else y
     n = max(reduced_count(y.shape, axis), 1)
-    gx = np.multiply(gy, wide)
+    gx = np.multiply(gy, y)
     slope = (np.add.reduce(gx, axis=axis, keepdims=True) + gr * r) / n
-    np.multiply(wide, slope, out=gx)
+    np.multiply(y, slope, out=gx)
     np.subtract(gy, gx, out=gx)
-    np.subtract(gx, np.add.reduce(gy, axis=axis, keepdims=True, dtype=wide.dtype) / n, out=gx)
-    return np.multiply(gx, r, out=gx).astype(y.dtype, copy=False)
+    np.subtract(gx, np.add.reduce(gy, axis=axis, keepdims=True) / n, out=gx)
+    return np.multiply(gx, r, out=gx)
 
 
 def _composed_standardize_slopes(gy, gr, y, r, axis):

@@ -4,7 +4,7 @@ import numpy as np
 
 from autonet.core.accumulate import add as add
 from autonet.core.primitive import primitive
-from autonet.core.state import is_recording
+from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor
 from autonet.core.types import TensorLike
 from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step
@@ -240,6 +240,8 @@ def logaddexp(x1, x2):
 
 
 def _logaddexp_rule(g, x1, x2, y):
+    if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
+        return g * exp(x1 - y)
     infinite = isinf(x1)  # where x1 - y is NaN: all or half of the derivative is x1's at inf, nothing at -inf
     share = exp(where(infinite, 0, x1) - where(infinite, 0, y))
     return g * where(infinite, step(x1, x2) * (x1 > 0), share)
@@ -416,17 +418,14 @@ def maximum(x1, x2):
     return np.maximum(x1, x2)
 
 
-def _larger_rule(g, x1, x2, y):
-    c = g * step(x1, x2)
-    return at_kinks(c, g, y, x1, equal(x1, x2), "jump", beside=x2) if is_recording() else c
+def _at_ties(c, g, x, other, y):
+    return at_kinks(c, g, y, x, equal(x, other), "jump", beside=other) if is_recording() else c
 
 
-def _smaller_rule(g, x1, x2, y):
-    c = g * step(x2, x1)
-    return at_kinks(c, g, y, x1, equal(x1, x2), "jump", beside=x2) if is_recording() else c
-
-
-maximum.vjp(x1=lambda g, x1, x2, y: _larger_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _larger_rule(g, x2, x1, y))
+maximum.vjp(
+    x1=lambda g, x1, x2, y: _at_ties(g * step(x1, x2), g, x1, x2, y),
+    x2=lambda g, x1, x2, y: _at_ties(g * step(x2, x1), g, x2, x1, y),
+)
 
 
 @primitive
@@ -435,7 +434,10 @@ def minimum(x1, x2):
     return np.minimum(x1, x2)
 
 
-minimum.vjp(x1=lambda g, x1, x2, y: _smaller_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _smaller_rule(g, x2, x1, y))
+minimum.vjp(
+    x1=lambda g, x1, x2, y: _at_ties(g * step(x2, x1), g, x1, x2, y),
+    x2=lambda g, x1, x2, y: _at_ties(g * step(x1, x2), g, x2, x1, y),
+)
 
 
 @primitive

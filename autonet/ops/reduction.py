@@ -7,7 +7,7 @@ import numpy as np
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
-from autonet.core.state import is_recording
+from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.types import Axis, Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
@@ -199,8 +199,11 @@ def logsumexp(x, *, axis: Axis = None, keepdims: bool = False):
 
 def _logsumexp_rule(g, x, y, axis, x_shape):
     # g times the softmax of x; where there is an inf, that takes all, and -inf takes nothing
+    whole = _spread(y, x_shape, axis)
+    if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
+        return _spread(g, x_shape, axis) * exp(subtract(x, whole))
     infinite = isinf(x)
-    share = exp(where(infinite, 0, subtract(x, _spread(y, x_shape, axis))))
+    share = exp(where(infinite, 0, subtract(x, whole)))
     top = equal(x, math.inf)
     count = sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True)
     return _spread(g, x_shape, axis) * where(

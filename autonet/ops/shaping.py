@@ -1,6 +1,5 @@
 """The same numbers arranged otherwise: reshape, transpose, join, split, repeat, pad."""
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -322,9 +321,3 @@ def axes_from_0(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
             f"{who} expects axes from {-ndim} to {ndim - 1}, none twice, for an array of {ndim} axes; received {axis}."
         )
     return axes
-
-
-def flatten_from(x, start: int):
-    """`x` with the axes from `start` on joined to one."""
-    x = convert_to_tensor(x)
-    return reshape(x, newshape=(*x.shape[:start], math.prod(x.shape[start:])))

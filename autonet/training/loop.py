@@ -109,8 +109,10 @@ def run_epoch(
     which: str, model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt, skip: int = 0
 ) -> dict[str, Any]:
     """One epoch of steps, "train" or "test", without the first `skip` of them. Returns: the logs at its end."""
-    before = getattr(callbacks, f"on_{which}_batch_begin")
-    after = getattr(callbacks, f"on_{which}_batch_end")
+    before, after = {
+        "train": (callbacks.on_train_batch_begin, callbacks.on_train_batch_end),
+        "test": (callbacks.on_test_batch_begin, callbacks.on_test_batch_end),
+    }[which]
     returned: Any = None
     done = skip
     for first, done, run in step_groups(model._step_function(which), batches, callbacks, skip):

@@ -56,9 +56,7 @@ class Position(Callback):
         self.journal: Any = None
         self.restored: tuple[dict, dict] | None = None
         self.matched: list[int | None] = []  # for each callback, its number among those of the snapshot
-        self.identity: dict[
-            str, str
-        ] = {}  # fingerprints of the data and of the model, where a checkpointer asked for them
+        self.identity: dict[str, str] = {}  # fingerprints of the data and the model, where a checkpointer asks
         self.data_position = batches.tell()
 
     # On the loop

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from autonet.callbacks import CallbackList, CSVLogger, History, LambdaCallback, ProgbarLogger
+from autonet.callbacks.reports import curves
 from autonet.errors import DataError
 
 from .models import Counter, fit
@@ -193,3 +194,19 @@ def test_history_draws_itself():
     drawn = history_of(5)._repr_html_()
     assert drawn.startswith("<svg") and "<table>" in drawn
     assert "<svg" not in history_of(1)._repr_html_()
+
+
+def test_rarer_values_stand_beside_their_epochs():
+    history = History()
+    for n in range(6):
+        history.on_epoch_end(n, {"loss": 1.0, **({"val_loss": 0.1 * n} if n % 2 else {})})
+    assert history.history["val_loss"] == [0.1, 0.1 * 3, 0.5]
+    rows = [line.split() for line in repr(history).splitlines()[1:]]
+    assert [row[2:] for row in rows] == [[], ["0.1000"], [], ["0.3000"], [], ["0.5000"]]
+
+
+@pytest.mark.extra("plot")
+def test_curves_stand_over_their_epochs():
+    history = {"loss": [3.0, 2.0, 1.0], "val_loss": [5.0]}
+    (axes,) = curves(history, ["loss"], {"val_loss": [1]}).axes
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[1, 2, 3], [2]]

@@ -448,6 +448,7 @@ STATES = {  # of a callback by its number
     "a list for a number": (3, {"cooldown_counter": [3]}),
     "a history of numbers": (5, {"history": {"loss": 3}}),
     "no history": (5, {"history": [3]}),
+    "epochs that are none": (5, {"epochs_of": {"loss": 3}}),
 }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet.compiler import account
-from autonet.compiler.account import FREE, PRICE
+from autonet.compiler.account import COMPILED, FREE, PRICE, Account
 from tests.compiler.programs import Counted, numpy_jit, same_bits
 
 
@@ -53,3 +53,12 @@ def test_a_cycle_that_memory_cannot_hold_keeps_what_it_holds(monkeypatch):
 def test_the_same_calls_take_the_same_ways():
     sizes = np.random.default_rng(0).integers(1, 50, 600).tolist()
     assert made(sizes)[1:] == made(sizes)[1:]
+
+
+def test_machine_code_beyond_the_first_is_paid_for():
+    """A plan that many runs lie behind, as where an attribute changes with each epoch, is worth compiling."""
+    spent = Account()
+    assert all(spent.charge() for _ in range(FREE))
+    spent.hits = COMPILED + PRICE
+    assert spent.charge() and spent.hits == PRICE
+    assert not spent.charge() and spent.hits == 0

@@ -177,7 +177,7 @@ class LoopWriter:
         for i in summed:
             r = i.results[0]
             lines.append(f"  {C_TYPES[r.dtype.name]} s{r.id} = {self._start(i)};")
-        body = self._statements(bases, places, tiled=bool(summed))
+        body = self._statements(bases, places)
         if not summed:
             lines += ["  #pragma GCC ivdep", f"  for (int64_t j = {begin}; j < {end}; j++) {{", *body, "  }"]
             return lines
@@ -208,7 +208,7 @@ class LoopWriter:
             lines.append(f"  {place} = {value};")
         return lines
 
-    def _statements(self, bases: dict[Value, str], places: dict[Value, str], tiled: bool) -> list[str]:
+    def _statements(self, bases: dict[Value, str], places: dict[Value, str]) -> list[str]:
         lines = []
         names = dict(self.fixed)
         for v in self.inputs:

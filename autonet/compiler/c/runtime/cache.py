@@ -89,8 +89,8 @@ def _owned(about: os.stat_result, user: int | None) -> bool:
 
 def _marked(path: Path) -> bool:
     try:
-        return (path / MARKER).read_text(encoding="utf-8") == MARK
-    except (OSError, UnicodeDecodeError):
+        return (path / MARKER).read_bytes() == MARK.encode()
+    except OSError:
         return False
 
 
