@@ -1,5 +1,9 @@
 """What Keras keeps public of its back end's settings and questions, under its names."""
 
+from autonet.common.dtypes import as_dtype as _as_dtype
+from autonet.common.dtypes import result_type as result_type
+from autonet.common.dtypes import standardize_dtype as standardize_dtype
+from autonet.common.types import Dtype
 from autonet.config import backend as backend
 from autonet.config import epsilon as epsilon
 from autonet.config import floatx as floatx
@@ -7,10 +11,6 @@ from autonet.config import image_data_format as image_data_format
 from autonet.config import set_epsilon as set_epsilon
 from autonet.config import set_floatx as set_floatx
 from autonet.config import set_image_data_format as set_image_data_format
-from autonet.core.dtypes import as_dtype as _as_dtype
-from autonet.core.dtypes import result_type as result_type
-from autonet.core.dtypes import standardize_dtype as standardize_dtype
-from autonet.core.types import Dtype
 from autonet.utils.arrays import is_keras_tensor as is_keras_tensor
 from autonet.utils.naming import clear_session as clear_session
 from autonet.utils.naming import get_uid as get_uid

@@ -4,13 +4,13 @@ Beside Keras's: `set_debug_nans` and the context `debug_nans`, under which the f
 error.
 """
 
-from autonet.core.dtypes import epsilon as epsilon
-from autonet.core.dtypes import floatx as floatx
-from autonet.core.dtypes import set_epsilon as set_epsilon
-from autonet.core.dtypes import set_floatx as set_floatx
-from autonet.core.lines import disable_traceback_filtering as disable_traceback_filtering
-from autonet.core.lines import enable_traceback_filtering as enable_traceback_filtering
-from autonet.core.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
+from autonet.common.dtypes import epsilon as epsilon
+from autonet.common.dtypes import floatx as floatx
+from autonet.common.dtypes import set_epsilon as set_epsilon
+from autonet.common.dtypes import set_floatx as set_floatx
+from autonet.common.lines import disable_traceback_filtering as disable_traceback_filtering
+from autonet.common.lines import enable_traceback_filtering as enable_traceback_filtering
+from autonet.common.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
 from autonet.ops.windows import image_data_format as image_data_format
 from autonet.ops.windows import set_image_data_format as set_image_data_format
 from autonet.training.nonfinite import debug_nans as debug_nans

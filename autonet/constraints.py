@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from autonet import ops
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
-from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.serialization import Family
 from autonet.untrusted.faults import described
 
 
-class Constraint(Watched):
+class Constraint(Versioned):
     """Base of all constraints: `constraint(w)` is the value that a weight takes instead of w.
 
     A subclass defines `__call__`, and `get_config` if its constructor takes arguments.

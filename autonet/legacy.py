@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-from autonet.core.lines import filters_traceback, warn
+from autonet.common.lines import filters_traceback, warn
 
 MODULES = {  # old module: where its names are today
     "autonet.layers.advanced_activations": "autonet.layers",

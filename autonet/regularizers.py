@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
-from autonet.core.state import Watched
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import Family
 from autonet.untrusted.faults import described
 
 
-class Regularizer(Watched):
+class Regularizer(Versioned):
     """Base of all regularizers: `regularizer(x)` is the penalty on a weight or an output, a Tensor of one number.
 
     A subclass defines `__call__`, of ops so that it has a gradient, and `get_config`.

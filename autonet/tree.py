@@ -1,4 +1,4 @@
-"""Nested lists, tuples and dicts under Keras's names; `autonet.core.trees` does the work.
+"""Nested lists, tuples and dicts under Keras's names; `autonet.common.trees` does the work.
 
 Dictionaries go by sorted key, OrderedDicts in their own order; named tuples are nested too, None is a leaf.
 """
@@ -6,7 +6,7 @@ Dictionaries go by sorted key, OrderedDicts in their own order; named tuples are
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from autonet.core import trees
+from autonet.common import trees
 from autonet.errors import ArgumentError
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from autonet.core import dtypes
+from autonet.common import dtypes
 from autonet.core.state import state
 
 settings.register_profile(

@@ -6,7 +6,7 @@ from typing import Any
 
 from autonet.callbacks.base import Callback
 from autonet.callbacks.reports import History, ProgbarLogger
-from autonet.core.trees import flatten
+from autonet.common.trees import flatten
 from autonet.errors import ArgumentError
 
 _BATCH_HOOKS = {

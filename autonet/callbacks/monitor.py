@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
-from autonet.core.lines import warn
-from autonet.core.trees import flatten
+from autonet.common.lines import warn
+from autonet.common.trees import flatten
 from autonet.errors import ArgumentError, DataError
 from autonet.serialization import snake_case
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
-from autonet.core.lines import warn
+from autonet.common.lines import warn
 from autonet.errors import DataError, unknown
 from autonet.utils.progress import Progbar, format_value
 

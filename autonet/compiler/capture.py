@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import shown, users_line
 from autonet.compiler.guards import Changes, numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
 from autonet.compiler.texts import Reading, Texts, read_ahead
-from autonet.core.lines import shown, users_line
 from autonet.core.state import Observer, state
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import warn
+from autonet.common.trees import flatten, map_structure
 from autonet.compiler.capture import Recorder
 from autonet.compiler.guards import Guards
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
-from autonet.core.lines import warn
 from autonet.core.tensor import Tensor, attachments, wrap
-from autonet.core.trees import flatten, map_structure
 from autonet.core.variable import Variable
 
 

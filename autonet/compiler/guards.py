@@ -2,7 +2,7 @@
 
 `Changes` sees what a step changes of this by itself, `Guards` what is changed afterwards.
 
-Whoever is `Watched` moves `structure.version` when an attribute is set; only then do plans compare their signatures.
+Whoever is `Versioned` moves `structure.version` when an attribute is set; only then do plans compare their signatures.
 What changes unannounced (an array or a list changed in place, a global variable) is not seen.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
-from autonet.core.state import Watched, structure
+from autonet.common import dtypes
+from autonet.common.trees import flatten
+from autonet.common.versions import Versioned, structure
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten
 from autonet.ops.windows import image_data_format
 
 
@@ -145,7 +145,7 @@ class Guards:
 def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) -> dict[str, Any]:
     """The attributes of `thing` that a step may have used as constants, in a form that compares with ==.
 
-    `inside` is told of every Watched among them, which is itself in there by identity alone.
+    `inside` is told of every Versioned among them, which is itself in there by identity alone.
     """
     ignored = {*getattr(thing, "_unfixed", ()), *ignored}
     return {name: _frozen(value, inside) for name, value in vars(thing).items() if name not in ignored}
@@ -160,7 +160,7 @@ def _frozen(value: Any, inside: Callable[[Any], None]) -> Any:
         return type(value), [_frozen(v, inside) for v in value]
     if isinstance(value, dict):
         return type(value), [(_frozen(k, inside), _frozen(v, inside)) for k, v in value.items()]
-    if isinstance(value, Watched):
+    if isinstance(value, Versioned):
         inside(value)
     return _Same(value)
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import filters_traceback, warn
+from autonet.common.trees import flatten, map_structure
 from autonet.compiler.account import KNOWN, Account
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.entry import Entry
 from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
 from autonet.compiler.texts import Reading, run_all, run_rows
-from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
-from autonet.core.tensor import Number, convert_to_tensor
-from autonet.core.trees import flatten, map_structure
+from autonet.core.tensor import WeakScalar, convert_to_tensor
 
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 
@@ -139,7 +139,7 @@ class Compiled:
         new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
         named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
         result = self.f(*new, **{k: named[k] for k in kwargs})
-        return map_structure(lambda x: x.strong() if type(x) is Number else x, result)
+        return map_structure(lambda x: x.to_strong() if type(x) is WeakScalar else x, result)
 
     @filters_traceback
     def _capture(

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.trees import keys, map_structure
 from autonet.compiler.texts import Reading, Texts, is_texts
-from autonet.core.tensor import Number, Tensor, attachments, to_array, wrap
-from autonet.core.trees import keys, map_structure
+from autonet.core.tensor import Tensor, WeakScalar, attachments, to_array, wrap
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 
@@ -68,7 +68,7 @@ class Reader:
                 self.foreign = True
         elif kind is int or kind is float:
             self.places.append(len(self.inputs))
-            self.inputs.append(Number(x)._value)
+            self.inputs.append(WeakScalar(x)._value)
             self.key.append((kind, kind is int and abs(x) >= 2**31))
         else:
             self._fix(x)
@@ -114,7 +114,7 @@ def _exchanged(x: Any, rest: Any) -> Any:
     if is_array(x):
         return wrap(next(rest))
     if type(x) is int or type(x) is float:
-        return Number.around(next(rest), type(x))
+        return WeakScalar.from_array(next(rest), type(x))
     return x
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.trees import flatten, map_structure
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Value
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor, wrap
-from autonet.core.trees import flatten, map_structure
 
 MOVES = frozenset("copy flatten ravel repeat reshape squeeze swapaxes take transpose".split())
 FIXED = frozenset("dtype flags itemsize nbytes ndim shape size strides".split())  # what the signature tells

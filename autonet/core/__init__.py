@@ -13,8 +13,7 @@ To be read in this order:
     backward      the walk
     variable      state that a step reads and changes
 
-Beside these are helpers that know nothing of the tape: dtypes, halves (float16), trees (nested containers), frames (tables
-of other packages), lines (tracebacks), signatures and types (for `help()` and checkers).
+Beside these, `halves` computes float16 sums in float32, and `signatures` shows primitives to `help()`.
 """
 
 from autonet.core.backward import NotRecorded as NotRecorded

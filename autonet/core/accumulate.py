@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import Dtype
 from autonet.core.primitive import primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, wrap
-from autonet.core.types import Dtype
 
 
 @primitive
@@ -79,6 +79,8 @@ def detach(x):
 
 
 detach.vjp(x=None)
+
+Tensor._cast, Tensor._detach = cast, detach
 
 
 def zeros_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:

@@ -39,6 +39,9 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
+Tensor._walk_back = backward
+
+
 def seed(tensor: Tensor, gradient: Any) -> Tensor:
     """The cotangent to start with: `gradient` if it fits, else one for a Tensor of one element."""
     if gradient is None:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autonet.core.tensor import Tensor, attachments
+
 HALF = np.dtype("float16")
 
 F = TypeVar("F", bound=Callable)
@@ -56,14 +58,11 @@ def _holds(x: Any, *names: str) -> bool:
 
 def converted(x: Any, old: str, new: str) -> Any:
     """Arrays of the dtype `old`, also in lists, as `new`; all else as it is."""
-    from autonet.core.accumulate import cast
-    from autonet.core.tensor import attachments
-
     if type(x) is tuple or type(x) is list:
         return type(x)([converted(v, old, new) for v in x])
     if getattr(x, "dtype", None) != old:
         return x
-    y = cast(x, dtype=new)
+    y = Tensor._cast(x, dtype=new)
     if attached := attachments(x):
         y._attached = attached
     return y

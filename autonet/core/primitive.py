@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import calls, dtypes, rules
+from autonet.common import dtypes
+from autonet.core import calls, rules
 from autonet.core.halves import HALF, converted
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
-from autonet.core.tensor import Number, Tensor, convert_to_tensor, wrap
+from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, ShapeError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
@@ -275,7 +276,7 @@ class Primitive:
         for x, keep in zip(operands, kept, strict=True):
             kind = type(x)
             if not keep and kind in _WEAK:
-                weak.append(x.kind if kind is Number else kind)
+                weak.append(x.kind if kind is WeakScalar else kind)
                 tensors.append(x)
                 continue
             x = convert_to_tensor(x).snapshot()
@@ -293,8 +294,8 @@ class Primitive:
         for i, x in enumerate(tensors):
             if kept[i]:
                 continue
-            if type(x) is Number:
-                tensors[i] = x.strong(common)
+            if type(x) is WeakScalar:
+                tensors[i] = x.to_strong(common)
             elif not isinstance(x, Tensor):
                 tensors[i] = wrap(np.array(x, common))
             elif x._value.dtype != common:
@@ -345,12 +346,12 @@ class _Binary(Primitive):
     __call__ = calls.compile_method(("x1", "x2"), settings=False)
 
 
-_WEAK = (bool, int, float, Number)
+_WEAK = (bool, int, float, WeakScalar)
 
 
 def _is_long(x: Any) -> bool:
     """Whether a number does not fit 32 bits."""
-    if type(x) is Number:
+    if type(x) is WeakScalar:
         return x.kind is int and abs(int(x._value)) >= 2**31
     return type(x) is int and abs(x) >= 2**31
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
 from autonet.core.tensor import Tensor
 
 ndarray = np.ndarray

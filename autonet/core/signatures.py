@@ -4,8 +4,8 @@ import inspect
 from types import GenericAlias
 from typing import Any, get_args
 
+from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor
-from autonet.core.types import TensorLike
 
 
 def of_primitive(op: Any) -> inspect.Signature:

@@ -1,7 +1,6 @@
 """What the current thread is doing: recording derivatives or not, observed or not, and inside of what."""
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -91,33 +90,6 @@ state = State()
 def capturing() -> bool:
     """Whether what happens now is recorded for replays."""
     return state.observer is not None and state.observer.replays
-
-
-class Structure:
-    """Numbers the changes of what a captured step takes as fixed: attributes of layers, optimizers, losses."""
-
-    def __init__(self) -> None:
-        self.version = 0
-        self._next = itertools.count(1).__next__
-
-    def changed(self) -> None:
-        """Say, after a change, that there was one."""
-        self.version = self._next()
-
-
-structure = Structure()
-
-
-class Watched:
-    """Base of what steps take their fixed numbers from: captured steps look again after an attribute was set."""
-
-    _unfixed: frozenset[str] = frozenset()  # attributes that change from step to step, which no step reads
-    _same_made_again: bool = False  # whether a step that finds its attributes made does what the one did that made them
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if name not in self._unfixed:
-            structure.changed()
 
 
 class _Uncaptured:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autonet.core import dtypes
-from autonet.core.frames import frame_array, is_frame
+from autonet.common import dtypes
+from autonet.common.frames import frame_array, is_frame
+from autonet.common.types import Axis, Dtype, Operators, Shape, TensorLike
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
-from autonet.core.types import Axis, Dtype, Operators, Shape, TensorLike
 from autonet.errors import DtypeError, GradientError
 
 _new = object.__new__
@@ -37,9 +37,12 @@ class Tensor(Operators["Tensor"]):
 
     __array_priority__ = 1000.0
 
-    if TYPE_CHECKING:  # operators.py gives Tensor these
+    if TYPE_CHECKING:  # files that come later in the reading order give Tensor these
         _absent: bool
-        _stack: Callable[[list["Tensor"]], "Tensor"]  # along a new first axis
+        _cast: Callable[..., "Tensor"]  # accumulate.py: the primitive `cast`
+        _detach: Callable[["Tensor"], "Tensor"]  # accumulate.py: the primitive `detach`
+        _stack: Callable[[list["Tensor"]], "Tensor"]  # ops.operators: along a new first axis
+        _walk_back: Callable[..., None]  # backward.py
         _attached: dict[str, Any]
         _logits: Any
         _mask: Any
@@ -140,15 +143,11 @@ class Tensor(Operators["Tensor"]):
 
         Raises: GradientError if nothing was recorded or the record was freed; ShapeError for a misfit gradient.
         """
-        from autonet.core.backward import backward
-
-        backward(self, gradient, retain_graph)
+        Tensor._walk_back(self, gradient, retain_graph)
 
     def detach(self) -> "Tensor":
         """The same values, cut off from the record."""
-        from autonet.core.accumulate import detach
-
-        return detach(self)
+        return Tensor._detach(self)
 
     def snapshot(self) -> "Tensor":
         """A Tensor of these values that stays: itself, but for a Variable."""
@@ -236,11 +235,7 @@ for _method in (Tensor.detach, Tensor.snapshot):  # a class has no name inside i
     _method.__annotations__["return"] = Tensor
 
 
-for _method in (Tensor.detach, Tensor.snapshot):  # a class has no name inside itself
-    _method.__annotations__["return"] = Tensor
-
-
-class Number(Tensor):
+class WeakScalar(Tensor):
     """A Python number among the arguments of a captured function: like one, it takes the dtype of what it meets.
 
     kind: int or float; the value is held as int64 or float64.
@@ -254,20 +249,18 @@ class Number(Tensor):
         self.kind = type(value)
 
     @classmethod
-    def around(cls, array: np.ndarray, kind: type[Any]) -> "Number":
-        """The Number that `array`, int64 or float64, holds."""
+    def from_array(cls, array: np.ndarray, kind: type[Any]) -> "WeakScalar":
+        """The WeakScalar that `array`, int64 or float64, holds."""
         number = _new(cls)
         number._value, number._node, number.kind = array, None, kind
         return number
 
-    def strong(self, dtype: Dtype = None) -> Tensor:
+    def to_strong(self, dtype: Dtype = None) -> Tensor:
         """The number as a Tensor of `dtype`, by default of the dtype that a Python number alone gets."""
-        from autonet.core.accumulate import cast
-
         if dtype is None:
             dtype = "int64" if self.kind is int and abs(int(self._value)) >= 2**31 else dtypes.result_type(self.kind)
         tensor = wrap(self._value)
-        return tensor if tensor.dtype == dtype else cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+        return tensor if tensor.dtype == dtype else Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
 
 
 class Attachment:
@@ -374,15 +367,13 @@ def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
     Lists may hold Tensors, which are stacked, with derivatives.
     """
     if isinstance(x, Tensor):
-        if type(x) is Number:
-            return x.strong(dtype)
+        if type(x) is WeakScalar:
+            return x.to_strong(dtype)
         tensor = x
     elif isinstance(x, (list, tuple)) and _holds_tensor(x):
         tensor = Tensor._stack([convert_to_tensor(v) for v in x])
     elif hasattr(x, "_symbolic"):  # a placeholder stays one
-        from autonet.core.accumulate import cast
-
-        return x if dtype is None or x.dtype == dtype else cast(x, dtype=dtypes.standardize_dtype(dtype))
+        return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))
     else:
         if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
             dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"
@@ -391,7 +382,5 @@ def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
             array = array.copy()  # the caller may change its array before a record or a Variable is done with it
         return wrap(array)
     if dtype is not None and tensor._value.dtype != dtypes.as_dtype(dtype):
-        from autonet.core.accumulate import cast
-
-        return cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+        return Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
     return tensor

@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from autonet.core import dtypes
-from autonet.core.state import no_grad, state, structure, uncaptured
+from autonet.common import dtypes
+from autonet.common.types import Dtype
+from autonet.common.versions import structure
+from autonet.core.state import no_grad, state, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 
 _unnamed = itertools.count().__next__
@@ -36,9 +37,9 @@ class Variable(Tensor):
     __slots__ = (
         "__dict__",  # a Variable carries what its owner says of it: constraint, regularizer, ...
         "_array",  # the current values
-        "_mirror",  # a copy of the storage, and the stamp that it had
-        "_stamp",  # changes whenever the storage does
+        "_readback",  # a copy of the storage, and the version that it had
         "_storage",  # where compiled plans keep the values; None before the first plan
+        "_version",  # changes whenever the storage does
         "name",
         "path",
     )
@@ -77,8 +78,8 @@ class Variable(Tensor):
             raise ShapeError(f"Variable {name or ''} expects shape {tuple(shape)}; its initializer gave {array.shape}.")
         self._array = array
         self._storage: np.ndarray | None = None
-        self._mirror: tuple[np.ndarray, Any] | None = None
-        self._stamp: Any = None
+        self._readback: tuple[np.ndarray, Any] | None = None
+        self._version: Any = None
         self._node = None
         self.unnamed = name is None  # then files know it by its place
         self.name = name if name is not None else f"variable_{_unnamed()}"
@@ -97,13 +98,13 @@ class Variable(Tensor):
         array = self._array
         if array is not self._storage:
             return array
-        mirror = self._mirror
-        if mirror is None or mirror[1] is not self._stamp:
-            stamp = (
-                self._stamp
+        readback = self._readback
+        if readback is None or readback[1] is not self._version:
+            version = (
+                self._version
             )  # as before the copy: if another thread runs a plan meanwhile, it is out of date at once
-            mirror = self._mirror = array.copy(), stamp
-        return mirror[0]
+            readback = self._readback = array.copy(), version
+        return readback[0]
 
     @_value.setter
     def _value(self, array: np.ndarray) -> None:
@@ -253,7 +254,7 @@ def _reserve(nbytes: int) -> bool:
     return False
 
 
-def settle(variable: Variable) -> np.ndarray:
+def sync_storage(variable: Variable) -> np.ndarray:
     """The Variable's storage, holding its current values: what a plan reads and writes."""
     storage = variable._storage
     if variable._array is not storage:
@@ -261,6 +262,6 @@ def settle(variable: Variable) -> np.ndarray:
             storage = variable._storage = np.array(variable._array, order="C")
         else:
             np.copyto(storage, variable._array)
-        variable._stamp = object()
+        variable._version = object()
         variable._array = storage
     return storage  # type: ignore[return-value]

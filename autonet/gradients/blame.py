@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autonet.common.lines import shown, users_line
 from autonet.core import backward as walk
-from autonet.core.lines import shown, users_line
 from autonet.core.state import Observer, state
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autonet.common.lines import filters_traceback
+from autonet.common.trees import flatten, flatten_with_path, pack
 from autonet.core import backward as walk
-from autonet.core.lines import filters_traceback
 from autonet.core.state import Context, enable_grad, no_grad
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import flatten, flatten_with_path, pack
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, GradientError
 from autonet.gradients.blame import explain
@@ -82,8 +82,8 @@ def check_gradients(
         raise ArgumentError(
             f"check_gradients with elements={elements} and directions={directions} compares nothing: let one be above 0."
         )
-    rehearsal = _Rehearsal(f, args, argnums, chosen, np.random.default_rng(seed))
-    if not rehearsal.names:
+    check = _Float64Check(f, args, argnums, chosen, np.random.default_rng(seed))
+    if not check.names:
         raise ArgumentError(
             "check_gradients found no floats among the arguments, and no variables: there is nothing to differentiate. "
             "Pass float arrays, or variables=model.trainable_weights."
@@ -91,28 +91,28 @@ def check_gradients(
     if order < 1:
         raise ArgumentError(f"check_gradients expects an order of at least 1; received {order}.")
     limits = _Limits(rtol, atol, elements, directions)
-    with rehearsal.as_float64():
-        rehearsal.settle()
-        rehearsal.see_that_all_count()
+    with check.as_float64():
+        check.choose_weights()
+        check.check_dependence()
         for k in range(order):
             try:
-                _check_order(rehearsal, k, limits)
+                _check_order(check, k, limits)
             except _Disagreement as error:
-                found = explain(lambda: rehearsal.run(rehearsal.start, True), _checker(k + 1, rtol, atol))
+                found = explain(lambda: check.run(check.start, True), _checker(k + 1, rtol, atol))
                 raise GradientError(f"{error} {found}") from None
 
 
 def _checker(order: int, rtol: float, atol: float) -> Callable[..., Any]:
     """The check of one operation alone."""
 
-    def check(f: Callable[..., Any], *xs: np.ndarray) -> None:
-        rehearsal = _Rehearsal(f, xs, None, [], np.random.default_rng(0))
-        with rehearsal.as_float64():
-            rehearsal.settle()
+    def check_alone(f: Callable[..., Any], *xs: np.ndarray) -> None:
+        check = _Float64Check(f, xs, None, [], np.random.default_rng(0))
+        with check.as_float64():
+            check.choose_weights()
             for k in range(order):
-                _check_order(rehearsal, k, _Limits(rtol, atol, 8, 1))
+                _check_order(check, k, _Limits(rtol, atol, 8, 1))
 
-    return check
+    return check_alone
 
 
 class _Disagreement(GradientError):
@@ -159,7 +159,7 @@ class _WideFloats(Context):
         return np.promote_types(old, new) if old.kind == "f" and np.dtype(new).kind == "f" else new
 
 
-class _Rehearsal:
+class _Float64Check:
     """f as a pure function of a list of float64 arrays: the float leaves of its arguments, then the Variables.
 
     Function number k, `weighted(k, xs)`, is one number: for k = 0 the weighted sum of f's results, for k > 0 the inner
@@ -229,7 +229,7 @@ class _Rehearsal:
                 results = [y for y in flatten(self.f(*pack(list(self.args), leaves))) if _is_float(y)]
         return [convert_to_tensor(y) for y in results], nodes
 
-    def settle(self) -> None:
+    def choose_weights(self) -> None:
         """Choose the weights and directions; refuse functions that cannot be checked."""
         ys, again = ([y._value for y in self.run(self.start, False)[0]] for _ in range(2))
         if not ys:
@@ -244,7 +244,7 @@ class _Rehearsal:
                 )
         self.weights = [np.ones(y.shape) if len(ys) == y.size == 1 else self.rng.standard_normal(y.shape) for y in ys]
 
-    def see_that_all_count(self) -> None:
+    def check_dependence(self) -> None:
         """Refuse an operand from which no record leads to the result and whose values make no difference to it."""
         ys, nodes = self.run(self.start, True)
         path, _ = walk._paths([y._node for y in ys if y._node is not None], nodes)
@@ -332,9 +332,7 @@ class _Verdict(NamedTuple):
     smooth: bool
 
 
-def _judge(
-    rehearsal: _Rehearsal, k: int, gradient: list[np.ndarray], us: list[np.ndarray], limits: _Limits
-) -> _Verdict:
+def _judge(check: _Float64Check, k: int, gradient: list[np.ndarray], us: list[np.ndarray], limits: _Limits) -> _Verdict:
     """The slope of function number k along us, by the gradient and by differences."""
     terms = [np.where(u == 0, 0.0, g * u) for g, u in zip(gradient, us, strict=True)]  # a NaN is its element's alone
     slope = float(sum(np.sum(t) for t in terms))
@@ -342,7 +340,7 @@ def _judge(
     first = math.nan
     for relative in (False, True):
         tried = []
-        for s in rehearsal.slopes(k, us, relative):
+        for s in check.slopes(k, us, relative):
             tried.append(s)
             scale = max(size, abs(s.central))
             if (
@@ -372,47 +370,45 @@ def _judge(
     return _Verdict(k > 0 and math.isnan(slope) and not math.isnan(first), slope, first, False)
 
 
-def _check_order(rehearsal: _Rehearsal, k: int, limits: _Limits) -> None:
+def _check_order(check: _Float64Check, k: int, limits: _Limits) -> None:
     """Gradient of function number k against its differences."""
-    found = rehearsal.gradient(k)
-    for name, g, x in zip(rehearsal.names, found, rehearsal.start, strict=True):
+    found = check.gradient(k)
+    for name, g, x in zip(check.names, found, check.start, strict=True):
         if g.shape != x.shape:
             raise GradientError(f"check_gradients: the gradient of {name} has shape {g.shape}, its operand {x.shape}.")
 
     def judge(us: list[np.ndarray]) -> _Verdict:
-        return _judge(rehearsal, k, found, us, limits)
+        return _judge(check, k, found, us, limits)
 
     for _ in range(limits.directions):
-        us = rehearsal.direction()
+        us = check.direction()
         verdict = judge(us)
         if not verdict.fine:
-            _blame(rehearsal, judge, us, verdict, k)
-    for n, x in enumerate(rehearsal.start):
+            _blame(check, judge, us, verdict, k)
+    for n, x in enumerate(check.start):
         some = (
-            np.arange(x.size)
-            if x.size <= limits.elements
-            else rehearsal.rng.choice(x.size, limits.elements, replace=False)
+            np.arange(x.size) if x.size <= limits.elements else check.rng.choice(x.size, limits.elements, replace=False)
         )
         for flat in some:
-            verdict = judge(_unit(rehearsal, n, [int(flat)]))
+            verdict = judge(_unit(check, n, [int(flat)]))
             if not verdict.fine:
-                raise _disagreement(rehearsal, n, int(flat), verdict, k)
-    rehearsal.directions.append(rehearsal.direction())
+                raise _disagreement(check, n, int(flat), verdict, k)
+    check.directions.append(check.direction())
 
 
-def _unit(rehearsal: _Rehearsal, n: int, places: Any, values: Any = 1.0) -> list[np.ndarray]:
+def _unit(check: _Float64Check, n: int, places: Any, values: Any = 1.0) -> list[np.ndarray]:
     """Zeros but for some places of operand n."""
-    us = [np.zeros(x.shape) for x in rehearsal.start]
+    us = [np.zeros(x.shape) for x in check.start]
     us[n].reshape(-1)[list(places)] = values
     return us
 
 
-def _blame(rehearsal: _Rehearsal, judge: Callable[..., Any], us: list[np.ndarray], verdict: _Verdict, k: int) -> None:
+def _blame(check: _Float64Check, judge: Callable[..., Any], us: list[np.ndarray], verdict: _Verdict, k: int) -> None:
     """Halve the direction that disagrees until one element is left, and raise for that.
 
     Where only the whole disagrees and none of its parts, it crosses several kinks at once: that is no error.
     """
-    parts = [_unit(rehearsal, n, np.flatnonzero(u), u[u != 0]) for n, u in enumerate(us)]
+    parts = [_unit(check, n, np.flatnonzero(u), u[u != 0]) for n, u in enumerate(us)]
     while True:
         wrong = [(part, v) for part in parts if not (v := judge(part)).fine]
         if not wrong:
@@ -420,10 +416,10 @@ def _blame(rehearsal: _Rehearsal, judge: Callable[..., Any], us: list[np.ndarray
         part, verdict = wrong[0]
         n, places = next((n, np.flatnonzero(u)) for n, u in enumerate(part) if np.any(u))
         if places.size == 1:
-            raise _disagreement(rehearsal, n, int(places[0]), judge(_unit(rehearsal, n, places)), k)
+            raise _disagreement(check, n, int(places[0]), judge(_unit(check, n, places)), k)
         values = part[n].reshape(-1)
         halves = (places[: places.size // 2], places[places.size // 2 :])
-        parts = [_unit(rehearsal, n, half, values[half]) for half in halves]
+        parts = [_unit(check, n, half, values[half]) for half in halves]
     if verdict.smooth:
         raise _Disagreement(
             f"check_gradients: along a random direction the derivative is {verdict.slope!r} by the rules and "
@@ -435,10 +431,10 @@ def _derivative(k: int) -> str:
     return "the gradient" if k == 0 else f"derivative number {k + 1}, along random directions"
 
 
-def _disagreement(rehearsal: _Rehearsal, n: int, flat: int, verdict: _Verdict, k: int) -> GradientError:
-    shape = rehearsal.start[n].shape
+def _disagreement(check: _Float64Check, n: int, flat: int, verdict: _Verdict, k: int) -> GradientError:
+    shape = check.start[n].shape
     index = tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()
-    where = f"check_gradients: {rehearsal.names[n]}, index {index}"
+    where = f"check_gradients: {check.names[n]}, index {index}"
     if math.isnan(verdict.difference):
         return GradientError(f"{where}: the function is nan or infinite next to it, so it has no slope there.")
     return _Disagreement(

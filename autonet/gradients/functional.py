@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import filters_traceback
+from autonet.common.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.core import backward as walk
 from autonet.core.accumulate import detach, zeros_of
-from autonet.core.lines import filters_traceback
 from autonet.core.rules import shape_of
 from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
 from autonet.gradients.blame import ApplicationRecorder
 from autonet.gradients.scope import DifferentiationScope
@@ -88,7 +88,7 @@ def value_and_grad(
             trees.append(pack(args[n], found[:count]))
             found = found[count:]
         gradient = trees[0] if single else tuple(trees)
-        value, aux = settle(value, targets), map_structure(lambda x: settle(x, targets), aux)
+        value, aux = detach_if_closed(value, targets), map_structure(lambda x: detach_if_closed(x, targets), aux)
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return wrapper
@@ -114,7 +114,7 @@ def _filled(found: list[Any], targets: list[Tensor]) -> list[Tensor]:
     return [zeros_of(t.shape, t.dtype) if g is None else g for g, t in zip(found, targets, strict=True)]
 
 
-def settle(x: Any, targets: list[Tensor]) -> Any:
+def detach_if_closed(x: Any, targets: list[Tensor]) -> Any:
     """`x` without a record if all it was computed from are the transform's own fresh leaves."""
     if not isinstance(x, Tensor) or x._node is None:
         return x
@@ -191,10 +191,10 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             found = found[count:]
         return tuple(trees)
 
-    settled = map_structure(lambda y: settle(y, targets), result)
+    closed = map_structure(lambda y: detach_if_closed(y, targets), result)
     if has_aux:
-        return settled, pullback, map_structure(lambda x: settle(x, targets), aux)
-    return settled, pullback
+        return closed, pullback, map_structure(lambda x: detach_if_closed(x, targets), aux)
+    return closed, pullback
 
 
 @filters_traceback
@@ -242,7 +242,7 @@ def jvp(
         slopes = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
     tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
     own = [*scope.targets, *duals]
-    found = tuple([map_structure(lambda y: settle(y, own), y) for y in (result, pack(result, tangent), aux)])
+    found = tuple([map_structure(lambda y: detach_if_closed(y, own), y) for y in (result, pack(result, tangent), aux)])
     return found if has_aux else found[:2]
 
 

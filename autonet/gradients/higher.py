@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.lines import filters_traceback
+from autonet.common.lines import filters_traceback
+from autonet.common.trees import flatten, pack
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.trees import flatten, pack
 from autonet.errors import ArgumentError
 from autonet.gradients.functional import grad, jvp, spread, vjp
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from autonet.common.lines import shown, users_line
+from autonet.common.trees import flatten_with_path, pack
 from autonet.core.accumulate import alias
-from autonet.core.lines import shown, users_line
 from autonet.core.state import Context, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import flatten_with_path, pack
 from autonet.core.variable import Variable
 from autonet.errors import DtypeError, GradientError
 

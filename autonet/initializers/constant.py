@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 
 from autonet import ops
+from autonet.common.types import Dtype
 from autonet.core.tensor import Tensor
-from autonet.core.types import Dtype
 from autonet.errors import ShapeError
 from autonet.serialization import deserialize_keras_object
 from autonet.untrusted.faults import described

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from autonet import ops, random
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype
 from autonet.core.tensor import Tensor
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.initializers.constant import Initializer, _lengths
 from autonet.random.seeds import checked_seed, fresh_seed

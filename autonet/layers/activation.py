@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from autonet import activations, ops, regularizers
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec

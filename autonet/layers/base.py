@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 import numpy as np
 
 from autonet import constraints, initializers, regularizers
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.frames import as_texts, frame_array, is_frame
+from autonet.common.lines import filters_traceback, warn
+from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Dtype, Identifier
 from autonet.core.accumulate import cast
-from autonet.core.frames import as_texts, frame_array, is_frame
-from autonet.core.lines import filters_traceback, warn
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.trees import flatten, map_structure
-from autonet.core.types import Dtype, Identifier
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, symbolic
@@ -29,7 +29,7 @@ from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 
 if TYPE_CHECKING:
-    from autonet.core.types import HasCall, P, R_co
+    from autonet.common.types import HasCall, P, R_co
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,8 +7,8 @@ A cell maps (input of a step, states) to (output, new states), and says by `stat
 from typing import Any
 
 from autonet import activations, ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.ops.recurrent import ACTIVATIONS, gru_gates, gru_scan, lstm_gates, lstm_scan, recur, simple_rnn_scan

@@ -3,8 +3,8 @@
 from typing import Any
 
 from autonet import activations, ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.layers.cells import Cell, forgetting
 from autonet.layers.convolution import (
     along_channels,

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from autonet import activations, ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.low_rank import LowRank

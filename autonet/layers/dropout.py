@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
+from autonet.common.types import Dtype
 from autonet.core.tensor import Tensor
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented

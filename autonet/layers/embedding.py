@@ -3,8 +3,8 @@
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Identifier
 from autonet.layers import symbolic
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive, unquantized

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from autonet import initializers, ops, regularizers
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ArgumentError
 from autonet.layers import symbolic
 from autonet.layers.activation import Softmax

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from autonet.core import dtypes
-from autonet.core.types import Dtype
+from autonet.common import dtypes
+from autonet.common.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor, Node

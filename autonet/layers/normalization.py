@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from autonet import initializers, ops
+from autonet.common.types import Identifier
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec

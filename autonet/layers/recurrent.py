@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from autonet import ops, regularizers
+from autonet.common.trees import flatten, map_structure, pack
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten, map_structure, pack
-from autonet.core.types import Identifier
 from autonet.core.variable import Variable
 from autonet.errors import ShapeError
 from autonet.layers.base import Layer

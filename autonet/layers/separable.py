@@ -3,8 +3,8 @@
 from typing import Any
 
 from autonet import activations, ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ShapeError
 from autonet.layers.convolution import Windowed, documented, split_shape
 from autonet.layers.dense import positive

@@ -17,12 +17,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Dtype, Operators
 from autonet.core.primitive import Primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.trees import flatten, map_structure
-from autonet.core.types import Dtype, Operators
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import shapes
 from autonet.ops.shapes import Ghost, Spec, foretell

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.trees import flatten
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import Conv1D, Conv2D, Conv3D

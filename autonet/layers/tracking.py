@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from autonet.core.state import Watched, structure
+from autonet.common.versions import Versioned, structure
 from autonet.core.variable import Variable
 from autonet.random.seeds import SeedGenerator
 
 _CONTAINERS = (list, tuple, dict)
 
 
-class Tracking(Watched):
+class Tracking(Versioned):
     """Base that remembers the owned objects among its attributes, in the order in which they came.
 
     Lists, tuples and dictionaries are looked through when asked, so what is appended later counts too.

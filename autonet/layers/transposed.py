@@ -3,8 +3,8 @@
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
-from autonet.core.types import Identifier
 from autonet.errors import ArgumentError
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
 from autonet.layers.spec import InputSpec

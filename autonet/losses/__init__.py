@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autonet.core.lines import warn
+from autonet.common.lines import warn
 from autonet.legacy import LegacyWarning
 from autonet.losses.base import Loss as Loss
 from autonet.losses.base import LossFunctionWrapper as LossFunctionWrapper

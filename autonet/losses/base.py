@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from autonet import ops
-from autonet.core import Tensor, convert_to_tensor, dtypes
-from autonet.core.state import Watched
-from autonet.core.types import Dtype, TensorLike
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
+from autonet.common.versions import Versioned
+from autonet.core import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
 from autonet.untrusted.faults import described
@@ -14,7 +15,7 @@ from autonet.untrusted.faults import described
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
 
-class Loss(Watched):
+class Loss(Versioned):
     """Base of all losses: `loss(y_true, y_pred, sample_weight=None)` is the number that training lowers.
 
     A subclass defines `call(y_true, y_pred)`, one loss per sample. With l those losses, n their number, w the sample

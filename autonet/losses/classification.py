@@ -9,9 +9,10 @@ import math
 from typing import Any
 
 from autonet import ops
-from autonet.core import Tensor, convert_to_tensor, dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
+from autonet.core import Tensor, convert_to_tensor
 from autonet.core.halves import accumulates
-from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired

@@ -3,9 +3,10 @@
 from typing import Any
 
 from autonet import ops
-from autonet.core import Tensor, dtypes
+from autonet.common import dtypes
+from autonet.common.types import Axis, Dtype, TensorLike
+from autonet.core import Tensor
 from autonet.core.halves import accumulates
-from autonet.core.types import Axis, Dtype, TensorLike
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
 from autonet.ops.labels import binary_labels

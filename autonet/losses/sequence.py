@@ -1,8 +1,9 @@
 """Losses between sequences whose places are not known: connectionist temporal classification."""
 
 from autonet import ops
-from autonet.core import Tensor, convert_to_tensor, dtypes
-from autonet.core.types import Dtype, TensorLike
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
+from autonet.core import Tensor, convert_to_tensor
 from autonet.errors import ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.ops.ctc import ctc_loss

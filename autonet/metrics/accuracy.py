@@ -3,8 +3,9 @@
 from typing import Any
 
 from autonet import ops
-from autonet.core import Tensor, convert_to_tensor, dtypes
-from autonet.core.types import Dtype
+from autonet.common import dtypes
+from autonet.common.types import Dtype
+from autonet.core import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.classification import class_numbers
 from autonet.metrics.means import MeanMetricWrapper

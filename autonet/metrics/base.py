@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from autonet import initializers
-from autonet.core import Tensor, Variable, dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype
+from autonet.core import Tensor, Variable
 from autonet.core.accumulate import zeros_of
-from autonet.core.types import Dtype
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case

@@ -1,7 +1,7 @@
 """Metrics that are means of the classification losses: cross-entropies, divergence, hinges."""
 
 from autonet import losses
-from autonet.core.types import Dtype
+from autonet.common.types import Dtype
 from autonet.metrics.means import MeanMetricWrapper
 
 

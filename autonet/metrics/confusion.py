@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonet import ops
+from autonet.common.types import Dtype
 from autonet.core import Tensor, convert_to_tensor, no_grad
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.accuracy import same_shape

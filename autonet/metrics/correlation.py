@@ -3,9 +3,10 @@
 from typing import Any
 
 from autonet import ops
-from autonet.core import Tensor, dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype
+from autonet.core import Tensor
 from autonet.core.halves import accumulates
-from autonet.core.types import Dtype
 from autonet.losses.base import ratio
 from autonet.losses.overlap import as_axes
 from autonet.losses.regression import paired

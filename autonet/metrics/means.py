@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import Dtype
 from autonet.core import Tensor, convert_to_tensor, no_grad
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.losses.base import align, both, rank, ratio, spread, tensors
 from autonet.metrics.base import TOTALS, Metric

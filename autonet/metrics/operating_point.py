@@ -6,8 +6,8 @@ Each counts at many thresholds, like `AUC`, in float64.
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import Dtype
 from autonet.core import Tensor, no_grad
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.losses.base import ratio
 from autonet.metrics.base import TOTALS, Metric

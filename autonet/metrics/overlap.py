@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.core import Tensor, convert_to_tensor, dtypes, no_grad
+from autonet.common import dtypes
+from autonet.common.types import Dtype
+from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.core.primitive import primitive
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.base import TOTALS, Metric

@@ -3,9 +3,9 @@
 from typing import Any
 
 from autonet import losses, ops
+from autonet.common.types import Dtype
 from autonet.core import Tensor, no_grad
 from autonet.core.halves import accumulates
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import ratio, spread
 from autonet.losses.regression import cosine, paired

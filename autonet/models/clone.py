@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from autonet.core.trees import flatten, map_structure
+from autonet.common.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import plain
+from autonet.common.frames import plain
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import warn
+from autonet.common.trees import flatten, map_structure, pack
 from autonet.core.accumulate import alias, cast
-from autonet.core.lines import warn
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, Origin, origin_of

@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from autonet.common.trees import flatten, map_structure
 from autonet.core.primitive import Primitive
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.input import origin_of
 from autonet.layers.symbolic import KerasTensor, Node, Operation, function_named

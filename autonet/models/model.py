@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from autonet.core.trees import map_structure
+from autonet.common.trees import map_structure
 from autonet.errors import ArgumentError, NotBuiltError, unknown
 from autonet.layers import symbolic
 from autonet.layers.base import Layer

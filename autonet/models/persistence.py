@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import saving
-from autonet.core.lines import warn
+from autonet.common.lines import warn
 from autonet.errors import ArgumentError
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.training.overriding import is_default

@@ -4,10 +4,10 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from autonet.core.lines import filters_traceback
+from autonet.common.lines import filters_traceback
+from autonet.common.trees import flatten, map_structure
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from autonet.core.trees import map_structure
+from autonet.common.trees import map_structure
 from autonet.layers.symbolic import DRY_RUN_ERRORS
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from autonet.common.types import Axis, Dtype, Shape, TensorLike
 from autonet.core.tensor import Tensor
-from autonet.core.types import Axis, Dtype, Shape, TensorLike
 from autonet.ops import image as image
 from autonet.ops import linalg as linalg
 from autonet.ops import nn as nn

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.creation import cast, zeros
 from autonet.ops.indexing import getitem

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.trees import assert_same_structure, flatten, map_structure
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import assert_same_structure, flatten, map_structure
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.comparison import equal

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype, Shape, TensorLike
 from autonet.core.accumulate import cast as _cast
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, wrap
 from autonet.core.tensor import convert_to_tensor as _convert
-from autonet.core.types import Dtype, Shape, TensorLike
 from autonet.errors import ArgumentError
 from autonet.untrusted.budget import limit
 

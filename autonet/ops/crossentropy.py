@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.dtypes import epsilon
+from autonet.common.dtypes import epsilon
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import DataError, ShapeError
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.labels import binary_labels, one_hot_labels, probabilities

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 
 

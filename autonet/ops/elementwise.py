@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Dtype, TensorLike
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, step, trunc
 from autonet.ops.creation import cast, ones_like, zeros_like

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.creation import cast
 from autonet.ops.padding import pad

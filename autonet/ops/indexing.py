@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.settings import Static
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 
 _Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides below

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops.comparison import equal, not_equal
 from autonet.ops.creation import cast

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot

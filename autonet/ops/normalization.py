@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.dtypes import epsilon as default_epsilon
+from autonet.common.dtypes import epsilon as default_epsilon
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.creation import cast
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.dtypes import standardize_dtype
+from autonet.common.lines import filters_traceback
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
-from autonet.core.dtypes import standardize_dtype
-from autonet.core.lines import filters_traceback
 from autonet.core.tensor import Attachment, Tensor
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.accumulate import broadcast_to, cast
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops import comparison, reduction
 from autonet.ops.indexing import take

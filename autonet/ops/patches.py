@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.shaping import _crop, _pad, expand_dims, moveaxis, reshape, squeeze, transpose
 from autonet.ops.windows import (

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.accumulate import add as add
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor
-from autonet.core.types import TensorLike
 from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step
 from autonet.ops.kinks import at_kinks
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
-from autonet.core.types import TensorLike
 from autonet.ops.masks import masked
 from autonet.ops.windows import (
     blocks,

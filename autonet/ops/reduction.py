@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
+from autonet.common.types import Axis, Dtype, TensorLike
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Axis, Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import equal, greater, isinf, isnan, logical_and, logical_not, sign
 from autonet.ops.kinks import at_kinks

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.trees import flatten, map_structure, pack
 from autonet.core.primitive import Primitive
 from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten, map_structure, pack
 from autonet.errors import AutonetError, ShapeError
 from autonet.untrusted.budget import STEPS, limit, load_budget
 

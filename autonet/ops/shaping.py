@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import Axis, Shape, TensorLike
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Axis, Shape, TensorLike
 from autonet.errors import ShapeError
 
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core import Tensor, convert_to_tensor
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError
 from autonet.ops.comparison import equal, logical_and
 from autonet.ops.indexing import take_along_axis

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
-from autonet.core.types import TensorLike
 from autonet.ops.pointwise import exp
 
 BLOCK = 1 << 14  # numbers worked on at a time, so that the intermediate steps stay in the cache

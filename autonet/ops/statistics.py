@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype, TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import reduction
 from autonet.ops.comparison import equal, greater, isnan, logical_not, not_equal

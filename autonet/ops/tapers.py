@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.types import TensorLike
 from autonet.untrusted.budget import limit
 
 

@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from autonet import initializers, ops
+from autonet.common.dtypes import floatx
+from autonet.common.lines import warn
+from autonet.common.types import Dtype
 from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
-from autonet.core.dtypes import floatx
-from autonet.core.lines import warn
 from autonet.core.state import state
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.optimizers import clipping, schedules
 from autonet.optimizers.rate import HasRate, modernize, read_rate, serialize_rate

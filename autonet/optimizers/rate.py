@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.dtypes import floatx
+from autonet.common.lines import warn
+from autonet.common.versions import Versioned
 from autonet.core import Tensor, Variable
-from autonet.core.dtypes import floatx
-from autonet.core.lines import warn
-from autonet.core.state import Watched, capturing
+from autonet.core.state import capturing
 from autonet.errors import ArgumentError, unknown
 from autonet.legacy import LegacyWarning
 from autonet.optimizers.schedules import FunctionSchedule, InverseTimeDecay, LearningRateSchedule, deserialize
@@ -36,7 +37,7 @@ class AskedRate(LearningRateSchedule):
         return self.answer.value
 
 
-class HasRate(Watched):
+class HasRate(Versioned):
     """The part of an optimizer that holds its learning rate."""
 
     name: str

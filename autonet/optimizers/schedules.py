@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.dtypes import floatx
+from autonet.common.versions import Versioned
 from autonet.core import Tensor
-from autonet.core.dtypes import floatx
-from autonet.core.state import Watched
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import objects
 from autonet.untrusted.faults import described
 
 
-class LearningRateSchedule(Watched):
+class LearningRateSchedule(Versioned):
     """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`."""
 
     def __call__(self, step: Any) -> Tensor:

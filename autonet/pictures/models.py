@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autonet.core.trees import flatten, flatten_with_path, pack
+from autonet.common.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of

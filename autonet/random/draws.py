@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.core import dtypes
+from autonet.common import dtypes
+from autonet.common.types import Dtype
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.random.seeds import SeedGenerator, draw_state
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autonet.core.dtypes import NAMES
+from autonet.common.dtypes import NAMES
 from autonet.errors import ArgumentError
 from autonet.saving.container import ArchiveError, Parts, write_parts
 from autonet.saving.plain import dumps, loads

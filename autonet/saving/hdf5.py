@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autonet.core.dtypes import NAMES
+from autonet.common.dtypes import NAMES
 from autonet.errors import ArgumentError, DataError
 
 MOST_OBJECTS = 1_000_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autonet.core.lines import warn
+from autonet.common.lines import warn
 from autonet.core.variable import Variable
 from autonet.errors import DataError, ShapeError
 

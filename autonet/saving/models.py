@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autonet.core.lines import filters_traceback, warn
+from autonet.common.lines import filters_traceback, warn
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading
 from autonet.saving.archive import Archive, write_archive

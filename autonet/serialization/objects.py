@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.dtypes import NAMES
+from autonet.common.dtypes import NAMES
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
 from autonet.serialization import registry, sharing

@@ -10,9 +10,9 @@ from typing import Any
 from autonet import losses as losses_module
 from autonet import metrics as metrics_module
 from autonet import ops
-from autonet.core.state import Watched
+from autonet.common.trees import flatten, flatten_with_path, keys
+from autonet.common.versions import Versioned
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten, flatten_with_path, keys
 from autonet.errors import ArgumentError, DataError, unknown
 from autonet.losses import Loss
 from autonet.metrics import Mean, Metric
@@ -108,7 +108,7 @@ def weights_for(weight: Any, names: list[str]) -> list[Any]:
     return [weight] * len(names)
 
 
-class CompileLoss(Watched):
+class CompileLoss(Versioned):
     """The loss of all outputs: a weighted sum of one per output.
 
     With several losses, a Mean of each is among `metrics`.
@@ -185,7 +185,7 @@ class CompileLoss(Watched):
         return total
 
 
-class CompileMetrics(Watched):
+class CompileMetrics(Versioned):
     """The metrics of all outputs, made when the first batch shows which they are."""
 
     _same_made_again = True

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import is_frame
-from autonet.core.lines import warn
+from autonet.common.frames import is_frame
+from autonet.common.lines import warn
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
 from autonet.random.seeds import SeedGenerator

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import frame_array, is_frame
+from autonet.common.frames import frame_array, is_frame
+from autonet.common.trees import flatten, map_structure
 from autonet.core.tensor import Tensor, to_array, wrap
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, AutonetError, DataError
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight: trees of arrays, None where there is none

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.trees import flatten
+from autonet.common.trees import flatten
 
 WHOLE = 16 << 20  # bytes of an array up to which all of them are hashed; of larger ones rows of so many, evenly spaced
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.trees import flatten
 from autonet.core.state import state
-from autonet.core.trees import flatten
 from autonet.errors import NonFiniteError
 from autonet.random import seeds
 from autonet.training.data import NAMES, as_tensors

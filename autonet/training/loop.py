@@ -11,8 +11,8 @@ import numpy as np
 
 from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.reports import History
+from autonet.common.trees import map_structure
 from autonet.core.tensor import Tensor
-from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
 from autonet.training.batches import ArrayBatches, is_stream, make_batches
 from autonet.training.data import arrays, as_arrays, is_empty

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.lines import shown, users_line
+from autonet.common.lines import shown, users_line
 from autonet.core.state import Observer, capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
 from autonet.layers.current import current

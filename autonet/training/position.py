@@ -12,9 +12,9 @@ import numpy as np
 from autonet.callbacks.base import Callback
 from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.state import steers
-from autonet.core.lines import warn
+from autonet.common.lines import warn
+from autonet.common.trees import flatten
 from autonet.core.state import no_grad
-from autonet.core.trees import flatten
 from autonet.core.variable import Variable
 from autonet.errors import DataError
 from autonet.random import seeds

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
+from autonet.common.lines import warn
+from autonet.common.trees import flatten, map_structure
 from autonet.core.backward import gradients
-from autonet.core.lines import warn
 from autonet.core.state import enable_grad, no_grad
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
 from autonet.training.overriding import is_default
 

@@ -9,11 +9,12 @@ import numpy as np
 from autonet import metrics as metrics_module
 from autonet import optimizers
 from autonet.callbacks.reports import History
-from autonet.core import dtypes
-from autonet.core.lines import filters_traceback
-from autonet.core.state import no_grad, structure
+from autonet.common import dtypes
+from autonet.common.lines import filters_traceback
+from autonet.common.trees import flatten, map_structure
+from autonet.common.versions import structure
+from autonet.core.state import no_grad
 from autonet.core.tensor import Tensor
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.legacy import renamed

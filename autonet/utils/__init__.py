@@ -6,7 +6,7 @@ Pictures (`plot_model`, `plot_graph`) are made upstairs: the front door says whe
 import typing as _typing
 
 from autonet import lazy as _lazy
-from autonet.core.dtypes import standardize_dtype as standardize_dtype
+from autonet.common.dtypes import standardize_dtype as standardize_dtype
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
 from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope as CustomObjectScope

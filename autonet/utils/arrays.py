@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import plain
+from autonet.common.frames import plain
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 
@@ -130,6 +130,6 @@ def get_source_inputs(tensor: Any) -> list[Any]:
 
 
 def _floatx() -> str:
-    from autonet.core.dtypes import floatx
+    from autonet.common.dtypes import floatx
 
     return floatx()

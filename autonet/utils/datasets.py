@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import plain
-from autonet.core.trees import flatten, map_structure
+from autonet.common.frames import plain
+from autonet.common.trees import flatten, map_structure
 from autonet.errors import ArgumentError, DataError, ShapeError
 
 

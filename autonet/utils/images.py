@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core import dtypes
-from autonet.core.lines import warn
-from autonet.core.types import Dtype
+from autonet.common import dtypes
+from autonet.common.lines import warn
+from autonet.common.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.ops.windows import standardize_data_format
 

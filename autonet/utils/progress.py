@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autonet.core.lines import warn
+from autonet.common.lines import warn
 
 INTERVAL = 0.1  # seconds between two drawings: nobody reads faster
 PLAIN_INTERVAL = 10.0  # seconds between two lines of one unfinished loop in a pipe or a log file

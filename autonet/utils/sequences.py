@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import plain
-from autonet.core.types import Dtype
+from autonet.common.frames import plain
+from autonet.common.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError, unknown
 from autonet.utils.datasets import PyDataset
 

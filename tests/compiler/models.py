@@ -226,7 +226,7 @@ def assert_equal(a, b, xy):
     assert history_of(a) == history_of(b)
     assert_same_bits(state_of(a), state_of(b))
     assert a.evaluate(*xy, batch_size=7, verbose=0) == b.evaluate(*xy, batch_size=7, verbose=0)
-    ours, theirs = (autonet.core.trees.flatten(m.predict(xy[0], batch_size=11, verbose=0)) for m in (a, b))
+    ours, theirs = (autonet.common.trees.flatten(m.predict(xy[0], batch_size=11, verbose=0)) for m in (a, b))
     assert_same_bits(ours, theirs)
 
 

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 import pytest
 
+from autonet.common.trees import flatten
 from autonet.compiler import jit
 from autonet.compiler.c.plan import NativePlan
 from autonet.compiler.c.runtime import library
@@ -13,7 +14,6 @@ from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.pipeline import optimize
 from autonet.core.tensor import wrap
-from autonet.core.trees import flatten
 
 needs_compiler = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 both = pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_compiler)], ids=["numpy", "native"])

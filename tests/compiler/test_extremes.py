@@ -9,10 +9,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autonet import gradients, ops
+from autonet.common import trees
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.pipeline import lower, optimize
-from autonet.core import trees
 from tests.compiler.numpy.test_plan import plain, with_gradients
 from tests.compiler.programs import captured, native_plan, needs_compiler, numpy_plan, quiet
 from tests.ops.test_gradients import ROWS

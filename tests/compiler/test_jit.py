@@ -101,7 +101,7 @@ def test_numbers_pass_through_layers_lists_and_gradients():
     f = jit(lambda a, b: (a, [b], ops.sum([a, b]), ops.exp(a), gradients.grad(lambda x: x * x)(a)), native=False)
     for a, b in ((1.0, 2.0), (3.0, 0.5)):
         out = f(a, b)
-        assert all(t.dtype == "float32" for t in autonet.core.trees.flatten(out))
+        assert all(t.dtype == "float32" for t in autonet.common.trees.flatten(out))
         assert [float(v) for v in (out[0], out[1][0], out[2], out[4])] == [a, b, a + b, 2 * a]
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import autonet
 from autonet import Tensor, ops
-from autonet.core import convert_to_tensor, dtypes
+from autonet.common import dtypes
+from autonet.core import convert_to_tensor
 from autonet.errors import DtypeError
 
 DTYPES = ["bool", "int8", "uint8", "int32", "int64", "uint32", "float16", "float32", "float64"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import initializers
-from autonet.core import Tensor, Variable, dtypes
+from autonet.common import dtypes
+from autonet.core import Tensor, Variable
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.initializers.scaled import TRUNCATED_STDDEV
 from autonet.random import SeedGenerator

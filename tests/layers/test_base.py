@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from autonet import Sequential, initializers, layers, metrics, ops, regularizers
-from autonet.core import Tensor, Variable, dtypes
+from autonet.common import dtypes
+from autonet.core import Tensor, Variable
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
 from autonet.legacy import LegacyWarning
 from autonet.random import SeedGenerator

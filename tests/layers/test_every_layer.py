@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from autonet import layers, ops
+from autonet.common.trees import flatten
 from autonet.compiler import Compiled
 from autonet.core import Tensor, no_grad
-from autonet.core.trees import flatten
 from autonet.gradients import check_gradients
 from autonet.legacy import LegacyWarning
 from autonet.serialization import deserialize_keras_object, serialize_keras_object

@@ -9,8 +9,8 @@ import pytest
 
 import autonet
 from autonet import Variable, layers, ops
+from autonet.common.trees import flatten, map_structure
 from autonet.core import Tensor
-from autonet.core.trees import flatten, map_structure
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.symbolic import KerasTensor, Operation
 from tests.layers.test_every_layer import draw, every, make

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autonet import models, optimizers
-from autonet.core.trees import flatten, map_structure, pack
+from autonet.common.trees import flatten, map_structure, pack
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 
 with np.load(Path(__file__).parents[1] / "golden" / "functional.npz") as file:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autonet import Input, Model, Sequential, layers, ops
-from autonet.core.trees import flatten
+from autonet.common.trees import flatten
 from autonet.errors import ArgumentError
 from tests.models.test_functional import data, two_inputs
 

@@ -58,7 +58,7 @@ def signatures():
         "collections.abc": "Callable Iterable Iterator Mapping Sequence",
         "typing": "Any Literal overload",
         "autonet.core.tensor": "Tensor",
-        "autonet.core.types": "Axis Dtype PartialShape Shape TensorLike",
+        "autonet.common.types": "Axis Dtype PartialShape Shape TensorLike",
     }
     imports = []
     for home, names in known.items():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import ops
-from autonet.core import dtypes
+from autonet.common import dtypes
 from autonet.errors import DataError, ShapeError
 from autonet.gradients import grad
 from autonet.ops.crossentropy import class_crossentropy, pick_class, sigmoid_crossentropy, softmax_crossentropy

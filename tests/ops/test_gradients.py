@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import autonet
 from autonet import gradients
-from autonet.core import PRIMITIVES, Tensor, trees
+from autonet.common import trees
+from autonet.core import PRIMITIVES, Tensor
 from tests.ops.cases import Case, check_vjp, merged, smooth_results
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]

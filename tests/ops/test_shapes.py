@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autonet import ops
-from autonet.core import no_grad, trees
+from autonet.common import trees
+from autonet.core import no_grad
 from autonet.core.primitive import PRIMITIVES
 from autonet.errors import ShapeError
 from autonet.ops.shapes import POINTWISE, RULES, VIEWS, Ghost, Spec, foretell

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autonet import layers, losses, optimizers
+from autonet.common.versions import structure
 from autonet.core import Tensor, Variable
-from autonet.core.state import structure
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.legacy import LegacyWarning
 from autonet.models import Sequential

@@ -7,8 +7,9 @@ import pytest
 
 import autonet
 from autonet import optimizers
+from autonet.common.versions import structure
 from autonet.core import Tensor, Variable
-from autonet.core.state import Observer, state, structure
+from autonet.core.state import Observer, state
 
 CASES = {
     "sgd": (optimizers.SGD, {}),

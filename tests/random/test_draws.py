@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autonet import random
-from autonet.core import Tensor, dtypes
+from autonet.common import dtypes
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.random.draws import dropout_mask, random_uniform
 

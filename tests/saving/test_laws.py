@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import autonet as keras
 from autonet import layers as L
-from autonet.core.trees import flatten
+from autonet.common.trees import flatten
 from autonet.random import seeds
 from autonet.saving import load_model
 from autonet.saving.names import layer_variables, optimizer_variables

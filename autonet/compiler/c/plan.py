@@ -24,7 +24,7 @@ from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.layout import Layout
 from autonet.compiler.passes.pipeline import lower
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.core.variable import settle
+from autonet.core.variable import sync_storage
 
 PRELUDE = """\
 #define an_sqrt_f32(x) __builtin_sqrtf(x)
@@ -159,7 +159,7 @@ class NativePlan(NumpyPlan):
         self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) == 2 * len(self.parts)
         if self.whole:
             for w, v in writes.items():
-                self.run_c(f"memcpy(t[{self.slot(settle(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
+                self.run_c(f"memcpy(t[{self.slot(sync_storage(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
             writes = {}
         self.whole = self.whole and bool(self.parts)
         self.source_c = self._unit(program)

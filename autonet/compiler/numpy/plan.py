@@ -17,7 +17,7 @@ from autonet.compiler.numpy.kernels import by_body
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.core.variable import settle
+from autonet.core.variable import sync_storage
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
 assert blocks and nn  # which enter their kernels in the table of facts
@@ -95,7 +95,7 @@ class NumpyPlan:
             if root.kind == VARIABLE and root.source is not w and root.source in program.writes:
                 tail.append(f"s{v.id} = {source}.copy()")  # another Variable is about to be overwritten
                 source = f"s{v.id}"
-            pending.append(f"{copy}({write.constant(settle(w))}, {source})")
+            pending.append(f"{copy}({write.constant(sync_storage(w))}, {source})")
         lines = [f"def make({', '.join(write.names)}):", "    def body():"]
         lines += [f"        {line}" for line in [*write.lines, *tail, *pending, "return outputs"]]
         lines += ["    def step(inputs):", *[f"        {line}" for line in [*head, "return body()"]]]
@@ -108,15 +108,15 @@ class NumpyPlan:
         """Bring the Variables' values to where the plan reads and writes them."""
         for w in self.variables:
             if w._array is not w._storage:
-                settle(w)
+                sync_storage(w)
 
     def publish(self) -> None:
         """Let whoever reads the Variables see what the plan wrote: what was read before is out of date."""
-        stamp = object()
+        version = object()
         for w in self.written:
             w._array = w._storage
-            w._stamp = stamp
-            w._mirror = None
+            w._version = version
+            w._readback = None
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """One step."""

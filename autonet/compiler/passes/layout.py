@@ -10,7 +10,7 @@ from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.passes.memory import Slot, aligned, assign_offsets, check_overlaps, shaped
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
-from autonet.core.variable import settle
+from autonet.core.variable import sync_storage
 
 BUFFER, VIEW, DYNAMIC = "buffer", "view", "dynamic"
 
@@ -161,12 +161,12 @@ class Layout:
             flat = arena[slot.offset : slot.offset + r.nbytes].view(r.dtype)
             arrays[r] = shaped(flat, r.shape, self.order(r))
         for r, w in self.homes.items():
-            arrays[r] = settle(w)
+            arrays[r] = sync_storage(w)
         for v in {*self.program.used(), *self.program.inputs}:
             if v.kind == CONSTANT:
                 arrays[v] = v.source
             elif v.kind == VARIABLE:
-                arrays[v] = settle(v.source)
+                arrays[v] = sync_storage(v.source)
             elif v.kind == INPUT:
                 arrays[v] = np.empty(v.shape, v.dtype)
         return arrays, size

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.frames import frame_array, is_frame, plain
+from autonet.common.frames import frame_array, is_frame, plain
+from autonet.common.trees import flatten
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, to_array
-from autonet.core.trees import flatten
 from autonet.errors import ArgumentError, DataError, DtypeError
 from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor

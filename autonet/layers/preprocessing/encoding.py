@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.core.dtypes import is_float
+from autonet.common.dtypes import is_float
+from autonet.common.types import Dtype
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
 from autonet.ops.shapes import RULES, blank

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.core.frames import plain
+from autonet.common.frames import plain
+from autonet.common.types import Dtype
 from autonet.core.primitive import primitive
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text

@@ -6,10 +6,10 @@ from typing import Any, Self
 import numpy as np
 
 from autonet import ops
-from autonet.core import dtypes
-from autonet.core.frames import plain
+from autonet.common import dtypes
+from autonet.common.frames import plain
+from autonet.common.types import Dtype
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
-from autonet.core.types import Dtype
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
 from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.dtypes import floatx
-from autonet.core.frames import plain
+from autonet.common.dtypes import floatx
+from autonet.common.frames import plain
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice

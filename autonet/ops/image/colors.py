@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import equal, floor
 from autonet.ops.creation import cast

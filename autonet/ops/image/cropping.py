@@ -1,7 +1,7 @@
 """Images with more or fewer pixels around: pad_images, crop_images."""
 
+from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError
 from autonet.ops.image.resizing import image_axes
 from autonet.ops.shaping import _crop, _pad

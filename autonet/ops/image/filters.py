@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.image.resizing import as_floats, image_axes, resampled
 from autonet.ops.pointwise import square

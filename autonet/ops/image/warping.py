@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.types import TensorLike
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import floor, greater_equal, less, logical_and
 from autonet.ops.creation import cast

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from autonet import Model, Sequential, layers, ops
+from autonet.common import trees
 from autonet.compiler import jit
 from autonet.compiler.c.runtime import library
-from autonet.core import trees
 from autonet.gradients import grad
 from autonet.ops.attention import attend
 

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autonet import Sequential, gradients, layers, ops, random
+from autonet.common import trees
 from autonet.compiler import jit
 from autonet.compiler.c.expressions import C_TYPES, literal
 from autonet.compiler.c.plan import NativePlan
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.compiler.passes.fuse import Loop
-from autonet.core import Variable, no_grad, trees
+from autonet.core import Variable, no_grad
 from autonet.errors import DataError
 from autonet.random import SeedGenerator
 from tests.compiler.numpy.test_plan import LARGE, plain, pulled, with_gradients

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autonet import ops
+from autonet.common import trees
 from autonet.compiler import jit
-from autonet.core import convert_to_tensor, trees
+from autonet.core import convert_to_tensor
 from autonet.gradients import vjp
 from autonet.ops.recurrent import ACTIVATIONS, gru_scan, lstm_scan, simple_rnn_scan
 from tests.compiler.c.runtime.support import needs_compiler

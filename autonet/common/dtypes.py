@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.state import structure
-from autonet.core.types import Dtype
+from autonet.common.types import Dtype
+from autonet.common.versions import structure
 from autonet.errors import ArgumentError, DtypeError
 
 NAMES = (

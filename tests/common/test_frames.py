@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autonet as keras
-from autonet.core.frames import frame_array, is_frame, plain
+from autonet.common.frames import frame_array, is_frame, plain
 from autonet.errors import DataError
 
 
