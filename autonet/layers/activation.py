@@ -204,6 +204,8 @@ class ActivityRegularization(Layer):
         l1, l2: weights of the two sums.
     """
 
+    _fixed = ("activity_regularizer",)
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **common)
         self.l1 = l1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,21 @@ def given(cls: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any] | Non
         else:
             named[name] = _Other(value) if kind is inspect.Parameter.VAR_POSITIONAL else _plain(value)
     return named
+
+
+def refuse_fixed(cls: Any, kwargs: dict[str, Any]) -> None:
+    """ArgumentError for options of the classes above that a class of autonet's own sets itself."""
+    for name in kwargs.keys() & _fixed(cls):
+        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. Leave it out.")
+
+
+@functools.cache
+def _fixed(cls: Any) -> frozenset[str]:
+    """Names of the options that a class's constructor must not pass on to those above it."""
+    if not _is_ours(cls.__init__):
+        return frozenset()
+    found = {name for c in cls.__mro__ for name in vars(c).get("_fixed", ())}
+    return frozenset(found - set(inspect.signature(cls.__init__).parameters))
 
 
 def _is_ours(function: Any) -> bool:

@@ -47,11 +47,14 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
         if parent is not None and parent is not self:
             self._path = f"{parent._path}/{self.name}"
         current.building = (*building, self)
+        inside = None if self._trainable else self._flatten_layers()
         try:
             build(self, *args, **kwargs)
         finally:
             current.building = building
         self.built = True
+        if inside is not None:  # frozen before it had weights: so is what it made just now
+            self._freeze_all_but([] if self._freezes else inside)
         self.__dict__["_Layer__built_with"] = arguments.built_with(build, args, kwargs)
 
     return wrapper
@@ -108,6 +111,7 @@ class Layer(symbolic.Called, Configured, Weighted):
     _unfixed = frozenset({"_calls", "_losses"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        arguments.refuse_fixed(cls, kwargs)
         layer = object.__new__(cls)
         layer.__dict__["_Layer__given"] = arguments.given(cls, args, kwargs)
         return layer
@@ -132,6 +136,7 @@ class Layer(symbolic.Called, Configured, Weighted):
         self.supports_masking = False
         self.built = False
         self._trainable = bool(trainable)
+        self._freezes = not trainable  # whether building it freezes the layers that it was given, too
         self._trainable_variables: list[Variable] = []
         self._non_trainable_variables: list[Variable] = []
         self._losses: list[Tensor] = []

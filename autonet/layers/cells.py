@@ -148,7 +148,7 @@ class DenseCell(Cell):
     def scannable(self) -> bool:
         """Whether `scan` does what walking with `call` would do."""
         for own in (SimpleRNNCell, LSTMCell, GRUCell):
-            if type(self).call is own.call:
+            if type(self).call is own.call and self.activity_regularizer is None:
                 return self.activation in _NAMES and getattr(self, "recurrent_activation", self.activation) in _NAMES
         return False
 

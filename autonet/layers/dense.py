@@ -232,7 +232,9 @@ class EinsumDense(LowRank, Layer):
 def unquantized(config: Any, cls: type) -> Any:
     """None, the only `quantization_config` that there is; ArgumentError for another one."""
     if config is not None:
-        raise ArgumentError(f"{cls.__name__} has no quantization here: leave it None; received {config!r}.")
+        raise ArgumentError(
+            f"{cls.__name__} has no quantization here: leave quantization_config None; received {config!r}."
+        )
     return None
 
 

@@ -68,7 +68,7 @@ class SpatialDropout(Dropout):
     """
 
     _options = ("data_format",)
-    _unsaved: tuple[str, ...] = ("noise_shape",)
+    _fixed: tuple[str, ...] = ("noise_shape",)
     rank: int  # axes of places
 
     @renamed(p="rate")
@@ -110,7 +110,7 @@ class SpatialDropout1D(SpatialDropout):
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
     """
 
-    _unsaved = ("data_format",)
+    _fixed = ("data_format",)
     rank = 1
 
     @renamed(p="rate")

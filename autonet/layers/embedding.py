@@ -67,6 +67,10 @@ class Embedding(LowRank, Layer):
         self.supports_masking = mask_zero
         self._take_lora(lora_rank, lora_alpha)
         self.autocast = False  # its inputs are numbers of rows, whatever their dtype
+        self._begin_with(weights)
+
+    def _begin_with(self, weights: Any) -> None:
+        """Build, with these first values of the matrix; None leaves that to the first call."""
         if weights is not None:
             self.build()
             self.embeddings.assign(convert_to_tensor(weights[0] if isinstance(weights, (list, tuple)) else weights))
@@ -121,8 +125,10 @@ class ReversibleEmbedding(Embedding):
         **common: Any,
     ):
         own = embeddings_initializer, embeddings_regularizer, embeddings_constraint
+        first = common.pop("weights", None)  # which are for a matrix that is built
         super().__init__(input_dim, output_dim, *own, mask_zero, **common)
         self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+        self._begin_with(first)
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)

@@ -25,6 +25,8 @@ class InputLayer(Layer):
     Raises: ArgumentError without a shape, or with two.
     """
 
+    _fixed = ("activity_regularizer",)
+
     def __init__(
         self,
         shape: Any = None,

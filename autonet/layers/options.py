@@ -35,7 +35,7 @@ class Configured:
     """Base of `Layer`: what a constructor keeps, weights are made by and a configuration tells."""
 
     _options: tuple[str, ...] = ()  # with those of the classes above
-    _unsaved: tuple[str, ...] = ()  # those of the classes above that the configuration leaves out
+    _fixed: tuple[str, ...] = ()  # those of the classes above that the class sets itself: it does not take them
     _families: tuple[str, ...] = ()
 
     def _set_families(self, **families: tuple[Any, Any, Any]) -> None:
@@ -72,7 +72,7 @@ def _declared(cls: Any) -> tuple[str, ...]:
     for c in reversed(cls.__mro__):
         if c.__module__.startswith("autonet."):
             names |= dict.fromkeys(vars(c).get("_options", ()))
-            names = {n: None for n in names if n not in vars(c).get("_unsaved", ())}
+            names = {n: None for n in names if n not in vars(c).get("_fixed", ())}
     return tuple(names)
 
 

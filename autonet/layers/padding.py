@@ -73,7 +73,7 @@ class Cropping(Edges):
 class Cropping1D(Cropping):
     """Places cut off at the beginning and the end of sequences, (n, places, channels)."""
 
-    _unsaved = ("data_format",)
+    _fixed = ("data_format",)
     rank = 1
 
     def __init__(self, cropping: Any = (1, 1), **common: Any):
@@ -192,7 +192,7 @@ class UpSampling(Layer):
 class UpSampling1D(UpSampling):
     """Each place of sequences, (n, places, channels), repeated."""
 
-    _unsaved = ("data_format",)
+    _fixed = ("data_format",)
     rank = 1
 
     def __init__(self, size: int = 2, **common: Any):

@@ -242,7 +242,7 @@ class RNN(Layer):
         from autonet.serialization.objects import deserialize_keras_object
 
         cell = deserialize_keras_object(config["cell"], custom_objects=custom_objects)
-        return cls(cell, **{k: v for k, v in config.items() if k != "cell"})
+        return cls(cell, **{k: v for k, v in config.items() if k != "cell"})._as_configured()
 
 
 def _where(counts: Tensor, new: Tensor, old: Any) -> Tensor:

@@ -56,7 +56,8 @@ class StackedRNNCells(Layer):
     @property
     def scannable(self) -> bool:
         """Whether `scan` does what walking with `call` would do."""
-        return type(self).call is StackedRNNCells.call and all(getattr(c, "scannable", False) for c in self.cells)
+        plain = type(self).call is StackedRNNCells.call and self.activity_regularizer is None
+        return plain and all(getattr(c, "scannable", False) for c in self.cells)
 
     def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
         """All outputs of the last cell and the last states of all: each cell walks the whole sequence in turn."""
@@ -77,7 +78,7 @@ class StackedRNNCells(Layer):
         from autonet.serialization.objects import deserialize_keras_object
 
         cells = [deserialize_keras_object(c, custom_objects=custom_objects) for c in config["cells"]]
-        return cls(cells, **{k: v for k, v in config.items() if k != "cells"})
+        return cls(cells, **{k: v for k, v in config.items() if k != "cells"})._as_configured()
 
 
 # Any cell

@@ -156,7 +156,7 @@ class Bidirectional(Layer):
     @classmethod
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        return cls(**_with_layers(config, custom_objects))
+        return cls(**_with_layers(config, custom_objects))._as_configured()
 
 
 def _copy(layer: Any, word: str, turned: bool) -> Any:
@@ -253,4 +253,4 @@ class TimeDistributed(Layer):
     @classmethod
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        return cls(**_with_layers(config, custom_objects))
+        return cls(**_with_layers(config, custom_objects))._as_configured()

@@ -37,7 +37,7 @@ class TransposedConvolution(Convolution):
     """
 
     _options = ("output_padding",)
-    _unsaved = ("groups",)
+    _fixed = ("groups",)
 
     @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
     def __init__(

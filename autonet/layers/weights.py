@@ -1,7 +1,7 @@
 """Weighted: what a layer knows of its weights, and of those of the layers inside it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Weighted(Tracking):
     label: str
     built: bool
     _trainable: bool
+    _freezes: bool
     _trainable_variables: list[Variable]
     _non_trainable_variables: list[Variable]
 
@@ -113,12 +114,26 @@ class Weighted(Tracking):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = bool(value)
         for layer in self._flatten_layers():
-            layer._trainable = value
-            layer._own_weights()  # those in lists as well
-            for v in layer._trainable_variables:
-                v.trainable = value
+            layer._set_own_trainable(bool(value))
+
+    def _set_own_trainable(self, value: bool) -> None:
+        self._trainable, self._freezes = value, False
+        self._own_weights()  # those in lists as well
+        for v in self._trainable_variables:
+            v.trainable = value
+
+    def _freeze_all_but(self, kept: list[Any]) -> None:
+        """Freeze this layer and those inside, but for some whose own word counts."""
+        known = {id(layer) for layer in kept}
+        for layer in self._flatten_layers():
+            if id(layer) not in known:
+                layer._set_own_trainable(False)
+
+    def _as_configured(self, trainable: bool = True) -> Self:
+        """Itself, of a configuration in which the layers inside say for themselves whether they are trained."""
+        self._trainable, self._freezes = self._trainable and trainable, False
+        return self
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the weights, in the order of `weights`."""

@@ -189,4 +189,4 @@ class Wrapper(Layer):
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         layer = deserialize_keras_object(config["layer"], custom_objects=custom_objects)
-        return cls(layer, **{k: v for k, v in config.items() if k != "layer"})
+        return cls(layer, **{k: v for k, v in config.items() if k != "layer"})._as_configured()

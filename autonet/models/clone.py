@@ -87,11 +87,9 @@ def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable[..., An
     elif first is not None:
         stack.insert(0, _by_config(first))
     copied = type(model)(stack, name=model.name)
-    if not model.trainable:
-        copied.trainable = False
     if model._batch_shape is not None and not copied.built:
         copied.build(model._batch_shape)
-    return copied
+    return copied._as_configured(model.trainable)
 
 
 def _functional(
@@ -127,6 +125,4 @@ def _functional(
 
     cls = type(model) if takes_graph(type(model)) else Functional
     copied = cls(new(graph.input), new(graph.output), name=model.name)
-    if not model.trainable:
-        copied.trainable = False
-    return copied
+    return copied._as_configured(model.trainable)

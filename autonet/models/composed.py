@@ -28,7 +28,7 @@ class Composed(Layer):
         self._graph = Graph(inputs, outputs, self.label)
         self._composed = self._graph.layers
         self.built = True
-        if not self._trainable:
+        if self._freezes:
             self.trainable = False  # for the layers inside too
 
     def _receive(self, x: Any) -> Any:
@@ -93,9 +93,7 @@ class Composed(Layer):
             return super().from_config(config)
         inputs, outputs = graph_from_config(config, custom_objects)
         model = cls(inputs, outputs, name=config.get("name"))  # type: ignore[call-arg]
-        if not config.get("trainable", True):
-            model.trainable = False
-        return model
+        return model._as_configured(config.get("trainable", True))
 
 
 def graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> dict[str, Any] | None:

@@ -251,9 +251,7 @@ class Sequential(Model):
         model = cls(stack, **config)
         if shape is not None and not model.built:
             model.build(tuple(shape))
-        if not trainable:
-            model.trainable = False
-        return model
+        return model._as_configured(trainable)
 
 
 def _first_shape(layer: Layer) -> tuple[Any, ...] | None:

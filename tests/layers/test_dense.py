@@ -70,7 +70,7 @@ def test_numpy_integers_are_whole_numbers():
 
 
 def test_what_is_not_offered():
-    with pytest.raises(ArgumentError, match="no quantization here: leave it None"):
+    with pytest.raises(ArgumentError, match="no quantization here: leave quantization_config None"):
         layers.Dense(2, quantization_config={"mode": "int8"})
 
 

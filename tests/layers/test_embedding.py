@@ -81,7 +81,7 @@ def test_first_weights():
     [
         (lambda: layers.Embedding(0, 3), ArgumentError, "above 0"),
         (lambda: layers.Embedding(3, 2.5), ArgumentError, "above 0"),
-        (lambda: layers.Embedding(3, 2, quantization_config="int8"), ArgumentError, "leave it None"),
+        (lambda: layers.Embedding(3, 2, quantization_config="int8"), ArgumentError, "leave quantization_config None"),
         (lambda: layers.Embedding(3, 2, weights=np.ones((2, 2))), ShapeError, "has shape"),
         (lambda: layers.Embedding(3, 2)(np.array([3])), ShapeError, "out of bounds"),
     ],

@@ -367,7 +367,8 @@ def test_configuration_comes_back(case, rng):
     options["training"] = False
     y = layer(x, **options)
     built = json.loads(json.dumps(serialize_keras_object(layer)))
-    filled = {"attention_axes", "groups"}  # what was left to the input is in the configuration afterwards, as in Keras
+    # what was left to the input is in the configuration afterwards, as in Keras; and building froze what is inside
+    filled = {"attention_axes", "groups", "trainable"}
     assert unbuilt(deserialize_keras_object(built).get_config()) == unbuilt(layer.get_config())
     assert unbuilt(built, filled) == unbuilt(stored, filled)
     again(x, **options)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autonet import Input, Model, Sequential, layers
+from autonet import Input, Model, Sequential, layers, models
 from autonet.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
@@ -105,3 +105,30 @@ def test_the_last_setting_counts(outer, inner):
     assert model.layers[1].trainable == outer
     assert len(model.trainable_weights) == (2 * inner + 2 * outer if outer else 0)
     assert len(model.non_trainable_weights) == 4 - len(model.trainable_weights)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: layers.Bidirectional(layers.GRU(2), trainable=False),
+    lambda: layers.RNN(layers.StackedRNNCells([layers.GRUCell(2)], trainable=False)),
+    lambda: layers.SpectralNormalization(layers.Dense(2), trainable=False),
+    lambda: layers.MultiHeadAttention(2, 2, trainable=False),
+    lambda: Sequential([layers.Dense(2)], trainable=False),
+])  # fmt: skip
+def test_frozen_from_the_start_with_all_inside(make):
+    """Made with trainable=False, a layer of layers is frozen inside any model, and its copies are."""
+    x = Input((3, 4))
+    layer = make()
+    model = Model(x, layer(x, x) if isinstance(layer, layers.MultiHeadAttention) else layer(x))
+    assert model.weights and not model.trainable_weights
+    assert not Model.from_config(model.get_config()).trainable_weights
+    assert not models.clone_model(model).trainable_weights
+
+
+def test_exceptions_to_a_freeze_come_back():
+    """The layers of a frozen model that train again do so in its copies."""
+    base = Sequential([Input((4,)), layers.Dense(3), layers.Dense(3)])
+    base.trainable = False
+    base.layers[-1].trainable = True
+    model = Sequential([Input((4,)), base, layers.Dense(1)])
+    for copied in (model, Sequential.from_config(model.get_config()), models.clone_model(model)):
+        assert len(copied.trainable_weights) == 4

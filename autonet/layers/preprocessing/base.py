@@ -34,6 +34,7 @@ class TextLayer(DataLayer):
         lengths_vary: whether texts of one shape may become arrays of several.
     """
 
+    _fixed = ("activity_regularizer",)  # results are numbers of tokens: there is nothing to lower
     lengths_vary = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -76,13 +77,18 @@ def is_text(x: Any) -> bool:
 def as_text(x: Any, encoding: str = "utf-8") -> np.ndarray:
     """An array of str objects; bytes are decoded.
 
-    Raises: DtypeError for what is neither.
+    Raises: DtypeError for what is neither; DataError for bytes in another encoding.
     """
     array = np.asarray(x, object) if not isinstance(x, np.ndarray) or x.dtype.kind != "U" else x.astype(object)
 
     def one(v: Any) -> str:
         if isinstance(v, bytes):
-            return v.decode(encoding)
+            try:
+                return v.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"Bytes that are no text in {encoding}: {v[:40]!r}. Give the layer their encoding."
+                ) from error
         if not isinstance(v, str):
             raise DtypeError(f"Text is made of strings, all rows of one length; received {type(v).__name__} {v!r}.")
         return v

@@ -149,6 +149,7 @@ class HashedCrossing(DataLayer):
     """
 
     _options = ("num_bins", "output_mode", "sparse")
+    _fixed = ("activity_regularizer",)
 
     def __init__(
         self,

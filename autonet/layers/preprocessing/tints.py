@@ -208,7 +208,7 @@ class AutoContrast(Coloring):
         value_range: smallest and largest value.
     """
 
-    _unsaved = ("seed",)
+    _fixed = ("seed",)
 
     def __init__(self, value_range: Any = (0, 255), **common: Any):
         super().__init__(value_range, None, **common)

@@ -1,0 +1,28 @@
+"""Options that change no number, by decision."""
+
+# Taken for the sake of Keras's scripts: how fast something runs, or where, is decided otherwise here. The docstring of
+# who takes one says so.
+HINTS = {
+    "flash_attention": "scores are never stored where they need not be",
+    "synchronized": "moments are those of the whole batch anyway",
+    "unroll": "how a sequence is walked is the compiler's affair",
+    "use_cudnn": "there is none",
+}
+
+# What a thing is called.
+LABELS = {"name"}
+
+# (who, option): why nothing follows from it there.
+EXCEPT = {
+    **{(n, "data_format"): "colours are changed one number at a time" for n in
+       ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
+    ("Discretization", "epsilon"): "quantiles are exact: with an error of 0 in place of at most epsilon",
+    ("StackedRNNCells", "dtype"): "its cells have their own",
+}  # fmt: skip
+
+
+def silent(who, option):
+    """Whether an option need not do anything."""
+    if option == "autocast" and who != "Layer":  # one line for all layers, many of which cast by themselves, too
+        return True
+    return option in LABELS or option in HINTS or (who, option) in EXCEPT
