@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 import pytest
+from autonet.core.trees import map_structure
 
 from autonet import Model, layers
 from autonet.core import Tensor
-from autonet.core.trees import map_structure
 from autonet.errors import ArgumentError
 from autonet.utils import set_random_seed
 from tests.layers.preprocessing.test_categories import CASES as CATEGORIES
