@@ -257,7 +257,7 @@ class _Float64Check:
                 other = x + size * rng.uniform(0.5, 1.5, x.shape)
                 try:
                     changed, _ = self.run([*self.start[:n], other, *self.start[n + 1 :]], False)
-                except Exception:  # it matters, then
+                except Exception:  # of whatever kind the function raises: its values matter, then
                     break
                 if any(not np.array_equal(y._value, z._value) for y, z in zip(ys, changed, strict=True)):
                     break

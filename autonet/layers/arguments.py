@@ -193,3 +193,33 @@ def first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
         advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Leave it out."
         raise ArgumentError(f"{cls.__name__} has no argument {name!r}. {advice}")
     return shape
+
+
+class _Takes:
+    """Which of the arguments that layers pass on a class's `call` has."""
+
+    __slots__ = ("mask", "training")
+
+    def __init__(self, call: Callable[..., Any]):
+        parameters = inspect.signature(call).parameters
+        rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        self.training = "training" in parameters or (rest and len(parameters) == 3)
+        self.mask = "mask" in parameters
+
+
+@functools.cache
+def takes_of(cls: Any) -> _Takes:
+    """Which of them `cls.call` has."""
+    return _Takes(cls.call)
+
+
+@functools.cache
+def call_parameters(cls: Any) -> tuple[str, ...]:
+    """Names of the arguments of `cls.call`."""
+    return tuple(inspect.signature(cls.call).parameters)[1:]
+
+
+@functools.cache
+def build_parameters(cls: Any) -> tuple[str, ...]:
+    """Names of the arguments of `cls.build`."""
+    return tuple(inspect.signature(cls.build).parameters)[1:]

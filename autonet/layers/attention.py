@@ -7,7 +7,7 @@ import numpy as np
 from autonet import ops, random
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers import symbolic
+from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.layers.dropout import checked_rate
 from autonet.random.seeds import SeedGenerator
@@ -61,7 +61,7 @@ class ScoredAttention(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("return_attention_scores"):
-            return symbolic.dry_run(self, args, kwargs)
+            return inference.dry_run(self, args, kwargs)
         return super().compute_output_spec(*args, **kwargs)
 
     @staticmethod

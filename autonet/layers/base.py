@@ -1,7 +1,6 @@
 """Layer: a map with weights, built when it first sees a shape."""
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -18,7 +17,7 @@ from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
-from autonet.layers import arguments, symbolic
+from autonet.layers import arguments, inference, symbolic
 from autonet.layers.current import current
 from autonet.layers.options import Configured
 from autonet.layers.spec import InputSpec
@@ -89,7 +88,7 @@ def _string_first(add_weight: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
-class Layer(symbolic.Called, Configured, Weighted):
+class Layer(symbolic.GraphMember, Configured, Weighted):
     """A map from Tensors to Tensors with weights of its own.
 
     Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
@@ -291,7 +290,7 @@ class Layer(symbolic.Called, Configured, Weighted):
     @filters_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args and kwargs:
-            first = next(iter(_call_parameters(type(self))), None)  # type: ignore[arg-type]
+            first = next(iter(arguments.call_parameters(type(self))), None)  # type: ignore[arg-type]
             args = (kwargs.pop(first),) if first in kwargs else ()
         if args and type(args[0]) is Tensor and len(args) == 1:
             value = args[0]._value
@@ -306,14 +305,14 @@ class Layer(symbolic.Called, Configured, Weighted):
             args = tuple([self._receive(x) for x in args])
             kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
             if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
-                return symbolic.apply_layer(self, args, kwargs)
+                return inference.apply_layer(self, args, kwargs)
         if not self.built:
             self._build_for(args, kwargs)
         if self.input_spec is not None:
             self._check_input(args)
         if state.observer is not None:
             state.observer.touch(self)
-        takes = _takes(self.__class__)  # type: ignore[arg-type]
+        takes = arguments.takes_of(self.__class__)  # type: ignore[arg-type]
         before, outer = state.training, current.layer
         if outer is None and _losses_were_added:
             self._clear_losses()
@@ -378,11 +377,11 @@ class Layer(symbolic.Called, Configured, Weighted):
                 f"{self.label} expects an array or Tensor to be called on; received {received}. "
                 "Where a layer before it gave that, its call() lacks a return."
             )
-        names = _build_parameters(type(self))  # type: ignore[arg-type]
+        names = arguments.build_parameters(type(self))  # type: ignore[arg-type]
         if len(names) <= 1:
             self.build(shapes[0] if shapes else None)
             return
-        named = dict(zip(_call_parameters(type(self)), shapes, strict=False))  # type: ignore[arg-type]
+        named = dict(zip(arguments.call_parameters(type(self)), shapes, strict=False))  # type: ignore[arg-type]
         for k, x in kwargs.items():
             if hasattr(x, "shape"):
                 named[k] = tuple(x.shape)
@@ -429,11 +428,15 @@ class Layer(symbolic.Called, Configured, Weighted):
 
         The default finds it by a dry run of `call`; no numbers are computed.
         """
-        return symbolic.output_shape(self, input_shape)
+        return inference.output_shape(self, input_shape)
+
+    def _states_shape(self) -> bool:
+        """Whether its class says itself what `compute_output_shape` finds by a dry run."""
+        return type(self).compute_output_shape is not Layer.compute_output_shape
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """What a call on these placeholders will give: objects with a shape and a dtype, nested as its result."""
-        return symbolic.foretold(self, args, kwargs)
+        return inference.output_spec(self, args, kwargs)
 
     # Configuration
 
@@ -464,36 +467,9 @@ class Layer(symbolic.Called, Configured, Weighted):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-class _Takes:
-    """Which of the arguments that layers pass on a class's `call` has."""
-
-    __slots__ = ("mask", "training")
-
-    def __init__(self, call: Callable[..., Any]):
-        parameters = inspect.signature(call).parameters
-        rest = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        self.training = "training" in parameters or (rest and len(parameters) == 3)
-        self.mask = "mask" in parameters
-
-
 _FLAGS = ("training",)
 _NUMPY = {name: np.dtype(name) for name in dtypes.NAMES}
 _losses_were_added = False  # by any layer: until then a call need not look for losses of the call before
-
-
-@functools.cache
-def _takes(cls: Any) -> _Takes:
-    return _Takes(cls.call)
-
-
-@functools.cache
-def _call_parameters(cls: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(cls.call).parameters)[1:]
-
-
-@functools.cache
-def _build_parameters(cls: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(cls.build).parameters)[1:]
 
 
 def _is_shape(shape: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from autonet import ops
 from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.layers import symbolic
+from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive, unquantized
 from autonet.layers.low_rank import LowRank
@@ -150,4 +150,4 @@ class ReversibleEmbedding(Embedding):
         return super().compute_mask(inputs, mask) if inputs.dtype.kind in "iu" else mask
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        return symbolic.dry_run(self, args, kwargs)
+        return inference.dry_run(self, args, kwargs)

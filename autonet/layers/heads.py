@@ -10,7 +10,7 @@ from autonet import initializers, ops, regularizers
 from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers import symbolic
+from autonet.layers import inference
 from autonet.layers.activation import Softmax
 from autonet.layers.base import Layer
 from autonet.layers.dense import EinsumDense, positive
@@ -91,7 +91,7 @@ class HeadedAttention(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("return_attention_scores"):
-            return symbolic.dry_run(self, args, kwargs)
+            return inference.dry_run(self, args, kwargs)
         return super().compute_output_spec(*args, **kwargs)
 
     def _joined(self, masks: list[Any], attention_mask: Any) -> Tensor | None:

@@ -6,8 +6,8 @@ from autonet.common import dtypes
 from autonet.common.types import Dtype
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
-from autonet.layers.symbolic import KerasTensor, Node
-from autonet.ops.shapes import Spec
+from autonet.layers.symbolic import KerasTensor, LayerCall
+from autonet.ops.abstract import Spec
 
 
 class InputLayer(Layer):
@@ -61,11 +61,11 @@ class InputLayer(Layer):
     def call(self, inputs: Any = None) -> Any:
         return inputs
 
-    def _first(self, asked: str) -> Node:
+    def _first(self, asked: str) -> LayerCall:
         """Its node, made again if nobody held it."""
         for node in self._nodes():
             return node
-        return Node(self, (), {}, Spec(self.batch_shape, self.dtype), [self.name])
+        return LayerCall(self, (), {}, Spec(self.batch_shape, self.dtype), [self.name])
 
     @property
     def output(self) -> KerasTensor:
@@ -131,7 +131,7 @@ def _is_length(n: Any) -> bool:
     return hasattr(n, "__index__") and not isinstance(n, bool) and n.__index__() >= 0
 
 
-Origin = tuple[Node, int]  # a call of a layer or operation, and which of its outputs
+Origin = tuple[LayerCall, int]  # a call of a layer or operation, and which of its outputs
 
 
 def origin_of(x: KerasTensor) -> Origin:
@@ -139,4 +139,4 @@ def origin_of(x: KerasTensor) -> Origin:
     if x._origin is None:
         layer = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=x.name)
         x._origin = layer._first("output")
-    return x._origin, x._place
+    return x._origin, x._index

@@ -1,18 +1,16 @@
 """Placeholders and the graph that grows when layers and operations are applied to them.
 
 A `KerasTensor` stands for a Tensor to come: shape (None where any length will do) and dtype. A layer or operation that
-is applied to one leaves a `Node` and gives new KerasTensors, which know their node; nothing is computed, and shapes
-come from `compute_output_shape`, or from `ops.shapes.foretell`.
+is applied to one leaves a `LayerCall`, the graph's node, and gives new KerasTensors, which know their node; nothing is computed, and shapes
+come from `compute_output_shape`, or from `ops.abstract.infer_spec` (see `inference`).
 
 References point backwards only: from a KerasTensor to its node, from there to the layer and the KerasTensors before
 it. A layer knows its nodes weakly, so that a model that nobody holds any more is gone at once.
 """
 
-import inspect
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,14 +19,11 @@ from autonet.common import dtypes
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype, Operators
 from autonet.core.primitive import Primitive
-from autonet.core.state import state
-from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops import shapes
-from autonet.ops.shapes import Ghost, Spec, foretell
-from autonet.random.seeds import global_generator
+from autonet.ops import abstract
+from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
 from autonet.serialization.objects import snake_case
-from autonet.untrusted.budget import load_budget
 from autonet.utils.naming import unique_name
 
 
@@ -66,8 +61,8 @@ class KerasTensor(Operators["KerasTensor"]):
         self.dtype: Any = dtype if dtype == "string" else dtypes.as_dtype(dtype)
         self.name = name or unique_name("keras_tensor")
         self.sparse = self.ragged = False
-        self._origin: Node | None = None
-        self._place = 0  # among the outputs of its node
+        self._origin: LayerCall | None = None
+        self._index = 0  # among the outputs of its node
 
     @property
     def ndim(self) -> int:
@@ -154,19 +149,19 @@ for _word, _name in _OPERATORS.items():
 for _word, _name in {**_COMPARISONS, "invert": "logical_not"}.items():
     setattr(KerasTensor, f"__{_word}__", _operator(_name))
 KerasTensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-shapes.placeholder = KerasTensor
+abstract.placeholder = KerasTensor
 
 
 class _At:
-    """In the structure of a node's outputs: place number `place` among them."""
+    """In the structure of a node's outputs: number `index` among them."""
 
-    __slots__ = ("place",)
+    __slots__ = ("index",)
 
-    def __init__(self, place: int):
-        self.place = place
+    def __init__(self, index: int):
+        self.index = index
 
 
-class Node:
+class LayerCall:
     """One application of a layer or operation to placeholders.
 
     Args:
@@ -185,10 +180,10 @@ class Node:
     ):
         self.op, self.args, self.kwargs = op, args, kwargs
         self.specs = [x for x in flatten(outputs) if isinstance(x, Spec)]
-        places = itertools.count()
-        self.structure = map_structure(lambda x: _At(next(places)) if isinstance(x, Spec) else x, outputs)
+        indices = itertools.count()
+        self.structure = map_structure(lambda x: _At(next(indices)) if isinstance(x, Spec) else x, outputs)
         self.names = names or [unique_name("keras_tensor") for _ in self.specs]
-        self.number = Node._count()  # a node comes after those that it depends on
+        self.number = LayerCall._count()  # a node comes after those that it depends on
         self._living: list[Any] = [None] * len(self.specs)
         calls = op.__dict__.setdefault("_calls", [])
         calls[:] = [r for r in calls if r() is not None]
@@ -199,41 +194,41 @@ class Node:
         """The placeholders among the arguments, in order."""
         return [x for x in flatten([self.args, self.kwargs]) if isinstance(x, KerasTensor)]
 
-    def output(self, place: int) -> KerasTensor:
+    def output(self, index: int) -> KerasTensor:
         """The placeholder of one output."""
-        alive = self._living[place]
+        alive = self._living[index]
         tensor = alive() if alive is not None else None
         if tensor is None:
-            spec = self.specs[place]
-            tensor = KerasTensor(spec.shape, spec.dtype, name=self.names[place])
-            tensor._origin, tensor._place = self, place
-            self._living[place] = weakref.ref(tensor)
+            spec = self.specs[index]
+            tensor = KerasTensor(spec.shape, spec.dtype, name=self.names[index])
+            tensor._origin, tensor._index = self, index
+            self._living[index] = weakref.ref(tensor)
         return tensor
 
     @property
     def outputs(self) -> Any:
         """The placeholders of all outputs, nested as the call returns them."""
-        return map_structure(lambda x: self.output(x.place) if isinstance(x, _At) else x, self.structure)
+        return map_structure(lambda x: self.output(x.index) if isinstance(x, _At) else x, self.structure)
 
     @property
     def spec_tree(self) -> Any:
         """The Specs of the outputs, nested likewise."""
-        return map_structure(lambda x: self.specs[x.place] if isinstance(x, _At) else x, self.structure)
+        return map_structure(lambda x: self.specs[x.index] if isinstance(x, _At) else x, self.structure)
 
 
-class Called:
+class GraphMember:
     """What layers and operations have in common: they know the nodes of the graphs they stand in."""
 
     name: str
 
-    def _nodes(self) -> Iterator[Node]:
+    def _nodes(self) -> Iterator[LayerCall]:
         """The living nodes, first call first."""
         for reference in self.__dict__.get("_calls", ()):
             node = reference()
             if node is not None:
                 yield node
 
-    def _first(self, asked: str) -> Node:
+    def _first(self, asked: str) -> LayerCall:
         for node in self._nodes():
             return node
         raise AttributeError(
@@ -256,7 +251,7 @@ class Called:
         return {k: v for k, v in self.__dict__.items() if k != "_calls"}
 
 
-class Operation(Called):
+class Operation(GraphMember):
     """A function of `autonet.ops` at one place of a graph.
 
     Args:
@@ -301,15 +296,15 @@ def function_named(word: str) -> Callable[..., Any]:
 
 def apply_op(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], word: str | None = None) -> Any:
     """An operation on placeholders: a new node, and the placeholders of its results."""
-    if isinstance(op, Primitive) and op.name in shapes.POINTWISE:
+    if isinstance(op, Primitive) and op.name in abstract.POINTWISE:
         bound, settings = op._bind(args, dict(kwargs))
         outputs: Any = _elementwise(op, bound, settings)
     else:
-        outputs = foretell(getattr(op, "__wrapped__", op), args, kwargs)
+        outputs = infer_spec(getattr(op, "__wrapped__", op), args, kwargs)
     word = str(word or getattr(op, "__name__", "operation"))
     if word in ("softmax", "sigmoid"):
         op = function_named(word)
-    return Node(Operation(op, word), args, kwargs, outputs).outputs
+    return LayerCall(Operation(op, word), args, kwargs, outputs).outputs
 
 
 def _elementwise(op: Primitive, operands: tuple[Any, ...], settings: dict[str, Any]) -> Spec:
@@ -325,141 +320,9 @@ def _elementwise(op: Primitive, operands: tuple[Any, ...], settings: dict[str, A
             raise ShapeError(f"{op.name} cannot broadcast shapes {told}. Reshape one of them, or add axes to it.")
         shape.append(others.pop() if others else None if None in lengths else 1)
     single = [KerasTensor((), x.dtype, name="x") if isinstance(x, KerasTensor) else _one_of(x) for x in operands]
-    return Spec(shape, foretell(op, tuple(single), settings).dtype)
+    return Spec(shape, infer_spec(op, tuple(single), settings).dtype)
 
 
 def _one_of(x: Any) -> Any:
     """A constant operand as one element: its dtype is all that counts."""
-    return x if type(x) in (bool, int, float) else Ghost((), convert_to_tensor(x).dtype)
-
-
-# Layers
-
-
-DRY_RUN_ERRORS = (  # of a call that needs more than shapes: numbers, or what placeholders do not have
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-)
-
-
-def apply_layer(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A layer on placeholders: it is built, and leaves a node. On Ghosts it gives Ghosts."""
-    if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
-        return _on_ghosts(layer, args, kwargs)
-    _prepare(layer, args, kwargs)
-    outputs = map_structure(_as_spec, layer.compute_output_spec(*args, **kwargs))
-    return Node(layer, args, kwargs, outputs).outputs
-
-
-def _as_spec(x: Any) -> Any:
-    return Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x
-
-
-def _prepare(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    if not layer.built:
-        own = type(layer).__module__.startswith("autonet.layers.") and _states_shape(layer)
-        if own and load_budget() is not None:  # what does not fit is refused before its weights are made
-            _output_shape(layer, args, kwargs)
-        layer._build_for(args, kwargs)
-    if layer.input_spec is not None:
-        layer._check_input(args)
-
-
-def foretold(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Specs of what the layer's call would return: by its `compute_output_shape` if it has one, else by a dry run."""
-    if not _states_shape(layer):
-        return dry_run(layer, args, kwargs)
-    shape = _output_shape(layer, args, kwargs)
-    kinds = {np.dtype(x.dtype).kind for x in flatten([args, kwargs]) if hasattr(x, "shape") and x.dtype != "string"}
-    if kinds and "f" not in kinds and not layer.weights:  # what moves integers may leave them integers
-        try:
-            found = dry_run(layer, args, kwargs)
-            return map_structure(lambda s, x: Spec(s.shape, x.dtype), _specs(shape, None), found)
-        except DRY_RUN_ERRORS:  # a layer that cannot run on shapes alone says only its dtype
-            pass
-    return _specs(shape, layer.compute_dtype)
-
-
-def dry_run(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Specs of what the layer's call would return, by running it on Ghosts."""
-    return foretell(partial(_dry_run, layer), args, kwargs)
-
-
-def _states_shape(layer: Any) -> bool:
-    from autonet.layers.base import Layer
-
-    return type(layer).compute_output_shape is not Layer.compute_output_shape
-
-
-def _output_shape(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`compute_output_shape` for these arguments, named `<argument>_shape` where it takes several."""
-    from autonet.layers.base import _call_parameters
-
-    wanted = tuple(inspect.signature(layer.compute_output_shape).parameters)
-    shapes_of = partial(map_structure, lambda x: tuple(x.shape) if hasattr(x, "shape") else None)
-    if len(wanted) <= 1:
-        return layer.compute_output_shape(shapes_of(args[0]))
-    names = _call_parameters(type(layer))  # type: ignore[arg-type]
-    given = {f"{k}_shape": shapes_of(x) for k, x in (dict(zip(names, args, strict=False)) | kwargs).items()}
-    if wanted[0] not in given and args:
-        given[wanted[0]] = shapes_of(args[0])
-    return layer.compute_output_shape(**{k: given[k] for k in wanted if given.get(k) is not None})
-
-
-def output_shape(layer: Any, input_shape: Any) -> Any:
-    """Shapes of what the layer's call returns for inputs of these shapes, by a dry run."""
-    if not layer.built:
-        layer.build(input_shape)
-    found = dry_run(layer, (placeholders(input_shape, layer.compute_dtype),), {})
-    return map_structure(lambda s: s.shape if isinstance(s, Spec) else s, found)
-
-
-def placeholders(shape: Any, dtype: Dtype) -> Any:
-    """Placeholders of a shape, or of a tree of shapes."""
-    return map_structure(lambda s: None if s is None else KerasTensor(s.shape, s.dtype, name="x"), _specs(shape, dtype))
-
-
-def _specs(shape: Any, dtype: Any) -> Any:
-    """A Spec for each shape in a tree of shapes."""
-    if isinstance(shape, dict):
-        return {k: _specs(s, dtype) for k, s in shape.items()}
-    if shape is None:
-        return None
-    if all(n is None or isinstance(n, (int, np.integer)) for n in shape):
-        return Spec(shape, dtype)
-    return type(shape)([_specs(s, dtype) for s in shape])
-
-
-def _on_ghosts(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the layer gives for Ghosts: Ghosts. Its state stays as it is."""
-    _prepare(layer, args, kwargs)
-    if not _states_shape(layer):
-        return _dry_run(layer, *args, **kwargs)
-    specs = foretold(layer, args, kwargs)
-    return map_structure(lambda s: Ghost(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
-
-
-def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
-    from autonet.layers.base import _takes
-
-    takes = _takes(type(layer))  # type: ignore[arg-type]
-    if not takes.training:
-        kwargs = {k: x for k, x in kwargs.items() if k != "training"}
-    elif kwargs.get("training") is None:
-        kwargs["training"] = bool(state.training)
-    inside = layer._flatten_layers()
-    losses = [(x, x._losses) for x in inside]
-    before = [(v, v._array) for v in [*layer.variables, global_generator().state]]
-    for x, found in losses:
-        x._losses = list(found)
-    try:
-        return layer.call(*args, **kwargs)
-    finally:
-        for v, array in before:
-            v._array = array
-        for x, found in losses:
-            x._losses = found
+    return x if type(x) in (bool, int, float) else AbstractTensor((), convert_to_tensor(x).dtype)

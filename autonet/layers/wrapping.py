@@ -108,10 +108,10 @@ class Lambda(Layer):
         return (first[0], *self._output_shape)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        from autonet.layers import symbolic
+        from autonet.layers import inference
 
         if self._output_shape is None:
-            return symbolic.dry_run(self, args, kwargs)
+            return inference.dry_run(self, args, kwargs)
         return super().compute_output_spec(*args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of
-from autonet.layers.symbolic import KerasTensor, Node, Operation
+from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
 from autonet.models.graph import replay
 from autonet.models.graph_config import takes_graph
 from autonet.models.model import Functional, Model
@@ -109,10 +109,10 @@ def _functional(
     tensors: dict[Any, Any] = {origin_of(x): new for x, new in zip(graph.inputs, inputs, strict=True)}
     copies: dict[int, Any] = {}
 
-    def apply(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply(node: LayerCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         op = node.op
         if isinstance(op, Operation):
-            return Node(Operation(op.function, op.word, op.name), args, kwargs, node.spec_tree).outputs
+            return LayerCall(Operation(op.function, op.word, op.name), args, kwargs, node.spec_tree).outputs
         if id(op) not in copies:
             copies[id(op)] = op if isinstance(op, InputLayer) else copy_of(op)
         copied = copies[id(op)]

@@ -20,7 +20,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, Origin, origin_of
-from autonet.layers.symbolic import KerasTensor, Node, Operation
+from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
 from autonet.ops.shaping import expand_dims, squeeze
 
 
@@ -74,10 +74,10 @@ class Graph:
         found, operations = trace(places, [origin_of(x) for x in flatten(self.output)], label)
         known = {node for node, _ in places}
         operations = {node.op: -1 for node, _ in places if node.op not in operations} | operations
-        self.nodes: list[Node] = sorted({*found, *known}, key=lambda node: node.number)
+        self.nodes: list[LayerCall] = sorted({*found, *known}, key=lambda node: node.number)
         self.operations = _ordered(found, operations)
         self._check_names(label)
-        self._indices: dict[Node, int] = {}  # of each node among those of its operation
+        self._indices: dict[LayerCall, int] = {}  # of each node among those of its operation
         counts: dict[int, int] = {}
         for node in self.nodes:
             self._indices[node] = counts.get(id(node.op), 0)
@@ -99,7 +99,7 @@ class Graph:
         """The layers, those far from the outputs first; Inputs count."""
         return [op for op in self.operations if isinstance(op, Layer)]
 
-    def index(self, node: Node) -> int:
+    def index(self, node: LayerCall) -> int:
         """Number of a node among those of its layer in this graph."""
         return self._indices[node]
 
@@ -347,14 +347,14 @@ class Graph:
         }
 
     def __setstate__(self, stored: dict[str, Any]) -> None:
-        nodes: list[Node] = []
+        nodes: list[LayerCall] = []
 
         def tensor(x: Any) -> Any:
             return nodes[x.record].output(x.place) if isinstance(x, _Ref) else x
 
         for op, args, kwargs, specs, names in stored["records"]:
             args, kwargs = map_structure(tensor, args), map_structure(tensor, kwargs)
-            nodes.append(Node(op, tuple(args), kwargs, specs, names))
+            nodes.append(LayerCall(op, tuple(args), kwargs, specs, names))
         self.input = map_structure(tensor, stored["inputs"])
         self.output = map_structure(tensor, stored["outputs"])
         self._settle("The model")
@@ -386,17 +386,17 @@ def _shapes(placeholders: list[KerasTensor]) -> Any:
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def trace(inputs: list[Origin], outputs: list[Origin], label: str) -> tuple[list[Node], dict[Any, int]]:
+def trace(inputs: list[Origin], outputs: list[Origin], label: str) -> tuple[list[LayerCall], dict[Any, int]]:
     """The nodes between `inputs` and `outputs`, sources first, and the order in which operations are met from behind.
 
     Raises: ArgumentError where the way back ends at another Input.
     """
     borders = set(inputs)
-    finished: list[Node] = []
-    seen: set[Node] = set()
+    finished: list[LayerCall] = []
+    seen: set[LayerCall] = set()
     met: dict[Any, int] = {}
     for number, start in enumerate(outputs):
-        stack: list[tuple[Node, Any]] = []
+        stack: list[tuple[LayerCall, Any]] = []
 
         def visit(place: Origin, stack: list = stack, number: int = number) -> None:
             node = place[0]
@@ -423,9 +423,9 @@ def trace(inputs: list[Origin], outputs: list[Origin], label: str) -> tuple[list
     return finished, met
 
 
-def _ordered(nodes: list[Node], met: dict[Any, int]) -> list[Any]:
+def _ordered(nodes: list[LayerCall], met: dict[Any, int]) -> list[Any]:
     """The operations by the longest way to an output, far ones first; a shared one counts where it is farthest."""
-    depths: dict[Node, int] = {}
+    depths: dict[LayerCall, int] = {}
     farthest: dict[Any, int] = dict.fromkeys(met, 0)
     for node in reversed(nodes):
         depth = max(depths.get(node, 0), farthest[node.op])
@@ -436,7 +436,7 @@ def _ordered(nodes: list[Node], met: dict[Any, int]) -> list[Any]:
     return sorted(met, key=lambda op: (-farthest[op], met[op]))
 
 
-def replay(nodes: list[Node], tensors: dict[Origin, Any], apply: Callable[[Node, tuple, dict], Any]) -> None:
+def replay(nodes: list[LayerCall], tensors: dict[Origin, Any], apply: Callable[[LayerCall, tuple, dict], Any]) -> None:
     """Go through `nodes` in order, from the placeholders known in `tensors`, adding what `apply` returns for each."""
 
     def swapped(x: Any) -> Any:
@@ -466,5 +466,5 @@ def _cut(inputs: Any, outputs: Any, label: str) -> tuple[Any, Any]:
     )
 
 
-def _again(node: Node, args: tuple, kwargs: dict[str, Any]) -> Any:
-    return Node(node.op, args, kwargs, node.spec_tree).outputs
+def _again(node: LayerCall, args: tuple, kwargs: dict[str, Any]) -> Any:
+    return LayerCall(node.op, args, kwargs, node.spec_tree).outputs

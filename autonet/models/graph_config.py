@@ -9,10 +9,10 @@ from autonet.common.trees import flatten, map_structure
 from autonet.core.primitive import Primitive
 from autonet.errors import ArgumentError
 from autonet.layers.input import origin_of
-from autonet.layers.symbolic import KerasTensor, Node, Operation, function_named
+from autonet.layers.symbolic import KerasTensor, LayerCall, Operation, function_named
 from autonet.models.graph import Graph
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
-from autonet.ops.shapes import foretell
+from autonet.ops.abstract import infer_spec
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope
 from autonet.untrusted.budget import limit
@@ -48,7 +48,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     }
 
 
-def _operation_entry(op: Operation, node: Node) -> dict[str, Any]:
+def _operation_entry(op: Operation, node: LayerCall) -> dict[str, Any]:
     config = split_arguments(op, node.args, node.kwargs)[0]
     return {
         "module": module_name(op.word),
@@ -126,8 +126,8 @@ def _maker(entry: Mapping[str, Any]) -> Callable[..., Any]:
         positional, keywords = join_arguments(word, config, list(args), kwargs)
         function = function_named(word)
         _check_counts(function, word, positional, keywords)
-        outputs = foretell(getattr(function, "__wrapped__", function), tuple(positional), keywords)
-        return Node(Operation(function, word, config.get("name")), tuple(positional), keywords, outputs).outputs
+        outputs = infer_spec(getattr(function, "__wrapped__", function), tuple(positional), keywords)
+        return LayerCall(Operation(function, word, config.get("name")), tuple(positional), keywords, outputs).outputs
 
     return call
 

@@ -5,11 +5,12 @@ from typing import Any, Self
 
 from autonet.common.trees import map_structure
 from autonet.errors import ArgumentError, NotBuiltError, unknown
-from autonet.layers import symbolic
+from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
+from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.training.overriding import is_default
 from autonet.training.trainer import Trainer
 
@@ -49,10 +50,10 @@ class Model(Persistence, Composed, Trainer):
         """
         if input_shape is None or not is_default(self, "build") or self._graph is not None or not self._has_call():
             return  # a subclass with a build of its own, which knows better, may come here by super()
-        inputs = symbolic.placeholders(input_shape, self.compute_dtype)
+        inputs = inference.placeholders(input_shape, self.compute_dtype)
         try:
-            symbolic.dry_run(self, (inputs,), {})
-        except symbolic.DRY_RUN_ERRORS as error:
+            inference.dry_run(self, (inputs,), {})
+        except DRY_RUN_ERRORS as error:
             raise NotBuiltError(
                 f"{self.label} cannot be built from the shape {input_shape} alone: {type(error).__name__} in its call(): {error} "
                 "Call it on data instead."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autonet.common.trees import map_structure
-from autonet.layers.symbolic import DRY_RUN_ERRORS
+from autonet.ops.abstract import DRY_RUN_ERRORS
 
 
 def summary(

@@ -9,6 +9,7 @@ from sys import modules as _modules
 
 from autonet.core.accumulate import detach as stop_gradient  # noqa: F401
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
+from autonet.ops.abstract import make_symbolic as _make_symbolic
 from autonet.ops.adaptive import adaptive_average_pool as adaptive_average_pool
 from autonet.ops.adaptive import adaptive_max_pool as adaptive_max_pool
 from autonet.ops.attention import dot_product_attention as dot_product_attention
@@ -205,7 +206,6 @@ from autonet.ops.reduction import quantile as quantile
 from autonet.ops.reduction import std as std
 from autonet.ops.reduction import sum as sum
 from autonet.ops.reduction import var as var
-from autonet.ops.shapes import admit_placeholders as _admit_placeholders
 from autonet.ops.shaping import broadcast_to as broadcast_to
 from autonet.ops.shaping import concatenate as concatenate
 from autonet.ops.shaping import diag as diag
@@ -242,7 +242,7 @@ from autonet.ops.special import erfinv as erfinv
 from autonet.ops.special import lgamma as lgamma
 from autonet.ops.special import polygamma as polygamma
 
-_admit_placeholders(globals())
+_make_symbolic(globals())
 
 _LATER = {  # rooms and the names that they have for others
     "arrangement": """append array_split depth_to_space diagflat dsplit dstack empty_like fliplr flipud geomspace get_item
@@ -271,7 +271,7 @@ _HOMES = {
 def __getattr__(name: str):
     if name in _HOMES:
         found = {name: getattr(_import_module(_HOMES[name]), name)}
-        _admit_placeholders(found)
+        _make_symbolic(found)
         value = found[name]
     elif name in _LATER:
         value = _import_module(f"autonet.ops.{name}")

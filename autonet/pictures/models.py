@@ -7,8 +7,10 @@ from typing import Any
 from autonet.common.trees import flatten, flatten_with_path, pack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
+from autonet.layers.inference import placeholders
 from autonet.layers.input import InputLayer, origin_of
-from autonet.layers.symbolic import DRY_RUN_ERRORS, KerasTensor, Node, Operation, placeholders
+from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
+from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
 from autonet.pictures.picture import Picture
 from autonet.training.trainer import Trainer
@@ -81,7 +83,7 @@ def picture_of(model: Any) -> Picture | None:
     return Picture(draw(diagram), model.label) if diagram.boxes else None
 
 
-def diagram_of(model: Any, shown: Shown, around: Node | None = None) -> Diagram:
+def diagram_of(model: Any, shown: Shown, around: LayerCall | None = None) -> Diagram:
     """The boxes of a model; `around` is the call of it in the model outside."""
     if model._graph is not None:
         return graph_diagram(model._graph.nodes, shown)
@@ -97,11 +99,11 @@ def diagram_of(model: Any, shown: Shown, around: Node | None = None) -> Diagram:
     return Diagram(boxes, unseen=[(i - 1, i) for i in range(1, len(boxes))])
 
 
-def graph_diagram(nodes: Iterable[Node], shown: Shown) -> Diagram:
+def graph_diagram(nodes: Iterable[LayerCall], shown: Shown) -> Diagram:
     """Boxes and lines for these calls, first ones first."""
     nodes = sorted(nodes, key=lambda node: (bool(node.inputs), node.number))
     left_out = len(nodes) - MOST
-    calls: dict[int, list[Node]] = {}
+    calls: dict[int, list[LayerCall]] = {}
     for node in nodes:
         calls.setdefault(id(node.op), []).append(node)
     nodes = nodes[:MOST]
@@ -118,10 +120,10 @@ def graph_diagram(nodes: Iterable[Node], shown: Shown) -> Diagram:
     return diagram
 
 
-def _behind(tensors: Iterable[Any]) -> list[Node]:
+def _behind(tensors: Iterable[Any]) -> list[LayerCall]:
     """The calls that these placeholders come from, with all calls before those."""
     stack = [origin_of(x)[0] for x in flatten(list(tensors)) if isinstance(x, KerasTensor)]
-    found: set[Node] = set()
+    found: set[LayerCall] = set()
     while stack:
         node = stack.pop()
         if node not in found:
@@ -130,7 +132,7 @@ def _behind(tensors: Iterable[Any]) -> list[Node]:
     return list(found)
 
 
-def _traced(model: Any, around: Node | None) -> list[Node] | None:
+def _traced(model: Any, around: LayerCall | None) -> list[LayerCall] | None:
     """The calls that the `call` of a subclass makes on placeholders; None where that does not work.
 
     The model, its state and the numbers of automatic names are left as they were.
@@ -171,7 +173,7 @@ def _fresh(path: tuple[Any, ...], x: Any) -> Any:
 # One box
 
 
-def _box(op: Any, node: Node | None, shown: Shown, note: str) -> Box:
+def _box(op: Any, node: LayerCall | None, shown: Shown, note: str) -> Box:
     if isinstance(op, Operation):
         lines = [op.name] if shown.names else []
         return Box(op.word, [*lines, *_signature(node, shown)], "operation", hover=op.name)
@@ -194,7 +196,7 @@ def _box(op: Any, node: Node | None, shown: Shown, note: str) -> Box:
     return box
 
 
-def _signature(node: Node | None, shown: Shown) -> list[str]:
+def _signature(node: LayerCall | None, shown: Shown) -> list[str]:
     """The shapes and dtypes of a call: in one line where that is short."""
     if node is None:
         return []

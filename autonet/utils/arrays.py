@@ -105,9 +105,9 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 def is_keras_tensor(x: Any) -> bool:
     """Whether `x` stands for a Tensor to come: an `Input`, or what was made of one."""
-    from autonet.ops import shapes
+    from autonet.ops import abstract
 
-    return shapes.placeholder is not None and isinstance(x, shapes.placeholder)
+    return abstract.placeholder is not None and isinstance(x, abstract.placeholder)
 
 
 def get_source_inputs(tensor: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
-from autonet.ops.shapes import RULES, blank
+from autonet.ops.abstract import RULES, blank
 
 MODES = ("one_hot", "multi_hot", "count")
 

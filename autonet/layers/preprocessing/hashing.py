@@ -14,7 +14,7 @@ from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
 from autonet.layers.preprocessing.encoding import MODES, encoded_shape, finished, refuse_sparse, result_dtype
-from autonet.ops.shapes import RULES, blank
+from autonet.ops.abstract import RULES, blank
 from autonet.utils.fingerprints import farmhash64, siphash64
 
 Key = tuple[int, int] | None

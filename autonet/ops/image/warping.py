@@ -1,4 +1,4 @@
-"""Images seen through a map of their places: map_coordinates, affine, perspective and elastic transforms.
+"""Images seen through a map of their places: map_coordinates, affine and perspective transforms.
 
 Values between pixels are interpolated, so results have derivatives with respect to the images and, with linear
 interpolation, to the coordinates.
@@ -20,7 +20,7 @@ from autonet.ops.image.resizing import as_before, as_floats, image_axes
 from autonet.ops.indexing import take
 from autonet.ops.linalg import solve
 from autonet.ops.pointwise import absolute, clip, minimum, mod, where
-from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, split, stack
+from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, stack
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 
@@ -129,7 +129,7 @@ def _check(interpolation: str, fill_mode: str) -> int:
     return 0 if interpolation == "nearest" else 1
 
 
-def _warped(
+def warped(
     images: Tensor, data_format: str | None, who: str, places: Any, interpolation: str, fill_mode: str, fill_value: Any
 ) -> Tensor:
     """Images at (rows, columns), which `places(n, height, width, dtype)` makes, each of shape (n or 1, height, width)."""
@@ -189,7 +189,7 @@ def affine_transform(
         columns, rows = (a[..., i] * x + a[..., i + 1] * y + a[..., i + 2] for i in (0, 3))
         return rows, columns
 
-    return _warped(images, data_format, "affine_transform", places, interpolation, fill_mode, fill_value)
+    return warped(images, data_format, "affine_transform", places, interpolation, fill_mode, fill_value)
 
 
 def perspective_transform(
@@ -227,7 +227,7 @@ def perspective_transform(
         columns, rows = ((h[..., i] * x + h[..., i + 1] * y + h[..., i + 2]) / below for i in (0, 3))
         return rows, columns
 
-    return _warped(images, data_format, "perspective_transform", places, interpolation, "constant", fill_value)
+    return warped(images, data_format, "perspective_transform", places, interpolation, "constant", fill_value)
 
 
 def _homography(starts: Tensor, ends: Tensor) -> Tensor:
@@ -240,41 +240,3 @@ def _homography(starts: Tensor, ends: Tensor) -> Tensor:
     equations = concatenate([upper, lower], axis=-2)
     values = concatenate([u, v], axis=-1)
     return solve(equations, expand_dims(values, -1))[..., 0]
-
-
-def elastic_transform(
-    images: TensorLike,
-    alpha: float = 20.0,
-    sigma: float = 5.0,
-    interpolation: str = "bilinear",
-    fill_mode: str = "reflect",
-    fill_value: Any = 0.0,
-    seed: Any = None,
-    data_format: str | None = None,
-) -> Tensor:
-    """Images with every pixel moved a little, neighbours alike.
-
-    Args:
-        images: shape (n, height, width, channels), without n for one image, or as `data_format` says.
-        alpha: how far pixels move: the standard deviation of the moves before they are smoothed.
-        sigma: how smooth the moves are: standard deviation, in pixels, of the Gaussian that blurs them.
-        interpolation, fill_mode, fill_value, data_format: as in `affine_transform`.
-        seed: of the moves: an integer, a SeedGenerator, or None.
-
-    Source: Simard, Steinkraus, Platt, 2003, https://doi.org/10.1109/ICDAR.2003.1227801
-    """
-    from autonet.ops.image.filters import blurred
-    from autonet.random import normal
-
-    images = convert_to_tensor(images)
-
-    def places(n, height, width, dtype):
-        moves = normal((n, height, width, 2), stddev=sigma, dtype=dtype.name, seed=seed)
-        radius = 6 * sigma
-        length = int(radius) | 1
-        moves = blurred(moves, (1, 2), (length, length), (sigma, sigma)) * alpha
-        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
-        across, down = split(moves, 2, axis=-1)
-        return y + down[..., 0], x + across[..., 0]
-
-    return _warped(images, data_format, "elastic_transform", places, interpolation, fill_mode, fill_value)

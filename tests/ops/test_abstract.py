@@ -12,13 +12,13 @@ from autonet.common import trees
 from autonet.core import no_grad
 from autonet.core.primitive import PRIMITIVES
 from autonet.errors import ShapeError
-from autonet.ops.shapes import POINTWISE, RULES, VIEWS, Ghost, Spec, foretell
+from autonet.ops.abstract import POINTWISE, RULES, VIEWS, AbstractTensor, Spec, infer_spec
 from tests.ops.test_gradients import every_row
 
 
 def spec(x, shape=None):
     """What stands for an array."""
-    placeholder = Ghost((), x.dtype)
+    placeholder = AbstractTensor((), x.dtype)
     return Placeholder(x.shape if shape is None else shape, placeholder.dtype)
 
 
@@ -30,7 +30,7 @@ class Placeholder:
 
 
 def told(f, *xs, **settings):
-    return [(s.shape, np.dtype(s.dtype).name) for s in trees.flatten(foretell(f, xs, settings))]
+    return [(s.shape, np.dtype(s.dtype).name) for s in trees.flatten(infer_spec(f, xs, settings))]
 
 
 def known(f, *xs):
@@ -98,7 +98,7 @@ image = Placeholder((None, 32, None, 3))
     (lambda x: {"a": ops.sum(x, axis=0), "b": (x, 5)}, [x], [(4,), (None, 4), 5]),
 ])  # fmt: skip
 def test_unknown_lengths(f, operands, shapes):
-    found = trees.flatten(foretell(f, operands, {}))
+    found = trees.flatten(infer_spec(f, operands, {}))
     assert [s.shape if isinstance(s, Spec) else s for s in found] == shapes
 
 
@@ -115,7 +115,7 @@ def test_nothing_is_allocated():
 
     tracemalloc.start()
     try:
-        found = foretell(compute, (huge, wide), {})
+        found = infer_spec(compute, (huge, wide), {})
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,13 +1,13 @@
 """Shapes and dtypes of results, foretold without computing a number.
 
-A `Ghost` is a Tensor of a shape and dtype whose elements are all the same one zero in memory, so that it costs nothing
-however large it is. Code that computes with Ghosts runs as it stands: composed operations and layers see Tensors, while
-each primitive that meets a Ghost is answered by a rule on shapes (elementwise: broadcasting; reductions, products,
+A `AbstractTensor` is a Tensor of a shape and dtype whose elements are all the same one zero in memory, so that it costs nothing
+however large it is. Code that computes with AbstractTensors runs as it stands: composed operations and layers see Tensors, while
+each primitive that meets a AbstractTensor is answered by a rule on shapes (elementwise: broadcasting; reductions, products,
 convolution, pooling, joins: their arithmetic; views: NumPy's own, which copy nothing). A primitive without a rule does
 run, on those zeros; only then is its result allocated.
 
 Where a length is unknown (None, mostly the batch), everything runs at two lengths in place of None, and at length one if
-that is possible; what differs between the results is unknown. `foretell` does that for any function.
+that is possible; what differs between the results is unknown. `infer_spec` does that for any function.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Spec:
         return f"Spec({self.shape}, {self.dtype})"
 
 
-class Ghost(Tensor):
+class AbstractTensor(Tensor):
     """A Tensor with a shape and a dtype, and zeros that take no memory."""
 
     __slots__ = ()
@@ -72,11 +72,11 @@ class Ghost(Tensor):
         return tuple([_haunt(r) for r in result]) if type(result) is tuple else _haunt(result)
 
 
-def _haunt(array: Any) -> Ghost:
-    ghost = object.__new__(Ghost)
-    ghost._value = array if array.ndim == 0 or not any(array.strides) else blank(array.shape, array.dtype)
-    ghost._node = None
-    return ghost
+def _haunt(array: Any) -> AbstractTensor:
+    tensor = object.__new__(AbstractTensor)
+    tensor._value = array if array.ndim == 0 or not any(array.strides) else blank(array.shape, array.dtype)
+    tensor._node = None
+    return tensor
 
 
 @functools.cache
@@ -136,9 +136,14 @@ POINTWISE = frozenset(
 )
 
 
+def _axes(x: np.ndarray, axis: Any) -> Any:
+    """The numbers of the axes that `axis` names."""
+    return range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+
+
 def _reduced(op: Primitive, x: np.ndarray, *, axis: Any, keepdims: bool, **settings: Any) -> np.ndarray:
     sample = _sample(op, [(1,) * x.ndim], [x], {"axis": axis, "keepdims": True, **settings})  # refuses wrong axes
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = _axes(x, axis)
     lengths = [1 if i in axes else n for i, n in enumerate(x.shape)]
     return blank(tuple(lengths if keepdims else [n for i, n in enumerate(lengths) if i not in axes]), sample.dtype)
 
@@ -229,7 +234,7 @@ def _pooled(op: Primitive, x: np.ndarray, *, size: tuple, **_: Any) -> np.ndarra
 
 
 def _standardized(op: Primitive, x: np.ndarray, *, axis: Any, epsilon: float) -> tuple:
-    axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = _axes(x, axis)
     return blank(x.shape, x.dtype), blank(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]), x.dtype)
 
 
@@ -291,11 +296,21 @@ RULES: dict[str, Callable] = {
 # Any function
 
 
-def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+DRY_RUN_ERRORS = (  # of a run on AbstractTensors that needs numbers, other lengths, or what placeholders do not have
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
+
+
+def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A Spec in place of each Tensor that `f(*args, **kwargs)` would return, None being a length that stays unknown.
 
     Args:
-        f: function of Tensors; it runs, on Ghosts.
+        f: function of Tensors; it runs, on AbstractTensors.
         args, kwargs: trees; their leaves with an attribute `_symbolic`, a shape (None where unknown) and a dtype stand
             for Tensors.
 
@@ -310,7 +325,7 @@ def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         filled = list(leaves)
         for i in places:
             shape = [n if n is not None else other if axis else batch for axis, n in enumerate(leaves[i].shape)]
-            filled[i] = Ghost(tuple(shape), leaves[i].dtype)
+            filled[i] = AbstractTensor(tuple(shape), leaves[i].dtype)
         a, k = pack(tree, filled)
         budget = load_budget()
         if budget is not None:
@@ -325,12 +340,12 @@ def foretell(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             if not unknown:
                 return at(*one)
             found = map_structure(_agree, at(*one), at(*two))
-            with contextlib.suppress(Exception):  # at length one some operations have nothing to work on
+            with contextlib.suppress(*DRY_RUN_ERRORS):  # at length one some operations have nothing to work on
                 found = map_structure(_agree, found, at(1, 1))
             return found
         except _TooLarge as error:
             first_error = first_error or error
-        except Exception as error:
+        except DRY_RUN_ERRORS as error:
             if not unknown:
                 raise
             if first_error is None or isinstance(first_error, _TooLarge):
@@ -362,8 +377,8 @@ WITHOUT = frozenset(  # functions that take no Tensors, or do with a placeholder
 )
 
 
-def pass_on(op: Primitive, operands: tuple, settings: dict) -> Any:
-    """A primitive met a Ghost or a placeholder: that one knows how to go on."""
+def dispatch_symbolic(op: Primitive, operands: tuple, settings: dict) -> Any:
+    """A primitive met a AbstractTensor or a placeholder: that one knows how to go on."""
     known = next(x for x in operands if hasattr(x, "_symbolic"))
     return known._symbolic(op, operands, settings)
 
@@ -379,18 +394,18 @@ def _stands_in(values: Any) -> bool:
     return False
 
 
-def admit_placeholders(namespace: dict[str, Any]) -> None:
+def make_symbolic(namespace: dict[str, Any]) -> None:
     """Let the composed functions of a namespace take placeholders, each as one operation; primitives do by themselves."""
-    doors: dict[Any, Callable] = {}
+    wrappers: dict[Any, Callable] = {}
     for name, f in list(namespace.items()):
         if type(f) is FunctionType and name[0] != "_" and name not in WITHOUT and f.__module__.startswith("autonet."):
-            if f not in doors:
-                doors[f] = _door(f)
-                doors[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
-            namespace[name] = doors[f]
+            if f not in wrappers:
+                wrappers[f] = symbolic_wrapper(f)
+                wrappers[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
+            namespace[name] = wrappers[f]
 
 
-def _door(f: Callable) -> Callable:
+def symbolic_wrapper(f: Callable) -> Callable:
     @functools.wraps(f)
     def op(*args: Any, **kwargs: Any) -> Any:
         if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):
@@ -400,4 +415,4 @@ def _door(f: Callable) -> Callable:
     return op
 
 
-Primitive.symbolic = staticmethod(pass_on)
+Primitive.symbolic = staticmethod(dispatch_symbolic)
