@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autonet import core, gradients
+from autonet.common import trees
 from autonet.core.primitive import PRIMITIVES
 
 LAYOUTS = ("plain", "transposed", "reversed", "strided", "repeated")
@@ -239,7 +240,7 @@ def smooth_results(f: Callable) -> Callable:
     @functools.wraps(f, assigned=())
     def results(*xs):
         y = f(*xs)
-        return tuple(part for part in core.trees.flatten(y) if np.issubdtype(part.dtype, np.floating))
+        return tuple(part for part in trees.flatten(y) if np.issubdtype(part.dtype, np.floating))
 
     return results
 
@@ -280,7 +281,7 @@ def check_vjp(f: Callable, xs: list, rng, order: int = 2, h: float = 1e-5, rtol:
 
 def same_derivatives(f: Callable, reference: Callable, xs: list, rng, order: int = 3, rtol: float = 1e-9) -> None:
     """Values, and derivatives up to `order`, of two functions agree: a large primitive against its composition."""
-    for left, right in zip(core.trees.flatten(f(*xs)), core.trees.flatten(reference(*xs)), strict=True):
+    for left, right in zip(trees.flatten(f(*xs)), trees.flatten(reference(*xs)), strict=True):
         np.testing.assert_allclose(np.asarray(left), np.asarray(right), rtol=rtol, atol=rtol)
     if order == 0:
         return

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autonet import constraints, core, gradients, jit, layers, losses, metrics, ops, regularizers
+from autonet import constraints, gradients, jit, layers, losses, metrics, ops, regularizers
+from autonet.common import trees
 from autonet.optimizers import clipping
 
 from .calls import ARRAYS, CALLS, answer
@@ -104,7 +105,7 @@ SIZES = {"large": 300.0, "middling": 1.0, "small": 3e-4}
 
 
 def leaves(y):
-    return [np.asarray(v) for v in core.trees.flatten(y)]
+    return [np.asarray(v) for v in trees.flatten(y)]
 
 
 def assert_rounded(found, expected, ulps=2.0):

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import pytest
-from autonet.core.trees import map_structure
 
 from autonet import Model, layers
+from autonet.common.trees import map_structure
 from autonet.core import Tensor
 from autonet.errors import ArgumentError
 from autonet.utils import set_random_seed
