@@ -71,7 +71,7 @@ class Primitive:
         self.saves: tuple[bool, ...] = (False,) * len(self.operand_names)
         self.saves_all = False
         self.saves_result = False
-        self.flat = False  # every operand has a slope of zero
+        self.flat = False  # every operand has a derivative of zero
         self.pull: rules.Pull = self._first_pull
         self.pull_on_arrays: rules.Pull | None = (
             None  # the same without Tensors on the way, where `on_arrays` declares it
@@ -103,7 +103,7 @@ class Primitive:
     # Declaring derivatives
 
     def vjp(self, **rules: Callable | None) -> None:
-        """Give each operand its rule, from the result's cotangent `g` to the operand's; None is a slope of zero.
+        """Give each operand its rule, from the result's cotangent `g` to the operand's; None is a derivative of zero.
 
         A rule's parameter names say what it needs, and so what the tape keeps: `g`; `y`, the result; operands; settings;
         `<operand>_shape`, `<operand>_dtype`. A variadic primitive has one rule, with the operand's number `i`, the
@@ -214,12 +214,12 @@ class Primitive:
         return converted(result, "float32", "float16") if asked is None else result
 
     def _record(self, operands: tuple, settings: dict, result: Any) -> Node | None:
-        """The node of this application; None where every tracked operand has a slope of zero."""
+        """The node of this application; None where every tracked operand has a derivative of zero."""
         parents = tuple([x._node for x in operands])
         saves = self.saves * len(operands) if self.variadic else self.saves
         if self.rules and not self.variadic:
-            slopes = [self.rules.get(name, name) for name in self.operand_names]
-            if not any(p is not None and rule for p, rule in zip(parents, slopes, strict=True)):
+            derivatives = [self.rules.get(name, name) for name in self.operand_names]
+            if not any(p is not None and rule for p, rule in zip(parents, derivatives, strict=True)):
                 return None
         saved = tuple([x if s else (x._value.shape, x._value.dtype) for x, s in zip(operands, saves, strict=True)])
         return Node(self, parents, saved, settings, result if self.saves_result else None)

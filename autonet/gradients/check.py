@@ -45,8 +45,8 @@ def check_gradients(
     element. A result of several numbers counts as their sum with fixed random weights. The second derivative
     is checked as the derivative of the gradient along a random direction.
 
-    Where f has a kink (relu at 0, max of equals), the two one-sided slopes differ however small the step; then any
-    slope between the two is accepted, and higher derivatives, which do not exist, are not compared. A kink closer than
+    Where f has a kink (relu at 0, max of equals), the two one-sided derivatives differ however small the step; then any
+    derivative between the two is accepted, and higher derivatives, which do not exist, are not compared. A kink closer than
     1e-7 to the point counts as lying on it.
 
     Args:
@@ -292,7 +292,7 @@ class _Float64Check:
         total, nodes = self.weighted(k, self.start, tracked=True)
         return [np.asarray(g._value, np.float64) for g in self._gradient(total, nodes, record=False)]
 
-    def slopes(self, k: int, us: list[np.ndarray], relative: bool) -> "Iterator[_Slope]":
+    def derivatives(self, k: int, us: list[np.ndarray], relative: bool) -> "Iterator[_Differences]":
         """By differences along us, with steps of several sizes: in units of max(1, |x|), or of |x| if `relative`."""
         if k not in self.heres:
             self.heres[k] = float(self.weighted(k, self.start)[0]._value)
@@ -311,11 +311,11 @@ class _Float64Check:
             )
             if math.isfinite(ahead) and math.isfinite(behind):
                 rounding = 1e-13 * max(abs(ahead), abs(behind), abs(here), 1e-3) / h
-                yield _Slope((ahead - behind) / (2 * h), (here - behind) / h, (ahead - here) / h, rounding)
+                yield _Differences((ahead - behind) / (2 * h), (here - behind) / h, (ahead - here) / h, rounding)
 
 
-class _Slope(NamedTuple):
-    """What a pair of differences says: the central slope, the one-sided ones, how far rounding may have moved them."""
+class _Differences(NamedTuple):
+    """What a pair of differences says: the central derivative, the one-sided ones, how far rounding may have moved them."""
 
     central: float
     behind: float
@@ -327,47 +327,47 @@ class _Verdict(NamedTuple):
     """Whether the rules agree with the differences; both numbers; whether the differences agree with each other."""
 
     fine: bool
-    slope: float
+    derivative: float
     difference: float
     smooth: bool
 
 
 def _judge(check: _Float64Check, k: int, gradient: list[np.ndarray], us: list[np.ndarray], limits: _Limits) -> _Verdict:
-    """The slope of function number k along us, by the gradient and by differences."""
+    """The derivative of function number k along us, by the gradient and by differences."""
     terms = [np.where(u == 0, 0.0, g * u) for g, u in zip(gradient, us, strict=True)]  # a NaN is its element's alone
-    slope = float(sum(np.sum(t) for t in terms))
+    derivative = float(sum(np.sum(t) for t in terms))
     size = math.sqrt(sum(float(np.sum(np.square(t))) for t in terms))
     first = math.nan
     for relative in (False, True):
         tried = []
-        for s in check.slopes(k, us, relative):
+        for s in check.derivatives(k, us, relative):
             tried.append(s)
             scale = max(size, abs(s.central))
             if (
                 s.rounding <= 0.01 * scale + limits.atol
-                and abs(slope - s.central) <= limits.allowed(scale) + s.rounding
+                and abs(derivative - s.central) <= limits.allowed(scale) + s.rounding
             ):
-                return _Verdict(True, slope, s.central, True)
+                return _Verdict(True, derivative, s.central, True)
         if not tried:
             continue
-        # where rounding drowns the slope, the longest step says most
+        # where rounding drowns the derivative, the longest step says most
         best = min(tried, key=lambda s: s.rounding)
-        if abs(slope - best.central) <= limits.allowed(max(size, abs(best.central))) + best.rounding:
-            return _Verdict(True, slope, best.central, True)
+        if abs(derivative - best.central) <= limits.allowed(max(size, abs(best.central))) + best.rounding:
+            return _Verdict(True, derivative, best.central, True)
         last = tried[-1] if tried[-1].rounding <= 0.01 * max(size, abs(tried[-1].central)) else best
         first = tried[0].central if math.isnan(first) else first
-        # on a kink the one-sided slopes differ at the smallest step too, and a gradient jumps
+        # on a kink the one-sided derivatives differ at the smallest step too, and a gradient jumps
         allowed = limits.allowed(max(size, abs(last.central))) + last.rounding
-        if min(last.behind, last.ahead) - allowed <= slope <= max(last.behind, last.ahead) + allowed:
-            return _Verdict(True, slope, first, False)
+        if min(last.behind, last.ahead) - allowed <= derivative <= max(last.behind, last.ahead) + allowed:
+            return _Verdict(True, derivative, first, False)
         if len(tried) == len(STEPS):
             if k > 0 and abs(last.central) > 5 * abs(tried[2].central) > 25 * abs(tried[0].central):
-                return _Verdict(True, slope, first, False)
+                return _Verdict(True, derivative, first, False)
             close = 0.01 * abs(last.central) + last.rounding
             if abs(last.central - tried[2].central) <= close and abs(last.ahead - last.behind) <= close:
-                return _Verdict(False, slope, first, True)
+                return _Verdict(False, derivative, first, True)
     # NaN says that there is no second derivative: right where the differences say so too
-    return _Verdict(k > 0 and math.isnan(slope) and not math.isnan(first), slope, first, False)
+    return _Verdict(k > 0 and math.isnan(derivative) and not math.isnan(first), derivative, first, False)
 
 
 def _check_order(check: _Float64Check, k: int, limits: _Limits) -> None:
@@ -422,7 +422,7 @@ def _blame(check: _Float64Check, judge: Callable[..., Any], us: list[np.ndarray]
         parts = [_unit(check, n, half, values[half]) for half in halves]
     if verdict.smooth:
         raise _Disagreement(
-            f"check_gradients: along a random direction the derivative is {verdict.slope!r} by the rules and "
+            f"check_gradients: along a random direction the derivative is {verdict.derivative!r} by the rules and "
             f"{verdict.difference!r} by differences ({_derivative(k)}), a little for each of many elements."
         )
 
@@ -436,9 +436,9 @@ def _disagreement(check: _Float64Check, n: int, flat: int, verdict: _Verdict, k:
     index = tuple(int(i) for i in np.unravel_index(flat, shape)) if shape else ()
     where = f"check_gradients: {check.names[n]}, index {index}"
     if math.isnan(verdict.difference):
-        return GradientError(f"{where}: the function is nan or infinite next to it, so it has no slope there.")
+        return GradientError(f"{where}: the function is nan or infinite next to it, so it has no derivative there.")
     return _Disagreement(
-        f"{where}: the derivative is {verdict.slope!r} by the rules and {verdict.difference!r} by differences "
+        f"{where}: the derivative is {verdict.derivative!r} by the rules and {verdict.difference!r} by differences "
         f"({_derivative(k)})."
     )
 

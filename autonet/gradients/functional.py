@@ -239,8 +239,8 @@ def jvp(
         duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
         pulled = cotangents_of(list(zip(floats, duals, strict=True)), scope, record=True)
         pairs = [(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None]
-        slopes = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
-    tangent = [next(slopes) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
+        derivatives = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
+    tangent = [next(derivatives) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
     own = [*scope.targets, *duals]
     found = tuple([map_structure(lambda y: detach_if_closed(y, own), y) for y in (result, pack(result, tangent), aux)])
     return found if has_aux else found[:2]

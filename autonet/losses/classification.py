@@ -274,7 +274,7 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
         raise ShapeError(f"{who} expects y_pred of shape (..., classes); received a single number.")
     class_count(who, out.shape, -1)
     p = pick_class(class_numbers(who, y_true, out.shape), out)
-    some = ops.greater(p, 0)  # at 0 the slope would be infinite
+    some = ops.greater(p, 0)  # at 0 the derivative would be infinite
     return (1.0 - ops.where(some, ops.where(some, p, 1.0) ** q, 0.0)) / q
 
 

@@ -172,7 +172,7 @@ def cosine(y_true: Tensor, y_pred: Tensor, axis: Any = -1) -> Tensor:
 
 
 def _direction(x: Tensor, axis: Any) -> Tensor:
-    """`x` divided by its length, or by epsilon if that is more: under the root, where the slope at 0 stays finite."""
+    """`x` divided by its length, or by epsilon if that is more: under the root, where the derivative at 0 stays finite."""
     return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axis, keepdims=True), dtypes.epsilon() ** 2))
 
 

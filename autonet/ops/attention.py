@@ -1,7 +1,7 @@
 """Attention: weighted means of values, with weights from products of queries and keys.
 
 One primitive does it a head at a time, so that the scores of a head stay in the cache and never lie in memory for all
-heads at once; another, its slopes, computes the weights again from the logarithms of their sums.
+heads at once; another, its derivatives, computes the weights again from the logarithms of their sums.
 The plan: Dao, Fu, Ermon, Rudra, Ré, 2022, https://arxiv.org/abs/2205.14135
 """
 
@@ -58,8 +58,8 @@ def attend(query, key, value, mask, *, scale=1.0, causal=False):
 
 
 @primitive(keep=("mask",), floating=True, accumulates=True)
-def attend_slopes(gy, glse, query, key, value, mask, y, lse, *, scale=1.0, causal=False):
-    """What `_composed_slopes` computes, a few heads at a time."""
+def attend_vjp(gy, glse, query, key, value, mask, y, lse, *, scale=1.0, causal=False):
+    """What `_composed_vjp` computes, a few heads at a time."""
     q, k, v, g, out = (_by_head(x) for x in (query, key, value, gy, y))
     made = tuple([np.empty(x.shape, query.dtype) for x in (query, key, value)])
     gq, gk, gv = (_by_head(x) for x in made)
@@ -103,7 +103,7 @@ def _scores(q: np.ndarray, k: np.ndarray, hidden: np.ndarray | None, scale: floa
     return scores
 
 
-def _composed_slopes(gy, glse, query, key, value, mask, y, lse, scale, causal):
+def _composed_vjp(gy, glse, query, key, value, mask, y, lse, scale, causal):
     q, k, v, g = (transpose(x, (0, 2, 1, 3)) for x in (query, key, value, gy))
     if causal:
         mask = logical_and(mask, np.tri(query.shape[1], key.shape[1], dtype=bool))
@@ -111,18 +111,18 @@ def _composed_slopes(gy, glse, query, key, value, mask, y, lse, scale, causal):
     weights = exp(where(mask, scores - expand_dims(lse, -1), HIDDEN))
     inner = swapaxes(sum(gy * y, axis=-1), 1, 2) - glse
     moved = weights * (matmul(g, swapaxes(v, -1, -2)) - expand_dims(inner, -1)) * scale
-    slopes = (
+    derivatives = (
         matmul(moved, k),
         matmul(swapaxes(moved, -1, -2), q),
         matmul(swapaxes(weights, -1, -2), g),
     )
-    return tuple([transpose(x, (0, 2, 1, 3)) for x in slopes])
+    return tuple([transpose(x, (0, 2, 1, 3)) for x in derivatives])
 
 
 def _attend_rule(g, query, key, value, mask, y, scale, causal):
-    # small ops where the slopes will be differentiated themselves
-    slopes: Callable = _composed_slopes if is_recording() else attend_slopes
-    return (*slopes(*g, query, key, value, mask, *y, scale=scale, causal=causal), None)
+    # small ops where the derivatives will be differentiated themselves
+    derivatives: Callable = _composed_vjp if is_recording() else attend_vjp
+    return (*derivatives(*g, query, key, value, mask, *y, scale=scale, causal=causal), None)
 
 
 attend.joint_vjp(_attend_rule)

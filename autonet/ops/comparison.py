@@ -1,4 +1,4 @@
-"""Comparisons, logic, bits and rounding: results without a slope."""
+"""Comparisons, logic, bits and rounding: results without a derivative."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from autonet.core.primitive import Primitive, primitive
 
 
 def _flat(name: str, body, doc: str, **options) -> Primitive:
-    """A primitive whose slope is zero in every operand."""
+    """A primitive whose derivative is zero in every operand."""
     body.__name__ = name
     body.__doc__ = doc
     made = primitive(body, **options) if not options else primitive(**options)(body)
@@ -62,7 +62,7 @@ round.vjp(x=None)
 
 @primitive
 def step(x1, x2):
-    """1 where x1 > x2, 1/2 where they are equal, 0 elsewhere: the slope of max(x1, x2) along x1."""
+    """1 where x1 > x2, 1/2 where they are equal, 0 elsewhere: the derivative of max(x1, x2) along x1."""
     dtype = x1.dtype
     return np.greater(x1, x2).astype(dtype) + np.equal(x1, x2) * dtype.type(0.5)
 

@@ -4,7 +4,7 @@ One trilinear form is behind them all,
 
     sum over rows n, outputs o, cells t of   x[n, o * stride + t * dilation - start] . kernel[t] . out[n, o],
 
-and three primitives, its slopes along `out`, `x` and `kernel`. Each has the other two as derivatives, so derivatives of
+and three primitives, its derivatives along `out`, `x` and `kernel`. Each has the other two as derivatives, so derivatives of
 every order are convolutions again. The bodies gather patches (or add them back) a cache-sized block at a time and
 leave the arithmetic to a matrix product.
 """
@@ -54,7 +54,7 @@ def convolve(x, kernel, *, size, starts, strides, dilation, groups):
 
 @primitive(accumulates=True)
 def convolve_input(out, kernel, *, size, starts, strides, dilation, groups):
-    """The slope of `convolve` along its input, in the direction `out`: windows laid down where they were taken up.
+    """The derivative of `convolve` along its input, in the direction `out`: windows laid down where they were taken up.
 
     Shapes: out (n, *counts, f), kernel (*window, c, f), result (n, *size, groups * c).
     """
@@ -66,7 +66,7 @@ def convolve_input(out, kernel, *, size, starts, strides, dilation, groups):
 
 @primitive(accumulates=True)
 def convolve_kernel(x, out, *, size, starts, strides, dilation, groups):
-    """The slope of `convolve` along its kernel, in the direction `out`.
+    """The derivative of `convolve` along its kernel, in the direction `out`.
 
     Shapes: x (n, *places, groups * c), out (n, *counts, f), result (*size, c, f).
     """

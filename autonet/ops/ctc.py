@@ -3,7 +3,7 @@
 Labels l_1 ... l_k are emitted on T >= k frames: each frame emits a label or the blank, and runs of one label count once
 unless a blank parts them. States s = 0 ... 2 k stand for blank, l_1, blank, l_2, ... blank; a path stays, moves to the
 next state, or jumps over a blank between two different labels. The cost is minus the log of the probability of all
-paths, summed forwards; its slope is minus the probability that a frame emits a class, from the sums of both directions.
+paths, summed forwards; its derivative is minus the probability that a frame emits a class, from the sums of both directions.
 
 Source: Graves, Fernandez, Gomez, Schmidhuber, 2006, https://doi.org/10.1145/1143844.1143891
 """
@@ -141,7 +141,7 @@ def _between(gaps: Tensor, values: Tensor) -> Tensor:
 
 
 def _cost_rule(g, logp, labels, label_lengths, frame_lengths, blank):
-    if is_recording():  # the slope is to have slopes itself
+    if is_recording():  # the derivative is to have derivatives itself
         own = alias(logp)
         cost = _composed(own, labels, label_lengths, frame_lengths, blank)
         return gradients([(cost, g)], [own._node], record=True)[0]

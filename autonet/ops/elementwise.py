@@ -139,7 +139,7 @@ def allclose(
 
 
 @primitive(floating=True)
-def sinc_slope(x, *, n):
+def sinc_derivative(x, *, n):
     """Derivative number n of sin(pi x) / (pi x)."""
     small = np.absolute(x) < 1 + n / 4
     z = np.where(small, x, 0).astype(np.float64)
@@ -154,12 +154,12 @@ def sinc_slope(x, *, n):
     return np.where(small, series, far).astype(x.dtype)
 
 
-sinc_slope.vjp(x=lambda g, x, n: g * sinc_slope(x, n=n + 1))
+sinc_derivative.vjp(x=lambda g, x, n: g * sinc_derivative(x, n=n + 1))
 
 
 def sinc(x: TensorLike) -> Tensor:
     """sin(pi x) / (pi x), elementwise, 1 at 0."""
-    return sinc_slope(x, n=0)
+    return sinc_derivative(x, n=0)
 
 
 @primitive(floating=True)

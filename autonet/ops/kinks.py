@@ -84,7 +84,7 @@ times.vjp(x1=lambda g, x2: times(g, x2), x2=lambda g, x1: times(x1, g))
 
 
 def _pull(v: Tensor, n: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-    """The cotangents of c; at kinks of x; NaN for gy where it varies and the slope is no more than agreed."""
+    """The cotangents of c; at kinks of x; NaN for gy where it varies and the derivative is no more than agreed."""
     from autonet.ops.comparison import equal, logical_and, logical_not, logical_or, not_equal
     from autonet.ops.pointwise import _select, multiply
     from autonet.ops.reduction import kept_shape

@@ -31,7 +31,7 @@ def norm(x: TensorLike, ord: Any = None, axis: Any = None, keepdims: bool = Fals
         vectors  ord p: (sum |x|^p)^(1/p), with inf, -inf and 0 (how many are not zero) as limits
         matrices 1, -1, inf, -inf: sums of columns or rows; 2, -2, "nuc": singular values; "fro": as None
 
-    Its slope where it is zero is taken as zero.
+    Its derivative where it is zero is taken as zero.
 
     >>> norm([3.0, 4.0]).item()
     5.0
@@ -81,7 +81,7 @@ def _matrix_norm(x: Tensor, ord: Any, axes: list, keepdims: bool) -> Tensor:
 
 @primitive(floating=True, accumulates=True)
 def det(x):
-    """Determinant of each matrix. Its slope is that of a matrix with an inverse."""
+    """Determinant of each matrix. Its derivative is that of a matrix with an inverse."""
     return np.linalg.det(x)
 
 

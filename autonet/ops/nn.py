@@ -28,7 +28,7 @@ from autonet.ops.special import erf
 
 @primitive
 def relu(x):
-    """max(x, 0), elementwise; slope 0 at 0.
+    """max(x, 0), elementwise; derivative 0 at 0.
 
     >>> relu([-1.0, 0.0, 2.0]).tolist()
     [0.0, 0.0, 2.0]
@@ -56,7 +56,7 @@ relu.on_arrays()
 
 @primitive(floating=True)
 def leaky_relu(x, *, negative_slope: float = 0.2):
-    """x from 0 on, negative_slope * x below, elementwise; slope 1 at 0."""
+    """x from 0 on, negative_slope * x below, elementwise; derivative 1 at 0."""
     steep = np.maximum if negative_slope <= 1 else np.minimum
     return steep(x, x * negative_slope)
 
@@ -107,7 +107,7 @@ def selu(x: TensorLike) -> Tensor:
 
 
 def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """x above 0, alpha (e^(x / alpha) - 1) below: an elu whose slope is continuous for every alpha.
+    """x above 0, alpha (e^(x / alpha) - 1) below: an elu whose derivative is continuous for every alpha.
 
     Source: Barron, 2017, https://arxiv.org/abs/1704.07483
     """

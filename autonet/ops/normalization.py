@@ -49,8 +49,8 @@ def batch_normalize(x, scale, offset, *, axis: int = -1, epsilon: float = 0.001)
 
 
 @primitive(floating=True, accumulates=True)
-def batch_normalize_slopes(gy, gmean, gvariance, x, scale, mean, variance, *, axis, epsilon):
-    """What `_composed_slopes` computes, in one pass over cache-sized blocks after another."""
+def batch_normalize_vjp(gy, gmean, gvariance, x, scale, mean, variance, *, axis, epsilon):
+    """What `_composed_vjp` computes, in one pass over cache-sized blocks after another."""
     rows, restored = _as_rows(x, axis)
     g, _ = _as_rows(gy, axis)
     n = max(len(rows), 1)
@@ -84,7 +84,7 @@ def _row_blocks(rows: np.ndarray) -> Iterator[slice]:
     return blocks(len(rows), 8 * rows.itemsize * rows.shape[1])
 
 
-def _composed_slopes(gy, gmean, gvariance, x, scale, mean, variance, axis, epsilon):
+def _composed_vjp(gy, gmean, gvariance, x, scale, mean, variance, axis, epsilon):
     shape = _along(x.shape, (axis,))
     others = tuple([i for i in range(x.ndim) if i != axis % x.ndim])
     n = max(reduced_count(x.shape, others), 1)
@@ -99,15 +99,15 @@ def _composed_slopes(gy, gmean, gvariance, x, scale, mean, variance, axis, epsil
     return gx, joint * inverse, total
 
 
-batch_normalize_slopes.composition = _composed_slopes
+batch_normalize_vjp.composition = _composed_vjp
 
 
 def _batch_rule(g, x, scale, y, axis, epsilon):
     gy, gmean, gvariance = g
     _, mean, variance = y
-    # small ops where the slopes will be differentiated themselves
-    slopes: Callable = _composed_slopes if is_recording() else batch_normalize_slopes
-    return slopes(gy, gmean, gvariance, x, scale, mean, variance, axis=axis, epsilon=epsilon)
+    # small ops where the derivatives will be differentiated themselves
+    derivatives: Callable = _composed_vjp if is_recording() else batch_normalize_vjp
+    return derivatives(gy, gmean, gvariance, x, scale, mean, variance, axis=axis, epsilon=epsilon)
 
 
 batch_normalize.joint_vjp(_batch_rule)
@@ -170,26 +170,26 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
 
 
 @primitive(floating=True, accumulates=True)
-def standardize_slopes(gy, gr, y, r, *, axis):
-    """What `_composed_standardize_slopes` computes."""
+def standardize_vjp(gy, gr, y, r, *, axis):
+    """What `_composed_standardize_vjp` computes."""
     n = max(reduced_count(y.shape, axis), 1)
     gx = np.multiply(gy, y)
-    slope = (np.add.reduce(gx, axis=axis, keepdims=True) + gr * r) / n
-    np.multiply(y, slope, out=gx)
+    derivative = (np.add.reduce(gx, axis=axis, keepdims=True) + gr * r) / n
+    np.multiply(y, derivative, out=gx)
     np.subtract(gy, gx, out=gx)
     np.subtract(gx, np.add.reduce(gy, axis=axis, keepdims=True) / n, out=gx)
     return np.multiply(gx, r, out=gx)
 
 
-def _composed_standardize_slopes(gy, gr, y, r, axis):
-    slope = mean(gy * y, axis=axis, keepdims=True) + gr * r * (1 / max(reduced_count(y.shape, axis), 1))
-    return r * (gy - mean(gy, axis=axis, keepdims=True) - y * slope)
+def _composed_standardize_vjp(gy, gr, y, r, axis):
+    derivative = mean(gy * y, axis=axis, keepdims=True) + gr * r * (1 / max(reduced_count(y.shape, axis), 1))
+    return r * (gy - mean(gy, axis=axis, keepdims=True) - y * derivative)
 
 
 def _standardize_rule(g, y, axis):
-    # small ops where the slopes will be differentiated themselves
-    slopes: Callable = _composed_standardize_slopes if is_recording() else standardize_slopes
-    return (slopes(*g, *y, axis=axis),)
+    # small ops where the derivatives will be differentiated themselves
+    derivatives: Callable = _composed_standardize_vjp if is_recording() else standardize_vjp
+    return (derivatives(*g, *y, axis=axis),)
 
 
 def _in_rows(x: Tensor, axis: Any) -> bool:
@@ -206,14 +206,14 @@ def _standardize_parts(x, axis, epsilon):
     return apart * r, r
 
 
-def _standardize_slopes_parts(gy, gr, y, r, axis):
-    slopes: Callable = standardize_slopes if _in_rows(y, axis) else _composed_standardize_slopes
-    return slopes(gy, gr, y, r, axis=axis)
+def _standardize_vjp_parts(gy, gr, y, r, axis):
+    derivatives: Callable = standardize_vjp if _in_rows(y, axis) else _composed_standardize_vjp
+    return derivatives(gy, gr, y, r, axis=axis)
 
 
 standardize.joint_vjp(_standardize_rule)
 standardize.composition = _standardize_parts
-standardize_slopes.composition = _standardize_slopes_parts
+standardize_vjp.composition = _standardize_vjp_parts
 
 
 @accumulates(like="x")
@@ -305,7 +305,7 @@ def normalize(
     axis = tuple(range(x.ndim)) if axis is None else _axes(axis)
     least = default_epsilon() if epsilon is None else float(epsilon)
     floor = max(least**order, float(np.finfo(x.dtype).tiny))
-    # the floor stands inside the root, so that the slope at 0 is finite
+    # the floor stands inside the root, so that the derivative at 0 is finite
     if order == 1:
         return x / maximum(sum(absolute(x), axis=axis, keepdims=True), floor)
     if order == 2:

@@ -64,7 +64,7 @@ negative.vjp(x=lambda g: negative(g))
 
 @primitive
 def absolute(x):
-    """|x|, elementwise; slope 0 at 0."""
+    """|x|, elementwise; derivative 0 at 0."""
     return np.absolute(x)
 
 
@@ -128,7 +128,7 @@ cbrt.vjp(x=lambda g, y: g / (3.0 * y * y))
 def power(x1, x2):
     """x1 to the power x2, elementwise.
 
-    The slope along x1 is 0 where x2 is 0. The slope along x2 is 0 where x1 is negative, and where x1 is 0 and x2 is
+    The derivative along x1 is 0 where x2 is 0. The derivative along x2 is 0 where x1 is negative, and where x1 is 0 and x2 is
     positive; at 0 to the power 0 or less it is -inf.
     """
     return np.power(x1, x2)
@@ -143,7 +143,7 @@ def _power_base(g, x1, x2, y):
 def _power_exponent(g, x1, x2, y):
     away = (x1 > 0) | equal(x1, 0) & less_equal(x2, 0)
     c = where(away, g * y * log(where(away, x1, 1)), 0)
-    if is_recording():  # beside a negative base there are no powers, and at 0 the slope of x log(x) is infinite
+    if is_recording():  # beside a negative base there are no powers, and at 0 the derivative of x log(x) is infinite
         lost = (x1 < 0) | equal(x1, 0) & less_equal(x2, 1)
         for x in (x1, x2):
             c = at_kinks(c, g, y, x, lost, "lost")
@@ -155,7 +155,7 @@ power.vjp(x1=_power_base, x2=_power_exponent)
 
 @primitive(floating=True)
 def hypot(x1, x2):
-    """sqrt(x1^2 + x2^2), elementwise, without overflow; slope 0 at the origin."""
+    """sqrt(x1^2 + x2^2), elementwise, without overflow; derivative 0 at the origin."""
     return np.hypot(x1, x2)
 
 
@@ -442,7 +442,7 @@ minimum.vjp(
 
 @primitive
 def clip(x, x_min, x_max):
-    """x moved into [x_min, x_max], elementwise; slope 1 within and at the bounds, 0 outside."""
+    """x moved into [x_min, x_max], elementwise; derivative 1 within and at the bounds, 0 outside."""
     return np.minimum(np.maximum(x, x_min), x_max)
 
 

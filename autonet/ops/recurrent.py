@@ -1,6 +1,6 @@
 """Recurrence: whole sequences through the cells of SimpleRNN, LSTM and GRU, each as one primitive.
 
-A scan takes its input projected already, `x @ kernel` of all steps at once, and walks along time; its slopes walk back.
+A scan takes its input projected already, `x @ kernel` of all steps at once, and walks along time; its derivatives walk back.
 What belongs to one step is contiguous: arrays inside are (steps, n, features), and results are views of
 them.
 
@@ -10,7 +10,7 @@ Operands that several scans share, for n sequences of `steps` steps and `units` 
     kernel  (units, gates * units), the recurrent kernel
     drop    (gates, n, units), what the state is multiplied by before each gate's product, or empty: dropout
     mask    (n, steps), False at steps that leave the state as it was, or empty
-Activations are names, those of ACTIVATIONS: their slopes follow from their values. With `reverse` the walk begins with
+Activations are names, those of ACTIVATIONS: their derivatives follow from their values. With `reverse` the walk begins with
 the last step; results stand where their steps do.
 """
 
@@ -34,7 +34,7 @@ class Activation(NamedTuple):
     """A function in three forms."""
 
     into: Callable  # (x, out): on arrays, into a buffer
-    slope: Callable  # on arrays: the slope, from the value
+    derivative: Callable  # on arrays: the derivative, from the value
     op: Callable  # on Tensors
 
 
@@ -86,16 +86,16 @@ def _recur_back(d, kernel, drop):
     return (np.matmul(parts, _blocks(kernel, len(drop)).swapaxes(1, 2)) * drop).sum(axis=0)
 
 
-def _kernel_slope(h, hs, d, drop):
+def _kernel_gradient(h, hs, d, drop):
     """The kernel's cotangent, from those of all products: h before the first step, hs and d (steps, n, ...)."""
     before = np.concatenate([h[None], hs[:-1]])
     if drop.size:
         parts = zip(drop, np.split(d, len(drop), axis=2), strict=True)
-        return np.concatenate([_slope(before * factor, part) for factor, part in parts], axis=1)
-    return _slope(before, d)
+        return np.concatenate([_weight_gradient(before * factor, part) for factor, part in parts], axis=1)
+    return _weight_gradient(before, d)
 
 
-def _slope(before, d):
+def _weight_gradient(before, d):
     return np.matmul(before.reshape(-1, before.shape[2]).T, d.reshape(-1, d.shape[2]))
 
 
@@ -166,18 +166,18 @@ def simple_rnn_scan(x, h, kernel, bias, drop, mask, *, activation, reverse=False
 
 
 @primitive(floating=True, keep=("mask",), accumulates=True)
-def simple_rnn_slopes(ghs, gh, h, kernel, drop, mask, hs, *, activation, reverse=False):
+def simple_rnn_vjp(ghs, gh, h, kernel, drop, mask, hs, *, activation, reverse=False):
     """Cotangents of x, h, kernel and bias of `simple_rnn_scan`."""
-    slope = ACTIVATIONS[activation].slope
+    derivative = ACTIVATIONS[activation].derivative
     ghs, hs = _walked(reverse, ghs, hs)
     dx = np.empty(hs.shape, hs.dtype)
     skipped = _skipped(mask, reverse)
     dh = gh
     for t in reversed(range(len(hs))):
         passing, dh = _hold(dh + ghs[t], None if skipped is None else skipped[t])
-        np.multiply(dh, slope(hs[t]), out=dx[t])
+        np.multiply(dh, derivative(hs[t]), out=dx[t])
         dh = _join(passing, _recur_back(dx[t], kernel, drop))
-    return *_placed(reverse, dx), dh, _kernel_slope(h, hs, dx, drop), dx.sum(axis=(0, 1))
+    return *_placed(reverse, dx), dh, _kernel_gradient(h, hs, dx, drop), dx.sum(axis=(0, 1))
 
 
 def _simple_composed(x, h, kernel, bias, drop, mask, activation, reverse=False):
@@ -193,14 +193,14 @@ def _simple_composed(x, h, kernel, bias, drop, mask, activation, reverse=False):
 def _simple_rule(g, x, h, kernel, bias, drop, mask, y, activation, reverse):
     if is_recording():
         return (*_through(_simple_composed, g, (x, h, kernel, bias), (drop, mask, activation, reverse)), None, None)
-    return (*simple_rnn_slopes(*g, h, kernel, drop, mask, y[0], activation=activation, reverse=reverse), None, None)
+    return (*simple_rnn_vjp(*g, h, kernel, drop, mask, y[0], activation=activation, reverse=reverse), None, None)
 
 
 simple_rnn_scan.joint_vjp(_simple_rule)
 
 
 def _through(composed: Callable, g: tuple, operands: tuple, others: tuple) -> list:
-    """Cotangents of the operands by way of small ops, for slopes that will be differentiated themselves."""
+    """Cotangents of the operands by way of small ops, for derivatives that will be differentiated themselves."""
     fresh = [alias(x) if x.requires_grad else x for x in operands]
     results = composed(*fresh, *others)
     pairs = [(y, c) for y, c in zip(results, g, strict=True)]
@@ -278,7 +278,7 @@ def _parts(a, count):
 
 
 @primitive(floating=True, keep=("mask",), accumulates=True)
-def lstm_slopes(
+def lstm_vjp(
     ghs,
     gh,
     gc,
@@ -298,8 +298,8 @@ def lstm_slopes(
     reverse=False,
 ):
     """Cotangents of x, h, c, kernel and bias of `lstm_scan`."""
-    into, slope = ACTIVATIONS[activation].into, ACTIVATIONS[activation].slope
-    gate_slope = ACTIVATIONS[recurrent_activation].slope
+    into, derivative = ACTIVATIONS[activation].into, ACTIVATIONS[activation].derivative
+    gate_derivative = ACTIVATIONS[recurrent_activation].derivative
     ghs, gcs, ggates, hs, cs, gates = _walked(reverse, ghs, gcs, ggates, hs, cs, gates)
     dx = np.empty(gates.shape, gates.dtype)
     skipped = _skipped(mask, reverse)
@@ -314,18 +314,18 @@ def lstm_slopes(
         before = cs[t - 1] if t else c
         # where the step is left out, cs[t] is not f c + i g; but then dh is zero
         into(cs[t], bent)
-        dc = dc + dh * o * slope(bent)
+        dc = dc + dh * o * derivative(bent)
         d = dx[t]
         for part, parts in zip(_parts(d, 4), ((dc, g), (dc, before), (dc, i), (dh, bent)), strict=True):
             np.multiply(*parts, out=part)
         if watched:
             np.add(d, ggates[t], out=d)
-        bend = gate_slope(gates[t])
-        _parts(bend, 4)[2][...] = slope(g)
+        bend = gate_derivative(gates[t])
+        _parts(bend, 4)[2][...] = derivative(g)
         np.multiply(d, bend, out=d)
         dh = _join(passing_h, _recur_back(d, kernel, drop))
         dc = _join(passing_c, dc * f)
-    return *_placed(reverse, dx), dh, dc, _kernel_slope(h, hs, dx, drop), dx.sum(axis=(0, 1))
+    return *_placed(reverse, dx), dh, dc, _kernel_gradient(h, hs, dx, drop), dx.sum(axis=(0, 1))
 
 
 def _lstm_composed(x, h, c, kernel, bias, drop, mask, activation, recurrent_activation, reverse=False):
@@ -347,7 +347,7 @@ def _lstm_rule(g, x, h, c, kernel, bias, drop, mask, y, activation, recurrent_ac
         return (*_through(_lstm_composed, g, (x, h, c, kernel, bias), others), None, None)
     names = {"activation": activation, "recurrent_activation": recurrent_activation, "reverse": reverse}
     hs, _, _, cs, gates = y
-    return (*lstm_slopes(*g, h, c, kernel, drop, mask, hs, cs, gates, **names), None, None)
+    return (*lstm_vjp(*g, h, c, kernel, drop, mask, hs, cs, gates, **names), None, None)
 
 
 lstm_scan.joint_vjp(_lstm_rule)
@@ -428,11 +428,11 @@ def gru_scan(x, h, kernel, bias, drop, mask, *, activation, recurrent_activation
 
 
 @primitive(floating=True, keep=("mask",), accumulates=True)
-def gru_slopes(
+def gru_vjp(
     ghs, gh, ggates, h, kernel, drop, mask, hs, gates, *, activation, recurrent_activation, reset_after, reverse=False
 ):
     """Cotangents of x, h, kernel and bias of `gru_scan`."""
-    slope, gate_slope = ACTIVATIONS[activation].slope, ACTIVATIONS[recurrent_activation].slope
+    derivative, gate_derivative = ACTIVATIONS[activation].derivative, ACTIVATIONS[recurrent_activation].derivative
     ghs, ggates, hs, gates = _walked(reverse, ghs, ggates, hs, gates)
     steps, n, units = hs.shape
     two = 2 * units
@@ -446,7 +446,7 @@ def gru_slopes(
         gz, gr, gg, gu = _parts(ggates[t], 4)
         dz, dr, da = _parts(dx[t], 3)
         before = hs[t - 1] if t else h
-        np.multiply(dh * (1 - z) + gg, slope(g), out=da)
+        np.multiply(dh * (1 - z) + gg, derivative(g), out=da)
         np.add(dh * (before - g), gz, out=dz)
         if reset_after:
             np.add(da * r, gu, out=du[t])
@@ -455,7 +455,7 @@ def gru_slopes(
             np.add(np.matmul(da, kernel[:, two:].T), gu, out=du[t])
             held = before * drop[2] if drop.size else before
             np.add(du[t] * held, gr, out=dr)
-        np.multiply(dx[t, :, :two], gate_slope(gates[t, :, :two]), out=dx[t, :, :two])
+        np.multiply(dx[t, :, :two], gate_derivative(gates[t, :, :two]), out=dx[t, :, :two])
         dh = _join(passing, dh * z)
         if reset_after:
             dh = dh + _recur_back(np.concatenate([dx[t, :, :two], du[t]], axis=1), kernel, drop)
@@ -465,12 +465,12 @@ def gru_slopes(
             dh = dh + _recur_back(dx[t, :, :two], kernel[:, :two], drop[:2])
     dbias = dx.sum(axis=(0, 1))[None]
     if reset_after:
-        dkernel = _kernel_slope(h, hs, np.concatenate([dx[..., :two], du], axis=2), drop)
+        dkernel = _kernel_gradient(h, hs, np.concatenate([dx[..., :two], du], axis=2), drop)
         dbias = np.concatenate([dbias, dbias])
         dbias[1, two:] = du.sum(axis=(0, 1))
     else:
-        rest = _slope(gates[..., 3 * units :], dx[..., two:])
-        dkernel = np.concatenate([_kernel_slope(h, hs, dx[..., :two], drop[:2]), rest], axis=1)
+        rest = _weight_gradient(gates[..., 3 * units :], dx[..., two:])
+        dkernel = np.concatenate([_kernel_gradient(h, hs, dx[..., :two], drop[:2]), rest], axis=1)
     return *_placed(reverse, dx), dh, dkernel, dbias
 
 
@@ -491,7 +491,7 @@ def _gru_rule(g, x, h, kernel, bias, drop, mask, y, activation, recurrent_activa
     settings = (activation, recurrent_activation, reset_after, reverse)
     if is_recording():
         return (*_through(_gru_composed, g, (x, h, kernel, bias), (drop, mask, *settings)), None, None)
-    return (*gru_slopes(*g, h, kernel, drop, mask, y[0], y[2], *settings), None, None)
+    return (*gru_vjp(*g, h, kernel, drop, mask, y[0], y[2], *settings), None, None)
 
 
 gru_scan.joint_vjp(_gru_rule)

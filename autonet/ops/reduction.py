@@ -219,7 +219,7 @@ logsumexp.vjp(x=_logsumexp_rule)
 
 @primitive(floating=True, accumulates=True)
 def l2_norm(x, *, axis=None, keepdims=False):
-    """Root of the sum of squares along `axis`; its slope at 0 is taken as 0."""
+    """Root of the sum of squares along `axis`; its derivative at 0 is taken as 0."""
     return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
@@ -237,7 +237,7 @@ l2_norm.composition = lambda x, axis, keepdims: sqrt(sum(square(x), axis=axis, k
 
 @primitive(floating=True, accumulates=True)
 def p_norm(x, *, p, axis, keepdims=False):
-    """(sum of |x|^p)^(1/p) along one axis; its slope at 0 is taken as 0."""
+    """(sum of |x|^p)^(1/p) along one axis; its derivative at 0 is taken as 0."""
     with np.errstate(divide="ignore"):  # a negative p
         sums = np.sum(np.power(np.absolute(x), p), axis=axis, keepdims=keepdims)
         return np.where(sums > 0, np.power(np.where(sums > 0, sums, 1), 1 / p), sums)
@@ -309,7 +309,7 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @accumulates(like="x")
 def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Standard deviation along `axis`; its slope where all are equal is taken as 0."""
+    """Standard deviation along `axis`; its derivative where all are equal is taken as 0."""
     x = convert_to_tensor(x)
     apart = subtract(x, mean(x, axis=axis, keepdims=True))
     return l2_norm(apart, axis=axis, keepdims=keepdims) * (1.0 / math.sqrt(reduced_count(x.shape, axis) or 1))

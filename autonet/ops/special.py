@@ -240,8 +240,8 @@ def _polygamma64(x: np.ndarray, n: int) -> np.ndarray:
             cot = np.polynomial.Polynomial([0, 1])
             for _ in range(n):  # d cot = -(1 + cot^2)
                 cot = -np.polynomial.Polynomial([1, 0, 1]) * cot.deriv()
-            slope = math.pi ** (n + 1) * cot(1 / np.tan(math.pi * (x - np.round(x))))
-            y = np.where(left, np.where(x == np.round(x), np.nan, (-1) ** n * y - slope), y)
+            derivative = math.pi ** (n + 1) * cot(1 / np.tan(math.pi * (x - np.round(x))))
+            y = np.where(left, np.where(x == np.round(x), np.nan, (-1) ** n * y - derivative), y)
     return np.where(np.isposinf(x), np.inf if n == 0 else 0.0, y)
 
 

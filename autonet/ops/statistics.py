@@ -125,7 +125,7 @@ def _apart_from_mean(x: Any, axis: Axis) -> tuple[Tensor, Tensor]:
 
 @accumulates(like="x")
 def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Standard deviation along `axis` of what is not NaN; NaN if there is nothing. Its slope is that of `std`."""
+    """Standard deviation along `axis` of what is not NaN; NaN if there is nothing. Its derivative is that of `std`."""
     apart, count = _apart_from_mean(x, axis)
     size = reduction.l2_norm(apart, axis=axis, keepdims=True)
     y = size / sqrt(where(equal(count, 0), math.nan, count))
@@ -342,7 +342,7 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @accumulates()
 def cdist(x: TensorLike, y: TensorLike) -> Tensor:
-    """Distance of each row of `x` from each row of `y`; its slope where they are equal is taken as zero.
+    """Distance of each row of `x` from each row of `y`; its derivative where they are equal is taken as zero.
 
     Shapes: x (..., m, d), y (..., n, d), result (..., m, n).
 

@@ -17,7 +17,7 @@ class SGD(Optimizer):
 
         m <- momentum m - lr g            with momentum
         w <- w + m                        plain
-        w <- w + momentum m - lr g        Nesterov: the slope is taken ahead of the roll
+        w <- w + momentum m - lr g        Nesterov: the derivative is taken ahead of the roll
 
     Source: Sutskever, Martens, Dahl, Hinton, 2013, https://proceedings.mlr.press/v28/sutskever13.html
     """

@@ -20,7 +20,7 @@ _MOST = 200_000  # operations whose origin is remembered, for a backward pass th
 
 _LOG = "Keep its operand above 0, as in ops.log(ops.maximum(x, 1e-7))."
 _QUOTIENT = "Keep the divisor away from 0, as in x / (y + 1e-7), or take ops.divide_no_nan."
-_ROOT = "Keep its operand above 0, as in ops.sqrt(x + 1e-7); at 0 the root has no finite slope."
+_ROOT = "Keep its operand above 0, as in ops.sqrt(x + 1e-7); at 0 the root has no finite derivative."
 _EXP = "Subtract the maximum first, take ops.softmax, ops.logsumexp or a loss on logits, or lower the learning rate."
 _ANY = "Scale the data, lower the learning rate, or clip the gradients with the optimizer's clipnorm."
 _ADVICE = {

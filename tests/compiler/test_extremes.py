@@ -22,10 +22,10 @@ pytestmark = needs_compiler
 EXTREMES = (1e-38, 1e-20, 1e20, 1e30, -1e30, np.inf, -np.inf, np.nan, 0.0, -0.0)
 WAYS = ("all", "one", "scaled")
 # A fused product and sum may pass over an infinity of the product alone: then inf and NaN are not told apart.
-PRODUCTS = {"matmul", "convolve", "convolve_input", "convolve_kernel", "attend", "attend_slopes"}
+PRODUCTS = {"matmul", "convolve", "convolve_input", "convolve_kernel", "attend", "attend_vjp"}
 # Zeros at the border of images are multiplied in some plans, and left out in others: there an infinity may make NaN.
 BORDERS = {"convolve", "convolve_input", "convolve_kernel"}
-DIFFERENCES = {"batch_normalize", "batch_normalize_slopes", "attend", "attend_slopes"}  # what remains is rounding
+DIFFERENCES = {"batch_normalize", "batch_normalize_vjp", "attend", "attend_vjp"}  # what remains is rounding
 
 
 def replaced(x, extreme, how, place):

@@ -66,7 +66,7 @@ CASES = {
         numpy=by_numpy,
     ),
     # only used where nobody differentiates it: see _attend_rule
-    "attend_slopes": Case(
+    "attend_vjp": Case(
         *(still(),) * 5,
         booleans(),
         *(still(),) * 2,

@@ -21,7 +21,7 @@ CASES = {
     "logaddexp2": Case(reals(), reals(), numpy=np.logaddexp2),
     "_ldexp": Case(reals(), integers(-4, 5), numpy=np.ldexp),
     "nextafter": Case(reals(-2, 2), made(lambda shape, rng: np.full(shape, 9.0)), numpy=np.nextafter),
-    "sinc_slope": Case(reals(-4, 4), settings=[{"n": 0}, {"n": 1}, {"n": 3}], rtol=1e-4),
+    "sinc_derivative": Case(reals(-4, 4), settings=[{"n": 0}, {"n": 1}, {"n": 3}], rtol=1e-4),
     "sinc": Case(reals(-4, 4), op=ops.sinc, numpy=np.sinc, value_rtol=1e-10),
     "bessel_i": Case(reals(-3, 3), settings=[{"n": 0}, {"n": 1}, {"n": 2}], value_rtol=1e-10),
     "i0": Case(reals(-3, 3), op=ops.i0, numpy=np.i0),

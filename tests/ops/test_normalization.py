@@ -34,7 +34,7 @@ def _slopes_by_numpy(gy, gmean, gvariance, x, scale, mean, variance, axis, epsil
 
 CASES = {
     # only used where nobody differentiates it: see _batch_rule
-    "batch_normalize_slopes": Case(
+    "batch_normalize_vjp": Case(
         *[_any(0.5, 2) if name == "variance" else _any() for name in SLOPES],
         shapes=[
             ((4, 3), (3,), (3,), (4, 3), (3,), (3,), (3,)),
@@ -63,7 +63,7 @@ CASES = {
         reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True, extra={"epsilon": [0.1]})
     ),
     # only used where nobody differentiates it: see _standardize_rule
-    "standardize_slopes": Case(
+    "standardize_vjp": Case(
         *(_any(),) * 4,
         shapes=[((2, 3, 4), (2, 3, 1), (2, 3, 4), (2, 3, 1)), ((5, 40), (5, 1), (5, 40), (5, 1))],
         settings={"axis": -1},

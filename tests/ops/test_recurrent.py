@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from autonet.core import convert_to_tensor
 from autonet.gradients import vjp
 from autonet.ops import recurrent
-from autonet.ops.recurrent import ACTIVATIONS, gru_scan, gru_slopes, lstm_scan, lstm_slopes, simple_rnn_scan
+from autonet.ops.recurrent import ACTIVATIONS, gru_scan, gru_vjp, lstm_scan, lstm_vjp, simple_rnn_scan
 from tests.ops.cases import Case, booleans, made, reals, same_derivatives
 
 N, STEPS, UNITS = 2, 3, 2
@@ -53,7 +53,7 @@ CASES = {
         for after in (True, False)
     ],
     # only used where nobody differentiates them
-    "simple_rnn_slopes": Case(
+    "simple_rnn_vjp": Case(
         *[_any()] * 4,
         DROP,
         MASKS,
@@ -61,7 +61,7 @@ CASES = {
         shapes=_slopes((SEQUENCE, STATE), (STATE,), 1, (SEQUENCE,)),
         settings={"activation": "tanh"},
     ),
-    "lstm_slopes": Case(
+    "lstm_vjp": Case(
         *[_any()] * 8,
         DROP,
         MASKS,
@@ -69,7 +69,7 @@ CASES = {
         shapes=_slopes((SEQUENCE, STATE, STATE, SEQUENCE, FOUR), (STATE, STATE), 4, (SEQUENCE, SEQUENCE, FOUR)),
         settings=GATED,
     ),
-    "gru_slopes": Case(
+    "gru_vjp": Case(
         *[_any()] * 5,
         DROP,
         MASKS,
@@ -137,13 +137,13 @@ def test_the_walk_back_is_one_primitive(rng):
     """Where nobody differentiates them, slopes come from the large primitive."""
     large, _, xs = _functions("lstm", 0, rng)
     calls = []
-    body = lstm_slopes.body
+    body = lstm_vjp.body
     try:
-        lstm_slopes.body = lambda *a, **k: calls.append(1) or body(*a, **k)
+        lstm_vjp.body = lambda *a, **k: calls.append(1) or body(*a, **k)
         results, pull = vjp(large, *xs)
         pull(tuple(results))
     finally:
-        lstm_slopes.body = body
+        lstm_vjp.body = body
     assert calls == [1]
 
 
@@ -153,7 +153,7 @@ def test_dtypes():
     nothing = np.zeros((0, 1, 1), "float16"), np.zeros((0, 0), bool)
     results = gru_scan(x, zeros, kernel, np.zeros((2, 3), "float16"), *nothing, "tanh", "sigmoid", True)
     assert all(y.dtype == "float16" for y in results)
-    slopes = gru_slopes(
+    slopes = gru_vjp(
         results[0], zeros, results[2], zeros, kernel, *nothing, results[0], results[2], **GATED, reset_after=True
     )
     assert all(y.dtype == "float16" for y in slopes)

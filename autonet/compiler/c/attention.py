@@ -43,7 +43,7 @@ class _Heads:
 
     def mask(self, i: Instruction, mask: np.ndarray) -> str:
         """The condition under which score j of row r of a block counts, "" if all do."""
-        v = i.operands[-3] if i.op == "attend_slopes" else i.operands[-1]
+        v = i.operands[-3] if i.op == "attend_vjp" else i.operands[-1]
         if v.kind == CONSTANT and v.source.all():
             return ""
         wide = np.broadcast_to(mask, (self.n, self.h, self.t, self.s))
@@ -138,8 +138,8 @@ def _whole(n: str) -> str:
     return f"({n} + AN_LANES - 1) / AN_LANES * AN_LANES"
 
 
-@native("attend_slopes")
-def _attend_slopes(write: Any, i: Instruction) -> bool:
+@native("attend_vjp")
+def _attend_vjp(write: Any, i: Instruction) -> bool:
     gy, glse, query, key, value, mask, y, lse = (write.arrays[v] for v in i.operands)
     gq, gk, gv = (write.arrays[v] for v in i.results)
     if not _supported(gy, query, key, value, y, gq, gk, gv) or not (glse.flags.c_contiguous and lse.flags.c_contiguous):
@@ -273,8 +273,8 @@ def _squares(n: int) -> list[str]:
     ]
 
 
-@native("standardize_slopes")
-def _standardize_slopes(write: Any, i: Instruction) -> bool:
+@native("standardize_vjp")
+def _standardize_vjp(write: Any, i: Instruction) -> bool:
     gy, gr, y, r = (write.arrays[v] for v in i.operands)
     gx = write.arrays[i.results[0]]
     n = _row_length(i, y)
@@ -293,8 +293,8 @@ def _standardize_slopes(write: Any, i: Instruction) -> bool:
         "    for (int64_t j = 0; j < most; j++) part[j] = g[j0 + j] * v[j0 + j];",
         "    total += an_sum_f32(part, most);",
         "  }",
-        f"  const float slope = (total{more}) / {n}, scale = r[i];",
-        f"  for (int64_t j = 0; j < {n}; j++) to[j] = (g[j] - v[j] * slope - mean) * scale;",
+        f"  const float derivative = (total{more}) / {n}, scale = r[i];",
+        f"  for (int64_t j = 0; j < {n}; j++) to[j] = (g[j] - v[j] * derivative - mean) * scale;",
         "}",
     ]
     write.parallel(body, y.size // n, max(1, PIECE // n))

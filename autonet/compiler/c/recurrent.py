@@ -133,8 +133,8 @@ def _simple_rnn_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("simple_rnn_slopes")
-def _simple_rnn_slopes(write: Any, i: Instruction) -> bool:
+@native("simple_rnn_vjp")
+def _simple_rnn_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, h, kernel, drop, mask, hs = i.operands
     dx, dh, dkernel, dbias = i.results
     scan = Scan(write, i, hs, kernel, drop, mask, ghs)
@@ -156,8 +156,8 @@ def _lstm_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("lstm_slopes")
-def _lstm_slopes(write: Any, i: Instruction) -> bool:
+@native("lstm_vjp")
+def _lstm_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, gc, gcs, ggates, h, c, kernel, drop, mask, hs, cs, gates = i.operands
     dx, dh, dc, dkernel, dbias = i.results
     scan = Scan(write, i, hs, kernel, drop, mask, ghs)
@@ -182,8 +182,8 @@ def _gru_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("gru_slopes")
-def _gru_slopes(write: Any, i: Instruction) -> bool:
+@native("gru_vjp")
+def _gru_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, ggates, h, kernel, drop, mask, hs, gates = i.operands
     dx, dh, dkernel, dbias = i.results
     scan = Scan(write, i, hs, kernel, drop, mask, ghs)

@@ -57,8 +57,8 @@ def _batch_normalize(write: Any, i: Any, given: list[str], out: list[str]) -> No
     write.call(np.add, "b", given[2], "b", indent="    ")
 
 
-@kernel("batch_normalize_slopes")
-def _batch_normalize_slopes(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+@kernel("batch_normalize_vjp")
+def _batch_normalize_vjp(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     gy, x, axis = i.operands[0], i.operands[3], i.settings["axis"]
     gx = _matrix(write, out[0], axis)
     if x.dtype == np.float16 or gx is None or not x.size:

@@ -155,9 +155,9 @@ def _leak(write: Any, i: Any, given: list[str], out: list[str]) -> None:
 
 @kernel("leaky_relu")
 def _leaky_relu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
-    slope = i.settings["negative_slope"]
-    write.call(np.multiply, given[0], slope, out[0])
-    write.call(np.maximum if slope <= 1 else np.minimum, given[0], out[0], out=out[0])
+    derivative = i.settings["negative_slope"]
+    write.call(np.multiply, given[0], derivative, out[0])
+    write.call(np.maximum if derivative <= 1 else np.minimum, given[0], out[0], out=out[0])
 
 
 @kernel("elu")

@@ -77,22 +77,22 @@ def _standardize(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     write.call(np.multiply, out[0], out[1], out[0])
 
 
-@kernel("standardize_slopes")
-def _standardize_slopes(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+@kernel("standardize_vjp")
+def _standardize_vjp(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     gy, _, y, r = i.operands
     axis, gx = i.settings["axis"], out[0]
     if y.dtype == np.float16:
         by_body(write, i, given, out)
         return
     n = max(y.size // max(r.size, 1), 1)
-    slope, part = write.like(i.results[0], gx, r.shape), write.like(i.results[0], gx, r.shape)
+    derivative, part = write.like(i.results[0], gx, r.shape), write.like(i.results[0], gx, r.shape)
     mean = write.like(gy, given[0], r.shape)
     write.call(np.multiply, given[0], given[2], gx)
-    write.call(np.add.reduce, gx, axis, None, slope, True)
+    write.call(np.add.reduce, gx, axis, None, derivative, True)
     write.call(np.multiply, given[1], given[3], part)
-    write.call(np.add, slope, part, slope)
-    write.call(np.divide, slope, n, slope)
-    write.call(np.multiply, given[2], slope, gx)
+    write.call(np.add, derivative, part, derivative)
+    write.call(np.divide, derivative, n, derivative)
+    write.call(np.multiply, given[2], derivative, gx)
     write.call(np.subtract, given[0], gx, gx)
     write.call(np.add.reduce, given[0], axis, None, mean, True)
     write.call(np.divide, mean, n, mean)

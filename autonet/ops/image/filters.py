@@ -81,13 +81,13 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
         )
     x = as_floats(images)
     smooth, steep = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
-    slopes = []
+    derivatives = []
     for kernels in ((steep, smooth), (smooth, steep)):
         y = x
         for axis, kernel in zip(axes, kernels, strict=True):
             y = resampled(y, axis, _sliding(x.shape[axis], kernel, True))
-        slopes.append(y)
-    edges = stack(slopes, axis=-1)
+        derivatives.append(y)
+    edges = stack(derivatives, axis=-1)
     return edges if images.dtype.kind == "f" else convert_to_tensor(edges, images.dtype)
 
 
