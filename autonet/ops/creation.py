@@ -233,5 +233,5 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Dtype = None
     Class numbers outside 0 ... num_classes - 1 give zeros only.
     """
     if sparse:
-        raise ValueError("autonet has no sparse arrays: one_hot(..., sparse=True) is not available.")
+        raise ArgumentError("autonet has no sparse arrays: one_hot(..., sparse=True) is not available.")
     return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=dtypes.standardize_dtype(dtype))

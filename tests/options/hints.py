@@ -3,7 +3,9 @@
 # Taken for the sake of Keras's scripts: how fast something runs, or where, is decided otherwise here. The docstring of
 # who takes one says so.
 HINTS = {
+    "assume_unique": "values are looked up either way",
     "flash_attention": "scores are never stored where they need not be",
+    "sorted": "what is found is sorted in any case, and what is given need not be",
     "synchronized": "moments are those of the whole batch anyway",
     "unroll": "how a sequence is walked is the compiler's affair",
     "use_cudnn": "there is none",

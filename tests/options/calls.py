@@ -1,0 +1,214 @@
+"""Calls of every operation that has options, and values for them: `call | option=value, ...`.
+
+Names are the arrays of tests/ops/calls.py. Options without a value here are set to the one in `USUAL`.
+"""
+
+import numpy as np
+
+from tests.ops.calls import ARRAYS
+from tests.options.probe import AnyOf, With
+
+USUAL = {
+    "axis": 0,
+    "data_format": "channels_first",
+    "dilation_rate": 2,
+    "dtype": "float64",
+    "fill_mode": "nearest",
+    "fill_value": 9.0,
+    "from_logits": True,
+    "interpolation": "nearest",
+    "keepdims": True,
+    "method": "lower",
+    "padding": "same",
+    "sparse": True,
+    "strides": 1,
+}
+
+NAMES = {
+    **ARRAYS,
+    "np": np,
+    "With": With,
+    "AnyOf": AnyOf,
+    "cube": np.random.default_rng(5).normal(size=(2, 6, 6, 4)).astype("float32"),
+    "bigger": np.random.default_rng(6).normal(size=(1, 8, 8, 8)).astype("float32"),
+    "volume": np.random.default_rng(7).normal(size=(1, 4, 4, 4, 4)).astype("float32"),
+    "rgb": np.random.default_rng(8).uniform(size=(1, 3, 9, 3)).astype("float32"),
+    "photo": np.random.default_rng(9).uniform(size=(2, 16, 16, 16)).astype("float32"),
+    "same": np.array([[2, 2], [3, 1]], "float32"),
+}
+
+OPS = """
+adaptive_average_pool(cube, 2)
+adaptive_max_pool(cube, 2)
+all(m)
+allclose(a, a + 0.1) | rtol=9.0, atol=1.0, equal_nan=With(True, x1=hole, x2=hole)
+amax(a) | initial=99.0
+amin(a) | initial=-99.0
+any(m)
+append(a, b)
+arange(2) | stop=5, step=With(2, stop=9)
+argmax(a)
+argmin(a)
+argpartition(a, 1)
+argsort(a)
+array(a)
+array_split(a, 2) | axis=1
+associative_scan(lambda x, y: x + y, a) | reverse=True, axis=1
+average(a) | weights=b + 3
+average_pool(cube, 2) | strides=1, padding=With("same", strides=1)
+batch_normalization(a, b[0], p[0], -1) | offset=b[1], scale=b[1], epsilon=0.5
+batch_normalize(mat, v[:4], v[:4]) | epsilon=0.5
+binary_crossentropy(m, p)
+bincount(k) | weights=row, minlength=9
+categorical_crossentropy(softmax(mat), softmax(mat * 2))
+celu(a) | alpha=0.3
+cholesky(spd) | upper=True
+cholesky_inverse(mat) | upper=True
+concatenate([a, b]) | axis=1
+conv(cube, np.ones((2, 2, 4, 4))) | strides=2
+conv_transpose(cube, np.ones((3, 3, 4, 4))) | strides=2, output_padding=With(1, strides=2)
+convert_to_tensor(a) | ragged=True
+correlate(v, w) | mode="same"
+count_nonzero(i)
+cross(u3, w3) | axisa=With(0, axisb=1, x1=np.ones((3, 2))), axisb=With(0, x2=np.ones((3, 2))), axisc=0, axis=With(0, x1=np.ones((3, 2)), x2=np.eye(3)[:, :2])
+ctc_decode(logits, [5, 3]) | strategy="beam_search", beam_width=With(1, strategy="beam_search"), top_paths=With(2, strategy="beam_search"), merge_repeated=False, mask_index=1
+ctc_loss(k[1:5].reshape(2, 2), logits, [2, 1], [5, 4]) | mask_index=2
+cumprod(a)
+cumsum(a)
+depth_to_space(bigger[:, :4], 2)
+depthwise_conv(cube, np.ones((2, 2, 4, 1))) | strides=2
+diag(mat) | k=1
+diagflat(a) | k=1
+diagonal(big) | offset=1, axis1=2, axis2=2
+diff(a) | n=2
+dot_product_attention(cube, cube, cube) | bias=np.arange(36.0).reshape(1, 1, 6, 6), mask=np.tri(6, dtype=bool)[None, None], scale=0.1, is_causal=True, attn_logits_soft_cap=0.1
+elu(a) | alpha=0.3
+empty((2,))
+empty_like(a)
+eye(3) | M=4, k=1
+flip(a) | axis=1
+fold(unfold(img1, 2), (5, 6), 2) | dilation=With(2, x=unfold(img1, 2, dilation=2)), padding=With(1, x=unfold(img1, 2, padding=1)), stride=With(2, x=unfold(img1, 2, stride=2))
+full((2,), 3)
+full_like(a, 2)
+gelu(a) | approximate=False
+geomspace(v + 3, 8.0) | num=4, endpoint=False, axis=1
+glu(mat)
+hard_shrink(a) | threshold=2.0
+histogram(v) | bins=3, range=(-1.0, 1.0)
+identity(3)
+irfft((a, b)) | fft_length=5
+isclose(n, n + 1) | rtol=5.0, atol=5.0, equal_nan=True
+isin(i, j) | invert=True
+istft(stft(sig, 4, 2, 6), 4, 2, 6) | length=5, window="hamming", center=False
+jvp(lambda x: (x * 2, x), (a,), (b,)) | has_aux=True
+layer_normalization(mat) | gamma=v[:4], beta=v[:4], epsilon=0.5
+leaky_relu(a) | negative_slope=0.9
+linspace(a, b) | num=3, endpoint=False, retstep=True, axis=1
+log_softmax(a)
+logspace(v, w[0]) | num=3, endpoint=False, base=2, axis=1
+logsumexp(a)
+lstsq(tall, v) | rcond=0.9
+matrix_rank(mat) | tol=2.0
+max(a) | initial=99.0
+max_pool(cube, 2) | strides=1, padding=With("same", strides=1)
+mean(a)
+median(a)
+meshgrid(v, row) | indexing="ij"
+min(a) | initial=-99.0
+moments(a, 1)
+multi_hot(k[:3]) | num_classes=9, axis=With(0, num_classes=5), dtype=With("float64", num_classes=5), sparse=With(True, num_classes=5)
+nan_to_num(odd) | nan=1.0, posinf=9.0, neginf=9.0
+nanargmax(hole[1:])
+nanargmin(hole[1:])
+nancumprod(n)
+nancumsum(n)
+nanmax(n)
+nanmean(n)
+nanmedian(n)
+nanmin(n)
+nanpercentile(n, 30)
+nanprod(n)
+nanquantile(n, 0.3)
+nanstd(n)
+nansum(n)
+nanvar(n)
+norm(a) | ord=1, axis=0
+normalize(a) | order=1, epsilon=99.0
+one_hot(k, 4)
+ones((2,))
+ones_like(a)
+pad(a, 1) | mode="reflect", constant_values=5
+percentile(a, 30)
+pinv(tall) | rcond=0.5
+prod(a)
+ptp(a)
+qr(tall) | mode="complete"
+quantile(a, 0.3)
+repeat(a, 2)
+rfft(a) | fft_length=3
+rms_normalization(mat) | scale=v[:4], epsilon=0.5
+roll(a, 1)
+rot90(big) | k=2, axes=(1, 2)
+round(a) | decimals=1
+scan(lambda s, x: (s + (x if x is not None else 1), s), array(0.0)) | xs=With(v, length=None), length=With(3, xs=None), reverse=With(True, xs=v)
+scatter_update(a, [[0, 1]], [9.0]) | reduction="add"
+searchsorted(sort(v), sort(v)) | side="right"
+segment_max(rows, k) | num_segments=9
+segment_min(rows, k) | num_segments=9
+segment_prod(rows, k) | num_segments=9
+segment_sum(rows, k) | num_segments=9
+select([m, m2], [a, b]) | default=7.0
+separable_conv(cube, np.ones((2, 2, 4, 1)), np.ones((1, 1, 4, 4))) | strides=2
+soft_shrink(a) | threshold=0.1
+softmax(a)
+solve_triangular(spd, mat) | lower=True
+sort(a)
+space_to_depth(cube[:, :, :4, :], 2)
+sparse_categorical_crossentropy(k[:4], softmax(mat)) | axis=0
+sparsemax(a)
+split(mat, 2) | axis=1
+squareplus(a) | b=1
+squeeze(ones((1, 1)))
+stack([a, b]) | axis=1
+std(a)
+stft(sig, 4, 2, 6) | window="hamming", center=False
+sum(a)
+svd(tall) | full_matrices=False, compute_uv=False
+take(a, [0, 1])
+take_along_axis(a, argsort(a)) | axis=1
+tensordot(mat, mat) | axes=1
+top_k(a, 2) | sorted=False
+trace(big) | offset=1, axis1=2, axis2=2
+transpose(big) | axes=(1, 0, 2)
+trapezoid(a) | x=spread[:4] ** 2, dx=0.5
+tri(3) | M=4, k=1
+tril(a) | k=1
+triu(a) | k=1
+unfold(img1, 2) | dilation=2, padding=1, stride=2
+unique(k) | return_index=True, return_inverse=True, return_counts=True, axis=With(0, x=i), size=9, fill_value=With(-1, size=9)
+unstack(mat) | num=2, axis=1
+vander(v) | N=2, increasing=True
+var(a)
+vectorize(lambda x, y: np.sum(np.asarray(x) * np.asarray(y))) | excluded={1}, signature="(n),(n)->()"
+view(a) | dtype="int32"
+where(m) | x1=With(a, x2=b), x2=With(a, x1=b)
+while_loop(lambda x: x < 5, lambda x: x + 2, array(0)) | maximum_iterations=1
+zeros((2,))
+zeros_like(a)
+image.affine_transform(cube, transform) | fill_value=With(9.0, fill_mode="constant")
+image.crop_images(cube) | top_cropping=With(1, target_height=2, left_cropping=0, target_width=2), left_cropping=With(1, target_height=2, top_cropping=0, target_width=2), bottom_cropping=With(1, target_height=2, left_cropping=0, target_width=2), right_cropping=With(1, target_height=2, top_cropping=0, target_width=2), target_height=With(3, top_cropping=1, left_cropping=1, right_cropping=1), target_width=With(3, top_cropping=1, left_cropping=1, bottom_cropping=1), data_format=With("channels_first", top_cropping=0, left_cropping=0, target_height=2, target_width=2)
+image.elastic_transform(cube) | alpha=1.0, sigma=1.0, fill_mode="constant", fill_value=With(9.0, fill_mode="constant"), seed=11
+image.extract_patches(cube, 2) | strides=1, padding=With("same", strides=1)
+image.extract_patches_3d(volume, 2) | strides=1, padding=With("same", strides=3), dilation_rate=2
+image.gaussian_blur(cube) | kernel_size=(5, 5), sigma=(0.5, 0.5)
+image.hsv_to_rgb(rgb)
+image.map_coordinates(a, b[:2] * 2, 1) | fill_value=5.0
+image.pad_images(cube) | top_padding=With(1, bottom_padding=1, left_padding=1, right_padding=1), left_padding=With(1, bottom_padding=1, top_padding=1, right_padding=1), bottom_padding=With(1, top_padding=1, left_padding=1, right_padding=1), right_padding=With(1, bottom_padding=1, left_padding=1, top_padding=1), target_height=With(9, left_padding=1, right_padding=1, top_padding=1), target_width=With(9, top_padding=1, bottom_padding=1, left_padding=1), data_format=With("channels_first", top_padding=1, bottom_padding=1, left_padding=1, right_padding=1)
+image.perspective_transform(img[0], points, moved)
+image.resize(cube, (3, 4)) | antialias=True, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True, fill_mode="reflect", fill_value=With(9.0, pad_to_aspect_ratio=True, size=(9, 3))
+image.rgb_to_grayscale(rgb)
+image.rgb_to_hsv(rgb)
+image.scale_and_translate(cube, (2, 3, 3, 4), [0.5, 0.5], [0.1, -0.3], (1, 2), "linear") | antialias=False
+image.sobel_edges(cube)
+image.ssim(photo, photo * 0.9) | max_val=2.0, filter_size=3, filter_sigma=9.0, k1=0.1, k2=0.1
+"""
