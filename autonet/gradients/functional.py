@@ -65,12 +65,7 @@ def value_and_grad(
         if not numbers:
             raise _nothing("argnums names no argument")
         targets = scope.targets
-        if has_aux:
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise ArgumentError("grad with has_aux=True expects the function to return a pair (value, auxiliary).")
-            value, aux = result
-        else:
-            value, aux = result, None
+        value, aux = _pair(result, "grad") if has_aux else (result, None)
         if not isinstance(value, Tensor):
             value = convert_to_tensor(value)
         if value.size != 1 or value.ndim:
@@ -132,6 +127,13 @@ def detach_if_closed(x: Any, targets: list[Tensor]) -> Any:
     return detach(x)
 
 
+def _pair(result: Any, who: str) -> Any:
+    """What a function gave that has an auxiliary; ArgumentError if that is no pair."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(f"{who} with has_aux=True expects the function to return a pair (value, auxiliary).")
+    return result
+
+
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the arguments `argnums`; see `value_and_grad`.
 
@@ -169,7 +171,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         raise _nothing("vjp received no primals")
     aux = None
     if has_aux:
-        result, aux = result
+        result, aux = _pair(result, "vjp")
     result = map_structure(lambda y: y if isinstance(y, Tensor) else convert_to_tensor(y), result)
     outputs = flatten(result)
 
@@ -230,7 +232,7 @@ def jvp(
         for u, t in zip(directions, scope.targets, strict=True):
             if u.shape != t.shape:
                 raise ShapeError(f"A tangent must have its primal's shape {t.shape}; received {u.shape}.")
-        result, aux = fun(*new) if has_aux else (fun(*new), None)
+        result, aux = _pair(fun(*new), "jvp") if has_aux else (fun(*new), None)
         if not scope.targets:
             raise _nothing("jvp received no primals")
         result = map_structure(convert_to_tensor, result)

@@ -313,7 +313,7 @@ class AUC(Metric):
         labels = self.totals[0].shape[1] if self.multi_label else 1
         if self.multi_label and (y_pred.ndim < 2 or y_pred.shape[-1] != labels):
             raise ShapeError(
-                f"{self.name} expects y_pred of shape (..., {labels}), a label each; received {y_pred.shape}."
+                f"{self.name} expects y_pred of shape (..., {labels}), num_labels of them; received {y_pred.shape}."
             )
         if self.from_logits:
             mask = getattr(y_pred, "_mask", None)

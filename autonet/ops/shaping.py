@@ -177,7 +177,9 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
     """The slices of `x` along `axis`, as a list."""
     x = convert_to_tensor(x)
     if num not in (None, x.shape[axis]):
-        raise ShapeError(f"unstack received num={num} for axis {axis} of shape {x.shape}. Leave num out, or give that length.")
+        raise ShapeError(
+            f"unstack received num={num} for axis {axis} of shape {x.shape}. Leave num out, or give that length."
+        )
     return [squeeze(part, axis=axis) for part in split(x, x.shape[axis], axis)] if x.shape[axis] else []
 
 

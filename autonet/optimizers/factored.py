@@ -12,7 +12,8 @@ from autonet.optimizers.schedules import LearningRateSchedule
 class Adafactor(Optimizer):
     """Steps divided by a running root mean square of the gradient, which for matrices is kept as row and column means.
 
-        rho = min(lr, 1 / sqrt(t)),  a = max(epsilon_2, RMS(w)) rho        t = 1, 2, ...
+        rho = min(lr, 1 / sqrt(t)) with relative_step, else lr        t = 1, 2, ...
+        a   = max(epsilon_2, RMS(w)) rho
         b   = 1 - t^beta_2_decay,    s = g g + epsilon_1
         r <- b r + (1 - b) (mean of s along each row)
         c <- b c + (1 - b) (mean of s along each column)
@@ -20,8 +21,6 @@ class Adafactor(Optimizer):
         v <- b v + (1 - b) s                    for vectors and numbers
         u  = g / sqrt(v)
         w <- w - a u / max(1, RMS(u) / clip_threshold)
-
-    `relative_step` is accepted for Keras's sake: there, too, rho is the same with and without it.
 
     Source: Shazeer, Stern, 2018, https://arxiv.org/abs/1804.04235
     """
@@ -56,7 +55,7 @@ class Adafactor(Optimizer):
 
     def update(self, w: Variable, g: Tensor, *, lr: Tensor, t: Tensor) -> None:
         r, c, v = self._squares[self._get_variable_index(w)]
-        rho = ops.minimum(lr, 1 / ops.sqrt(t))
+        rho = ops.minimum(lr, 1 / ops.sqrt(t)) if self.relative_step else lr
         a = ops.maximum(_rms(w), self.epsilon_2) * rho
         b = 1 - t**self.beta_2_decay
         s = g * g + self.epsilon_1

@@ -23,7 +23,7 @@ RULES = {
     "Lion": [{}, {"beta_1": 0.8, "beta_2": 0.9}],
     "Adafactor": [
         {},
-        {"learning_rate": 0.9, "relative_step": False},
+        {"learning_rate": 0.9},
         {"learning_rate": 0.5, "beta_2_decay": -0.5, "clip_threshold": 0.3, "epsilon_2": 0.5, "weight_decay": 0.1},
     ],
     "Ftrl": [

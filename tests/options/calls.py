@@ -5,8 +5,9 @@ Names are the arrays of tests/ops/calls.py. Options without a value here are set
 
 import numpy as np
 
+from autonet import ops
 from tests.ops.calls import ARRAYS
-from tests.options.probe import AnyOf, With
+from tests.options.probe import AnyOf, Instead, With
 
 USUAL = {
     "axis": 0,
@@ -20,6 +21,7 @@ USUAL = {
     "keepdims": True,
     "method": "lower",
     "padding": "same",
+    "seed": 11,
     "sparse": True,
     "strides": 1,
 }
@@ -29,6 +31,8 @@ NAMES = {
     "np": np,
     "With": With,
     "AnyOf": AnyOf,
+    "Instead": Instead,
+    "ops": ops,
     "cube": np.random.default_rng(5).normal(size=(2, 6, 6, 4)).astype("float32"),
     "bigger": np.random.default_rng(6).normal(size=(1, 8, 8, 8)).astype("float32"),
     "volume": np.random.default_rng(7).normal(size=(1, 4, 4, 4, 4)).astype("float32"),
@@ -211,4 +215,76 @@ image.rgb_to_hsv(rgb)
 image.scale_and_translate(cube, (2, 3, 3, 4), [0.5, 0.5], [0.1, -0.3], (1, 2), "linear") | antialias=False
 image.sobel_edges(cube)
 image.ssim(photo, photo * 0.9) | max_val=2.0, filter_size=3, filter_sigma=9.0, k1=0.1, k2=0.1
+"""
+
+_r = np.random.default_rng(4)
+NAMES |= {
+    "real": _r.normal(size=(3, 3)).astype("float32"),
+    "reals": _r.normal(size=(3, 3)).astype("float32"),
+    "zero_one": np.array([[0, 1, 1], [1, 0, 1], [0, 0, 1]], "float32"),
+    "chance": _r.uniform(0.1, 0.9, (3, 3)).astype("float32"),
+    "hot": np.eye(3, dtype="float32"),
+    "shares": _r.dirichlet(np.ones(3), 3).astype("float32"),
+    "even": np.full((3, 3), 1 / 3, "float32") + np.array([0.1, 0.1, -0.2], "float32"),
+    "number": np.array([0, 2, 1]),
+    "kinds": np.array([0, 0, 1, 1]),
+    "unit": (lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True))(_r.normal(size=(4, 3))).astype("float32"),
+    "steps": np.arange(12.0),
+}
+
+FUNCTIONS = """
+activations.celu(a) | alpha=0.3
+activations.elu(a) | alpha=0.3
+activations.gelu(a) | approximate=True
+activations.glu(mat)
+activations.hard_shrink(a) | threshold=2.0
+activations.leaky_relu(a) | negative_slope=0.9
+activations.log_softmax(a)
+activations.relu(a) | negative_slope=0.5, max_value=0.5, threshold=1.5
+activations.soft_shrink(a) | threshold=0.1
+activations.softmax(a)
+activations.sparsemax(a)
+activations.squareplus(a) | b=1
+losses.binary_crossentropy(zero_one, chance) | label_smoothing=0.2
+losses.binary_focal_crossentropy(zero_one, chance) | apply_class_balancing=True, alpha=With(0.6, apply_class_balancing=True), gamma=1.0, label_smoothing=0.2
+losses.categorical_crossentropy(hot, shares) | label_smoothing=0.2
+losses.categorical_focal_crossentropy(hot, shares) | alpha=0.6, gamma=1.0, label_smoothing=0.2
+losses.circle(kinds, unit) | ref_labels=With(np.array([0, 1]), ref_embeddings=unit[:2]), ref_embeddings=With(unit[::-1], ref_labels=kinds), remove_diagonal=With(False, gamma=1), gamma=3, margin=0.1
+losses.cosine_similarity(real, reals)
+losses.dice(zero_one, chance)
+losses.huber(real, reals) | delta=0.1
+losses.sparse_categorical_crossentropy(number, shares) | ignore_class=2
+losses.tversky(zero_one, chance) | alpha=0.1, beta=0.9
+metrics.binary_accuracy(zero_one, chance) | threshold=0.2
+metrics.concordance_correlation(real, reals)
+metrics.pearson_correlation(real, reals)
+metrics.sparse_top_k_categorical_accuracy(np.argsort(shares)[:, 0], shares) | k=1, from_sorted_ids=True
+metrics.top_k_categorical_accuracy(hot, shares) | k=1
+random.beta((3,), 1.0, 2.0)
+random.binomial((3,), 9.0, 0.5)
+random.categorical(logits[0], 3) | dtype="int64"
+random.dropout(a, 0.5) | noise_shape=(1, 4)
+random.gamma((3,), 2.0)
+random.normal((3,)) | mean=9.0, stddev=9.0
+random.randint((3,), 0, 99) | dtype="int64"
+random.shuffle(np.arange(48).reshape(6, 8)) | axis=1
+random.truncated_normal((3,)) | mean=9.0, stddev=9.0
+random.uniform((3,)) | minval=-9.0, maxval=9.0
+tree.map_structure(lambda x: 1, [None, 1]) | none_is_leaf=False
+tree.traverse(lambda x: x[0] if isinstance(x, list) else None, [[1, 2], 3]) | top_down=False
+utils.img_to_array(rgb[0]) | dtype="float64"
+utils.normalize(a) | order=1
+utils.pack_x_y_sample_weight(a) | y=b, sample_weight=With(p, y=b)
+utils.pad_sequences([[1, 2, 3], [4]]) | maxlen=2, padding="post", truncating=With("post", maxlen=2), value=9.0
+utils.split_dataset(steps) | left_size=Instead(4, 6), right_size=Instead(4, 6), shuffle=With(True, left_size=4), seed=With(3, left_size=4, shuffle=True)
+utils.timeseries_dataset_from_array(steps, steps, 3) | sequence_stride=2, sampling_rate=2, batch_size=2, shuffle=True, seed=With(5, shuffle=True), start_index=2, end_index=8
+utils.to_categorical(k) | num_classes=9
+layers.concatenate([a, b])
+layers.dot([mat, mat]) | axes=0
+gradients.grad(lambda x, y: ops.sum(x * x * y)) | argnums=1, has_aux=True
+gradients.value_and_grad(lambda x, y: ops.sum(x * x * y)) | argnums=1, has_aux=True
+gradients.jacobian(lambda x, y: x * x * y) | argnums=1, has_aux=True
+gradients.hessian(lambda x, y: ops.sum(x * x * y * y)) | argnums=1, has_aux=True
+gradients.jvp(lambda x: (x * 2, x), (a,), (b,)) | has_aux=True
+gradients.vjp(lambda x: (x * 2, x), a) | has_aux=True
 """

@@ -5,6 +5,9 @@
 HINTS = {
     "assume_unique": "values are looked up either way",
     "flash_attention": "scores are never stored where they need not be",
+    "check_types": "as in Keras",
+    "format": "batches are NumPy arrays",
+    "preferred_backend": "parts are NumPy arrays",
     "sorted": "what is found is sorted in any case, and what is given need not be",
     "synchronized": "moments are those of the whole batch anyway",
     "unroll": "how a sequence is walked is the compiler's affair",

@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from autonet import ops
+from autonet import activations, gradients, losses, metrics, ops, random, tree, utils
 from autonet.utils import set_random_seed
 from tests.options import calls
 from tests.options.hints import silent
@@ -37,8 +37,19 @@ def table(text):
     return rows
 
 
-ROWS = table(calls.OPS)
+ELSEWHERE = {  # what writes, or only checks: test_effects.py
+    *("check_gradients", "clear_session", "get_file", "plot_graph", "plot_model", "register_keras_serializable"),
+    *("array_to_img", "load_img", "save_img"),  # the extra `images`: tests/utils/test_images.py
+    *("deserialize", "deserialize_keras_object", "get_registered_object"),  # tests/serialization
+}
+ROWS = table(calls.OPS + calls.FUNCTIONS)
 FOUND = functions(ops) | {f"image.{n}": f for n, f in functions(ops.image).items()}
+for package in (activations, losses, metrics, random, tree, utils, gradients):
+    FOUND |= {
+        f"{package.__name__.removeprefix('autonet.')}.{n}": f
+        for n, f in functions(package).items()
+        if f not in FOUND.values() and f.__module__.startswith(package.__name__) and n not in ELSEWHERE
+    }
 CHECKS = [(n, o) for n, f in FOUND.items() for o in options(f) if not silent(n, o)]
 
 
@@ -53,13 +64,19 @@ def result(function, args, **given):
     bound = dict(zip([p.name for p in parameters if p.kind is not p.KEYWORD_ONLY], args, strict=False))
     positional = [given.pop(n, v) for n, v in bound.items()] + list(args[len(bound) :])
     found = function(*positional, **given)
-    return found(np.ones(3), np.ones(3)) if function is ops.vectorize else found
+    if function is ops.vectorize:
+        return found(np.ones(3), np.ones(3))
+    if callable(found):  # a derivative
+        return found(np.arange(3.0), np.ones(3)) if function is not gradients.vjp else found(np.ones((3, 4)))
+    if function is gradients.vjp:
+        return [found[0], found[1](np.ones((3, 4))) if "has_aux" in given else 0, *found[2:]]
+    return list(found) if isinstance(found, utils.PyDataset) else found
 
 
 @pytest.mark.parametrize("name, option", CHECKS, ids=[f"{n}-{o}" for n, o in CHECKS])
 def test_operation(name, option):
     assert name in ROWS, f"give {name} a row in the table"
-    args, values = (eval(part, {"np": np}, names()) for part in ROWS[name])
+    args, values = (eval(part, {"np": np, "ops": ops}, names()) for part in ROWS[name])
     value = values.get(option, calls.USUAL.get(option, UNSET))
     assert value is not UNSET, f"the table has no value for {name}({option}=...)"
     assert works(functools.partial(result, FOUND[name], args), option, value), f"{name}({option}=...) does nothing"
