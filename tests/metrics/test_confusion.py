@@ -114,7 +114,7 @@ def test_bad_arguments(make, says):
     ("metric", "true", "pred", "says"),
     [
         (metrics.Precision(), (4,), (4, 2), "one shape"),
-        (metrics.AUC(multi_label=True, num_labels=2), (4, 3), (4, 3), "a label each"),
+        (metrics.AUC(multi_label=True, num_labels=2), (4, 3), (4, 3), "num_labels of them"),
         (metrics.AUC(multi_label=True, label_weights=[1.0]), (4, 3), (4, 3), "one label weight"),
         (metrics.F1Score(), (4,), (4,), "to_categorical"),
         (metrics.R2Score(), (4,), (4,), "its axis of length 1"),

@@ -1,4 +1,5 @@
-"""Calls of every operation that has options, and values for them: `call | option=value, ...`.
+"""Calls of every operation that has options, and values for them: `call | option=value, ...`,
+going on in lines that are indented.
 
 Names are the arrays of tests/ops/calls.py. Options without a value here are set to the one in `USUAL`.
 """
@@ -74,8 +75,10 @@ conv_transpose(cube, np.ones((3, 3, 4, 4))) | strides=2, output_padding=With(1, 
 convert_to_tensor(a) | ragged=True
 correlate(v, w) | mode="same"
 count_nonzero(i)
-cross(u3, w3) | axisa=With(0, axisb=1, x1=np.ones((3, 2))), axisb=With(0, x2=np.ones((3, 2))), axisc=0, axis=With(0, x1=np.ones((3, 2)), x2=np.eye(3)[:, :2])
-ctc_decode(logits, [5, 3]) | strategy="beam_search", beam_width=With(1, strategy="beam_search"), top_paths=With(2, strategy="beam_search"), merge_repeated=False, mask_index=1
+cross(u3, w3) | axisa=With(0, axisb=1, x1=np.ones((3, 2))), axisb=With(0, x2=np.ones((3, 2))), axisc=0, axis=With(0,
+    x1=np.ones((3, 2)), x2=np.eye(3)[:, :2])
+ctc_decode(logits, [5, 3]) | strategy="beam_search", beam_width=With(1, strategy="beam_search"), top_paths=With(2,
+    strategy="beam_search"), merge_repeated=False, mask_index=1
 ctc_loss(k[1:5].reshape(2, 2), logits, [2, 1], [5, 4]) | mask_index=2
 cumprod(a)
 cumsum(a)
@@ -85,13 +88,15 @@ diag(mat) | k=1
 diagflat(a) | k=1
 diagonal(big) | offset=1, axis1=2, axis2=2
 diff(a) | n=2
-dot_product_attention(cube, cube, cube) | bias=np.arange(36.0).reshape(1, 1, 6, 6), mask=np.tri(6, dtype=bool)[None, None], scale=0.1, is_causal=True, attn_logits_soft_cap=0.1
+dot_product_attention(cube, cube, cube) | bias=np.arange(36.0).reshape(1, 1, 6, 6), mask=np.tri(6, dtype=bool)[None,
+    None], scale=0.1, is_causal=True, attn_logits_soft_cap=0.1
 elu(a) | alpha=0.3
 empty((2,))
 empty_like(a)
 eye(3) | M=4, k=1
 flip(a) | axis=1
-fold(unfold(img1, 2), (5, 6), 2) | dilation=With(2, x=unfold(img1, 2, dilation=2)), padding=With(1, x=unfold(img1, 2, padding=1)), stride=With(2, x=unfold(img1, 2, stride=2))
+fold(unfold(img1, 2), (5, 6), 2) | dilation=With(2, x=unfold(img1, 2, dilation=2)), padding=With(1, x=unfold(img1,
+    2, padding=1)), stride=With(2, x=unfold(img1, 2, stride=2))
 full((2,), 3)
 full_like(a, 2)
 gelu(a) | approximate=False
@@ -120,7 +125,8 @@ median(a)
 meshgrid(v, row) | indexing="ij"
 min(a) | initial=-99.0
 moments(a, 1)
-multi_hot(k[:3]) | num_classes=9, axis=With(0, num_classes=5), dtype=With("float64", num_classes=5), sparse=With(True, num_classes=5)
+multi_hot(k[:3]) | num_classes=9, axis=With(0, num_classes=5), dtype=With("float64", num_classes=5),
+    sparse=With(True, num_classes=5)
 nan_to_num(odd) | nan=1.0, posinf=9.0, neginf=9.0
 nanargmax(hole[1:])
 nanargmin(hole[1:])
@@ -154,7 +160,8 @@ rms_normalization(mat) | scale=v[:4], epsilon=0.5
 roll(a, 1)
 rot90(big) | k=2, axes=(1, 2)
 round(a) | decimals=1
-scan(lambda s, x: (s + (x if x is not None else 1), s), array(0.0)) | xs=With(v, length=None), length=With(3, xs=None), reverse=With(True, xs=v)
+scan(lambda s, x: (s + (x if x is not None else 1), s), array(0.0)) | xs=With(v, length=None), length=With(3,
+    xs=None), reverse=With(True, xs=v)
 scatter_update(a, [[0, 1]], [9.0]) | reduction="add"
 searchsorted(sort(v), sort(v)) | side="right"
 segment_max(rows, k) | num_segments=9
@@ -189,7 +196,8 @@ tri(3) | M=4, k=1
 tril(a) | k=1
 triu(a) | k=1
 unfold(img1, 2) | dilation=2, padding=1, stride=2
-unique(k) | return_index=True, return_inverse=True, return_counts=True, axis=With(0, x=i), size=9, fill_value=With(-1, size=9)
+unique(k) | return_index=True, return_inverse=True, return_counts=True, axis=With(0, x=i), size=9,
+    fill_value=With(-1, size=9)
 unstack(mat) | num=2, axis=1
 vander(v) | N=2, increasing=True
 var(a)
@@ -200,16 +208,28 @@ while_loop(lambda x: x < 5, lambda x: x + 2, array(0)) | maximum_iterations=1
 zeros((2,))
 zeros_like(a)
 image.affine_transform(cube, transform) | fill_value=With(9.0, fill_mode="constant")
-image.crop_images(cube) | top_cropping=With(1, target_height=2, left_cropping=0, target_width=2), left_cropping=With(1, target_height=2, top_cropping=0, target_width=2), bottom_cropping=With(1, target_height=2, left_cropping=0, target_width=2), right_cropping=With(1, target_height=2, top_cropping=0, target_width=2), target_height=With(3, top_cropping=1, left_cropping=1, right_cropping=1), target_width=With(3, top_cropping=1, left_cropping=1, bottom_cropping=1), data_format=With("channels_first", top_cropping=0, left_cropping=0, target_height=2, target_width=2)
-image.elastic_transform(cube) | alpha=1.0, sigma=1.0, fill_mode="constant", fill_value=With(9.0, fill_mode="constant"), seed=11
+image.crop_images(cube) | top_cropping=With(1, target_height=2, left_cropping=0, target_width=2),
+    left_cropping=With(1, target_height=2, top_cropping=0, target_width=2), bottom_cropping=With(1, target_height=2,
+    left_cropping=0, target_width=2), right_cropping=With(1, target_height=2, top_cropping=0, target_width=2),
+    target_height=With(3, top_cropping=1, left_cropping=1, right_cropping=1), target_width=With(3, top_cropping=1,
+    left_cropping=1, bottom_cropping=1), data_format=With("channels_first", top_cropping=0, left_cropping=0,
+    target_height=2, target_width=2)
+image.elastic_transform(cube) | alpha=1.0, sigma=1.0, fill_mode="constant", fill_value=With(9.0,
+    fill_mode="constant"), seed=11
 image.extract_patches(cube, 2) | strides=1, padding=With("same", strides=1)
 image.extract_patches_3d(volume, 2) | strides=1, padding=With("same", strides=3), dilation_rate=2
 image.gaussian_blur(cube) | kernel_size=(5, 5), sigma=(0.5, 0.5)
 image.hsv_to_rgb(rgb)
 image.map_coordinates(a, b[:2] * 2, 1) | fill_value=5.0
-image.pad_images(cube) | top_padding=With(1, bottom_padding=1, left_padding=1, right_padding=1), left_padding=With(1, bottom_padding=1, top_padding=1, right_padding=1), bottom_padding=With(1, top_padding=1, left_padding=1, right_padding=1), right_padding=With(1, bottom_padding=1, left_padding=1, top_padding=1), target_height=With(9, left_padding=1, right_padding=1, top_padding=1), target_width=With(9, top_padding=1, bottom_padding=1, left_padding=1), data_format=With("channels_first", top_padding=1, bottom_padding=1, left_padding=1, right_padding=1)
+image.pad_images(cube) | top_padding=With(1, bottom_padding=1, left_padding=1, right_padding=1),
+    left_padding=With(1, bottom_padding=1, top_padding=1, right_padding=1), bottom_padding=With(1, top_padding=1,
+    left_padding=1, right_padding=1), right_padding=With(1, bottom_padding=1, left_padding=1, top_padding=1),
+    target_height=With(9, left_padding=1, right_padding=1, top_padding=1), target_width=With(9, top_padding=1,
+    bottom_padding=1, left_padding=1), data_format=With("channels_first", top_padding=1, bottom_padding=1,
+    left_padding=1, right_padding=1)
 image.perspective_transform(img[0], points, moved)
-image.resize(cube, (3, 4)) | antialias=True, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True, fill_mode="reflect", fill_value=With(9.0, pad_to_aspect_ratio=True, size=(9, 3))
+image.resize(cube, (3, 4)) | antialias=True, crop_to_aspect_ratio=True, pad_to_aspect_ratio=True,
+    fill_mode="reflect", fill_value=With(9.0, pad_to_aspect_ratio=True, size=(9, 3))
 image.rgb_to_grayscale(rgb)
 image.rgb_to_hsv(rgb)
 image.scale_and_translate(cube, (2, 3, 3, 4), [0.5, 0.5], [0.1, -0.3], (1, 2), "linear") | antialias=False
@@ -246,10 +266,12 @@ activations.softmax(a)
 activations.sparsemax(a)
 activations.squareplus(a) | b=1
 losses.binary_crossentropy(zero_one, chance) | label_smoothing=0.2
-losses.binary_focal_crossentropy(zero_one, chance) | apply_class_balancing=True, alpha=With(0.6, apply_class_balancing=True), gamma=1.0, label_smoothing=0.2
+losses.binary_focal_crossentropy(zero_one, chance) | apply_class_balancing=True, alpha=With(0.6,
+    apply_class_balancing=True), gamma=1.0, label_smoothing=0.2
 losses.categorical_crossentropy(hot, shares) | label_smoothing=0.2
 losses.categorical_focal_crossentropy(hot, shares) | alpha=0.6, gamma=1.0, label_smoothing=0.2
-losses.circle(kinds, unit) | ref_labels=With(np.array([0, 1]), ref_embeddings=unit[:2]), ref_embeddings=With(unit[::-1], ref_labels=kinds), remove_diagonal=With(False, gamma=1), gamma=3, margin=0.1
+losses.circle(kinds, unit) | ref_labels=With(np.array([0, 1]), ref_embeddings=unit[:2]),
+    ref_embeddings=With(unit[::-1], ref_labels=kinds), remove_diagonal=With(False, gamma=1), gamma=3, margin=0.1
 losses.cosine_similarity(real, reals)
 losses.dice(zero_one, chance)
 losses.huber(real, reals) | delta=0.1
@@ -276,8 +298,10 @@ utils.img_to_array(rgb[0]) | dtype="float64"
 utils.normalize(a) | order=1
 utils.pack_x_y_sample_weight(a) | y=b, sample_weight=With(p, y=b)
 utils.pad_sequences([[1, 2, 3], [4]]) | maxlen=2, padding="post", truncating=With("post", maxlen=2), value=9.0
-utils.split_dataset(steps) | left_size=Instead(4, 6), right_size=Instead(4, 6), shuffle=With(True, left_size=4), seed=With(3, left_size=4, shuffle=True)
-utils.timeseries_dataset_from_array(steps, steps, 3) | sequence_stride=2, sampling_rate=2, batch_size=2, shuffle=True, seed=With(5, shuffle=True), start_index=2, end_index=8
+utils.split_dataset(steps) | left_size=Instead(4, 6), right_size=Instead(4, 6), shuffle=With(True, left_size=4),
+    seed=With(3, left_size=4, shuffle=True)
+utils.timeseries_dataset_from_array(steps, steps, 3) | sequence_stride=2, sampling_rate=2, batch_size=2,
+    shuffle=True, seed=With(5, shuffle=True), start_index=2, end_index=8
 utils.to_categorical(k) | num_classes=9
 layers.concatenate([a, b])
 layers.dot([mat, mat]) | axes=0

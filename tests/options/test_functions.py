@@ -30,7 +30,7 @@ class Names(dict):
 def table(text):
     """The rows of a text, by function: what it is called with, and values of options."""
     rows = {}
-    for line in text.strip().splitlines():
+    for line in text.strip().replace("\n    ", " ").splitlines():
         call, _, given = line.partition(" | ")
         name, _, args = call.partition("(")
         rows[name] = (f"({args[:-1]},)", f"dict({given})")
