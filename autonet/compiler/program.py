@@ -69,8 +69,8 @@ class Instruction:
         return self.primitive.name
 
     def __repr__(self) -> str:
-        told = [v.name for v in self.operands] + [f"{k}={v!r}" for k, v in self.settings.items()]
-        return f"{', '.join(repr(r) for r in self.results)} = {self.op}({', '.join(told)})"
+        details = [v.name for v in self.operands] + [f"{k}={v!r}" for k, v in self.settings.items()]
+        return f"{', '.join(repr(r) for r in self.results)} = {self.op}({', '.join(details)})"
 
 
 @dataclass(slots=True)

@@ -303,24 +303,26 @@ class Primitive:
         return tuple(tensors)
 
     def _explain(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
-        told = self._explanation(error, values, settings)
-        told.nameless = True
-        return told
+        details = self._explanation(error, values, settings)
+        details.nameless = True
+        return details
 
     def _explanation(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
         shapes = ", ".join(str(v.shape) for v in values)
-        told = "".join(f", {k}={v!r}" for k, v in settings.items())
+        details = "".join(f", {k}={v!r}" for k, v in settings.items())
         name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
-        other = ", or choose other settings" if told else ""
+        other = ", or choose other settings" if details else ""
         if isinstance(error, TypeError):
             kinds = ", ".join(str(v.dtype) for v in values)
-            return DtypeError(f"{name} cannot take operands of dtype {kinds}{told}: {reason}. Cast an operand{other}.")
+            return DtypeError(
+                f"{name} cannot take operands of dtype {kinds}{details}: {reason}. Cast an operand{other}."
+            )
         if isinstance(error, np.linalg.LinAlgError) and "dimension" not in reason:  # the numbers are to blame
             return DataError(
-                f"{name} cannot take these operands of shapes {shapes}{told}: {reason}. Check their numbers."
+                f"{name} cannot take these operands of shapes {shapes}{details}: {reason}. Check their numbers."
             )
         return ShapeError(
-            f"{name} cannot take operands of shapes {shapes}{told}: {reason}. Reshape or transpose an operand{other}."
+            f"{name} cannot take operands of shapes {shapes}{details}: {reason}. Reshape or transpose an operand{other}."
         )
 
 

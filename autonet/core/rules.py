@@ -51,8 +51,8 @@ def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
 
 
 def _of_joint_rule(primitive: Any) -> Pull:
-    told = _arguments(primitive, primitive.joint)
-    cotangents = eval(f"lambda g, n: rule({told})", {"rule": primitive.joint, **_LOOKS})
+    details = _arguments(primitive, primitive.joint)
+    cotangents = eval(f"lambda g, n: rule({details})", {"rule": primitive.joint, **_LOOKS})
 
     def pull(g: Any, n: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
         triples = zip(n.parents, n.operands, cotangents(g, n), strict=True)  # type: ignore[arg-type]

@@ -316,8 +316,8 @@ def _elementwise(op: Primitive, operands: tuple[Any, ...], settings: dict[str, A
     for lengths in columns:
         others = {n for n in lengths if n not in (1, None)}
         if len(others) > 1:
-            told = " and ".join(str(tuple(s)) for s in known)
-            raise ShapeError(f"{op.name} cannot broadcast shapes {told}. Reshape one of them, or add axes to it.")
+            details = " and ".join(str(tuple(s)) for s in known)
+            raise ShapeError(f"{op.name} cannot broadcast shapes {details}. Reshape one of them, or add axes to it.")
         shape.append(others.pop() if others else None if None in lengths else 1)
     single = [KerasTensor((), x.dtype, name="x") if isinstance(x, KerasTensor) else _one_of(x) for x in operands]
     return Spec(shape, infer_spec(op, tuple(single), settings).dtype)

@@ -14,17 +14,17 @@ SLACK = 1e-3  # what rounding, resizing or smoothing may add to a probability
 
 
 @primitive
-def bounded(x, *, low, high, whole, told):
+def bounded(x, *, low, high, whole, details):
     """A copy of `x`, which holds numbers from `low` to `high` and no others; NaN passes.
 
-    Raises: DataError, that begins with `told`.
+    Raises: DataError, that begins with `details`.
     """
     wrong = np.less(x, low) | np.greater(x, high)
     if whole:
         wrong |= x != np.floor(x)
     if wrong.any():
         some = ", ".join(str(v) for v in np.unique(x[wrong])[:4].tolist())
-        expected, _, advice = told.partition("|")
+        expected, _, advice = details.partition("|")
         raise DataError(f"{expected}; received {some}, among {x.size} numbers from {x.min()} to {x.max()}. {advice}")
     return x.copy()
 
@@ -106,8 +106,8 @@ def probabilities(y_pred: Any, who: str, activation: str, most: float = 1.0) -> 
     )
 
 
-def _checked(x: Any, low: float, high: float, whole: bool, told: str) -> Tensor:
+def _checked(x: Any, low: float, high: float, whole: bool, details: str) -> Tensor:
     x = convert_to_tensor(x)
     if x.dtype.kind == "b" and high >= 1:
         return x
-    return bounded(x, low=float(low), high=float(high), whole=whole, told=told)
+    return bounded(x, low=float(low), high=float(high), whole=whole, details=details)

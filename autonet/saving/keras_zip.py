@@ -18,7 +18,7 @@ from autonet.utils.files import atomic_write
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")  # tokens of a layer; or a folder of such
 _LOCAL = struct.Struct("<4s5H3L2H")
-_FAULTS = (
+_DAMAGED_FILE_ERRORS = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError),
     *(LookupError, OverflowError, TypeError, struct.error),
 )
@@ -66,7 +66,7 @@ class KerasZip:
         self._file, self.path = file, path
         try:
             self._places = self._find()
-        except _FAULTS as error:
+        except _DAMAGED_FILE_ERRORS as error:
             if isinstance(error, DataError):
                 raise
             raise self._wrong(f"it is no zip file, or damaged ({str(error)[:200]})") from error

@@ -9,7 +9,7 @@ from typing import Any
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.untrusted.budget import FRESH, LoadBudget, load_budget
 
-CONSTRUCTION_ERRORS = (
+_DAMAGED_FILE_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -44,9 +44,9 @@ def making(what: str) -> Iterator[None]:
             yield
     except AutonetError:
         raise
-    except CONSTRUCTION_ERRORS as error:
-        told = " ".join([f"{type(error).__name__}: {str(error)[:500]}", *getattr(error, "__notes__", ())])
-        raise DataError(f"{what} cannot be made. {told}") from error
+    except _DAMAGED_FILE_ERRORS as error:
+        details = " ".join([f"{type(error).__name__}: {str(error)[:500]}", *getattr(error, "__notes__", ())])
+        raise DataError(f"{what} cannot be made. {details}") from error
     finally:
         _scope.open = False
 

@@ -317,11 +317,11 @@ def _sweep(target: Path) -> None:
     form = re.compile(re.escape(_prefix(target)) + r"([0-9a-f]*)-([0-9]+)\.[0-9a-f]{16}\.part")
     with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
         for entry in entries:
-            told = form.fullmatch(entry.name)
-            if told and entry.is_file(follow_symlinks=False):
+            match = form.fullmatch(entry.name)
+            if match and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     old = time.time() - entry.stat(follow_symlinks=False).st_mtime > OLD
-                    if old or (told[1] and told[1] == _system() and _is_gone(int(told[2]))):
+                    if old or (match[1] and match[1] == _system() and _is_gone(int(match[2]))):
                         os.unlink(entry.path)
 
 

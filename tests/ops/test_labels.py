@@ -11,7 +11,7 @@ from tests.ops.cases import Case, reals
 
 CASES = {
     "bounded": Case(
-        reals(-1, 1), settings={"low": -2.0, "high": 2.0, "whole": False, "told": "x|y"}, numpy=lambda x, **_: x
+        reals(-1, 1), settings={"low": -2.0, "high": 2.0, "whole": False, "details": "x|y"}, numpy=lambda x, **_: x
     ),
 }
 

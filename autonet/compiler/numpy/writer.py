@@ -37,8 +37,8 @@ class Writer:
 
     def call(self, f: Callable, *arguments: Any, indent: str = "", **keywords: Any) -> None:
         """A line that calls `f`; arguments are names, numbers, or anything else, which gets a name."""
-        told = [self.literal(a) for a in arguments] + [f"{k}={self.literal(v)}" for k, v in keywords.items()]
-        self(f"{indent}{self.constant(f)}({', '.join(told)})")
+        details = [self.literal(a) for a in arguments] + [f"{k}={self.literal(v)}" for k, v in keywords.items()]
+        self(f"{indent}{self.constant(f)}({', '.join(details)})")
 
     def literal(self, x: Any) -> str:
         """How the generated code writes `x`; texts are names already."""

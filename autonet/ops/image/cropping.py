@@ -10,8 +10,8 @@ from autonet.ops.shaping import _crop, _pad
 def _edges(who: str, n: int, sides: dict[str, int | None], sign: int) -> tuple[int, int]:
     """Before and after, from the two that are given of: before, after, length of the result."""
     if sum(v is not None for v in sides.values()) != 2:
-        told = ", ".join(f"{k}={v}" for k, v in sides.items())
-        raise ArgumentError(f"{who} expects exactly two of {', '.join(sides)}; received {told}.")
+        details = ", ".join(f"{k}={v}" for k, v in sides.items())
+        raise ArgumentError(f"{who} expects exactly two of {', '.join(sides)}; received {details}.")
     (before_name, before), (after_name, after), (_, target) = sides.items()
     if target is not None:
         change = sign * (target - n)

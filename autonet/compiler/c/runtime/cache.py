@@ -113,9 +113,9 @@ def why_not() -> str | None:
     reason = _refusal(path)
     if reason is None or not (named or path.is_dir()):
         return None
-    told = f"AUTONET_CACHE={named!r}" if named else f"{path}"
+    details = f"AUTONET_CACHE={named!r}" if named else f"{path}"
     return (
-        f"{told} {reason}, so compiled kernels are kept only until this process ends. "
+        f"{details} {reason}, so compiled kernels are kept only until this process ends. "
         "Let AUTONET_CACHE name a folder that does not exist yet, or an empty one of yours that nobody else may write."
     )
 
