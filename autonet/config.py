@@ -11,8 +11,8 @@ from autonet.common.dtypes import set_floatx as set_floatx
 from autonet.common.lines import disable_traceback_filtering as disable_traceback_filtering
 from autonet.common.lines import enable_traceback_filtering as enable_traceback_filtering
 from autonet.common.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
-from autonet.ops.windows import image_data_format as image_data_format
-from autonet.ops.windows import set_image_data_format as set_image_data_format
+from autonet.ops.sliding_windows import image_data_format as image_data_format
+from autonet.ops.sliding_windows import set_image_data_format as set_image_data_format
 from autonet.training.nonfinite import debug_nans as debug_nans
 from autonet.training.nonfinite import is_debug_nans_enabled as is_debug_nans_enabled
 from autonet.training.nonfinite import set_debug_nans as set_debug_nans

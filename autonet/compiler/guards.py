@@ -18,7 +18,7 @@ from autonet.common import dtypes
 from autonet.common.trees import flatten
 from autonet.common.versions import Versioned, structure
 from autonet.core.tensor import Tensor
-from autonet.ops.windows import image_data_format
+from autonet.ops.sliding_windows import image_data_format
 
 
 class _Same:

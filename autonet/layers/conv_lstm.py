@@ -18,7 +18,7 @@ from autonet.layers.dense import positive
 from autonet.layers.recurrent import RNN, CellLayer
 from autonet.layers.spec import InputSpec
 from autonet.ops.recurrent import lstm_gates
-from autonet.ops.windows import per_axis, standardize_data_format
+from autonet.ops.sliding_windows import per_axis, standardize_data_format
 
 
 class ConvLSTMCell(Cell):

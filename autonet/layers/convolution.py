@@ -11,7 +11,7 @@ from autonet.layers.dense import OLD_WORDS, positive
 from autonet.layers.low_rank import LowRank
 from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
-from autonet.ops.windows import per_axis, place, standardize_data_format
+from autonet.ops.sliding_windows import per_axis, place, standardize_data_format
 
 
 class Windowed(Layer):

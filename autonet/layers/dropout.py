@@ -13,7 +13,7 @@ from autonet.layers.base import Layer
 from autonet.layers.convolution import documented
 from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator
 
 

@@ -8,7 +8,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape
 from autonet.layers.spec import InputSpec
-from autonet.ops.windows import per_axis, standardize_data_format
+from autonet.ops.sliding_windows import per_axis, standardize_data_format
 
 
 class Edges(Layer):

@@ -10,7 +10,7 @@ from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
 from autonet.layers.spec import InputSpec
 from autonet.legacy import renamed
-from autonet.ops.windows import per_axis, standardize_data_format
+from autonet.ops.sliding_windows import per_axis, standardize_data_format
 
 # Windows
 

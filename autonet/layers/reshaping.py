@@ -8,7 +8,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 
 
 class Flatten(Layer):

@@ -245,12 +245,12 @@ from autonet.ops.special import polygamma as polygamma
 _make_symbolic(globals())
 
 _LATER = {  # rooms and the names that they have for others
-    "arrangement": """append array_split depth_to_space diagflat dsplit dstack empty_like fliplr flipud geomspace get_item
+    "composed_shaping": """append array_split depth_to_space diagflat dsplit dstack empty_like fliplr flipud geomspace get_item
         hsplit meshgrid rearrange rot90 space_to_depth vander vsplit""",
     "control": "associative_scan cond fori_loop map scan switch vectorize vectorized_map while_loop",
     "ctc": "ctc_loss",
     "decoding": "ctc_decode",
-    "elementwise": """allclose angle conj conjugate copy divide_no_nan dtype fabs fmax fmin fmod gcd heaviside i0 imag
+    "miscellaneous": """allclose angle conj conjugate copy divide_no_nan dtype fabs fmax fmin fmod gcd heaviside i0 imag
         isneginf isposinf isreal lcm ldexp logaddexp2 nextafter real saturate_cast sinc unravel_index view""",
     "fourier": "fft fft2 ifft2 irfft istft rfft stft",
     "image": "",
@@ -259,7 +259,7 @@ _LATER = {  # rooms and the names that they have for others
     "segments": """bincount digitize histogram isin segment_max segment_min segment_prod segment_sum unique""",
     "statistics": """cdist corrcoef correlate cross diff kron nanargmax nanargmin nancumprod nancumsum nanmax nanmean
         nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar percentile psnr select trapezoid""",
-    "tapers": "bartlett blackman hamming hanning kaiser",
+    "signal_windows": "bartlett blackman hamming hanning kaiser",
 }
 _HOMES = {
     "custom_gradient": "autonet.gradients",

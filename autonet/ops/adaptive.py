@@ -16,7 +16,7 @@ from autonet.ops.pooling import average_pool, max_pool
 from autonet.ops.products import tensordot
 from autonet.ops.reduction import max
 from autonet.ops.shaping import moveaxis
-from autonet.ops.windows import channels_moved_last, moved_back, per_axis
+from autonet.ops.sliding_windows import channels_moved_last, moved_back, per_axis
 
 
 @accumulates()

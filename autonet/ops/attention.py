@@ -23,7 +23,7 @@ from autonet.ops.pointwise import exp, tanh, where
 from autonet.ops.products import einsum, matmul
 from autonet.ops.reduction import any, mean, sum
 from autonet.ops.shaping import expand_dims, reshape, swapaxes, transpose
-from autonet.ops.windows import blocks
+from autonet.ops.sliding_windows import blocks
 
 HIDDEN = -np.inf  # a score that leaves no weight
 

@@ -22,7 +22,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.products import matmul
 from autonet.ops.shaping import reshape
-from autonet.ops.windows import (
+from autonet.ops.sliding_windows import (
     blocks,
     cells,
     channels_moved_last,

@@ -17,7 +17,7 @@ from autonet.ops.creation import cast
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square
 from autonet.ops.reduction import mean, reduced_count, sum
 from autonet.ops.shaping import reshape, squeeze
-from autonet.ops.windows import blocks
+from autonet.ops.sliding_windows import blocks
 
 # Over the batch, while training
 

@@ -13,7 +13,7 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.shaping import _crop, _pad, expand_dims, moveaxis, reshape, squeeze, transpose
-from autonet.ops.windows import (
+from autonet.ops.sliding_windows import (
     cells,
     framed,
     lengths,

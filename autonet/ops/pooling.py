@@ -9,7 +9,7 @@ from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
 from autonet.ops.masks import masked
-from autonet.ops.windows import (
+from autonet.ops.sliding_windows import (
     blocks,
     cells,
     channels_moved_last,

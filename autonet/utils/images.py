@@ -9,7 +9,7 @@ from autonet.common import dtypes
 from autonet.common.lines import warn
 from autonet.common.types import Dtype
 from autonet.errors import ArgumentError, DataError, ShapeError
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 
 MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}  # of Pillow; others become the first
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")

@@ -9,7 +9,7 @@ from autonet import ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.gradients import grad
-from autonet.ops import windows
+from autonet.ops import sliding_windows
 from autonet.ops.attention import attend
 from tests.ops.cases import Case, booleans, made, reals, same_derivatives
 
@@ -182,7 +182,7 @@ def test_blocks_give_what_one_block_gives(rng, monkeypatch):
     mask = rng.random((7, 1, 1, 5)) < 0.8
     call = grad(lambda *xs: ops.sum(ops.sin(attend(*xs, mask, causal=True)[0])), (0, 1, 2))
     whole = call(query, key, value)
-    monkeypatch.setattr(windows, "SCRATCH", 300)
+    monkeypatch.setattr(sliding_windows, "SCRATCH", 300)
     for a, b in zip(call(query, key, value), whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 

@@ -12,7 +12,7 @@ from autonet import ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.gradients import vjp
-from autonet.ops import windows
+from autonet.ops import sliding_windows
 from autonet.ops.convolution import convolve, convolve_input, convolve_kernel
 from tests.ops.cases import Case, reals, same_derivatives
 
@@ -35,7 +35,7 @@ def _layouts(places, window):
     n = len(places)
     for padding, (s, d) in itertools.product(("valid", "same"), MOVES):
         try:
-            starts, counts = windows.place(places, window, (s,) * n, padding, (d,) * n, "test")
+            starts, counts = sliding_windows.place(places, window, (s,) * n, padding, (d,) * n, "test")
         except ShapeError:
             continue
         yield {"strides": (s,) * n, "dilation": (d,) * n, "starts": starts}, counts
@@ -141,7 +141,7 @@ def test_conv_is_the_sum_over_windows(problem):
     x, kernel, stride, padding, dilation, groups = problem
     n = x.ndim - 2
     every = ((stride,) * n, (dilation,) * n)
-    starts, counts = windows.place(x.shape[1:-1], kernel.shape[:-2], every[0], padding, every[1], "test")
+    starts, counts = sliding_windows.place(x.shape[1:-1], kernel.shape[:-2], every[0], padding, every[1], "test")
     expected = loops(x, kernel, every[0], starts, every[1], counts, groups)
     y = ops.conv(x, kernel, stride, padding, dilation_rate=dilation)
     np.testing.assert_allclose(y, expected, atol=1e-12)
@@ -175,7 +175,7 @@ def test_blocks_give_what_one_block_gives(problem):
     whole = results()
     for size in (1, 500):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(windows, "SCRATCH", size)
+            patch.setattr(sliding_windows, "SCRATCH", size)
             for a, b in zip(results(), whole, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
@@ -184,7 +184,7 @@ def composed(x, kernel, stride, padding, dilation):
     """The same convolution from pad, slices and products of matrices."""
     n = len(x.shape) - 2
     *window, own, filters = kernel.shape
-    starts, counts = windows.place(x.shape[1:-1], window, (stride,) * n, padding, (dilation,) * n, "test")
+    starts, counts = sliding_windows.place(x.shape[1:-1], window, (stride,) * n, padding, (dilation,) * n, "test")
     reach = [(c - 1) * stride + (w - 1) * dilation + 1 for c, w in zip(counts, window, strict=True)]
     after = [max(r - a - size, 0) for r, a, size in zip(reach, starts, x.shape[1:-1], strict=True)]
     x = ops.pad(x, ((0, 0), *zip(starts, after, strict=True), (0, 0)))
@@ -304,12 +304,12 @@ def test_conv_transpose_is_the_transpose_of_conv(padding, rng):
 def test_channels_first_by_configuration(rng):
     x, kernel = rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((3, 2, 3, 4))
     try:
-        windows.set_image_data_format("channels_first")
+        sliding_windows.set_image_data_format("channels_first")
         assert ops.conv(x, kernel).shape == (2, 4, 4, 4)
     finally:
-        windows.set_image_data_format("channels_last")
+        sliding_windows.set_image_data_format("channels_last")
     with pytest.raises(ArgumentError, match="channels_last"):
-        windows.set_image_data_format("channels_middle")
+        sliding_windows.set_image_data_format("channels_middle")
 
 
 def test_integers_and_half_precision(rng):

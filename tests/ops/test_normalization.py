@@ -9,7 +9,7 @@ from autonet import ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.gradients import grad
-from autonet.ops import windows
+from autonet.ops import sliding_windows
 from autonet.ops.normalization import batch_normalize, standardize
 from tests.ops.cases import Case, axes, made, reals, same_derivatives
 
@@ -180,7 +180,7 @@ def test_layer_normalization_ignores_shift_and_scale(seed, scale, shift):
 def test_blocks_give_what_one_block_gives(rng, monkeypatch):
     x = rng.standard_normal((50, 3))
     whole = batch_normalize(x, np.ones(3), np.zeros(3))
-    monkeypatch.setattr(windows, "SCRATCH", 500)
+    monkeypatch.setattr(sliding_windows, "SCRATCH", 500)
     for a, b in zip(batch_normalize(x, np.ones(3), np.zeros(3)), whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 

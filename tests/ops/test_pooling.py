@@ -11,7 +11,7 @@ from autonet import ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.gradients import grad, vjp
-from autonet.ops import windows
+from autonet.ops import sliding_windows
 from autonet.ops.pooling import pick_max, pool_max, pool_mean, unpool_max, unpool_mean
 from tests.ops.cases import Case, reals, same_derivatives
 
@@ -24,7 +24,7 @@ def _geometries(places):
     found = []
     for window, stride, padding in itertools.product((1, 2, 3), (1, 2, 3), ("valid", "same")):
         try:
-            starts, size = windows.place(places, (window,) * n, (stride,) * n, padding, (1,) * n, "test")
+            starts, size = sliding_windows.place(places, (window,) * n, (stride,) * n, padding, (1,) * n, "test")
         except ShapeError:
             continue
         found.append({"window": (window,) * n, "strides": (stride,) * n, "size": size, "starts": starts})
@@ -73,7 +73,7 @@ CASES = {
 def loops(x, window, strides, padding, take):
     """`take` of the cells of each window that are not padding."""
     n = x.ndim - 2
-    starts, counts = windows.place(x.shape[1:-1], window, strides, padding, (1,) * n, "test")
+    starts, counts = sliding_windows.place(x.shape[1:-1], window, strides, padding, (1,) * n, "test")
     y = np.zeros((x.shape[0], *counts, x.shape[-1]))
     for o in np.ndindex(*counts):
         first = [i * s - start for i, s, start in zip(o, strides, starts, strict=True)]
@@ -112,7 +112,9 @@ def test_slope_of_the_maximum_goes_to_its_first_place(problem, seed):
     x, window, strides, padding = problem
     y, pull = vjp(lambda x: ops.max_pool(x, window, strides, padding), x)
     g = np.random.default_rng(seed).standard_normal(y.shape)
-    starts, counts = windows.place(x.shape[1:-1], window, strides or window, padding, (1,) * len(window), "test")
+    starts, counts = sliding_windows.place(
+        x.shape[1:-1], window, strides or window, padding, (1,) * len(window), "test"
+    )
     expected = np.zeros(x.shape)
     for n, o, c in itertools.product(range(x.shape[0]), np.ndindex(*counts), range(x.shape[-1])):
         first = [i * s - start for i, s, start in zip(o, strides or window, starts, strict=True)]
@@ -133,7 +135,7 @@ def test_blocks_give_what_one_block_gives(problem):
 
         whole = results()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(windows, "SCRATCH", 1)
+            patch.setattr(sliding_windows, "SCRATCH", 1)
             for a, b in zip(results(), whole, strict=True):
                 np.testing.assert_array_equal(a, b)
 

@@ -14,7 +14,7 @@ import numpy as np
 from autonet.compiler.numpy.kernels import by_body, kernel
 from autonet.ops.normalization import _row_blocks
 from autonet.ops.pooling import _cell_counts, _least, _reach
-from autonet.ops.windows import blocks, cells, empty_frame, frame_parts, lengths, patch_steps, seen_by, within
+from autonet.ops.sliding_windows import blocks, cells, empty_frame, frame_parts, lengths, patch_steps, seen_by, within
 
 # Batch normalisation
 

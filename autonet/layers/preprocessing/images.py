@@ -8,7 +8,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
 from autonet.layers.symbolic import KerasTensor
 from autonet.ops.image.resizing import INTERPOLATIONS
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator
 
 ALONG = ("labels", "sample_weights")  # what a dictionary may hold besides images, and is left alone

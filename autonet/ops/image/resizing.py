@@ -18,7 +18,7 @@ from autonet.ops.padding import pad
 from autonet.ops.pointwise import clip
 from autonet.ops.products import matmul
 from autonet.ops.shaping import _crop, moveaxis, reshape
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 
 # Kernels: weight of a sample at distance x, and how far it reaches
 

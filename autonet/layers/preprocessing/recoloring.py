@@ -8,7 +8,7 @@ from autonet import ops, random
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
-from autonet.layers.preprocessing.color import Coloring
+from autonet.layers.preprocessing.random_colors import Coloring
 from autonet.random.seeds import SeedGenerator
 
 

@@ -1,11 +1,11 @@
-"""Rarer elementwise mathematics: rows of the gradient table, NumPy's answers, edges."""
+"""Rarer miscellaneous mathematics: rows of the gradient table, NumPy's answers, edges."""
 
 import numpy as np
 import pytest
 
 from autonet import gradients, ops
 from autonet.errors import DtypeError, ShapeError
-from autonet.ops import elementwise
+from autonet.ops import miscellaneous
 from tests.ops.cases import Case, integers, made, reals
 
 
@@ -85,7 +85,7 @@ def test_real_numbers_as_complex_ones():
 
 def test_bessel_functions_know_each_other():
     x = np.array([0.3, 5.0, 40.0])
-    i0, i1, i2 = (np.asarray(elementwise.bessel_i(x, n=n)) for n in range(3))
+    i0, i1, i2 = (np.asarray(miscellaneous.bessel_i(x, n=n)) for n in range(3))
     np.testing.assert_allclose(i0 - i2, 2 * i1 / x, rtol=1e-10)
 
 

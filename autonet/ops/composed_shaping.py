@@ -25,7 +25,7 @@ from autonet.ops.shaping import (
     split,
     transpose,
 )
-from autonet.ops.windows import standardize_data_format
+from autonet.ops.sliding_windows import standardize_data_format
 
 
 def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
