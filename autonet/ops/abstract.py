@@ -406,6 +406,8 @@ def make_symbolic(namespace: dict[str, Any]) -> None:
 
 
 def symbolic_wrapper(f: Callable) -> Callable:
+    """`f`, which also takes placeholders, as one operation."""
+
     @functools.wraps(f)
     def op(*args: Any, **kwargs: Any) -> Any:
         if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):

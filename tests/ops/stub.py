@@ -57,8 +57,8 @@ def signatures():
     known = {
         "collections.abc": "Callable Iterable Iterator Mapping Sequence",
         "typing": "Any Literal overload",
+        "autonet.common.types": "Axis Dtype Shape TensorLike",
         "autonet.core.tensor": "Tensor",
-        "autonet.common.types": "Axis Dtype PartialShape Shape TensorLike",
     }
     imports = []
     for home, names in known.items():
