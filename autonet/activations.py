@@ -10,31 +10,31 @@ from typing import Any
 from autonet import ops
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
-from autonet.ops.nn import celu as celu
-from autonet.ops.nn import elu as elu
-from autonet.ops.nn import glu as glu
-from autonet.ops.nn import hard_shrink as hard_shrink
-from autonet.ops.nn import hard_sigmoid as hard_sigmoid
-from autonet.ops.nn import hard_silu as hard_silu
-from autonet.ops.nn import hard_swish as hard_swish
-from autonet.ops.nn import hard_tanh as hard_tanh
-from autonet.ops.nn import leaky_relu as leaky_relu
-from autonet.ops.nn import log_sigmoid as log_sigmoid
-from autonet.ops.nn import log_softmax as log_softmax
-from autonet.ops.nn import relu6 as relu6
-from autonet.ops.nn import selu as selu
-from autonet.ops.nn import silu as silu
-from autonet.ops.nn import soft_shrink as soft_shrink
-from autonet.ops.nn import softplus as softplus
-from autonet.ops.nn import softsign as softsign
-from autonet.ops.nn import sparse_plus as sparse_plus
-from autonet.ops.nn import sparse_sigmoid as sparse_sigmoid
-from autonet.ops.nn import sparsemax as sparsemax
-from autonet.ops.nn import squareplus as squareplus
-from autonet.ops.nn import swish as swish
-from autonet.ops.nn import tanh_shrink as tanh_shrink
-from autonet.ops.nn import threshold as threshold
-from autonet.ops.pointwise import tanh as tanh
+from autonet.ops import celu as celu
+from autonet.ops import elu as elu
+from autonet.ops import glu as glu
+from autonet.ops import hard_shrink as hard_shrink
+from autonet.ops import hard_sigmoid as hard_sigmoid
+from autonet.ops import hard_silu as hard_silu
+from autonet.ops import hard_swish as hard_swish
+from autonet.ops import hard_tanh as hard_tanh
+from autonet.ops import leaky_relu as leaky_relu
+from autonet.ops import log_sigmoid as log_sigmoid
+from autonet.ops import log_softmax as log_softmax
+from autonet.ops import relu6 as relu6
+from autonet.ops import selu as selu
+from autonet.ops import silu as silu
+from autonet.ops import soft_shrink as soft_shrink
+from autonet.ops import softplus as softplus
+from autonet.ops import softsign as softsign
+from autonet.ops import sparse_plus as sparse_plus
+from autonet.ops import sparse_sigmoid as sparse_sigmoid
+from autonet.ops import sparsemax as sparsemax
+from autonet.ops import squareplus as squareplus
+from autonet.ops import swish as swish
+from autonet.ops import tanh as tanh
+from autonet.ops import tanh_shrink as tanh_shrink
+from autonet.ops import threshold as threshold
 from autonet.serialization import Family
 
 

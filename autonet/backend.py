@@ -3,6 +3,7 @@
 from autonet.common.dtypes import as_dtype as _as_dtype
 from autonet.common.dtypes import result_type as result_type
 from autonet.common.dtypes import standardize_dtype as standardize_dtype
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.types import Dtype
 from autonet.config import backend as backend
 from autonet.config import epsilon as epsilon
@@ -32,3 +33,6 @@ def is_int_dtype(dtype: Dtype) -> bool:
     (True, True, False)
     """
     return _as_dtype(dtype).kind in "biu"
+
+
+_filter_tracebacks(__name__)

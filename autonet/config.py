@@ -10,6 +10,7 @@ from autonet.common.dtypes import set_epsilon as set_epsilon
 from autonet.common.dtypes import set_floatx as set_floatx
 from autonet.common.lines import disable_traceback_filtering as disable_traceback_filtering
 from autonet.common.lines import enable_traceback_filtering as enable_traceback_filtering
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
 from autonet.ops.sliding_windows import image_data_format as image_data_format
 from autonet.ops.sliding_windows import set_image_data_format as set_image_data_format
@@ -21,3 +22,6 @@ from autonet.training.nonfinite import set_debug_nans as set_debug_nans
 def backend() -> str:
     """What does the arithmetic: always "numpy"."""
     return "numpy"
+
+
+_filter_tracebacks(__name__)

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from autonet import ops
 from autonet.common import dtypes
+from autonet.common.lines import filter_tracebacks
 from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -132,6 +133,7 @@ min_max_norm = MinMaxNorm
 non_neg = NonNeg
 unit_norm = UnitNorm
 
+filter_tracebacks(__name__)
 _family = Family("constraint", "keras.constraints", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
 
 

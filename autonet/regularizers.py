@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.lines import filter_tracebacks
 from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -158,6 +159,7 @@ l2 = L2
 l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
+filter_tracebacks(__name__)
 _family = Family(
     "regularizer", "keras.regularizers", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer), aliases={"l1_l2": L1L2}
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet.common import trees
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.errors import ArgumentError
 
 
@@ -199,3 +200,6 @@ def lists_to_tuples(structure: Any) -> Any:
     (1, {'a': (2,)})
     """
     return traverse(lambda part: tuple(part) if isinstance(part, list) else None, structure, top_down=False)
+
+
+_filter_tracebacks(__name__)

@@ -70,25 +70,71 @@ def is_traceback_filtering_enabled() -> bool:
     return _Filtering.enabled
 
 
-def filters_traceback(f: F) -> F:
-    """Decorator of entrances: of errors that leave them, tracebacks hold the user's frames.
+def shorten(error: Exception) -> None:
+    """Take the package's frames out of an error's traceback; called where it leaves: `except ... as e: shorten(e); raise`.
 
-    Of the package's own frames the last stays, where the error is none that autonet raises: a fault must be found.
+    The user's frames stay, and of the package's own the last, where the error is none that autonet raises: a fault must
+    be found. (A `try` costs nothing where nothing is raised: entrances that have no time for a decorator call this.)
     """
+    if not _Filtering.enabled or error.__traceback__ is None:
+        return
+    ours = isinstance(error, AutonetError)
+    error.__traceback__ = _filtered(error.__traceback__.tb_next, ours)
+    if ours and error.__cause__ is not None and _filtered(error.__cause__.__traceback__, True) is None:
+        error.__cause__, error.__suppress_context__ = None, True  # what the package found is in the message
+
+
+def filters_traceback(f: F) -> F:
+    """Decorator of entrances: errors that leave them are shortened."""
+    if hasattr(f, "shortens"):
+        return f
 
     @functools.wraps(f)
     def entrance(*args: Any, **kwargs: Any) -> Any:
         try:
             return f(*args, **kwargs)
         except Exception as error:
-            if _Filtering.enabled and error.__traceback__ is not None:
-                ours = isinstance(error, AutonetError)
-                error.__traceback__ = _filtered(error.__traceback__.tb_next, ours)
-                if ours and error.__cause__ is not None and _filtered(error.__cause__.__traceback__, True) is None:
-                    error.__cause__, error.__suppress_context__ = None, True  # what the package found is in the message
+            shorten(error)
             raise
 
+    entrance.shortens = True  # type: ignore[attr-defined]
     return entrance  # type: ignore[return-value]
+
+
+_INSIDE = ("call", "on_")  # methods that other entrances call
+
+
+def filter_tracebacks(package: str) -> None:
+    """Make entrances of a package's public functions, and of the public methods and constructors of its classes.
+
+    For the package's front door, after its imports. A function is replaced at home too: it stays one object.
+    """
+    namespace = vars(sys.modules[package])
+    for name, thing in list(namespace.items()):
+        if name[0] == "_" or not f"{getattr(thing, '__module__', '')}.".startswith(f"{package}."):
+            continue
+        if isinstance(thing, type):
+            for c in thing.__mro__:
+                if c.__module__.startswith("autonet.") and not issubclass(c, BaseException):
+                    _filter_methods(c)
+        elif type(thing) is types.FunctionType:
+            home = vars(sys.modules[thing.__module__])
+            namespace[name] = entrance = filters_traceback(thing)
+            if home.get(thing.__name__) is thing:
+                home[thing.__name__] = entrance
+
+
+def _filter_methods(c: type) -> None:
+    for name, method in list(vars(c).items()):
+        if name.startswith(_INSIDE) or (name[0] == "_" and name not in ("__init__", "__call__")):
+            continue
+        if type(method) is types.FunctionType:
+            entrance: Any = filters_traceback(method)
+        elif isinstance(method, classmethod):
+            entrance = classmethod(filters_traceback(method.__func__))
+        else:
+            continue
+        type.__setattr__(c, name, entrance)
 
 
 def _filtered(traceback: types.TracebackType | None, ours: bool) -> types.TracebackType | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import shorten
 from autonet.core.halves import HALF
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
@@ -24,44 +25,48 @@ from autonet.errors import AutonetError
 
 _TEXT = """
 def call({parameters}):
-    if {some_is_none}:
-        {operands} = tensors({operands})
-    if {all_are_tensors}:
-        {values} = {values_of}
-        dtype = {value}.dtype
-        {full}
-        if {one_dtype} and not ((self.floating and dtype.kind != "f") or (self.accumulates and dtype is HALF)):
-            {freeze}
-            try:
-                result = self.body({arguments})
-            except AutonetError:
-                raise
-            except (ValueError, IndexError, TypeError) as error:
-                raise self._explain(error, [{values}], {settings}) from None
-            if type(result) is not ndarray:
-                if type(result) is tuple:
-                    return self._wrap_many(({operands},), {settings}, result)
-                result = np.asarray(result)
-            tensor = new(Tensor)
-            tensor._value = result
-            tensor._node = None
-            {parents} = {parents_of}
-            if ({some_is_tracked}) and state.recording and not self.flat and result.dtype.kind == "f":
-                if self.saves_all:
-                    saved = ({operands},)
-                else:
-                    {saves}, = self.saves
-                    saved = ({saved},)
-                tensor._node = Node(self, ({parents},), saved, {settings}, result if self.saves_result else None)
-            if state.observer is not None:
-                state.observer.record(self, ({operands},), {settings}, (tensor,))
-            return tensor
-    way, operands, values, settings = self._prepare({given})
-    return way(operands, values, settings)
+    try:
+        if {some_is_none}:
+            {operands} = tensors({operands})
+        if {all_are_tensors}:
+            {values} = {values_of}
+            dtype = {value}.dtype
+            {full}
+            if {one_dtype} and not ((self.floating and dtype.kind != "f") or (self.accumulates and dtype is HALF)):
+                {freeze}
+                try:
+                    result = self.body({arguments})
+                except AutonetError:
+                    raise
+                except (ValueError, IndexError, TypeError) as error:
+                    raise self._explain(error, [{values}], {settings}) from None
+                if type(result) is not ndarray:
+                    if type(result) is tuple:
+                        return self._wrap_many(({operands},), {settings}, result)
+                    result = np.asarray(result)
+                tensor = new(Tensor)
+                tensor._value = result
+                tensor._node = None
+                {parents} = {parents_of}
+                if ({some_is_tracked}) and state.recording and not self.flat and result.dtype.kind == "f":
+                    if self.saves_all:
+                        saved = ({operands},)
+                    else:
+                        {saves}, = self.saves
+                        saved = ({saved},)
+                    tensor._node = Node(self, ({parents},), saved, {settings}, result if self.saves_result else None)
+                if state.observer is not None:
+                    state.observer.record(self, ({operands},), {settings}, (tensor,))
+                return tensor
+        way, operands, values, settings = self._prepare({given})
+        return way(operands, values, settings)
+    except Exception as error:
+        shorten(error)
+        raise
 """
 _FREEZE = """for name, setting in full.items():
-                if setting.__class__ not in PLAIN:
-                    full[name] = freeze(setting, self.name, name)"""
+                    if setting.__class__ not in PLAIN:
+                        full[name] = freeze(setting, self.name, name)"""
 
 
 @functools.cache
@@ -115,6 +120,7 @@ _LOOKS = {
     "ndarray": np.ndarray,
     "new": object.__new__,
     "np": np,
+    "shorten": shorten,
     "state": state,
 }
 

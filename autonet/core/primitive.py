@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.lines import shorten
 from autonet.core import calls, rules
 from autonet.core.halves import HALF, converted
 from autonet.core.settings import PLAIN, freeze
@@ -156,8 +157,12 @@ class Primitive:
     # Applying
 
     def __call__(self, *operands: Any, **settings: Any) -> Any:
-        way, operands, values, settings = self._prepare(operands, settings)
-        return way(operands, values, settings)
+        try:
+            way, operands, values, settings = self._prepare(operands, settings)
+            return way(operands, values, settings)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def _prepare(self, operands: tuple, settings: dict) -> tuple[Callable, tuple, tuple, dict]:
         """From any call that Python allows: the way to go, operands of one dtype, their arrays, the full settings."""

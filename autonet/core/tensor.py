@@ -7,6 +7,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.frames import frame_array, is_frame
+from autonet.common.lines import filters_traceback, shorten
 from autonet.common.types import Axis, Dtype, Operators, Shape, TensorLike
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
@@ -75,17 +76,21 @@ class Tensor(Operators["Tensor"]):
     _node: Node | None
 
     def __init__(self, value: Any, dtype: Dtype = None, requires_grad: bool = False):
-        self._node = None
-        if isinstance(value, Tensor):
-            same = convert_to_tensor(value, dtype).snapshot()  # its array never changes
-            self._value = same._value
-            if not requires_grad:
-                self._node = same._node
-        else:
-            array = to_array(value, dtype)
-            self._value = array.copy() if array is value or array.base is not None else array
-        if requires_grad:
-            self.requires_grad = True
+        try:
+            self._node = None
+            if isinstance(value, Tensor):
+                same = convert_to_tensor(value, dtype).snapshot()  # its array never changes
+                self._value = same._value
+                if not requires_grad:
+                    self._node = same._node
+            else:
+                array = to_array(value, dtype)
+                self._value = array.copy() if array is value or array.base is not None else array
+            if requires_grad:
+                self.requires_grad = True
+        except Exception as error:
+            shorten(error)
+            raise
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,6 +139,7 @@ class Tensor(Operators["Tensor"]):
             raise GradientError("Only a leaf (requires_grad=True, not computed from others) holds a grad.")
         self._node.grad = value
 
+    @filters_traceback
     def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf that it was computed from.
 
@@ -366,21 +372,28 @@ def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
 
     Lists may hold Tensors, which are stacked, with derivatives.
     """
-    if isinstance(x, Tensor):
-        if type(x) is WeakScalar:
-            return x.to_strong(dtype)
-        tensor = x
-    elif isinstance(x, (list, tuple)) and _holds_tensor(x):
-        tensor = Tensor._stack([convert_to_tensor(v) for v in x])
-    elif hasattr(x, "_symbolic"):  # a placeholder stays one
-        return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))
-    else:
-        if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
-            dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"
-        array = to_array(x, dtype)
-        if array is x or array.base is not None:
-            array = array.copy()  # the caller may change its array before a record or a Variable is done with it
-        return wrap(array)
-    if dtype is not None and tensor._value.dtype != dtypes.as_dtype(dtype):
-        return Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
-    return tensor
+    try:
+        if isinstance(x, Tensor):
+            if type(x) is WeakScalar:
+                return x.to_strong(dtype)
+            tensor = x
+        elif isinstance(x, (list, tuple)) and _holds_tensor(x):
+            tensor = Tensor._stack([convert_to_tensor(v) for v in x])
+        elif hasattr(x, "_symbolic"):  # a placeholder stays one
+            return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))
+        else:
+            if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
+                dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"
+            array = to_array(x, dtype)
+            if array is x or array.base is not None:
+                array = array.copy()  # the caller may change its array before a record or a Variable is done with it
+            return wrap(array)
+        if dtype is not None and tensor._value.dtype != dtypes.as_dtype(dtype):
+            return Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
+        return tensor
+    except Exception as error:
+        shorten(error)
+        raise
+
+
+convert_to_tensor.shortens = True  # type: ignore[attr-defined]

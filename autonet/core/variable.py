@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.lines import filters_traceback
 from autonet.common.types import Dtype
 from autonet.common.versions import structure
 from autonet.core.state import no_grad, state, uncaptured
@@ -44,6 +45,7 @@ class Variable(Tensor):
         "path",
     )
 
+    @filters_traceback
     def __init__(
         self,
         initializer: Any,

@@ -1,5 +1,6 @@
 """Floor 3: questions to the tape. Gradients, Jacobians, Hessians of functions, and a check of any gradient."""
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.gradients.check import check_gradients as check_gradients
 from autonet.gradients.functional import custom_gradient as custom_gradient
 from autonet.gradients.functional import grad as grad
@@ -10,3 +11,5 @@ from autonet.gradients.functional import vjp as vjp
 from autonet.gradients.higher import hessian as hessian
 from autonet.gradients.higher import hvp as hvp
 from autonet.gradients.higher import jacobian as jacobian
+
+_filter_tracebacks(__name__)

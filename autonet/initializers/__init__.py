@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.core.tensor import Tensor
 from autonet.initializers.constant import Constant as Constant
 from autonet.initializers.constant import Identity as Identity
@@ -24,6 +25,8 @@ from autonet.initializers.scaled import RandomUniform as RandomUniform
 from autonet.initializers.scaled import TruncatedNormal as TruncatedNormal
 from autonet.initializers.scaled import VarianceScaling as VarianceScaling
 from autonet.serialization import Family
+
+_filter_tracebacks(__name__)
 
 # Keras's other spellings
 IdentityInitializer = Identity

@@ -1,5 +1,6 @@
 """Floor 5: maps with weights, named and called as in `keras.layers`. A layer is built when it first sees a shape."""
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.layers.activation import ELU as ELU
 from autonet.layers.activation import Activation as Activation
 from autonet.layers.activation import ActivityRegularization as ActivityRegularization
@@ -154,3 +155,5 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
+
+_filter_tracebacks(__name__)

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype, Operators
 from autonet.core.primitive import Primitive
@@ -45,6 +46,7 @@ class KerasTensor(Operators["KerasTensor"]):
 
     __array_ufunc__ = None  # array * placeholder: the placeholder answers
 
+    @filters_traceback
     def __init__(
         self,
         shape: Any,

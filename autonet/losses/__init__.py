@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.lines import warn
 from autonet.legacy import LegacyWarning
 from autonet.losses.base import Loss as Loss
@@ -54,6 +55,8 @@ from autonet.losses.regression import poisson as poisson
 from autonet.losses.sequence import CTC as CTC
 from autonet.losses.sequence import ctc as ctc
 from autonet.serialization import Family
+
+_filter_tracebacks(__name__)
 
 _MEMBERS = (  # a class first: where its name in snake_case is a function's, the function has it
     CTC,

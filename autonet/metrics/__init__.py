@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.losses.classification import binary_crossentropy as binary_crossentropy
 from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
 from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
@@ -74,6 +75,8 @@ from autonet.metrics.regression import Poisson as Poisson
 from autonet.metrics.regression import R2Score as R2Score
 from autonet.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
 from autonet.serialization import Family
+
+_filter_tracebacks(__name__)
 
 _MEMBERS = (
     AUC,

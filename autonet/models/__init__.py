@@ -1,5 +1,6 @@
 """Floor 7: layers composed to models that train."""
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.models.clone import clone_model as clone_model
 from autonet.models.model import Functional as Functional
 from autonet.models.model import Model as Model
@@ -7,3 +8,5 @@ from autonet.models.sequential import Sequential as Sequential
 from autonet.saving.models import load_model as load_model
 from autonet.saving.models import model_from_json as model_from_json
 from autonet.saving.models import save_model as save_model
+
+_filter_tracebacks(__name__)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.lines import filters_traceback, shorten
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.core.primitive import Primitive
 from autonet.core.state import no_grad, uncaptured
@@ -398,10 +399,11 @@ def make_symbolic(namespace: dict[str, Any]) -> None:
     """Let the composed functions of a namespace take placeholders, each as one operation; primitives do by themselves."""
     wrappers: dict[Any, Callable] = {}
     for name, f in list(namespace.items()):
-        if type(f) is FunctionType and name[0] != "_" and name not in WITHOUT and f.__module__.startswith("autonet."):
+        if type(f) is FunctionType and name[0] != "_" and f.__module__.startswith("autonet."):
             if f not in wrappers:
-                wrappers[f] = symbolic_wrapper(f)
-                wrappers[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
+                wrappers[f] = filters_traceback(f) if name in WITHOUT else symbolic_wrapper(f)
+                if wrappers[f] is not f:
+                    wrappers[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
             namespace[name] = wrappers[f]
 
 
@@ -410,9 +412,15 @@ def symbolic_wrapper(f: Callable) -> Callable:
 
     @functools.wraps(f)
     def op(*args: Any, **kwargs: Any) -> Any:
-        if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):
-            return placeholder._symbolic(op, args, kwargs)
-        return f(*args, **kwargs)
+        try:
+            if len(args) == 1 and type(args[0]) is Tensor and not kwargs:
+                return f(args[0])
+            if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):
+                return placeholder._symbolic(op, args, kwargs)
+            return f(*args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     return op
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.dtypes import standardize_dtype
-from autonet.common.lines import filters_traceback
+from autonet.common.lines import filters_traceback, shorten
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
 from autonet.core.tensor import Attachment, Tensor
@@ -84,7 +84,11 @@ METHODS = {
 
 def _method(op: Any) -> Any:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return op(self, *args, **kwargs)
+        try:
+            return op(self, *args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     method.__name__ = op.__name__
     method.__doc__ = op.__doc__

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.optimizers import schedules as schedules
 from autonet.optimizers.adam import Adam as Adam
 from autonet.optimizers.adam import Adamax as Adamax
@@ -20,6 +21,8 @@ from autonet.optimizers.regularized import Ftrl as Ftrl
 from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.sgd import SGD as SGD
 from autonet.serialization.objects import Family
+
+_filter_tracebacks(__name__)
 
 _family = Family(
     "optimizer",

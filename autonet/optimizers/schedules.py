@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from autonet import ops
 from autonet.common.dtypes import floatx
+from autonet.common.lines import filter_tracebacks
 from autonet.common.versions import Versioned
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -346,3 +347,6 @@ def _positive(who: str, name: str, value: float) -> float:
 
 def _attributes(schedule: LearningRateSchedule, *names: str) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in names}
+
+
+filter_tracebacks(__name__)

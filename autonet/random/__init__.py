@@ -1,5 +1,6 @@
 """Floor 3: chance, drawn from generators whose state is a Variable."""
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.random.draws import beta as beta
 from autonet.random.draws import binomial as binomial
 from autonet.random.draws import categorical as categorical
@@ -11,3 +12,5 @@ from autonet.random.draws import shuffle as shuffle
 from autonet.random.draws import truncated_normal as truncated_normal
 from autonet.random.draws import uniform as uniform
 from autonet.random.seeds import SeedGenerator as SeedGenerator
+
+_filter_tracebacks(__name__)

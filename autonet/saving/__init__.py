@@ -1,5 +1,6 @@
 """Floor 6: models and weights to disk and back, as data that cannot act."""
 
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.saving.container import ArchiveError as ArchiveError
 from autonet.saving.matching import LoadReport as LoadReport
 from autonet.saving.models import load_model as load_model
@@ -17,3 +18,5 @@ from autonet.serialization.registry import get_custom_objects as get_custom_obje
 from autonet.serialization.registry import get_registered_name as get_registered_name
 from autonet.serialization.registry import get_registered_object as get_registered_object
 from autonet.serialization.registry import register_keras_serializable as register_keras_serializable
+
+_filter_tracebacks(__name__)

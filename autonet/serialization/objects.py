@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.dtypes import NAMES
+from autonet.common.lines import filters_traceback
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
 from autonet.serialization import registry, sharing
@@ -252,6 +253,7 @@ class Family:
             raise unknown(self.kind, name, self.names)
         return found
 
+    @filters_traceback
     def get(self, identifier: Any) -> Any:
         """The object that `identifier` means: a name, a configuration, a class, or already such an object."""
         if identifier is None:
@@ -271,10 +273,12 @@ class Family:
             f"a configuration, a class, or an instance."
         )
 
+    @filters_traceback
     def serialize(self, obj: Any) -> Any:
         """The configuration of `obj`."""
         return serialize_keras_object(obj)
 
+    @filters_traceback
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The object that a configuration or a name describes."""
         with registry.CustomObjectScope(custom_objects), making(f"The {self.kind} of a configuration"):

@@ -7,6 +7,7 @@ import typing as _typing
 
 from autonet import lazy as _lazy
 from autonet.common.dtypes import standardize_dtype as standardize_dtype
+from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
 from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope as CustomObjectScope
@@ -42,3 +43,5 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 
 if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
     __getattr__, __dir__ = _lazy.names(__name__)
+
+_filter_tracebacks(__name__)
