@@ -135,7 +135,9 @@ def _class_steers(cls: type) -> bool:
 
 def _codes(member: Any) -> Iterator[types.CodeType]:
     """The code of a function, method or property of a class, with that of functions inside it."""
-    functions = [member.fget, member.fset] if isinstance(member, property) else [getattr(member, "__func__", member)]
+    functions: list[Any] = (
+        [member.fget, member.fset] if isinstance(member, property) else [getattr(member, "__func__", member)]
+    )
     waiting = [
         code for f in functions if isinstance(code := getattr(inspect.unwrap(f), "__code__", None), types.CodeType)
     ]

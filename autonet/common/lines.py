@@ -117,11 +117,11 @@ def filter_tracebacks(package: str) -> None:
             for c in thing.__mro__:
                 if c.__module__.startswith("autonet.") and not issubclass(c, BaseException):
                     _filter_methods(c)
-        elif type(thing) is types.FunctionType:
-            home = vars(sys.modules[thing.__module__])
-            namespace[name] = entrance = filters_traceback(thing)
-            if home.get(thing.__name__) is thing:
-                home[thing.__name__] = entrance
+        elif isinstance(thing, types.FunctionType):
+            home, own_name = vars(sys.modules[thing.__module__]), thing.__name__
+            namespace[name] = filters_traceback(thing)
+            if home.get(own_name) is thing:
+                home[own_name] = namespace[name]
 
 
 def _filter_methods(c: type) -> None:

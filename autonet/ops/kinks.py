@@ -11,6 +11,7 @@ a convention for f'. The second one exists where g vanishes at the kink fast eno
 Elsewhere it does not exist, or cannot be told, and is NaN.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -148,23 +149,33 @@ def _shrunk(x: Tensor, kept: Any, shape: tuple[int, ...]) -> Tensor:
     return x if kept is None else reshape(sum_to(x, shape=tuple(kept)), newshape=shape)
 
 
-def _unsettled_order(gy: Tensor, y: Tensor, ranks: Tensor, rate: Any, axis: int) -> Any:
-    """Which elements equal a neighbour in the sorted `y` whose cotangent, or the rate of it, is another."""
-    from autonet.ops.comparison import equal, logical_and, logical_or, not_equal
-    from autonet.ops.indexing import take_along_axis
-    from autonet.ops.shaping import concatenate
+@primitive(keep=("y", "gy", "rate"))
+def _unsettled(y, gy, rate, *, axis):
+    """Which elements of y equal another along `axis` whose cotangent, or the rate of it, is another."""
+    order = np.argsort(y, axis=axis, kind="stable")
+    y, gy, rate = (
+        np.moveaxis(np.take_along_axis(np.broadcast_to(a, y.shape), order, axis), axis, -1) for a in (y, gy, rate)
+    )
+    equal = y[..., 1:] == y[..., :-1]
+    differ = equal & ((gy[..., 1:] != gy[..., :-1]) | (rate[..., 1:] != rate[..., :-1]))
+    group = np.zeros(y.shape, np.intp)  # numbers of runs of equal elements
+    np.cumsum(~equal, axis=-1, out=group[..., 1:])
+    group += np.arange(math.prod(y.shape[:-1])).reshape(*y.shape[:-1], 1) * y.shape[-1]
+    lost = np.zeros(y.size, bool)
+    lost[group[..., 1:][differ]] = True
+    whole = np.zeros(order.shape, bool)
+    np.put_along_axis(whole, order, np.moveaxis(lost[group], -1, axis), axis)
+    return whole
 
-    lead = (slice(None),) * (axis % y.ndim)
-    after, before = (*lead, slice(1, None)), (*lead, slice(None, -1))
-    differ = not_equal(gy[after], gy[before])
-    if isinstance(rate, Tensor) and rate.ndim:
-        differ = logical_or(differ, not_equal(rate[after], rate[before]))
-    elif rate is not None:
-        differ = logical_or(differ, not_equal(rate, rate))
-    differ = logical_and(equal(y[after], y[before]), differ)
-    none = np.zeros([1 if i == axis % y.ndim else n for i, n in enumerate(y.shape)], bool)
-    lost = logical_or(concatenate([none, differ], axis), concatenate([differ, none], axis))
-    return take_along_axis(lost, ranks, axis=axis)
+
+_unsettled.vjp(y=None, gy=None, rate=None)
+
+
+def _unsettled_order(gy: Tensor, y: Tensor, ranks: Tensor, rate: Any, axis: int) -> Any:
+    """The same for the elements of x, which stand at these places of y."""
+    from autonet.ops.indexing import take_along_axis
+
+    return take_along_axis(_unsettled(y, gy, rate, axis=axis), ranks, axis=axis)
 
 
 def rate_of(gy: Tensor, y: Tensor, n: Node, kind: str = "radial", kept: Any = None, at: Any = None) -> Any:

@@ -136,6 +136,8 @@ def power(x1, x2):
 
 def _power_base(g, x1, x2, y):
     nonzero = x2 != 0
+    if is_recording():  # x2 x1^(x2 - 1) is 0 where x2 is, and its slope is 1 / x1
+        nonzero |= absolute(x1) > float(np.finfo(x1.dtype).tiny)
     c = where(nonzero, g * x2 * power(x1, where(nonzero, x2 - 1, 1)), 0)
     return at_kinks(c, g, y, x2, x1 < 0, "lost") if is_recording() else c
 
@@ -446,15 +448,26 @@ def clip(x, x_min, x_max):
     return np.minimum(np.maximum(x, x_min), x_max)
 
 
-def _clip_rule(g, x, x_min, x_max, y):
-    c = _select((x >= x_min) & (x <= x_max), g, 0)
-    return at_kinks(c, g, y, x, equal(x, x_min) | equal(x, x_max), "jump") if is_recording() else c
+def _clip_kinks(c, g, y, x, x_min, x_max):
+    """`c`, the cotangent of any of the three, with what happens where two of them meet."""
+    if not is_recording():
+        return c
+    largest = maximum(x, x_min)
+    inner, outer = equal(x, x_min) & (x_min <= x_max), equal(largest, x_max)
+    for operand, at in ((x, inner | outer), (x_min, inner | outer & (x <= x_min)), (x_max, outer)):
+        if operand._node is not None:
+            c = at_kinks(c, g, y, operand, at, "jump")
+    return c
 
 
 clip.vjp(
-    x=_clip_rule,
-    x_min=lambda g, x, x_min, x_max: _select((x < x_min) & (x_min <= x_max), g, 0),
-    x_max=lambda g, x, x_min, x_max: _select((x > x_max) | (x_min > x_max), g, 0),
+    x=lambda g, x, x_min, x_max, y: _clip_kinks(_select((x >= x_min) & (x <= x_max), g, 0), g, y, x, x_min, x_max),
+    x_min=lambda g, x, x_min, x_max, y: _clip_kinks(
+        _select((x < x_min) & (x_min <= x_max), g, 0), g, y, x, x_min, x_max
+    ),
+    x_max=lambda g, x, x_min, x_max, y: _clip_kinks(
+        _select((x > x_max) | (x_min > x_max), g, 0), g, y, x, x_min, x_max
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """Pooling: the largest, or the mean, of each window of places, in one, two and three dimensions."""
 
+import functools
 import math
 from typing import Any
 
@@ -7,8 +8,16 @@ import numpy as np
 
 from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor
+from autonet.ops.comparison import equal, greater, logical_and
+from autonet.ops.creation import cast
+from autonet.ops.indexing import _take_back, take
+from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
+from autonet.ops.pointwise import multiply
+from autonet.ops.reduction import cumsum
+from autonet.ops.shaping import reshape
 from autonet.ops.sliding_windows import (
     blocks,
     cells,
@@ -70,11 +79,42 @@ def pick_max(values, x, peaks, *, window, strides, size, starts):
     return y
 
 
-pool_max.vjp(
-    x=lambda g, x, y, window, strides, size, starts: unpool_max(
-        g, x, y, window=window, strides=strides, size=size, starts=starts
-    )
-)
+def _pool_max_rule(g, x, y, window, strides, size, starts):
+    """To each window's first peak; where there are several, `at_kinks` must know the windows' cells one by one."""
+    if not is_recording() or 0 in y.shape:
+        return unpool_max(g, x, y, window=window, strides=strides, size=size, starts=starts)
+    kept = (x.shape[0], math.prod(size), 1, x.shape[-1])
+    places, inside = _places_of_windows(x.shape[1:-1], window, strides, size, starts)
+    flat = reshape(x, (x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
+    each = take(flat, places, axis=1)
+    top = logical_and(equal(each, reshape(y, kept)), inside[..., None])
+    count = cumsum(cast(top, dtype="int32"), axis=2)
+    first = logical_and(top, equal(count, 1))
+    shares = multiply(cast(first, dtype=g.dtype.name), reshape(g, kept))
+    shares = at_kinks(shares, g, y, each, logical_and(top, greater(count[:, :, -1:], 1)), "jump", kept, tied="apart")
+    return reshape(_take_back(shares, places, axis=1, shape=flat.shape), x.shape)
+
+
+@functools.lru_cache(64)
+def _places_of_windows(
+    places: tuple, window: tuple, strides: tuple, size: tuple, starts: tuple
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the places in each window, shape (windows, cells), and whether they are places: not padding."""
+    numbers, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), bool)
+    for n, w, s, count, start in zip(places, window, strides, size, starts, strict=True):
+        along = np.arange(count)[:, None] * s - start + np.arange(w)
+        own = (along >= 0) & (along < n)
+        numbers, inside = (
+            a.reshape(len(numbers) * count, -1)
+            for a in (
+                numbers[:, None, :, None] * n + np.where(own, along, 0)[None, :, None, :],
+                inside[:, None, :, None] & own[None, :, None, :],
+            )
+        )
+    return numbers, inside
+
+
+pool_max.vjp(x=_pool_max_rule)
 # which cell is the peak does not change with small changes of x
 unpool_max.vjp(
     values=lambda g, x, peaks, window, strides, size, starts: pick_max(

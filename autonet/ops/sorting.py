@@ -12,7 +12,6 @@ from autonet.core import Tensor, convert_to_tensor
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.errors import ArgumentError
-from autonet.ops.comparison import equal, logical_and
 from autonet.ops.indexing import take_along_axis
 from autonet.ops.kinks import at_kinks
 from autonet.ops.shaping import reshape
@@ -59,11 +58,10 @@ def _top(x, *, k):
 
 
 def _top_rule(g, x, y, k):
-    if not is_recording() or not 0 < k < x.shape[-1]:
+    if not is_recording() or not k:
         return g
-    rising = sort(x, axis=-1)
-    least, next_one = rising[..., -k][..., None], rising[..., -k - 1][..., None]
-    return at_kinks(g, g, y, x, logical_and(equal(x, least), equal(least, next_one)), "lost")
+    places = np.broadcast_to(np.arange(x.shape[-1]), x.shape)  # y is not sorted: each element stands where it was
+    return at_kinks(g, g, y, x, places, "order", -1, tied="all")
 
 
 _top.vjp(x=_top_rule)

@@ -16,10 +16,11 @@ import numpy as np
 
 from autonet.core.primitive import primitive
 from autonet.core.tape import Node
-from autonet.ops.comparison import equal, less_equal, logical_and
+from autonet.ops.comparison import equal, less_equal, logical_and, not_equal
 from autonet.ops.kinks import rate_of, times
 from autonet.ops.pointwise import absolute, where
 from autonet.ops.products import matmul, matrix_transpose
+from autonet.ops.reduction import any as some
 from autonet.ops.reduction import max as largest
 from autonet.ops.shaping import diagonal, expand_dims
 
@@ -56,14 +57,14 @@ def _singular_pull(c: Any, n: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
     inside = times((turned + there) / 2, quotients)
     inside = inside + times((turned - there) / 2, _sum_quotients(g, s, rate))
     to_x = matmul(matmul(u, inside), vt)
-    each = expand_dims(_over_own(g, s, rate), -2)
+    each = expand_dims(where(_disagree(quotients)[..., 0], np.nan, _over_own(g, s, rate)), -2)
     if x.shape[-2] > x.shape[-1]:  # what of c lies outside the columns of u, or the rows of vt
         along = matmul(c, v)
         to_x = to_x + matmul(times(along - matmul(u, matmul(ut, along)), each), vt)
     elif x.shape[-2] < x.shape[-1]:
         across = matmul(matrix_transpose(c), u)
         to_x = to_x + matmul(u, matrix_transpose(times(across - matmul(v, matmul(vt, across)), each)))
-    to_g = where(equal(s, 0), 0, _diagonal(turned))
+    to_g = where(_zero(s), 0, _diagonal(turned))
     return _wanted([(g._node, g, to_g), (x._node, x, to_x)], wanted)
 
 
@@ -83,7 +84,14 @@ def _quotients(g: Any, w: Any, rate: Any) -> Any:
         agreed = logical_and(agreed, less_equal(absolute(rows(rate) - columns(rate)), 4 * _rounding(rate)))
         rate = rows(rate)
     found = where(same, where(agreed, rate, np.nan), found)
-    return where(np.eye(w.shape[-1], dtype=bool), 0, found)
+    own = np.eye(w.shape[-1], dtype=bool)
+    found = where(own, 0, found)
+    return where(logical_and(own, _disagree(found)), np.nan, found)
+
+
+def _disagree(found: Any) -> Any:
+    """Which values have equals that g, or its rate, does not treat as equals: no direction is theirs. Axes (..., n, 1)."""
+    return some(not_equal(found, found), axis=-1, keepdims=True)
 
 
 def _sum_quotients(g: Any, s: Any, rate: Any) -> Any:
@@ -91,19 +99,27 @@ def _sum_quotients(g: Any, s: Any, rate: Any) -> Any:
     sums = expand_dims(s, -1) + expand_dims(s, -2)
     zero = less_equal(sums, _rounding(s))
     total = expand_dims(g, -1) + expand_dims(g, -2)
-    limit = expand_dims(rate, -1) if getattr(rate, "ndim", 0) else rate
-    return where(zero, where(equal(total, 0), limit, np.nan), total / where(zero, 1, sums))
+    limit = rate
+    if getattr(rate, "ndim", 0):
+        limit, other = expand_dims(rate, -1), expand_dims(rate, -2)
+        limit = where(less_equal(absolute(limit - other), 4 * _rounding(rate)), limit, np.nan)
+    none = less_equal(absolute(total), 8 * _rounding(g))
+    return where(zero, where(none, limit, np.nan), total / where(zero, 1, sums))
 
 
 def _of_zero(g: Any, s: Any, rate: Any) -> Any:
     """The rate where a singular value is 0 and g too, NaN where it alone is 0: there it has a kink, as |x|; else 0."""
-    return where(equal(s, 0), where(equal(g, 0), rate, np.nan), 0)
+    return where(_zero(s), where(less_equal(absolute(g), 4 * _rounding(g)[..., 0]), rate, np.nan), 0)
 
 
 def _over_own(g: Any, s: Any, rate: Any) -> Any:
     """g_i / s_i, the rate where s_i is 0."""
-    zero = equal(s, 0)
-    return where(zero, _of_zero(g, s, rate), g / where(zero, 1, s))
+    return where(_zero(s), _of_zero(g, s, rate), g / where(equal(s, 0), 1, s))
+
+
+def _zero(s: Any) -> Any:
+    """Which singular values are 0 to rounding."""
+    return less_equal(s, _rounding(s)[..., 0])
 
 
 def _rounding(w: Any) -> Any:

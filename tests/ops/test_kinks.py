@@ -31,6 +31,9 @@ def of_singular_values(x):
 
 CASES = {
     "bend": Case(reals(), op=nowhere, numpy=lambda c: c),
+    "_unsettled": Case(
+        reals(), reals(), reals(), op=kinks._unsettled, shapes=[((3, 4),) * 3], settings={"axis": -1}, zero=True
+    ),
     "times": Case(reals(0.5, 3), reals(), numpy=np.multiply),
     "from_eigenvalues": Case(
         made(apart_symmetric), op=of_eigenvalues, shapes=[((3, 3),), ((2, 2, 2),)], value_rtol=1e-8
@@ -113,6 +116,7 @@ TABLE = {
     "0^0.5": (pair(ops.power), np.array([0.0, 0.5]), [INF, 0], N2),
     "0^3": (pair(ops.power), np.array([0.0, 3.0]), 0, 0),
     "0^0": (pair(ops.power), np.array([0.0, 0.0]), [0, -INF], N2),
+    "1^0": (pair(ops.power), np.array([1.0, 0.0]), [0, 0], [[0, 1], [1, 0]]),
     "(-2)^2": (pair(ops.power), np.array([-2.0, 2.0]), [-4, 0], [[2, NAN], [NAN, NAN]]),
     "sqrt": (summed(ops.sqrt), Z1, INF, -INF),
     "rsqrt": (summed(ops.rsqrt), Z1, -INF, INF),
@@ -153,8 +157,20 @@ TABLE = {
     "sort, weighed": (weighed(ops.sort), TIED, [2, 3, 1], TOP_TIE),
     "sort^2, weighed": (weighed(lambda x: ops.sort(x) ** 2), Z3 - [0, 0, 1], [0, 0, -2], TOP_TIE + np.diag([0, 0, 2])),
     "median": (ops.median, TIED, [1, 0, 0], TOP_TIE),
-    "top_k": (lambda x: ops.sum(ops.top_k(x, 1)[0]), TIED, [1, 0, 0], np.diag([NAN, NAN, 0])),
+    "top_k": (lambda x: ops.sum(ops.top_k(x, 1)[0]), TIED, [1, 0, 0], TOP_TIE),
     "top_k of all": (squared(lambda x: ops.top_k(x, 3)[0]), TIED, 2 * TIED, 2 * I3),
+    "top_k, weighed": (weighed(lambda x: ops.top_k(x, 3)[0]), ONES, [1, 2, 3], NAN),
+    "sort, of three alike": (weighed(ops.sort), ONES, [1, 2, 3], NAN),
+    "sort^2, by pairs": (lambda x: ops.sum(ops.sort(x) ** 2 * [2.0, 1, 1]), ONES, [4, 2, 2], NAN),
+    "max_pool": (
+        lambda x: ops.sum(ops.max_pool(x[None, :, None], 3) ** 2),
+        TIED,
+        [2, 0, 0],
+        TOP_TIE,
+    ),
+    "max_pool of one peak": (lambda x: ops.sum(ops.max_pool(x[None, :, None], 3) ** 2), -TIED, 0, np.diag([0, 0, 2])),
+    "max_pool of relu": (lambda x: ops.sum(ops.max_pool(ops.relu(x)[None, :, None], 3) ** 2), -ONES, 0, 0),
+    "clip between tensors": (lambda x: ops.clip(x[0], x[1], x[2]), Z3, [1, 0, 0], NAN),
     "segment_max": (lambda x: ops.sum(ops.segment_max(x, [0, 0, 0], 1)), TIED, [0.5, 0.5, 0], np.diag([NAN, NAN, 0])),
     # pieces
     "relu": (summed(ops.relu), Z1, 0, NAN),
@@ -186,7 +202,7 @@ TABLE = {
         lambda x: ops.eigh(x)[0][1] + x[0, 0],
         I2,
         [[1, 0], [0, 1]],
-        [[0] * 4, [NAN] * 4, [NAN] * 4, [0] * 4],
+        NAN,
     ),
     "singular values^2": (squared(lambda x: ops.svd(x, compute_uv=False)), I2, 2 * I2, 2 * np.eye(4)),
     "singular values^2 of 0": (squared(lambda x: ops.svd(x, compute_uv=False)), np.zeros((2, 3)), 0, 2 * np.eye(6)),
@@ -282,6 +298,11 @@ def test_no_plausible_second_derivative_at_a_kink(name):
 def test_third_derivatives_pass_kinks():
     third = gradients.jacobian(gradients.hessian(lambda x: ops.sum(ops.abs(x) ** 2)))
     assert np.asarray(third(np.array([0.0, 1.0]))).tolist() == np.zeros((2, 2, 2)).tolist()
+
+
+def test_windows_whose_cells_move_together_have_no_kink():
+    f = lambda x: ops.sum(ops.max_pool((x * ONES)[None, :, None], 3) ** 2)
+    assert np.asarray(gradients.hessian(f)(np.ones(1))).item() == 2
 
 
 def test_first_forward_derivatives_keep_the_convention():
