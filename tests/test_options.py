@@ -86,7 +86,7 @@ def kept_in(statement, argument):
 def dropped(cls):
     """The arguments of a constructor that nothing uses."""
     init = next(iter(methods(cls).get("__init__", [])), None)
-    if init is None or any(isinstance(n, ast.Name) and n.id == "locals" for n in ast.walk(init)):  # all handed on
+    if init is None or "arguments_of_cell" in map(ast.unparse, init.decorator_list):  # which hands all of them on
         return []
     names = [a.arg for a in [*init.args.posonlyargs, *init.args.args[1:], *init.args.kwonlyargs]]
     found = []

@@ -15,7 +15,7 @@ from autonet.layers.convolution import (
     window_counts,
 )
 from autonet.layers.dense import positive
-from autonet.layers.recurrent import RNN, CellLayer
+from autonet.layers.recurrent import RNN, CellLayer, arguments_of_cell
 from autonet.layers.spec import InputSpec
 from autonet.ops.recurrent import lstm_gates
 from autonet.ops.sliding_windows import per_axis, standardize_data_format
@@ -140,6 +140,7 @@ class ConvLSTM(CellLayer):
     cell_name = "conv_lstm_cell"
     rank: int
 
+    @arguments_of_cell
     def __init__(
         self,
         filters: int,
@@ -170,8 +171,10 @@ class ConvLSTM(CellLayer):
         go_backwards: bool = False,
         stateful: bool = False,
         **common: Any,
-    ):
-        self._with_cell(locals(), rank=self.rank)
+    ): ...
+
+    def _with_cell(self, arguments: dict[str, Any], **more: Any) -> None:
+        super()._with_cell(arguments, rank=self.rank)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     @property

@@ -1,6 +1,8 @@
 """Recurrent layers: a cell, walked along a sequence."""
 
-from collections.abc import Iterator, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -282,7 +284,7 @@ _THE_CELLS = frozenset(
     + ["dropout", "recurrent_dropout", "seed"]
     + ["filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"]
 )
-_NOT_THE_CELLS = frozenset({"self", "__class__", "common", "activity_regularizer", "use_cudnn", *_WALK})
+_NOT_THE_CELLS = frozenset({"self", "common", "activity_regularizer", "use_cudnn", *_WALK})
 
 
 class CellLayer(RNN):
@@ -293,7 +295,7 @@ class CellLayer(RNN):
     unsaved: tuple[str, ...] = ()  # keys of the cell's configuration that the layer's leaves out, as Keras does
 
     def _with_cell(self, arguments: dict[str, Any], **more: Any) -> None:
-        """The constructor's rest, from all its arguments by name; `more` are of the cell alone."""
+        """Make the cell, and the walk along it, of the constructor's arguments by name; `more` are of the cell alone."""
         common = dict(arguments["common"])
         common.pop("implementation", None)  # how the products are made: here always at once
         walk = {k: arguments[k] for k in _WALK if k in arguments}
@@ -319,6 +321,19 @@ class CellLayer(RNN):
         inside = {k: v for k, v in own.items() if k not in ("name", "trainable", "dtype", *self.unsaved)}
         regularizer = {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         return {**Layer.get_config(self), **self._own_config(), **inside, **regularizer}
+
+
+def arguments_of_cell(init: Callable[..., None]) -> Callable[..., None]:
+    """Decorator of a constructor that is a signature: its arguments, by name, are what `_with_cell` makes the layer of."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        self._with_cell(bound.arguments)
+
+    return wrapper
 
 
 def documented(cls: type[Any]) -> type[Any]:
@@ -356,6 +371,7 @@ class SimpleRNN(CellLayer):
     unsaved = ("seed",)
 
     @renamed(**OLD_WORDS)
+    @arguments_of_cell
     def __init__(
         self,
         units: int,
@@ -380,8 +396,7 @@ class SimpleRNN(CellLayer):
         unroll: bool = False,
         seed: int | None = None,
         **common: Any,
-    ):
-        self._with_cell(locals())
+    ): ...
 
 
 @documented
@@ -398,6 +413,7 @@ class LSTM(CellLayer):
     cell_name = "lstm_cell"
 
     @renamed(inner_activation="recurrent_activation", **OLD_WORDS)
+    @arguments_of_cell
     def __init__(
         self,
         units: int,
@@ -425,8 +441,7 @@ class LSTM(CellLayer):
         unroll: bool = False,
         use_cudnn: Any = "auto",
         **common: Any,
-    ):
-        self._with_cell(locals())
+    ): ...
 
 
 @documented
@@ -443,6 +458,7 @@ class GRU(CellLayer):
     cell_name = "gru_cell"
 
     @renamed(inner_activation="recurrent_activation", **OLD_WORDS)
+    @arguments_of_cell
     def __init__(
         self,
         units: int,
@@ -470,5 +486,4 @@ class GRU(CellLayer):
         reset_after: bool = True,
         use_cudnn: Any = "auto",
         **common: Any,
-    ):
-        self._with_cell(locals())
+    ): ...
