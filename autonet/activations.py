@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import Identifier, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.ops import celu as celu
@@ -38,7 +39,7 @@ from autonet.ops import threshold as threshold
 from autonet.serialization import Family
 
 
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
+def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
     """x above the threshold, at most max_value; negative_slope * (x - threshold) elsewhere.
 
     Args:
@@ -63,7 +64,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     return ops.where(x > threshold, above, below)
 
 
-def sigmoid(x: Any) -> Tensor:
+def sigmoid(x: TensorLike) -> Tensor:
     """1 / (1 + e^-x), elementwise."""
     x = convert_to_tensor(x)
     y = ops.sigmoid(x)
@@ -71,7 +72,7 @@ def sigmoid(x: Any) -> Tensor:
     return y
 
 
-def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
+def softmax(x: TensorLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """e^x over its sum along `axis`: positive numbers whose sum is 1.
 
     Args:
@@ -85,7 +86,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     return y
 
 
-def gelu(x: Any, approximate: bool = False) -> Tensor:
+def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
     """x times the probability that a standard normal number is below x, by erf or (`approximate`) by tanh.
 
     Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415
@@ -93,7 +94,7 @@ def gelu(x: Any, approximate: bool = False) -> Tensor:
     return ops.gelu(x, approximate)
 
 
-def mish(x: Any) -> Tensor:
+def mish(x: TensorLike) -> Tensor:
     """x tanh(softplus(x)), elementwise.
 
     Source: Misra, 2019, https://arxiv.org/abs/1908.08681
@@ -102,12 +103,12 @@ def mish(x: Any) -> Tensor:
     return x * ops.tanh(ops.softplus(x))
 
 
-def exponential(x: Any) -> Tensor:
+def exponential(x: TensorLike) -> Tensor:
     """e^x, elementwise."""
     return ops.exp(x)
 
 
-def linear(x: Any) -> Tensor:
+def linear(x: TensorLike) -> Tensor:
     """x itself."""
     return convert_to_tensor(x)
 
@@ -153,7 +154,7 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Callable[..., Any]:
+def get(identifier: Identifier) -> Callable[..., Any]:
     """The activation that `identifier` means: a function, or a layer.
 
     Args:
@@ -172,6 +173,6 @@ def serialize(activation: Callable[..., Any]) -> Any:
     return _family.serialize(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

@@ -6,6 +6,7 @@ from typing import Any, Self
 from autonet import ops
 from autonet.common import dtypes
 from autonet.common.lines import filter_tracebacks
+from autonet.common.types import Identifier, TensorLike
 from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -19,7 +20,7 @@ class Constraint(Versioned):
     A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
     """
 
-    def __call__(self, w: Any) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`; here `w` itself."""
         return convert_to_tensor(w)
 
@@ -50,7 +51,7 @@ class MaxNorm(Constraint):
         self.axis = axis
 
     @accumulates(like="w")
-    def __call__(self, w: Any) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
         length = _length(w, self.axis)
@@ -67,7 +68,7 @@ class NonNeg(Constraint):
     [0.0, 2.0]
     """
 
-    def __call__(self, w: Any) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`."""
         return ops.maximum(w, 0)
 
@@ -83,7 +84,7 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     @accumulates(like="w")
-    def __call__(self, w: Any) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
         return w / (_length(w, self.axis) + dtypes.epsilon())
@@ -112,7 +113,7 @@ class MinMaxNorm(Constraint):
         self.axis = axis
 
     @accumulates(like="w")
-    def __call__(self, w: Any) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
         length = _length(w, self.axis)
@@ -137,7 +138,7 @@ filter_tracebacks(__name__)
 _family = Family("constraint", "keras.constraints", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The constraint that `identifier` means.
 
     Args:
@@ -153,6 +154,6 @@ def serialize(constraint: Constraint | Callable[..., Any]) -> Any:
     return _family.serialize(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The constraint that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from autonet import ops
 from autonet.common.lines import filter_tracebacks
+from autonet.common.types import Identifier, TensorLike
 from autonet.common.versions import Versioned
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -20,7 +21,7 @@ class Regularizer(Versioned):
     A subclass defines `__call__`, of ops so that it has a gradient, and `get_config`.
     """
 
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty on `x`."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(x), which gives the penalty.")
 
@@ -48,7 +49,7 @@ class L1(Regularizer):
         self.l1 = _factor("L1", "l1", 0.01 if l1 is None else l1)
 
     @accumulates(like="x")
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty on `x`."""
         return ops.sum(ops.absolute(x)) * self.l1
 
@@ -70,7 +71,7 @@ class L2(Regularizer):
         self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
 
     @accumulates(like="x")
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty on `x`."""
         return ops.sum(ops.square(x)) * self.l2
 
@@ -92,7 +93,7 @@ class L1L2(Regularizer):
         self.l2 = _factor("L1L2", "l2", 0.0 if l2 is None else l2)
 
     @accumulates(like="x")
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty on `x`."""
         if not self.l1:
             return ops.sum(ops.square(x)) * self.l2
@@ -125,7 +126,7 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = mode
 
     @accumulates(like="x")
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty on the matrix `x`."""
         x = convert_to_tensor(x)
         if x.ndim != 2:
@@ -165,7 +166,7 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The regularizer that `identifier` means.
 
     Args:
@@ -181,6 +182,6 @@ def serialize(regularizer: Regularizer | Callable[..., Any]) -> Any:
     return _family.serialize(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The regularizer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

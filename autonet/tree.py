@@ -15,7 +15,7 @@ class MAP_TO_NONE:
     """What a function given to `traverse` returns to put None into the result."""
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(structure: object) -> bool:
     """Whether `structure` is a list, tuple or dict.
 
     >>> is_nested([]), is_nested(3)
@@ -24,7 +24,7 @@ def is_nested(structure: Any) -> bool:
     return isinstance(structure, (list, tuple, dict))
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: object) -> list[Any]:
     """The leaves in order.
 
     >>> flatten({"b": [1, (2, 3)], "a": None})
@@ -33,7 +33,7 @@ def flatten(structure: Any) -> list[Any]:
     return trees.flatten(structure)
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def flatten_with_path(structure: object) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves in order, each with the keys and indices that lead to it.
 
     >>> flatten_with_path({"a": [5]})
@@ -51,7 +51,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     return trees.pack(structure, list(flat_sequence))
 
 
-def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+def assert_same_structure(a: Any, b: Any, check_types: object = None) -> None:
     """Raise ValueError unless `a` and `b` nest alike, lists with lists and tuples with tuples.
 
     `check_types` is accepted and has no effect, as in Keras.
@@ -74,7 +74,7 @@ def _told(x: Any) -> str:
     return type(x).__name__ if is_nested(x) else f"the leaf {x!r}"
 
 
-def assert_same_paths(a: Any, b: Any) -> None:
+def assert_same_paths(a: object, b: object) -> None:
     """Raise ValueError unless the same keys and indices lead to leaves in both, whatever the types on the way."""
     first, second = ({path for path, _ in trees.flatten_with_path(x)} for x in (a, b))
     if first != second:

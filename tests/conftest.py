@@ -31,7 +31,7 @@ settings.load_profile("modest")
 NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings
     "bench": ("jax", "keras"),
-    "dev": ("build", "mypy", "setuptools"),
+    "dev": ("build", "jedi", "mypy", "pyright", "setuptools"),
     "images": ("PIL",),
     "keras": ("h5py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),

@@ -4,6 +4,7 @@ import weakref
 from typing import Any
 
 from autonet.callbacks.state import load_state, state_of
+from autonet.common.types import Model
 from autonet.utils import progress
 
 
@@ -42,7 +43,7 @@ class Callback:
     def model(self, model: Any) -> None:
         self._model = None if model is None else weakref.ref(model)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Called before training with the model."""
         self.model = model
 

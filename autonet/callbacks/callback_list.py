@@ -7,6 +7,7 @@ from typing import Any
 from autonet.callbacks.base import Callback
 from autonet.callbacks.reports import History, ProgbarLogger
 from autonet.common.trees import flatten
+from autonet.common.types import Callbacks, Model
 from autonet.errors import ArgumentError
 
 _BATCH_HOOKS = {
@@ -36,10 +37,10 @@ class CallbackList:
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Model | None = None,
         **params: Any,
     ):
         self.callbacks: list[Callback] = []
@@ -75,7 +76,7 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Pass the model on to each callback; its `history` becomes the History among them."""
         self.model = model
         for callback in self.callbacks:

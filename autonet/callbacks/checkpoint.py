@@ -4,12 +4,13 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from autonet.callbacks.base import Callback
 from autonet.callbacks.monitor import MonitorCallback
+from autonet.common.types import PathLike, Position
 from autonet.errors import ArgumentError, DataError
 
 
@@ -32,13 +33,13 @@ class ModelCheckpoint(MonitorCallback):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: PathLike,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        save_freq: Any = "epoch",
+        save_freq: int | Literal["epoch"] = "epoch",
         initial_value_threshold: float | None = None,
     ):
         super().__init__(monitor, mode, 0.0, verbose)
@@ -54,7 +55,7 @@ class ModelCheckpoint(MonitorCallback):
             )
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
+        self.save_freq: int | Literal["epoch"] = save_freq
         self.best = initial_value_threshold
         self._batches = 0  # before this epoch
         self._seen = 0  # in this epoch
@@ -139,7 +140,11 @@ class BackupAndRestore(Callback):
     steers = False
 
     def __init__(
-        self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
+        self,
+        backup_dir: PathLike,
+        save_freq: int | Literal["epoch"] = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
     ):
         if not str(backup_dir):
             raise ArgumentError("BackupAndRestore needs a folder as backup_dir.")
@@ -148,7 +153,7 @@ class BackupAndRestore(Callback):
                 f"BackupAndRestore expects save_freq 'epoch' or a number of batches; received {save_freq!r}."
             )
         self.backup_dir = os.fspath(backup_dir)
-        self.save_freq = save_freq
+        self.save_freq: int | Literal["epoch"] = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
 
@@ -188,13 +193,13 @@ class BackupAndRestore(Callback):
     def _plan(self, done: int) -> None:
         self.due = sys.maxsize if self.save_freq == "epoch" else done + self.save_freq - 1
 
-    def stepped(self, position: Any) -> None:
+    def stepped(self, position: Position) -> None:
         """The loop has done some steps."""
         if position.step > self.due:
             self._write(position)
             self._plan(position.step)
 
-    def epoch_ended(self, position: Any) -> None:
+    def epoch_ended(self, position: Position) -> None:
         """An epoch has ended, and all callbacks have seen it."""
         self._write(position)
         self._plan(0)

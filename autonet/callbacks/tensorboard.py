@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
+from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 
 
@@ -32,15 +33,15 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: PathLike = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
-        update_freq: Any = "epoch",
-        profile_batch: Any = 0,
+        update_freq: int | str = "epoch",
+        profile_batch: object = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: object = None,
     ):
         for word, value, advice in (
             ("profile_batch", profile_batch, "model.explain_step() tells what a step does"),

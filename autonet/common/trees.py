@@ -92,7 +92,7 @@ def map_structure(f: Callable, *trees: Any) -> Any:
     return pack(first, [f(*row) for row in zip(*columns, strict=True)])
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
+def assert_same_structure(a: object, b: object) -> None:
     """Raise ArgumentError unless `a` and `b` nest alike."""
     if isinstance(a, dict) and isinstance(b, dict):
         if set(a) != set(b):

@@ -4,18 +4,29 @@ Type checkers see what a name stands for; at run time it is only a name, so that
 a page of alternatives.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import Unpack as Unpack
+
+    from autonet.callbacks import Callback
+    from autonet.compiler.explain import Explanation as Explanation
     from autonet.core.tensor import Tensor
+    from autonet.core.variable import Variable
+    from autonet.layers.base import Layer
     from autonet.layers.symbolic import KerasTensor
+    from autonet.models.model import Model as Model
+    from autonet.random import SeedGenerator as SeedGenerator
+    from autonet.training.position import Position as Position
 
     R = TypeVar("R")
     P = ParamSpec("P")
     R_co = TypeVar("R_co", covariant=True)
+    S_co = TypeVar("S_co", covariant=True)
 
     class SupportsArray(Protocol):
         """What `np.asarray` reads: arrays, data frames, Tensors of other frameworks."""
@@ -34,15 +45,109 @@ if TYPE_CHECKING:
 
         def call(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
+    class HasResult(Protocol[P, R_co]):
+        """A metric, seen as the function that takes in a batch and tells the number."""
+
+        def update_state(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+        def result(self) -> R_co: ...
+
+    class Derivative(Protocol[P, R_co, S_co]):
+        """What `grad` and its like return: of one array R, of a list of Variables S, of another nest its like."""
+
+        @overload
+        def __call__(self, x: Tensor | SupportsArray | float, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, x: list[Variable], /, *args: P.args, **kwargs: P.kwargs) -> S_co: ...
+        @overload
+        def __call__(self, x: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+    # What every layer's constructor takes, and what is left of it where a constructor names some of it.
+
+    class _Common(TypedDict, total=False):
+        trainable: bool
+        autocast: bool
+        input_shape: "PartialShape | int | None"
+        batch_input_shape: "PartialShape | None"
+        input_length: "PartialShape | int | None"
+
+    class _Penalized(TypedDict, total=False):
+        activity_regularizer: "Identifier"
+
+    class _Sized(TypedDict, total=False):
+        batch_shape: "PartialShape | None"
+        input_dim: int | None
+
+    class _Typed(TypedDict, total=False):
+        dtype: Any  # a Dtype, or a policy
+
+    class _Named(TypedDict, total=False):
+        name: str | None
+
+    class LayerOptions(_Common, _Penalized, _Sized, _Typed, _Named, total=False): ...
+
+    class InputOptions(_Common, _Penalized, total=False): ...
+
+    class ActivityOptions(_Common, _Sized, _Typed, _Named, total=False): ...
+
+    class EmbeddingOptions(_Common, _Penalized, _Typed, _Named, total=False):
+        batch_shape: "PartialShape | None"
+
+    class ReversibleOptions(EmbeddingOptions, total=False):
+        weights: "TensorLike | None"
+
+    class ConvolutionOptions(ActivityOptions, total=False):
+        lora_rank: int | None
+        lora_alpha: float | None
+
+    class CellOptions(ActivityOptions, total=False):
+        implementation: int
+        zero_output_for_mask: bool
+
+    class ImageOptions(LayerOptions, total=False):
+        data_format: str | None
+
+    class AttentionOptions(LayerOptions, total=False):
+        seed: int | None
+
+    class NameOptions(_Common, _Penalized, _Sized, _Typed, total=False): ...
+
+    class DtypeNameOptions(_Common, _Penalized, _Sized, total=False): ...
+
+    class DecayOptions(_Named, total=False):
+        """What every optimizer's constructor takes, but weight_decay."""
+
+        clipnorm: float | None
+        clipvalue: float | None
+        global_clipnorm: float | None
+        use_ema: bool
+        ema_momentum: float
+        ema_overwrite_frequency: int | None
+        loss_scale_factor: float | None
+        gradient_accumulation_steps: int | None
+        lr: float
+        decay: float
+
+    class OptimizerOptions(DecayOptions, total=False):
+        """What every optimizer's constructor takes."""
+
+        weight_decay: float | None
+
     TensorLike: TypeAlias = (
         Tensor | SupportsArray | KerasTensor | float | NestedNumbers
     )  # an array, or what becomes one
     Shape: TypeAlias = int | Sequence[int]  # lengths of axes
+    PartialShape: TypeAlias = Sequence[int | None]  # lengths of axes, None where any will do
+    Sizes: TypeAlias = int | Sequence[int]  # one for all axes, or one for each
     Axis: TypeAlias = int | Sequence[int] | None  # None: all
     Dtype: TypeAlias = str | np.dtype[Any] | type[Any] | None  # None: the default
     Identifier: TypeAlias = (
         str | Mapping[str, Any] | Callable[..., Any] | None
     )  # a name, configuration, class or function
+    Data: TypeAlias = Tensor | SupportsArray | Iterable[Any] | None  # arrays, nested or not; batches, PyDatasets
+    Placeholders: TypeAlias = "KerasTensor | Tensor | Sequence[Any] | Mapping[str, Any]"  # one, or nested
+    Layers: TypeAlias = Iterable["Layer | KerasTensor"]
+    Callbacks: TypeAlias = "Callback | Iterable[Callback] | None"
+    PathLike: TypeAlias = str | os.PathLike[str]
 
     class Operators(Generic[R]):
         """The operators of Tensors and placeholders, which `ops.operators` and `layers.symbolic` give them."""
@@ -109,6 +214,12 @@ else:
         def __repr__(self) -> str:
             return self._name
 
+    class _Generic(_Name):
+        """The same for one that takes types."""
+
+        def __getitem__(self, types: Any) -> "_Name":
+            return _Name(f"{self}[{', '.join(map(_shown, types))}]")
+
     def _shown(other: Any) -> str:
         return "None" if other is None else other.__name__ if isinstance(other, type) else str(other)
 
@@ -117,3 +228,27 @@ else:
     Axis = _Name("Axis")
     Dtype = _Name("Dtype")
     Identifier = _Name("Identifier")
+    PartialShape = _Name("PartialShape")
+    Sizes = _Name("Sizes")
+    Data = _Name("Data")
+    Layers = _Name("Layers")
+    Placeholders = _Name("Placeholders")
+    Callbacks = _Name("Callbacks")
+    PathLike = _Name("PathLike")
+    Model = _Name("Model")
+    Explanation = _Name("Explanation")
+    Position = _Name("Position")
+    SeedGenerator = _Name("SeedGenerator")
+
+    class Unpack:
+        """As `typing.Unpack`, for names."""
+
+        def __class_getitem__(cls, options: Any) -> Any:
+            return options
+
+    LayerOptions = InputOptions = ActivityOptions = EmbeddingOptions = ReversibleOptions = _Name("LayerOptions")
+    CellOptions = ConvolutionOptions = ImageOptions = AttentionOptions = NameOptions = DtypeNameOptions = LayerOptions
+    OptimizerOptions = DecayOptions = _Name("OptimizerOptions")
+    Derivative = _Generic("Derivative")
+    SupportsArray = _Name("SupportsArray")
+    NestedNumbers = _Name("NestedNumbers")

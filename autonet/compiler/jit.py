@@ -5,13 +5,14 @@ import threading
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 import numpy as np
 
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Explanation
 from autonet.compiler.account import KNOWN, Account
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.entry import Entry
@@ -23,7 +24,13 @@ from autonet.core.tensor import WeakScalar, convert_to_tensor
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 
 
-class Compiled:
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Q = ParamSpec("Q")
+
+
+class Compiled(Generic[P, R]):
     """A function with its plans; `jit` makes it.
 
     Args:
@@ -39,7 +46,7 @@ class Compiled:
 
     def __init__(
         self,
-        f: Callable[..., Any],
+        f: Callable[P, R],
         static: tuple[Any, ...] = (),
         strict: bool = True,
         native: Any = "auto",
@@ -62,7 +69,7 @@ class Compiled:
         self._warned = False
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if state.observer is not None or (state.contexts and any(c.eager for c in state.contexts)):
             if state.observer is not None and not state.observer.replays:
                 return self._eagerly(args, kwargs)  # somebody looks for NaN
@@ -93,6 +100,13 @@ class Compiled:
         self.last = entry
         self.account.hits += 1
         return entry.run(inputs, self.native)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, thing: None, owner: Any = None) -> Self: ...
+        @overload
+        def __get__(self: "Compiled[Concatenate[T, Q], R]", thing: T, owner: Any = None) -> Callable[Q, R]: ...
 
     def __get__(self, thing: Any, owner: Any = None) -> Any:
         """As a method, whose plans belong to the object that it is called on."""
@@ -185,7 +199,7 @@ class Compiled:
             return entry.run(recorder.arrays, self.native)
         return result
 
-    def explain(self) -> Any:
+    def explain(self) -> Explanation:
         """The plan used last: operations, memory, what was joined, the generated code. Prints, and shows in a notebook.
 
         Raises: NotBuiltError before the first call.
@@ -262,9 +276,29 @@ def _held(x: Any, compiled: Compiled, key: Any) -> Any:
         return x
 
 
+@overload
 def jit(
-    f: Callable[..., Any] | None = None, *, static_argnums: Any = (), static_argnames: Any = (), native: Any = "auto"
-) -> Any:
+    f: Callable[P, R],
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    native: bool | str = "auto",
+) -> Compiled[P, R]: ...
+@overload
+def jit(
+    f: None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    native: bool | str = "auto",
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    native: bool | str = "auto",
+) -> Compiled | Callable[[Callable[..., Any]], Compiled]:
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not

@@ -75,7 +75,7 @@ class Tensor(Operators["Tensor"]):
     _value: np.ndarray
     _node: Node | None
 
-    def __init__(self, value: Any, dtype: Dtype = None, requires_grad: bool = False):
+    def __init__(self, value: TensorLike, dtype: Dtype = None, requires_grad: bool = False):
         try:
             self._node = None
             if isinstance(value, Tensor):
@@ -367,7 +367,7 @@ def _holds_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in values)
 
 
-def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
+def convert_to_tensor(x: TensorLike, dtype: Dtype = None) -> Tensor:
     """`x` as a Tensor: itself if it is one already (and has `dtype`), else a copy of its values.
 
     Lists may hold Tensors, which are stacked, with derivatives.
@@ -380,7 +380,7 @@ def convert_to_tensor(x: Any, dtype: Dtype = None) -> Tensor:
         elif isinstance(x, (list, tuple)) and _holds_tensor(x):
             tensor = Tensor._stack([convert_to_tensor(v) for v in x])
         elif hasattr(x, "_symbolic"):  # a placeholder stays one
-            return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))
+            return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))  # type: ignore[return-value, union-attr]
         else:
             if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
                 dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"

@@ -9,7 +9,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
 from autonet.core.state import no_grad, state, uncaptured
 from autonet.core.tape import Leaf
@@ -48,7 +48,7 @@ class Variable(Tensor):
     @filters_traceback
     def __init__(
         self,
-        initializer: Any,
+        initializer: Identifier | TensorLike,
         shape: tuple[int, ...] | None = None,
         dtype: Dtype = None,
         trainable: bool = True,
@@ -176,7 +176,7 @@ class Variable(Tensor):
         self._look("numpy()")
         return self._array.copy()
 
-    def assign(self, value: Any) -> Self:
+    def assign(self, value: TensorLike) -> Self:
         """Replace the values; the shape must stay, the dtype stays.
 
         Raises: ShapeError for another shape.
@@ -208,12 +208,12 @@ class Variable(Tensor):
             state.observer.assigned(self, array)
         return self
 
-    def assign_add(self, value: Any) -> Self:
+    def assign_add(self, value: TensorLike) -> Self:
         """Add `value` to the values."""
         with no_grad():
             return self.assign(self + convert_to_tensor(value, self.dtype))
 
-    def assign_sub(self, value: Any) -> Self:
+    def assign_sub(self, value: TensorLike) -> Self:
         """Subtract `value` from the values."""
         with no_grad():
             return self.assign(self - convert_to_tensor(value, self.dtype))

@@ -1,7 +1,7 @@
 """check_gradients: the derivatives of any function, held against differences of its values."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ def check_gradients(
     f: Callable[..., Any],
     *args: Any,
     order: int = 2,
-    variables: Any = None,
+    variables: Iterable[Variable] | None = None,
     argnums: int | Sequence[int] | None = None,
     rtol: float = 1e-5,
     atol: float = 0.0,
@@ -68,7 +68,7 @@ def check_gradients(
     """
     if variables is None and hasattr(f, "trainable_weights"):
         _build(f, args)
-        variables = f
+        variables = f  # type: ignore[assignment]
     chosen = list(getattr(variables, "trainable_weights", variables) or ())
     for v in chosen:
         if not isinstance(v, Variable) or v.dtype.kind != "f":

@@ -6,12 +6,13 @@ the record, so transforms nest in any order without confusing whose derivative i
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import assert_same_structure, flatten, map_structure, pack
+from autonet.common.types import Derivative
 from autonet.core import backward as walk
 from autonet.core.accumulate import detach, zeros_of
 from autonet.core.rules import shape_of
@@ -21,6 +22,9 @@ from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
 from autonet.gradients.blame import ApplicationRecorder
 from autonet.gradients.scope import DifferentiationScope
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def spread(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[list[int], bool]:
@@ -32,6 +36,14 @@ def spread(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[list[in
     return [n % len(args) for n in numbers], isinstance(argnums, int)
 
 
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[Tensor, P], Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False
+) -> Derivative[P, tuple[Tensor, Tensor], tuple[Tensor, list[Tensor]]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[P, Any]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -134,6 +146,12 @@ def _pair(result: Any, who: str) -> Any:
     return result
 
 
+@overload
+def grad(
+    f: Callable[Concatenate[Tensor, P], Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False
+) -> Derivative[P, Tensor, list[Tensor]]: ...
+@overload
+def grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the arguments `argnums`; see `value_and_grad`.
 
@@ -283,7 +301,7 @@ class _Custom:
         return pulled
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(f: Callable[P, tuple[R, Callable[..., Any]]]) -> Callable[P, R]:
     """Decorator for a function that brings its own derivative.
 
     `f(*args)` returns (result, pullback); pullback(*cotangents of the result) returns one cotangent per argument, None
@@ -296,12 +314,14 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     Tensor(1., dtype=float32)
     """
 
+    function: Callable[..., Any] = f
+
     @functools.wraps(f)
     @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         tensors = [convert_to_tensor(x) for x in args]
         with no_grad():
-            result, pullback = f(*tensors, **kwargs)
+            result, pullback = function(*tensors, **kwargs)
         many = isinstance(result, tuple)
         outputs = [convert_to_tensor(y) for y in (result if many else (result,))]
         outputs = [detach(y) for y in outputs]

@@ -1,17 +1,27 @@
 """jacobian, hessian, hvp: derivatives of many numbers, and of derivatives."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, pack
+from autonet.common.types import Derivative, SupportsArray
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.gradients.functional import grad, jvp, spread, vjp
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
+
+@overload
+def jacobian(
+    f: Callable[Concatenate[Tensor, P], Tensor], argnums: Literal[0] = 0, has_aux: Literal[False] = False
+) -> Derivative[P, Tensor, list[Tensor]]: ...
+@overload
+def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns all partial derivatives of f's result with respect to the arguments `argnums`.
 
@@ -60,6 +70,12 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
     return wrapper
 
 
+@overload
+def hessian(
+    f: Callable[Concatenate[Tensor, P], Any], argnums: Literal[0] = 0, has_aux: Literal[False] = False
+) -> Derivative[P, Tensor, list[list[Tensor]]]: ...
+@overload
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[P, Any]: ...
 def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the second partial derivatives of f's one number.
 
@@ -71,6 +87,10 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bo
     return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
 
+@overload
+def hvp(f: Callable[..., Any], primals: tuple[Tensor | SupportsArray | float], tangents: Sequence[Any]) -> Tensor: ...
+@overload
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any: ...
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The Hessian of f's one number times the tangents, without the Hessian: the derivative of the gradient along them.
 

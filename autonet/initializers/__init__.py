@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
 from autonet.initializers.constant import Constant as Constant
 from autonet.initializers.constant import Identity as Identity
@@ -80,7 +81,7 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The initializer that `identifier` means.
 
     Args:
@@ -101,6 +102,6 @@ def serialize(initializer: Initializer | Callable[..., Any]) -> Any:
     return _family.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The initializer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

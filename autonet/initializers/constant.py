@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from autonet import ops
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.serialization import deserialize_keras_object
@@ -66,14 +66,14 @@ class Constant(Initializer):
     [[1.0, 2.0], [1.0, 2.0]]
     """
 
-    def __init__(self, value: Any = 0.0):
+    def __init__(self, value: TensorLike = 0.0):
         self.value = value
         self.shape: tuple[int, ...] | None = None  # the only shape that it serves; None serves all
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """The value, repeated to `shape`. Raises: ShapeError if it does not broadcast."""
         shape = _lengths(shape)
-        given = np.shape(self.value)
+        given = np.shape(self.value)  # type: ignore[arg-type]
         if self.shape not in (None, shape):
             raise ShapeError(
                 f"The array given as initializer has shape {self.shape}, the weight has shape {shape}. Give an array "

@@ -1,11 +1,12 @@
 """Activations as layers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet import activations, ops, regularizers
-from autonet.common.types import Identifier
+from autonet.common.types import ActivityOptions, Axis, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -22,7 +23,7 @@ class Activation(Layer):
 
     _options = ("activation",)
 
-    def __init__(self, activation: Identifier, **common: Any):
+    def __init__(self, activation: Identifier, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.activation = activations.get(activation)
         self.supports_masking = True
@@ -51,7 +52,11 @@ class ReLU(Layer):
     _options = ("max_value", "negative_slope", "threshold")
 
     def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **common: Any
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         self.max_value = None if max_value is None else not_negative(max_value, "max_value", self.label)
@@ -79,7 +84,7 @@ class LeakyReLU(Layer):
     _options = ("negative_slope",)
 
     @renamed(alpha="negative_slope")
-    def __init__(self, negative_slope: float = 0.3, **common: Any):
+    def __init__(self, negative_slope: float = 0.3, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
         self.supports_masking = True
@@ -111,13 +116,13 @@ class PReLU(Layer):
         alpha_initializer: Identifier = "Zeros",
         alpha_regularizer: Identifier = None,
         alpha_constraint: Identifier = None,
-        shared_axes: Any = None,
-        **common: Any,
+        shared_axes: int | Sequence[int] | None = None,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         self._set_families(alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
         if shared_axes is not None:
-            shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]  # type: ignore[list-item]
         self.shared_axes = shared_axes
         self.supports_masking = True
 
@@ -152,7 +157,7 @@ class ELU(Layer):
 
     _options = ("alpha",)
 
-    def __init__(self, alpha: float = 1.0, **common: Any):
+    def __init__(self, alpha: float = 1.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.alpha = alpha
         self.supports_masking = True
@@ -176,7 +181,7 @@ class Softmax(Layer):
 
     _options = ("axis",)
 
-    def __init__(self, axis: Any = -1, **common: Any):
+    def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = axis
         self.supports_masking = True
@@ -206,7 +211,7 @@ class ActivityRegularization(Layer):
 
     _fixed = ("activity_regularizer",)
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Unpack[ActivityOptions]):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **common)
         self.l1 = l1
         self.l2 = l2

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
+from autonet.common.types import AttentionOptions, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers import inference
@@ -25,7 +26,7 @@ class ScoredAttention(Layer):
 
     _options: tuple[str, ...] = ("dropout", "seed")
 
-    def __init__(self, dropout: float = 0.0, seed: int | None = None, **common: Any):
+    def __init__(self, dropout: float = 0.0, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.dropout = checked_rate(dropout, "dropout", self.label)
         self.seed = seed
@@ -44,7 +45,7 @@ class ScoredAttention(Layer):
         training: bool = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         self._check_list(inputs, mask)
         query, value = inputs[:2]
         scores = self.scores(query, inputs[-1])
@@ -57,7 +58,7 @@ class ScoredAttention(Layer):
         y = ops.matmul(weights, value)
         if mask is not None and mask[0] is not None:
             y = y * ops.expand_dims(ops.cast(mask[0], y.dtype), -1)
-        return (y, weights) if return_attention_scores else y
+        return (y, weights) if return_attention_scores else y  # type: ignore[return-value]  # a pair is unpacked like a Tensor
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("return_attention_scores"):
@@ -125,7 +126,7 @@ class Attention(ScoredAttention):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(dropout, seed, **common)
         if score_mode not in ("dot", "concat"):
@@ -174,8 +175,8 @@ class AdditiveAttention(ScoredAttention):
 
     _options = ("use_scale",)
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **common: Any):
-        super().__init__(dropout, common.pop("seed", None), **common)
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **common: Unpack[AttentionOptions]):
+        super().__init__(dropout, common.pop("seed", None), **common)  # type: ignore[misc]
         self.use_scale = use_scale
 
     def build(self, input_shape: Any) -> None:

@@ -11,7 +11,7 @@ from autonet.common import dtypes
 from autonet.common.frames import as_texts, frame_array, is_frame
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.trees import flatten, map_structure
-from autonet.common.types import Dtype, Identifier
+from autonet.common.types import Dtype, Identifier, Shape, TensorLike
 from autonet.core.accumulate import cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -185,13 +185,13 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
     @_string_first
     def add_weight(
         self,
-        shape: Any = None,
-        initializer: Any = None,
+        shape: Shape | None = None,
+        initializer: Identifier = None,
         dtype: Dtype = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: Identifier = None,
+        constraint: Identifier = None,
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -228,16 +228,18 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         self._adopt(variable)
         return variable
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(type(self), name, None)
-        if isinstance(found, property):  # which raised an AttributeError: let it speak
-            return found.__get__(self)
-        if "_losses" in self.__dict__ or name.startswith("__"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        raise AttributeError(
-            f"{type(self).__name__} has no {name!r} yet: its __init__ did not call super().__init__(). "
-            "Call that first, with **kwargs."
-        )
+    if not TYPE_CHECKING:  # to type checkers, a class with this method has every name
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(type(self), name, None)
+            if isinstance(found, property):  # which raised an AttributeError: let it speak
+                return found.__get__(self)
+            if "_losses" in self.__dict__ or name.startswith("__"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(
+                f"{type(self).__name__} has no {name!r} yet: its __init__ did not call super().__init__(). "
+                "Call that first, with **kwargs."
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and "_trainable_variables" in self.__dict__:
@@ -246,7 +248,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
 
     # Losses
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: TensorLike) -> None:
         """Add a number, or several, to what training lowers; called within `call`."""
         global _losses_were_added
         _losses_were_added = True

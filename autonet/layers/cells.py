@@ -4,10 +4,11 @@ A cell maps (input of a step, states) to (output, new states), and says by `stat
 `scan` is the walk along a whole sequence as one operation, for cells that have such an operation.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autonet import activations, ops
-from autonet.common.types import Identifier
+from autonet.common.types import Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
@@ -50,7 +51,7 @@ class Cell(Layer):
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         self.activation = activations.get(activation)
@@ -86,11 +87,11 @@ class Cell(Layer):
         """Each call draws masks of its own again."""
         self._masks = None
 
-    def get_dropout_mask(self, step_input: Any) -> Any:
+    def get_dropout_mask(self, step_input: Tensor) -> Tensor | None:
         """What the input of a step is multiplied by: a mask, or a list with one for each gate."""
         return self._apart(self._drawn("input", step_input, self.dropout))
 
-    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | None:
         """The same for the state."""
         return self._apart(self._drawn("state", step_input, self.recurrent_dropout))
 
@@ -124,7 +125,7 @@ class DenseCell(Cell):
 
     states = 1  # vectors of `units` that it hands on
 
-    def __init__(self, units: int, *shared: Any, **common: Any):
+    def __init__(self, units: int, *shared: Any, **common: Unpack[LayerOptions]):
         super().__init__(*shared, **common)
         self.units = positive(units, "units", self.label)
         self.state_size: Any = self.units if self.states == 1 else [self.units] * self.states
@@ -207,7 +208,7 @@ class SimpleRNNCell(DenseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(
             units,
@@ -227,7 +228,9 @@ class SimpleRNNCell(DenseCell):
         h = self.activation(a + self.bias if self.use_bias else a)
         return h, [h] if isinstance(states, (list, tuple)) else h
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
+    def scan(
+        self, x: Tensor, states: Sequence[Tensor], mask: Tensor | None, training: bool, reverse: bool = False
+    ) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, *operands = self._operands(x, states[0], mask, training)
         settings = {"activation": _NAMES[self.activation], "reverse": bool(reverse)}
@@ -275,7 +278,7 @@ class LSTMCell(DenseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(
             units,
@@ -301,7 +304,9 @@ class LSTMCell(DenseCell):
         h, c, _ = lstm_gates(a, c, self.activation, self.recurrent_activation)
         return h, [h, c]
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
+    def scan(
+        self, x: Tensor, states: Sequence[Tensor], mask: Tensor | None, training: bool, reverse: bool = False
+    ) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, *operands = self._operands(x, states[0], mask, training)
         names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
@@ -309,10 +314,10 @@ class LSTMCell(DenseCell):
         return hs, [h, c]
 
 
-def forgetting(initializer: Any, units: int) -> Any:
+def forgetting(initializer: Callable[..., Tensor], units: int) -> Any:
     """An initializer of the four gates' bias that is 1 for the forget gate."""
 
-    def first(shape: Any, dtype: Any = None) -> Tensor:
+    def first(shape: Any, dtype: Dtype = None) -> Tensor:
         own = [initializer((n * units,), dtype=dtype) for n in (1, 2)]
         return ops.concatenate([own[0], ops.ones((units,), dtype), own[1]])
 
@@ -360,7 +365,7 @@ class GRUCell(DenseCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(
             units,
@@ -390,7 +395,9 @@ class GRUCell(DenseCell):
         h, _ = gru_gates(x, h, self.recurrent_kernel, second, kept, *functions, self.reset_after)
         return h, [h] if isinstance(states, (list, tuple)) else h
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
+    def scan(
+        self, x: Tensor, states: Sequence[Tensor], mask: Tensor | None, training: bool, reverse: bool = False
+    ) -> tuple[Any, ...]:
         """All outputs (n, steps, units), each at its step, and the last states, of a sequence (n, steps, features)."""
         x, kernel, bias, *operands = self._operands(x, states[0], mask, training)
         bias = bias if self.reset_after else ops.expand_dims(bias, 0)

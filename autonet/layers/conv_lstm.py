@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import activations, ops
-from autonet.common.types import Identifier
+from autonet.common.types import CellOptions, Identifier, LayerOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.layers.cells import Cell, forgetting
 from autonet.layers.convolution import (
@@ -38,11 +38,11 @@ class ConvLSTMCell(Cell):
         self,
         rank: int,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: Identifier = "tanh",
         recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
@@ -59,7 +59,7 @@ class ConvLSTMCell(Cell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(
             activation,
@@ -136,6 +136,8 @@ class ConvLSTM(CellLayer):
     Source: Shi et al., 2015, https://arxiv.org/abs/1506.04214
     """
 
+    data_format: str  # the cell's
+
     cell_class = ConvLSTMCell
     cell_name = "conv_lstm_cell"
     rank: int
@@ -144,11 +146,11 @@ class ConvLSTM(CellLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: Identifier = "tanh",
         recurrent_activation: Identifier = "sigmoid",
         use_bias: bool = True,
@@ -170,7 +172,7 @@ class ConvLSTM(CellLayer):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **common: Any,
+        **common: Unpack[CellOptions],
     ): ...
 
     def _with_cell(self, arguments: dict[str, Any], **more: Any) -> None:

@@ -1,9 +1,9 @@
 """Convolutions in one, two and three dimensions."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from autonet import activations, ops
-from autonet.common.types import Identifier
+from autonet.common.types import ConvolutionOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -27,6 +27,8 @@ class Windowed(Layer):
         "use_bias",
     )
     rank: int  # axes of places
+    bias: Any
+    activation: Any
     paddings: tuple[str, ...] = ("valid", "same")
 
     def _set_windows(self, size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any) -> None:
@@ -54,7 +56,7 @@ class Windowed(Layer):
         counts = window_counts(places, self.kernel_size, self.strides, padding, self.dilation_rate, self.label)
         return joined_shape(batch, counts, channels, self.data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any) -> Tensor:
         y = self.convolve(inputs)
         if self.bias is not None:
             y = y + along_channels(self.bias, self.rank, self.data_format)
@@ -101,11 +103,11 @@ class Convolution(LowRank, Windowed):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         groups: int = 1,
         activation: Identifier = None,
         use_bias: bool = True,
@@ -116,7 +118,7 @@ class Convolution(LowRank, Windowed):
         activity_regularizer: Identifier = None,
         kernel_constraint: Identifier = None,
         bias_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[ConvolutionOptions],
     ):
         lora = common.pop("lora_rank", None), common.pop("lora_alpha", None)  # of a configuration after enable_lora
         super().__init__(activity_regularizer=activity_regularizer, **common)
@@ -157,7 +159,10 @@ class Convolution(LowRank, Windowed):
         return self._windowed_shape(input_shape, self.filters)
 
 
-def documented(cls: type[Any]) -> type[Any]:
+C = TypeVar("C", bound=type)
+
+
+def documented(cls: C) -> C:
     """Decorator: what the base's docstring says after its first line stands in the class's too."""
     rest = (cls.__mro__[1].__doc__ or "").partition("\n")[2]
     cls.__doc__ = f"{cls.__doc__}\n{rest}" if rest else cls.__doc__

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from autonet import activations, ops
-from autonet.common.types import Identifier
+from autonet.common.types import ActivityOptions, Identifier, LayerOptions, PartialShape, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -64,7 +64,7 @@ class Dense(LowRank, Layer):
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: None = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
         self.quantization_config = unquantized(quantization_config, type(self))
@@ -129,7 +129,7 @@ class EinsumDense(LowRank, Layer):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
+        output_shape: int | PartialShape,
         activation: Identifier = None,
         bias_axes: str | None = None,
         kernel_initializer: Identifier = "glorot_uniform",
@@ -142,7 +142,7 @@ class EinsumDense(LowRank, Layer):
         lora_alpha: float | None = None,
         gptq_unpacked_column_size: None = None,
         quantization_config: None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         if gptq_unpacked_column_size is not None:

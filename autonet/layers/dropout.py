@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, DtypeNameOptions, LayerOptions, PartialShape, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -32,7 +32,13 @@ class Dropout(Layer):
     _options: tuple[str, ...] = ("rate", "seed", "noise_shape")
 
     @renamed(p="rate")
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: PartialShape | None = None,
+        seed: int | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(**common)
         checked_rate(rate, "rate", self.label)
         if noise_shape is not None and not isinstance(noise_shape, (tuple, list)):
@@ -79,7 +85,7 @@ class SpatialDropout(Dropout):
         seed: int | None = None,
         name: str | None = None,
         dtype: Dtype = None,
-        **common: Any,
+        **common: Unpack[DtypeNameOptions],
     ):
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **common)
         self.data_format = standardize_data_format(data_format)
@@ -115,7 +121,12 @@ class SpatialDropout1D(SpatialDropout):
 
     @renamed(p="rate")
     def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Dtype = None, **common: Any
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Dtype = None,
+        **common: Unpack[DtypeNameOptions],
     ):
         super().__init__(rate, "channels_last", seed, name, dtype, **common)
 
@@ -148,7 +159,13 @@ class AlphaDropout(Dropout):
     """
 
     @renamed(p="rate")
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: PartialShape | None = None,
+        seed: int | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(rate, noise_shape, seed, **common)
         below_one(rate, self.label)
 
@@ -176,7 +193,7 @@ class GaussianNoise(Layer):
     _options = ("stddev", "seed")
 
     @renamed(sigma="stddev")
-    def __init__(self, stddev: float, seed: int | None = None, **common: Any):
+    def __init__(self, stddev: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.stddev = checked_rate(stddev, "stddev", self.label)
         self.seed = seed
@@ -207,7 +224,7 @@ class GaussianDropout(Layer):
     _options = ("rate", "seed")
 
     @renamed(p="rate")
-    def __init__(self, rate: float, seed: int | None = None, **common: Any):
+    def __init__(self, rate: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.rate = below_one(checked_rate(rate, "rate", self.label), self.label)
         self.seed = seed

@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import ops
-from autonet.common.types import Identifier
+from autonet.common.types import EmbeddingOptions, Identifier, ReversibleOptions, TensorLike, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.layers import inference
 from autonet.layers.base import Layer
@@ -52,11 +52,11 @@ class Embedding(LowRank, Layer):
         embeddings_regularizer: Identifier = None,
         embeddings_constraint: Identifier = None,
         mask_zero: bool = False,
-        weights: Any = None,
+        weights: TensorLike | None = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: None = None,
-        **common: Any,
+        **common: Unpack[EmbeddingOptions],
     ):
         super().__init__(**common)
         self.quantization_config = unquantized(quantization_config, type(self))
@@ -122,7 +122,7 @@ class ReversibleEmbedding(Embedding):
         mask_zero: bool = False,
         reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,
-        **common: Any,
+        **common: Unpack[ReversibleOptions],
     ):
         own = embeddings_initializer, embeddings_regularizer, embeddings_constraint
         first = common.pop("weights", None)  # which are for a matrix that is built

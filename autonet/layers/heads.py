@@ -2,12 +2,13 @@
 
 import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet import initializers, ops, regularizers
-from autonet.common.types import Identifier
+from autonet.common.types import ActivityOptions, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers import inference
@@ -24,6 +25,14 @@ class HeadedAttention(Layer):
     """
 
     _options: tuple[str, ...] = ("dropout", "use_bias", "use_gate", "sliding_window", "seed")
+    _gate_dense: Any
+    _query_dense: Any
+    _key_dense: Any
+    _value_dense: Any
+    _output_dense: Any
+    _score_equation: str
+    _mean_equation: str
+    _places: int  # axes that a query looks along
     hides_queries = True  # whether a query that is masked finds nothing
 
     def __init__(
@@ -34,8 +43,8 @@ class HeadedAttention(Layer):
         flash_attention: bool | None,
         use_gate: bool,
         seed: int | None,
-        activity: Any,
-        **common: Any,
+        activity: Identifier,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         self.dropout = checked_rate(dropout, "dropout", self.label)
@@ -75,7 +84,7 @@ class HeadedAttention(Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         key = value if key is None else key
         masks = [m if m is not None else getattr(x, "_mask", None) for x, m in
                  ((query, query_mask), (value, value_mask), (key, key_mask))]  # fmt: skip
@@ -87,7 +96,7 @@ class HeadedAttention(Layer):
         else:
             y, scores = self._fused(query, key, value, mask, use_causal_mask), None
         y = self._output_dense(y if gate is None else y * gate)
-        return (y, scores) if return_attention_scores else y
+        return (y, scores) if return_attention_scores else y  # type: ignore[return-value]  # a pair is unpacked like a Tensor
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("return_attention_scores"):
@@ -194,8 +203,8 @@ class MultiHeadAttention(HeadedAttention):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: Identifier = "glorot_uniform",
@@ -207,7 +216,7 @@ class MultiHeadAttention(HeadedAttention):
         bias_constraint: Identifier = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
         super().__init__(*own, activity_regularizer, **common)
@@ -293,7 +302,7 @@ class GroupQueryAttention(HeadedAttention):
         bias_constraint: Identifier = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
         super().__init__(*own, activity_regularizer, **common)

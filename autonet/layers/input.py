@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, InputOptions, PartialShape, Unpack
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor, LayerCall
@@ -29,18 +29,18 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
+        shape: PartialShape | None = None,
         batch_size: int | None = None,
         dtype: Dtype = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
-        input_tensor: Any = None,
+        batch_shape: PartialShape | None = None,
+        input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[InputOptions],
     ):
-        shape = common.pop("input_shape", shape)
+        shape = common.pop("input_shape", shape)  # type: ignore[assignment]
         batch_shape = common.pop("batch_input_shape", batch_shape)
         super().__init__(name=name, dtype=None if dtype == "string" else dtype, **common)
         self.batch_shape = _whole_shape(shape, batch_size, batch_shape, self.label)
@@ -87,14 +87,14 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None,
+    shape: PartialShape | None = None,
     batch_size: int | None = None,
     dtype: Dtype = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: PartialShape | None = None,
     name: str | None = None,
-    tensor: Any = None,
+    tensor: KerasTensor | None = None,
     optional: bool = False,
 ) -> KerasTensor:
     """The entrance of a model: a placeholder to apply layers to, or the first entry of a `Sequential`.

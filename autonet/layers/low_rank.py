@@ -33,7 +33,7 @@ class LowRank:
     def enable_lora(
         self,
         rank: int,
-        lora_alpha: Any = None,
+        lora_alpha: float | None = None,
         a_initializer: Identifier = "he_uniform",
         b_initializer: Identifier = "zeros",
     ) -> None:
@@ -74,7 +74,7 @@ class LowRank:
         weight = getattr(self, self.adapts)
         return weight if not self.lora_enabled else weight + self.correction(self._lora[0])
 
-    def correction(self, a: Any) -> Tensor:
+    def correction(self, a: Tensor) -> Tensor:
         """What b makes of `a`, or of rows of it."""
         return ops.matmul(a, self._lora[1]) * (self.lora_alpha / self.lora_rank)
 

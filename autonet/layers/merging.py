@@ -1,9 +1,11 @@
 """Several inputs made one: elementwise, side by side, or by their products."""
 
 import string
+from collections.abc import Sequence
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer, _is_shape
@@ -23,7 +25,7 @@ class Merge(Layer):
 
     exactly: int | None = None  # inputs, where their number is fixed
 
-    def __init__(self, **common: Any):
+    def __init__(self, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.supports_masking = True
 
@@ -161,7 +163,7 @@ class Concatenate(Merge):
 
     _options = ("axis",)
 
-    def __init__(self, axis: int = -1, **common: Any):
+    def __init__(self, axis: int = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = axis
 
@@ -220,7 +222,7 @@ class Dot(Merge):
 
     exactly = 2
 
-    def __init__(self, axes: Any, normalize: bool = False, **common: Any):
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         if not isinstance(axes, int):
             if not isinstance(axes, (list, tuple)):
@@ -278,41 +280,41 @@ class Dot(Merge):
 # The same as functions
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The sum of a list of inputs: `Add(**kwargs)(inputs)`."""
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The first of two inputs minus the second: `Subtract(**kwargs)(inputs)`."""
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The product of a list of inputs: `Multiply(**kwargs)(inputs)`."""
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The mean of a list of inputs: `Average(**kwargs)(inputs)`."""
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The elementwise largest of a list of inputs: `Maximum(**kwargs)(inputs)`."""
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[TensorLike], **kwargs: Any) -> Tensor:
     """The elementwise smallest of a list of inputs: `Minimum(**kwargs)(inputs)`."""
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[TensorLike], axis: int = -1, **kwargs: Any) -> Tensor:
     """A list of inputs joined along an axis: `Concatenate(axis, **kwargs)(inputs)`."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[TensorLike], axes: int | Sequence[int] = -1, **kwargs: Any) -> Tensor:
     """Sums of products of two inputs over an axis of each: `Dot(axes, **kwargs)(inputs)`."""
     return Dot(axes=axes, **kwargs)(inputs)

@@ -1,10 +1,11 @@
 """Layers that keep the scale of what passes."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from autonet import initializers, ops
-from autonet.common.types import Identifier
+from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -74,10 +75,10 @@ class BatchNormalization(Layer):
         beta_constraint: Identifier = None,
         gamma_constraint: Identifier = None,
         renorm: bool = False,
-        renorm_clipping: Any = None,
+        renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         if not renorm and (renorm_clipping is not None or renorm_momentum != 0.99):
@@ -113,7 +114,7 @@ class BatchNormalization(Layer):
         )
         if self.renorm:
 
-            def deviation(shape: Any, dtype: Any = None) -> Tensor:
+            def deviation(shape: Any, dtype: Dtype = None) -> Tensor:
                 return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
 
             self.moving_stddev = self.add_weight((n,), deviation, trainable=False, name="moving_stddev")
@@ -228,7 +229,7 @@ class LayerNormalization(Layer):
 
     def __init__(
         self,
-        axis: Any = -1,
+        axis: Axis = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
@@ -238,9 +239,9 @@ class LayerNormalization(Layer):
         gamma_regularizer: Identifier = None,
         beta_constraint: Identifier = None,
         gamma_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
-        if common.pop("rms_scaling", False):
+        if common.pop("rms_scaling", False):  # type: ignore[typeddict-item]
             raise ArgumentError("LayerNormalization has no rms_scaling here: take RMSNormalization instead.")
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
@@ -300,7 +301,7 @@ class GroupNormalization(LayerNormalization):
         gamma_regularizer: Identifier = None,
         beta_constraint: Identifier = None,
         gamma_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         own = (
             beta_initializer,
@@ -362,7 +363,7 @@ class RMSNormalization(Layer):
 
     _options = ("axis", "epsilon")
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **common: Any):
+    def __init__(self, axis: Axis = -1, epsilon: float = 1e-6, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
         self.epsilon = float(epsilon)
@@ -387,7 +388,7 @@ class UnitNormalization(Layer):
 
     _options = ("axis",)
 
-    def __init__(self, axis: Any = -1, **common: Any):
+    def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
         self.supports_masking = True

@@ -17,7 +17,7 @@ begins, is penalised and projected: `<family>_initializer`, `<family>_regularize
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autonet import activations, constraints, initializers, regularizers
 from autonet.core.variable import Variable
@@ -37,6 +37,35 @@ class Configured:
     _options: tuple[str, ...] = ()  # with those of the classes above
     _fixed: tuple[str, ...] = ()  # those of the classes above that the class sets itself: it does not take them
     _families: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:  # those of a family are there where it is
+        kernel_initializer: Any
+        kernel_regularizer: Any
+        kernel_constraint: Any
+        bias_initializer: Any
+        bias_regularizer: Any
+        bias_constraint: Any
+        recurrent_initializer: Any
+        recurrent_regularizer: Any
+        recurrent_constraint: Any
+        depthwise_initializer: Any
+        depthwise_regularizer: Any
+        depthwise_constraint: Any
+        pointwise_initializer: Any
+        pointwise_regularizer: Any
+        pointwise_constraint: Any
+        gamma_initializer: Any
+        gamma_regularizer: Any
+        gamma_constraint: Any
+        beta_initializer: Any
+        beta_regularizer: Any
+        beta_constraint: Any
+        embeddings_initializer: Any
+        embeddings_regularizer: Any
+        embeddings_constraint: Any
+        alpha_initializer: Any
+        alpha_regularizer: Any
+        alpha_constraint: Any
 
     def _set_families(self, **families: tuple[Any, Any, Any]) -> None:
         """Keep (initializer, regularizer, constraint) of each family, given as names, objects or configurations."""

@@ -1,8 +1,10 @@
 """Layers that cut places off, put zeros around, or repeat places."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -46,8 +48,9 @@ class Cropping(Edges):
 
     _options = ("cropping",)
     word = "cropping"
+    cropping: tuple[tuple[int, int], ...]
 
-    def __init__(self, cropping: Any, data_format: str | None = None, **common: Any):
+    def __init__(self, cropping: int | Sequence[Any], data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self._start(cropping, data_format)
 
@@ -76,7 +79,7 @@ class Cropping1D(Cropping):
     _fixed = ("data_format",)
     rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **common: Any):
+    def __init__(self, cropping: int | Sequence[Any] = (1, 1), **common: Unpack[LayerOptions]):
         super().__init__(cropping, "channels_last", **common)
 
 
@@ -86,7 +89,12 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **common: Any):
+    def __init__(
+        self,
+        cropping: int | Sequence[Any] = ((0, 0), (0, 0)),
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(cropping, data_format, **common)
 
 
@@ -96,7 +104,12 @@ class Cropping3D(Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **common: Any):
+    def __init__(
+        self,
+        cropping: int | Sequence[Any] = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(cropping, data_format, **common)
 
 
@@ -113,8 +126,11 @@ class ZeroPadding(Edges):
 
     _options = ("padding",)
     word = "padding"
+    padding: tuple[tuple[int, int], ...]
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **common: Any):
+    def __init__(
+        self, padding: int | Sequence[Any] = 1, data_format: str | None = None, **common: Unpack[LayerOptions]
+    ):
         super().__init__(**common)
         self._start(padding, data_format)
 
@@ -140,7 +156,9 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **common: Any):
+    def __init__(
+        self, padding: int | Sequence[Any] = (1, 1), data_format: str | None = None, **common: Unpack[LayerOptions]
+    ):
         super().__init__(padding, data_format, **common)
 
 
@@ -150,7 +168,12 @@ class ZeroPadding3D(ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **common: Any):
+    def __init__(
+        self,
+        padding: int | Sequence[Any] = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(padding, data_format, **common)
 
 
@@ -169,7 +192,7 @@ class UpSampling(Layer):
 
     rank: int  # axes of places
 
-    def __init__(self, size: Any = 2, data_format: str | None = None, **common: Any):
+    def __init__(self, size: Sizes = 2, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.size = per_axis(size, self.rank, f"{self.label}: size")
         self.data_format = standardize_data_format(data_format)
@@ -195,7 +218,7 @@ class UpSampling1D(UpSampling):
     _fixed = ("data_format",)
     rank = 1
 
-    def __init__(self, size: int = 2, **common: Any):
+    def __init__(self, size: int = 2, **common: Unpack[LayerOptions]):
         super().__init__(size, "channels_last", **common)
 
     def get_config(self) -> dict[str, Any]:
@@ -219,7 +242,11 @@ class UpSampling2D(UpSampling):
     rank = 2
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **common: Any
+        self,
+        size: Sizes = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(size, data_format, **common)
         self.interpolation = str(interpolation).lower()
@@ -242,7 +269,7 @@ class UpSampling3D(UpSampling):
 
     rank = 3
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **common: Any):
+    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(size, data_format, **common)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, NameOptions, Sizes, Unpack
 from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
@@ -38,12 +39,12 @@ class Pooling(Layer):
     @renamed(**OLD_WORDS)
     def __init__(
         self,
-        pool_size: Any,
-        strides: Any = None,
+        pool_size: Sizes,
+        strides: Sizes | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[NameOptions],
     ):
         super().__init__(name=name, **common)
         self.pool_size = per_axis(pool_size, self.rank, f"{self.label}: pool_size")
@@ -71,12 +72,12 @@ class MaxPooling(Pooling):
     @renamed(**OLD_WORDS)
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
+        pool_size: Sizes = 2,
+        strides: Sizes | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[NameOptions],
     ):
         super().__init__(pool_size, strides, padding, data_format, name, **common)
 
@@ -151,7 +152,7 @@ class AdaptivePooling(Layer):
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **common: Any):
+    def __init__(self, output_size: Sizes, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.output_size = per_axis(output_size, self.rank, f"{self.label}: output_size")
         self.data_format = standardize_data_format(data_format)
@@ -239,7 +240,7 @@ class GlobalPooling(Layer):
 
     rank: int
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Any):
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
         self.keepdims = keepdims
@@ -309,7 +310,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
     rank = 1
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Any):
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Unpack[LayerOptions]):
         super().__init__(data_format, keepdims, **common)
         self.supports_masking = True
 

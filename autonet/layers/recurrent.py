@@ -2,13 +2,13 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from autonet import ops, regularizers
 from autonet.common.trees import flatten, map_structure, pack
-from autonet.common.types import Identifier
+from autonet.common.types import CellOptions, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.core.variable import Variable
 from autonet.errors import ShapeError
@@ -50,14 +50,14 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Layer | Sequence[Layer],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else checked_cell(cell, self.label)
@@ -138,7 +138,7 @@ class RNN(Layer):
 
     # The walk
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Tensor:
         if sequences.shape[1] == 0:
             raise ShapeError(f"{self.label} expects at least one step; received shape {sequences.shape}.")
         states = self._first_states(sequences, initial_state)
@@ -156,7 +156,7 @@ class RNN(Layer):
             for v, s in zip(flatten(self.states), flatten(states), strict=True):
                 v.assign(s)
         y = outputs if self.return_sequences else last
-        return (y, *states) if self.return_state else y
+        return (y, *states) if self.return_state else y  # type: ignore[return-value]  # unpacked, it serves as what it says
 
     @contextmanager
     def _one_sequence(self) -> Iterator[None]:
@@ -171,7 +171,7 @@ class RNN(Layer):
                 c.sequence_ends()
 
     def inner_loop(
-        self, sequences: Tensor, initial_state: list[Any], mask: Any, training: bool = False
+        self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool = False
     ) -> tuple[Any, ...]:
         """The last output, all outputs in the order of the walk, and the last states, of a walk from `initial_state`."""
         if not getattr(self.cell, "scannable", False):
@@ -292,6 +292,15 @@ class CellLayer(RNN):
 
     cell_class: type[Any]
     cell_name: str
+
+    if TYPE_CHECKING:  # the cell's
+        units: int
+        activation: Any
+        use_bias: bool
+        dropout: float
+        recurrent_dropout: float
+        seed: int | None
+
     unsaved: tuple[str, ...] = ()  # keys of the cell's configuration that the layer's leaves out, as Keras does
 
     def _with_cell(self, arguments: dict[str, Any], **more: Any) -> None:
@@ -310,11 +319,13 @@ class CellLayer(RNN):
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
 
-    def __getattr__(self, name: str) -> Any:
-        """What the cell was made with, by the same names: units, activation, dropout, ..."""
-        if name in _THE_CELLS and "cell" in self.__dict__:
-            return getattr(self.cell, name)
-        return super().__getattr__(name)
+    if not TYPE_CHECKING:  # to type checkers, a class with this method has every name
+
+        def __getattr__(self, name: str) -> Any:
+            """What the cell was made with, by the same names: units, activation, dropout, ..."""
+            if name in _THE_CELLS and "cell" in self.__dict__:
+                return getattr(self.cell, name)
+            return super().__getattr__(name)
 
     def get_config(self) -> dict[str, Any]:
         own = self.cell.get_config()
@@ -323,7 +334,11 @@ class CellLayer(RNN):
         return {**Layer.get_config(self), **self._own_config(), **inside, **regularizer}
 
 
-def arguments_of_cell(init: Callable[..., None]) -> Callable[..., None]:
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def arguments_of_cell(init: F) -> F:
     """Decorator of a constructor that is a signature: its arguments, by name, are what `_with_cell` makes the layer of."""
     signature = inspect.signature(init)
 
@@ -333,10 +348,10 @@ def arguments_of_cell(init: Callable[..., None]) -> Callable[..., None]:
         bound.apply_defaults()
         self._with_cell(bound.arguments)
 
-    return wrapper
+    return wrapper  # type: ignore[return-value]
 
 
-def documented(cls: type[Any]) -> type[Any]:
+def documented(cls: C) -> C:
     """Decorator: the arguments of the walk, for layers that have the same ones."""
     cls.__doc__ = f"{cls.__doc__}{_DOCUMENTED}"
     return cls
@@ -395,7 +410,7 @@ class SimpleRNN(CellLayer):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[CellOptions],
     ): ...
 
 
@@ -439,8 +454,8 @@ class LSTM(CellLayer):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        use_cudnn: Any = "auto",
-        **common: Any,
+        use_cudnn: object = "auto",
+        **common: Unpack[CellOptions],
     ): ...
 
 
@@ -484,6 +499,6 @@ class GRU(CellLayer):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
-        **common: Any,
+        use_cudnn: object = "auto",
+        **common: Unpack[CellOptions],
     ): ...

@@ -1,9 +1,11 @@
 """Layers that only move elements."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
@@ -21,7 +23,7 @@ class Flatten(Layer):
 
     _options = ("data_format",)
 
-    def __init__(self, data_format: str | None = None, **common: Any):
+    def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
@@ -48,7 +50,7 @@ class Reshape(Layer):
 
     _options = ("target_shape",)
 
-    def __init__(self, target_shape: Any, **common: Any):
+    def __init__(self, target_shape: Sequence[int], **common: Unpack[LayerOptions]):
         super().__init__(**common)
         if not isinstance(target_shape, (tuple, list)) or sum(n == -1 for n in target_shape) > 1:
             raise ArgumentError(
@@ -87,7 +89,7 @@ class Permute(Layer):
 
     _options = ("dims",)
 
-    def __init__(self, dims: Any, **common: Any):
+    def __init__(self, dims: Sequence[int], **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
@@ -113,7 +115,7 @@ class RepeatVector(Layer):
 
     _options = ("n",)
 
-    def __init__(self, n: int, **common: Any):
+    def __init__(self, n: int, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         if isinstance(n, bool) or not isinstance(n, int):
             raise DtypeError(f"{self.label} expects n to be a whole number; received {n!r}.")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import activations, ops
-from autonet.common.types import Identifier
+from autonet.common.types import ActivityOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.layers.convolution import Windowed, documented, split_shape
@@ -58,12 +58,12 @@ class DepthwiseConvolution(ChannelwiseConvolution):
     @renamed(**OLD_WORDS)
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: Identifier = None,
         use_bias: bool = True,
         depthwise_initializer: Identifier = "glorot_uniform",
@@ -73,7 +73,7 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         activity_regularizer: Identifier = None,
         depthwise_constraint: Identifier = None,
         bias_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
         self.depth_multiplier = positive(depth_multiplier, "depth_multiplier", self.label)
@@ -144,11 +144,11 @@ class SeparableConvolution(ChannelwiseConvolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
         activation: Identifier = None,
         use_bias: bool = True,
@@ -162,7 +162,7 @@ class SeparableConvolution(ChannelwiseConvolution):
         depthwise_constraint: Identifier = None,
         pointwise_constraint: Identifier = None,
         bias_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
         self.filters = positive(filters, "filters", self.label)

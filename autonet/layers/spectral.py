@@ -3,7 +3,9 @@
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, Unpack
 from autonet.errors import ArgumentError
+from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.layers.spec import InputSpec
 from autonet.layers.wrapping import Wrapper
@@ -26,7 +28,7 @@ class SpectralNormalization(Wrapper):
 
     _options = ("power_iterations",)
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **common: Any):
+    def __init__(self, layer: Layer, power_iterations: int = 1, **common: Unpack[LayerOptions]):
         super().__init__(layer, **common)
         self.power_iterations = positive(power_iterations, "power_iterations", self.label)
 

@@ -1,9 +1,10 @@
 """Any recurrent cell: what it must have, and several as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
@@ -19,11 +20,11 @@ class StackedRNNCells(Layer):
     Raises: ArgumentError for what is no cell.
     """
 
-    def __init__(self, cells: Any, **common: Any):
+    def __init__(self, cells: Sequence[Layer], **common: Unpack[LayerOptions]):
         super().__init__(**common)
         for cell in cells:
             checked_cell(cell, self.label)
-        self.cells = list(cells)
+        self.cells: list[Any] = list(cells)
 
     @property
     def state_size(self) -> list[Any]:
@@ -59,7 +60,9 @@ class StackedRNNCells(Layer):
         plain = type(self).call is StackedRNNCells.call and self.activity_regularizer is None
         return plain and all(getattr(c, "scannable", False) for c in self.cells)
 
-    def scan(self, x: Tensor, states: Any, mask: Any, training: Any, reverse: bool = False) -> tuple[Any, ...]:
+    def scan(
+        self, x: Tensor, states: Sequence[Tensor], mask: Tensor | None, training: bool, reverse: bool = False
+    ) -> tuple[Any, ...]:
         """All outputs of the last cell and the last states of all: each cell walks the whole sequence in turn."""
         new = []
         for cell, own in zip(self.cells, states, strict=True):

@@ -18,7 +18,7 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
-from autonet.common.types import Dtype, Operators
+from autonet.common.types import Axis, Dtype, Operators, PartialShape
 from autonet.core.primitive import Primitive
 from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -49,7 +49,7 @@ class KerasTensor(Operators["KerasTensor"]):
     @filters_traceback
     def __init__(
         self,
-        shape: Any,
+        shape: PartialShape,
         dtype: Dtype = "float32",
         sparse: bool = False,
         ragged: bool = False,
@@ -85,7 +85,7 @@ class KerasTensor(Operators["KerasTensor"]):
 
         return ops.reshape(self, newshape=newshape[0] if len(newshape) == 1 else newshape)  # type: ignore[return-value]
 
-    def squeeze(self, axis: Any = None) -> Self:
+    def squeeze(self, axis: Axis = None) -> Self:
         """Without axes of length one."""
         from autonet import ops
 

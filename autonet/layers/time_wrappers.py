@@ -1,11 +1,12 @@
 """Layers around a layer, for sequences: both directions, and each step on its own."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from autonet import ops
 from autonet.common.trees import flatten
+from autonet.common.types import LayerOptions, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -39,11 +40,11 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Any,
+        layer: Layer,
         merge_mode: str | None = "concat",
-        weights: Any = None,
-        backward_layer: Any = None,
-        **common: Any,
+        weights: Sequence[TensorLike] | None = None,
+        backward_layer: Layer | None = None,
+        **common: Unpack[LayerOptions],
     ):
         for x in (layer, backward_layer):
             if x is not None and not all(hasattr(x, word) for word in (*_SHARED, "go_backwards")):
@@ -93,7 +94,7 @@ class Bidirectional(Layer):
         if self._first_weights is not None:
             self.set_weights(list(self._first_weights))
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Tensor:
         states: list[Any] = [None, None]
         if initial_state is not None:
             half = len(initial_state) // 2
@@ -111,7 +112,7 @@ class Bidirectional(Layer):
             back = ops.flip(back, axis=1)
         merged = self._merge(y, back)
         if self.return_state:
-            return (*(merged if isinstance(merged, tuple) else (merged,)), *after, *back_after)
+            return (*(merged if isinstance(merged, tuple) else (merged,)), *after, *back_after)  # type: ignore[return-value]  # unpacked, it serves as what it says
         return merged
 
     def _merge(self, y: Tensor, back: Tensor) -> Any:
@@ -211,7 +212,7 @@ class TimeDistributed(Layer):
     Raises: ArgumentError for what is no layer; ShapeError for inputs without a time axis.
     """
 
-    def __init__(self, layer: Any, **common: Any):
+    def __init__(self, layer: Layer, **common: Unpack[LayerOptions]):
         if not isinstance(layer, Layer):
             raise ArgumentError(f"TimeDistributed expects a layer; received {layer!r}.")
         super().__init__(**common)

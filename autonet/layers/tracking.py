@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autonet.common.versions import Versioned, structure
 from autonet.core.variable import Variable
@@ -19,10 +19,6 @@ class Tracking(Versioned):
     """
 
     _owned: list[Any]
-
-    if TYPE_CHECKING:  # weights and layers are attributes that `build` makes
-
-        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("__"):

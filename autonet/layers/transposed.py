@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import ops
-from autonet.common.types import Identifier
+from autonet.common.types import ActivityOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
@@ -43,12 +43,12 @@ class TransposedConvolution(Convolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: Sizes | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: Identifier = None,
         use_bias: bool = True,
         kernel_initializer: Identifier = "glorot_uniform",
@@ -58,7 +58,7 @@ class TransposedConvolution(Convolution):
         activity_regularizer: Identifier = None,
         kernel_constraint: Identifier = None,
         bias_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         super().__init__(
             *(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias),
@@ -122,12 +122,12 @@ class Conv3DTranspose(TransposedConvolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        output_padding: Any = None,
-        dilation_rate: Any = 1,
+        output_padding: Sizes | None = None,
+        dilation_rate: Sizes = 1,
         activation: Identifier = None,
         use_bias: bool = True,
         kernel_initializer: Identifier = "glorot_uniform",
@@ -137,7 +137,7 @@ class Conv3DTranspose(TransposedConvolution):
         activity_regularizer: Identifier = None,
         kernel_constraint: Identifier = None,
         bias_constraint: Identifier = None,
-        **common: Any,
+        **common: Unpack[ActivityOptions],
     ):
         super().__init__(  # in Keras the 3D layer has output_padding and data_format the other way round
             *(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from autonet import ops
+from autonet.common.types import LayerOptions, PartialShape, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.base import Layer, _is_shape
@@ -15,7 +16,7 @@ from autonet.untrusted.faults import described
 class Identity(Layer):
     """The inputs as they are."""
 
-    def __init__(self, **common: Any):
+    def __init__(self, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.supports_masking = True
         self.built = True
@@ -38,7 +39,7 @@ class Masking(Layer):
 
     _options = ("mask_value",)
 
-    def __init__(self, mask_value: float = 0.0, **common: Any):
+    def __init__(self, mask_value: float = 0.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.mask_value = mask_value
         self.supports_masking = True
@@ -75,10 +76,10 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: PartialShape | Callable[..., Any] | None = None,
+        mask: TensorLike | Callable[..., Any] | None = None,
         arguments: dict[str, Any] | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         if not callable(function):
@@ -172,7 +173,7 @@ class Wrapper(Layer):
     Raises: ArgumentError for what is no layer.
     """
 
-    def __init__(self, layer: Layer, **common: Any):
+    def __init__(self, layer: Layer, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{self.label} expects a layer to hold; received {layer!r}.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.lines import warn
+from autonet.common.types import Identifier
 from autonet.legacy import LegacyWarning
 from autonet.losses.base import Loss as Loss
 from autonet.losses.base import LossFunctionWrapper as LossFunctionWrapper
@@ -124,7 +125,7 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The loss that `identifier` means: a function or a `Loss`.
 
     Args:

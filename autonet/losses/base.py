@@ -1,6 +1,6 @@
 """Loss: how losses per sample become one number, under sample weights and masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from autonet import ops
@@ -49,7 +49,12 @@ class Loss(Versioned):
         """Name of the dtype asked for, or the default float."""
         return self._dtype or dtypes.floatx()
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None) -> Tensor:
+    def __call__(
+        self,
+        y_true: TensorLike | Mapping[str, Any],
+        y_pred: TensorLike | Mapping[str, Any],
+        sample_weight: TensorLike | None = None,
+    ) -> Tensor:
         y_pred = tensors(y_pred, self._prediction)
         y_true = tensors(y_true)
         weight = None if sample_weight is None else convert_to_tensor(sample_weight)

@@ -6,7 +6,7 @@ the logarithm of a softmax is exact where the softmax has rounded to 0 or 1.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from autonet import ops
 from autonet.common import dtypes
@@ -218,7 +218,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: TensorLike,
     y_pred: TensorLike,
-    alpha: Any = 0.25,
+    alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,

@@ -17,8 +17,8 @@ from autonet.losses.base import LossFunctionWrapper
 def circle(
     y_true: TensorLike,
     y_pred: TensorLike,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    ref_labels: TensorLike | None = None,
+    ref_embeddings: TensorLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,

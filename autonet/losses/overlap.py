@@ -13,7 +13,7 @@ from autonet.ops.labels import binary_labels
 
 
 @accumulates(like="y_pred")
-def dice(y_true: TensorLike, y_pred: TensorLike, axis: Any = None) -> Tensor:
+def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axis = None) -> Tensor:
     """One minus the Dice coefficient: twice the overlap over the sum of both sizes.
 
         loss = 1 - 2 (sum of y_true y_pred) / (sum of y_true + sum of y_pred)
@@ -39,7 +39,7 @@ def dice(y_true: TensorLike, y_pred: TensorLike, axis: Any = None) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
+def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Tensor:
     """`dice` with weights of its own for both kinds of error; alpha = beta = 0.5 gives `dice`.
 
         TP = sum of y_true y_pred,  FP = sum of (1 - y_true) y_pred,  FN = sum of y_true (1 - y_pred)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
+from autonet.common.types import Identifier
 from autonet.losses.classification import binary_crossentropy as binary_crossentropy
 from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
 from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
@@ -157,7 +158,7 @@ _CROSSENTROPY = {
 _BY_SHAPE = {"accuracy": _ACCURACY, "acc": _ACCURACY, "crossentropy": _CROSSENTROPY, "ce": _CROSSENTROPY}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The metric that `identifier` means: a `Metric`, or a function of (y_true, y_pred).
 
     Args:
@@ -169,17 +170,17 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: object) -> Any:
     """The configuration of `metric`."""
     return _family.serialize(metric)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The metric that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
 
 
-def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric | None:
+def resolve(identifier: Identifier, y_true: Any, y_pred: Any) -> Metric | None:
     """The `Metric` for one output of a model, as `compile(metrics=[identifier])` means it.
 
     "accuracy", "acc", "crossentropy" and "ce" are chosen by the shapes: binary where y_pred has one number per sample,

@@ -4,7 +4,7 @@ from typing import Any
 
 from autonet import ops
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.classification import class_numbers
@@ -12,7 +12,7 @@ from autonet.metrics.means import MeanMetricWrapper
 from autonet.ops.labels import binary_labels, class_labels, one_hot_labels
 
 
-def same_shape(who: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+def same_shape(who: str, y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
     """Both as Tensors of one shape: a last axis of length 1 that only one of them has is added to the other.
 
     Raises: ShapeError.
@@ -31,7 +31,7 @@ def same_shape(who: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     return y_true, y_pred
 
 
-def accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where y_pred equals y_true, else 0, elementwise.
 
     >>> accuracy([1, 2, 3], [1, 2, 4]).tolist()
@@ -43,7 +43,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.cast(ops.equal(y_true, y_pred), dtypes.floatx())
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """1 where y_pred is on the side of `threshold` that y_true (0 or 1) says, else 0, elementwise.
 
     Args:
@@ -63,7 +63,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
     return ops.cast(ops.equal(y_true, answer), dtypes.floatx())
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where the largest prediction is at the place of the largest target, else 0.
 
     Args:
@@ -83,7 +83,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), dtypes.floatx())
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where the largest prediction is at the class number y_true, else 0.
 
     Args:
@@ -101,7 +101,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.cast(ops.equal(labels, ops.argmax(y_pred, axis=-1)), dtypes.floatx())
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
+def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
     """1 where the place of the largest target is among the `k` largest predictions, ties included, else 0.
 
     Shapes and errors are those of `categorical_accuracy`.
@@ -114,7 +114,9 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     return sparse_top_k_categorical_accuracy(ops.argmax(y_true, axis=-1), y_pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
+def sparse_top_k_categorical_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Tensor:
     """1 where the class number y_true is among those of the `k` largest predictions, ties included, else 0.
 
     Args:

@@ -2,11 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from autonet import initializers
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, Identifier
 from autonet.core import Tensor, Variable
 from autonet.core.accumulate import zeros_of
 from autonet.errors import ShapeError
@@ -14,6 +14,9 @@ from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
+
+if TYPE_CHECKING:
+    from autonet.common.types import HasResult, P, R_co
 
 # Totals and counts. In float32 a count stands still at 2^24 (60,000 texts of 280 words); in float64 it never does.
 TOTALS = "float64"
@@ -52,7 +55,7 @@ class Metric(Tracking):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = "zeros",
+        initializer: Identifier = "zeros",
         dtype: Dtype = None,
         aggregation: str = "sum",
         name: str | None = None,
@@ -75,7 +78,7 @@ class Metric(Tracking):
         return variable
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Dtype = None, name: str | None = None
+        self, shape: Sequence[int] = (), initializer: Identifier = None, dtype: Dtype = None, name: str | None = None
     ) -> Variable:
         """`add_variable` with a scalar as default."""
         return self.add_variable(shape, initializer, dtype, name=name)
@@ -93,10 +96,16 @@ class Metric(Tracking):
         for v in self.variables:
             v.assign(zeros_of(v.shape, v.dtype))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """`update_state`, then `result`."""
-        self.update_state(*args, **kwargs)
-        return self.result()
+    if TYPE_CHECKING:
+
+        def __call__(self: HasResult[P, R_co], *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+    else:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """`update_state`, then `result`."""
+            self.update_state(*args, **kwargs)
+            return self.result()
 
     # The same without side effects: the state comes in as a list of values and goes out as one.
 

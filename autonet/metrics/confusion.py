@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonet import ops
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import both, ratio, spread
@@ -31,8 +31,8 @@ class Counts(NamedTuple):
 
 def confusion(
     who: str,
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     sample_weight: Any,
     thresholds: Sequence[float],
     top_k: int | None = None,
@@ -96,7 +96,7 @@ class _Counting(Metric):
     top_k: int | None = None
     class_id: int | None = None
 
-    def __init__(self, thresholds: Any, default: float, name: str | None, dtype: Dtype):
+    def __init__(self, thresholds: float | Sequence[float] | None, default: float, name: str | None, dtype: Dtype):
         super().__init__(dtype=dtype, name=name)
         self.init_thresholds = thresholds
         self.thresholds = _limits(self.name, thresholds, default)
@@ -107,7 +107,7 @@ class _Counting(Metric):
         return part
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, self.top_k, self.class_id)
         for total, part in zip(self.totals, self.parts, strict=True):
             total.assign_add(getattr(counts, part)[:, 0])
@@ -306,7 +306,7 @@ class AUC(Metric):
         self.totals = [self.add_variable(shape, "zeros", TOTALS, name=part) for part in Counts._fields]
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_pred = convert_to_tensor(y_pred)
         if not self.totals:
             self.build(y_pred.shape[-1])
@@ -426,7 +426,7 @@ class FBetaScore(Metric):
         self.totals = [self.add_variable(shape, "zeros", TOTALS, name=part) for part in self.parts]
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_true, y_pred = same_shape(self.name, y_true, y_pred)
         y_true = one_hot_labels(y_true, self.name)
         if not self.totals or y_pred.ndim != 2:

@@ -1,10 +1,8 @@
 """Correlations of predictions with targets, sample by sample, and their means."""
 
-from typing import Any
-
 from autonet import ops
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Axis, Dtype, TensorLike
 from autonet.core import Tensor
 from autonet.core.halves import accumulates
 from autonet.losses.base import ratio
@@ -14,7 +12,7 @@ from autonet.metrics.means import MeanMetricWrapper
 
 
 @accumulates(like="y_pred")
-def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
+def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis = -1) -> Tensor:
     """Pearson's correlation along `axis`: how well a straight line leads from targets to predictions, from -1 to 1.
 
         r = sum of (y - mean of y) (p - mean of p) / sqrt(sum of (y - mean of y)^2  sum of (p - mean of p)^2)
@@ -38,7 +36,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
 
 
 @accumulates(like="y_pred")
-def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Tensor:
+def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis = -1) -> Tensor:
     """Lin's concordance along `axis`: how near predictions are to targets, relative to how both vary, from -1 to 1.
 
         c = 2 covariance / (variance of y + variance of p + (mean of y - mean of p)^2 + epsilon)

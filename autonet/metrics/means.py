@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.errors import ArgumentError
 from autonet.losses.base import align, both, rank, ratio, spread, tensors
@@ -58,7 +58,7 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", TOTALS, name="count")
 
     @no_grad()
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Take in values of any shape, with weights of that shape, or of its first axes, or one for all."""
         self._take_in(values, sample_weight)
 
@@ -92,7 +92,7 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", TOTALS, name="total")
 
     @no_grad()
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Take in values of any shape, with weights of that shape, or of its first axes, or one for all."""
         self.total.assign_add(weighted(values, sample_weight, None, self.dtype, self.name)[0])
 
@@ -122,14 +122,14 @@ class MeanMetricWrapper(Mean):
         self.arguments = kwargs
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Take in a batch; a mask that the predictions carry counts as weights of 0 and 1."""
         y_true, y_pred = tensors(y_true), tensors(y_pred)
         weight = None if sample_weight is None else convert_to_tensor(sample_weight)
         mask = getattr(y_pred, "_mask", None)
         y_true, y_pred = align(y_true, y_pred, rank(weight, mask))
         values = self.fn(y_true, y_pred, **self.arguments)
-        rows = y_pred.shape[0] if getattr(y_pred, "shape", ()) else 1
+        rows: Any = y_pred.shape[0] if getattr(y_pred, "shape", ()) else 1  # type: ignore[union-attr]
         self._take_in(values, weight, mask, rows)
 
     def get_config(self) -> dict[str, Any]:

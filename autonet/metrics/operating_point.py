@@ -6,7 +6,7 @@ Each counts at many thresholds, like `AUC`, in float64.
 from typing import Any
 
 from autonet import ops
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, no_grad
 from autonet.errors import ArgumentError
 from autonet.losses.base import ratio
@@ -43,7 +43,7 @@ class _AtLevel(Metric):
         self.totals = [self.add_variable((n,), "zeros", TOTALS, name=part) for part in Counts._fields]
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, class_id=self.class_id)
         for total, count in zip(self.totals, counts, strict=True):
             total.assign_add(count[:, 0])

@@ -10,7 +10,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.core.primitive import primitive
 from autonet.errors import ArgumentError, DataError, ShapeError
@@ -94,7 +94,7 @@ class IoU(Metric):
         )
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_pred = convert_to_tensor(y_pred)
         mask = getattr(y_pred, "_mask", None)
         y_true, y_pred = self._classes(convert_to_tensor(y_true), y_pred)

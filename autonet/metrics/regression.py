@@ -3,7 +3,7 @@
 from typing import Any
 
 from autonet import losses, ops
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, no_grad
 from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
@@ -21,7 +21,7 @@ class MeanSquaredError(MeanMetricWrapper):
 
 
 @accumulates(like="y_pred")
-def squared_error(y_true: Any, y_pred: Any) -> Tensor:
+def squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """(y_true - y_pred)^2, elementwise."""
     y_true, y_pred = paired("root_mean_squared_error", y_true, y_pred)
     return ops.square(y_pred - y_true)
@@ -77,7 +77,7 @@ class Poisson(MeanMetricWrapper):
 
 
 @accumulates(like="y_pred")
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Cosine of the angle between y_true and y_pred along `axis`: 1 for one direction. The loss is minus this.
 
     >>> float(cosine_similarity([1.0, 0.0], [5.0, 0.0]))
@@ -150,7 +150,7 @@ class R2Score(Metric):
         self.built = True
 
     @no_grad()
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
         y_true, y_pred = paired(self.name, y_true, y_pred)
         if not self.built:
             self.build(y_true.shape, y_pred.shape)

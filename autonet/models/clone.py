@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Placeholders
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of
@@ -15,14 +16,16 @@ from autonet.models.model import Functional, Model
 from autonet.models.sequential import Sequential
 from autonet.untrusted.budget import LoadBudget
 
+M = TypeVar("M", bound=Model)
+
 
 def clone_model(
-    model: Model,
-    input_tensors: Any = None,
+    model: M,
+    input_tensors: Placeholders | None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Model:
+) -> M:
     """A model of new layers, connected alike, with freshly drawn weights. `compile` is not carried over.
 
     Args:
@@ -46,7 +49,7 @@ def clone_model(
             raise ArgumentError(f"clone_model: {model.label} has no graph to build on input_tensors.")
 
     with LoadBudget(math.inf):  # there is room for as much as the model has
-        return _cloned(model, input_tensors, clone_function, call_function, recursive)
+        return _cloned(model, input_tensors, clone_function, call_function, recursive)  # type: ignore[return-value]
 
 
 def _cloned(
@@ -93,7 +96,7 @@ def _sequential(model: Sequential, input_tensors: Any, copy_of: Callable[..., An
 
 
 def _functional(
-    model: Model, input_tensors: Any, copy_of: Callable[..., Any], call_function: Callable[..., Any] | None
+    model: M, input_tensors: Any, copy_of: Callable[..., Any], call_function: Callable[..., Any] | None
 ) -> Model:
     graph = model._graph
     assert graph is not None

@@ -1,17 +1,21 @@
 """What a model can do that was given by inputs and outputs: run its graph, and tell about it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from autonet.common.frames import plain
+from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.models.graph import Graph
 from autonet.models.graph_config import graph_config, graph_from_config, is_graph_config, takes_graph
 from autonet.training.overriding import is_default
 from autonet.untrusted.faults import described
+
+if TYPE_CHECKING:
+    from autonet.common.types import HasCall, P
 
 GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
 
@@ -37,10 +41,27 @@ class Composed(Layer):
             return x
         return super()._receive(x)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        if self._graph is None:
-            return super().call(inputs)
-        return self._graph.run(self._graph.enter(inputs, mask, self.label), training)
+    if TYPE_CHECKING:  # a subclass takes and gives what it likes; where its `call` gives one Tensor, so does the model
+
+        def __init__(self, *args: Any, **kwargs: Any): ...
+
+        def call(self, *args: Any, **kwargs: Any) -> object: ...
+        @overload
+        def __call__(self: HasCall[P, Tensor], *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
+        @overload
+        def __call__(self: HasCall[..., Tensor], *args: Any, training: bool | None, **kwargs: Any) -> Tensor: ...
+        @overload
+        def __call__(self: HasCall[..., Tensor], *args: Any, mask: Any, **kwargs: Any) -> Tensor: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    if not TYPE_CHECKING:
+
+        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+            if self._graph is None:
+                return super().call(inputs)
+            return self._graph.run(self._graph.enter(inputs, mask, self.label), training)
 
     def _has_call(self) -> bool:
         return self._graph is not None or not is_default(self, "call")
@@ -67,15 +88,17 @@ class Composed(Layer):
             return list(self._graph.operations)
         return [x for x in self._sublayers if not hasattr(x, "update_state")]
 
-    def __getattr__(self, name: str) -> Any:
-        """What only a model with a graph has; others may use these names as they like."""
-        if name in GRAPH_ATTRIBUTES:
-            if self._graph is not None:
-                return getattr(self._graph, name)
-            raise AttributeError(
-                f"{self.label} has no {name}: it was not given by inputs and outputs, and does not know its Input yet."
-            )
-        return super().__getattr__(name)
+    if not TYPE_CHECKING:  # to type checkers, a class with this method has every name
+
+        def __getattr__(self, name: str) -> Any:
+            """What only a model with a graph has; others may use these names as they like."""
+            if name in GRAPH_ATTRIBUTES:
+                if self._graph is not None:
+                    return getattr(self._graph, name)
+                raise AttributeError(
+                    f"{self.label} has no {name}: it was not given by inputs and outputs, and does not know its Input yet."
+                )
+            return super().__getattr__(name)
 
     def get_config(self) -> dict[str, Any]:
         """The graph in Keras 3's form; of a model without one, or with a constructor of its own, name and such."""

@@ -1,18 +1,28 @@
 """Model: a layer that trains; Functional: one given by what goes in and what comes out."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from autonet.common.trees import map_structure
+from autonet.common.types import NameOptions, Placeholders, Unpack
+from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, NotBuiltError, unknown
 from autonet.layers import inference
 from autonet.layers.base import Layer
+from autonet.layers.symbolic import KerasTensor
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
 from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.training.overriding import is_default
 from autonet.training.trainer import Trainer
+
+if TYPE_CHECKING:
+
+    class _Plain(Protocol):
+        """`Model` itself: with an output of its own, its objects are `Functional`."""
+
+        _kind: "list[Model]"
 
 
 class Model(Persistence, Composed, Trainer):
@@ -30,16 +40,34 @@ class Model(Persistence, Composed, Trainer):
 
     _default_methods: tuple[str, ...] = ("build",)  # what `is_default` asks for
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    if TYPE_CHECKING:
+        _kind: list[Self]  # no subclass is a _Plain one
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(
+            cls: type["_Plain"],
+            inputs: Any,
+            outputs: Tensor | KerasTensor,
+            name: str | None = None,
+            **options: Unpack[NameOptions],
+        ) -> "Functional": ...
+        @overload
+        def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # type: ignore[misc]
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
         return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        ends = graph_arguments(args, kwargs, type(self).__name__)
-        super().__init__(**kwargs)
-        if ends is not None:
-            self._compose(**ends)
+    if not TYPE_CHECKING:  # which go by __new__
+
+        def __init__(self, *args: Any, **kwargs: Any):
+            ends = graph_arguments(args, kwargs, type(self).__name__)
+            super().__init__(**kwargs)
+            if ends is not None:
+                self._compose(**ends)
 
     # Building
 
@@ -94,11 +122,11 @@ class Model(Persistence, Composed, Trainer):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[..., Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: Any = None,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print the layers with output shapes and numbers of parameters.
 
@@ -140,5 +168,9 @@ class Functional(Model):
     (None, 3)
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any):
+    def __init__(self, inputs: Placeholders, outputs: Placeholders, name: str | None = None, **kwargs: Any):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+    if TYPE_CHECKING:
+
+        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor: ...

@@ -4,6 +4,7 @@ from typing import Any
 
 from autonet import saving
 from autonet.common.lines import warn
+from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.training.overriding import is_default
@@ -14,7 +15,7 @@ class Persistence:
 
     def save(
         self,
-        filepath: Any,
+        filepath: PathLike,
         overwrite: bool = True,
         include_optimizer: bool = True,
         format: str = "autonet",
@@ -24,22 +25,22 @@ class Persistence:
         for name in old:
             if name not in ("zipped", "save_format"):
                 raise ArgumentError(f"Model.save has no argument {name!r}.")
-        saving.save_model(self, filepath, overwrite, include_optimizer=include_optimizer, format=format)
+        saving.save_model(self, filepath, overwrite, include_optimizer=include_optimizer, format=format)  # type: ignore[arg-type]
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: PathLike, overwrite: bool = True) -> None:
         """Write the weights alone; see `saving.save_weights`."""
-        saving.save_weights(self, filepath, overwrite)
+        saving.save_weights(self, filepath, overwrite)  # type: ignore[arg-type]
 
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> saving.LoadReport:
+    def load_weights(self, filepath: PathLike, skip_mismatch: bool = False) -> saving.LoadReport:
         """Take weights from a file; see `saving.load_weights`."""
-        return saving.load_weights(self, filepath, skip_mismatch)
+        return saving.load_weights(self, filepath, skip_mismatch)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """The architecture, and how it was compiled, as JSON without weights; `models.model_from_json` reads it.
 
         Raises: ArgumentError for what JSON cannot hold, such as a lambda.
         """
-        return saving.model_to_json(self)
+        return saving.model_to_json(self)  # type: ignore[arg-type]
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` received, as plain values; None before it was called."""

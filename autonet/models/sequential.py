@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Layers, PartialShape
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -36,7 +37,7 @@ class Sequential(Model):
     _unfixed = Model._unfixed | {"_symbols"}
 
     @filters_traceback
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
+    def __init__(self, layers: Layers | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(trainable=trainable, name=name)
         self.autocast = False
         self._layers: list[Layer] = []
@@ -50,7 +51,7 @@ class Sequential(Model):
         self._try_build()
 
     @filters_traceback
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Put a layer on top. One that is in the stack already is shared: it has the same weights in both places.
 
         Raises: ArgumentError for what is no layer, or the name of another one.
@@ -99,7 +100,7 @@ class Sequential(Model):
         if self._batch_shape is not None and self._layers:
             self.build(self._batch_shape)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: PartialShape | None = None) -> None:
         """Make the weights for inputs of `input_shape`, batch axis included."""
         shape = tuple(_only(input_shape)) if input_shape is not None else self._batch_shape
         if shape is None:
@@ -124,7 +125,7 @@ class Sequential(Model):
     def _shapes(self) -> list[Any]:
         return [map_structure(lambda x: x.shape, x) for x in self._symbols[1:]]
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         x = _only(inputs)
         if type(x) in (list, tuple) and len(x) > 1 and self._batch_shape is not None:
             raise ArgumentError(

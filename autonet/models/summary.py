@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autonet.common.trees import map_structure
@@ -15,7 +15,7 @@ def summary(
     line_length: int | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
-    layer_range: Any = None,
+    layer_range: Sequence[str] | None = None,
 ) -> str:
     """The table: a line per layer with type, output shape and number of parameters, then the totals.
 

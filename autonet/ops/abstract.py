@@ -22,6 +22,7 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback, shorten
 from autonet.common.trees import flatten, map_structure, pack
+from autonet.common.types import Dtype
 from autonet.core.primitive import Primitive
 from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
@@ -39,7 +40,7 @@ class Spec:
 
     __slots__ = ("dtype", "shape")
 
-    def __init__(self, shape: Any, dtype: Any):
+    def __init__(self, shape: Any, dtype: Dtype):
         self.shape = tuple(shape)
         self.dtype = dtype
 
@@ -52,7 +53,7 @@ class AbstractTensor(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any):
+    def __init__(self, shape: tuple[int, ...], dtype: Dtype):
         self._value = blank(shape, dtypes.as_dtype(dtype))
         self._node = None
 
@@ -85,7 +86,7 @@ def _zero(dtype: np.dtype) -> np.ndarray:
     return np.zeros((), dtype)
 
 
-def blank(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def blank(shape: tuple[int, ...], dtype: Dtype) -> np.ndarray:
     """An array of zeros that takes no memory and cannot be written."""
     return np.broadcast_to(_zero(np.dtype(dtype)), shape)
 

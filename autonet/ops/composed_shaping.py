@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -51,23 +50,23 @@ def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: i
     return split(x, bounds, axis)
 
 
-def hsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
+def hsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 1, or along axis 0 if there is but one."""
     x = convert_to_tensor(x)
     return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-def vsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
+def vsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 0."""
     return split(x, indices_or_sections, 0)
 
 
-def dsplit(x: TensorLike, indices_or_sections: Any) -> list[Tensor]:
+def dsplit(x: TensorLike, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
     """`split` along axis 2."""
     return split(x, indices_or_sections, 2)
 
 
-def dstack(xs: Any) -> Tensor:
+def dstack(xs: Sequence[TensorLike]) -> Tensor:
     """Concatenate along axis 2; arrays of shape (n,) count as (1, n, 1), those of (m, n) as (m, n, 1)."""
     parts = [convert_to_tensor(x) for x in xs]
     parts = [x if x.ndim > 2 else reshape(x, (*((1,) * (x.ndim < 2)), *(x.shape or (1,)), 1)) for x in parts]
@@ -153,7 +152,7 @@ def empty_like(x: TensorLike, dtype: Dtype = None) -> Tensor:
 
 
 def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Dtype = None, axis: int = 0
+    start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: Dtype = None, axis: int = 0
 ) -> Tensor:
     """`num` numbers from start to stop, each the same multiple of the one before.
 

@@ -7,12 +7,13 @@ unrolled, and `while_loop` is refused where values decide when it ends.
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet.common.trees import assert_same_structure, flatten, map_structure
+from autonet.common.types import TensorLike
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.variable import Variable
@@ -25,7 +26,7 @@ from autonet.ops.shaping import broadcast_to, concatenate, expand_dims, flip, re
 # Choices
 
 
-def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
+def cond(pred: TensorLike, true_fn: Callable, false_fn: Callable) -> Any:
     """true_fn() if `pred` holds, else false_fn().
 
     In a captured step both run: they must then return the same structure, shapes and dtypes, and what they do besides
@@ -48,7 +49,7 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
     return _selected([(pred, true_fn), (None, false_fn)], "cond")
 
 
-def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
+def switch(index: TensorLike, branches: Sequence[Callable], *operands: Any) -> Any:
     """branches[index](*operands), an index out of range taking the first or the last branch.
 
     In a captured step all branches run, as with `cond`.
@@ -162,7 +163,7 @@ def _holds(condition: Any) -> bool:
     return bool(condition)
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
+def fori_loop(lower: int | Tensor, upper: int | Tensor, body_fun: Callable, init_val: Any) -> Any:
     """Repeat value = body_fun(i, value) for i from `lower` to `upper` - 1.
 
     In a captured step the bounds must be known, and the rounds are unrolled.
@@ -338,7 +339,9 @@ def _alternating(a: Tensor, b: Tensor, axis: int) -> Tensor:
     return woven if head is a else concatenate([woven, _cut(a, axis, n, None, 1)], axis)
 
 
-def vectorize(pyfunc: Callable, *, excluded: Any = None, signature: str | None = None) -> Callable:
+def vectorize(
+    pyfunc: Callable, *, excluded: Iterable[int | str] | None = None, signature: str | None = None
+) -> Callable:
     """A function that applies `pyfunc` to each element of its arguments, which broadcast.
 
     Args:

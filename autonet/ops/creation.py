@@ -1,7 +1,7 @@
 """New arrays: constants, ranges, patterns. The default dtype is `floatx()`."""
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -140,7 +140,9 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: Dtype = None) -> Ten
     return full(x.shape, fill_value, _like(x, dtype))
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Dtype = None) -> Tensor:
+def arange(
+    start: float | Tensor, stop: float | Tensor | None = None, step: float | Tensor | None = None, dtype: Dtype = None
+) -> Tensor:
     """start, start + step, ... below stop; with one argument 0, 1, ... below it. Integers unless a float is given."""
     given = [v for v in (start, stop, step) if v is not None]
     if dtype is None:
@@ -151,6 +153,17 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Dtype = None) 
     return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
 
 
+@overload
+def linspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: Literal[False] = False,
+    dtype: Dtype = None,
+    axis: int = 0,
+) -> Tensor: ...
+@overload
 def linspace(
     start: TensorLike,
     stop: TensorLike,
@@ -159,7 +172,16 @@ def linspace(
     retstep: bool = False,
     dtype: Dtype = None,
     axis: int = 0,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]: ...
+def linspace(
+    start: TensorLike,
+    stop: TensorLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Dtype = None,
+    axis: int = 0,
+) -> Tensor | tuple[Tensor, Tensor]:
     """`num` evenly spaced numbers from start to stop, whose derivatives reach both ends."""
     from autonet.ops.shaping import moveaxis
 
@@ -171,7 +193,7 @@ def linspace(
         found = linspace(start, stop, num, endpoint, retstep, floats, axis)
         values, *step = found if retstep else (found,)
         values = cast(floor(values), dtype)
-        return (values, *step) if retstep else values
+        return (values, *step) if retstep else values  # type: ignore[return-value]
     dtype = dtype or floats
     limit("linspace", num)
     steps = max(num - 1 if endpoint else num, 1)

@@ -180,7 +180,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: str | TensorLike = "hann",
     center: bool = True,
 ) -> Pair:
     """Fourier transforms of short windows along the last axis.
@@ -212,7 +212,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: str | TensorLike = "hann",
     center: bool = True,
 ) -> Tensor:
     """The inverse of `stft`: its windows added up, over the sum of their squared weights.

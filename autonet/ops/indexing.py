@@ -318,7 +318,7 @@ _replace.vjp(
 )
 
 
-def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
+def slice(inputs: TensorLike, start_indices: Sequence[int] | np.ndarray | Tensor, shape: Sequence[int]) -> Tensor:
     """The block of `shape` at `start_indices`."""
     from autonet.ops.shaping import _crop
 
@@ -330,7 +330,7 @@ def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tenso
     return _crop(inputs, starts=starts, lengths=tuple(shape))
 
 
-def slice_update(inputs: TensorLike, start_indices: Any, updates: TensorLike) -> Tensor:
+def slice_update(inputs: TensorLike, start_indices: Sequence[int] | np.ndarray | Tensor, updates: TensorLike) -> Tensor:
     """`inputs` with the block at `start_indices` replaced by `updates`."""
     from autonet.ops.pointwise import where
     from autonet.ops.shaping import _pad

@@ -1,11 +1,11 @@
 """Linear algebra: norms, determinants, inverses, equations and factorisations; the names of `keras.ops.linalg`."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from autonet.common.types import TensorLike
+from autonet.common.types import Axis, TensorLike
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -24,7 +24,7 @@ from autonet.ops.spectra import from_eigenvalues, from_singular_values
 
 
 @accumulates(like="x")
-def norm(x: TensorLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(x: TensorLike, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Norm of vectors (one axis) or matrices (two axes).
 
         None     root of the sum of squares, over any number of axes
@@ -266,7 +266,15 @@ def singular_vectors(x, *, full_matrices: bool = False):
     return tuple(np.linalg.svd(x, full_matrices=full_matrices))
 
 
-def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+@overload
+def svd(
+    x: TensorLike, full_matrices: bool = True, compute_uv: Literal[True] = True
+) -> tuple[Tensor, Tensor, Tensor]: ...
+@overload
+def svd(
+    x: TensorLike, full_matrices: bool = True, compute_uv: bool = True
+) -> Tensor | tuple[Tensor, Tensor, Tensor]: ...
+def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Tensor | tuple[Tensor, Tensor, Tensor]:
     """Singular value decomposition of each matrix: (U, s, V.T), or s alone without `compute_uv`.
 
     Has a derivative for square matrices, with `full_matrices=False`, and without `compute_uv`.
@@ -329,7 +337,7 @@ def _cutoff(x: Tensor, rcond: Any) -> float:
 
 
 @accumulates(like="x")
-def pinv(x: TensorLike, rcond: Any = None) -> Tensor:
+def pinv(x: TensorLike, rcond: float | None = None) -> Tensor:
     """The Moore-Penrose inverse of each matrix (..., m, n): shape (..., n, m).
 
     Singular values up to `rcond` times the largest count as zero, by default 10 max(m, n) times the dtype's precision.
@@ -345,7 +353,7 @@ def pinv(x: TensorLike, rcond: Any = None) -> Tensor:
 
 
 @accumulates()
-def lstsq(a: TensorLike, b: TensorLike, rcond: Any = None) -> Tensor:
+def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
     """The x that brings a @ x nearest to `b`; of several the smallest.
 
     Shapes: a (m, n), b (m,) or (m, k), result (n,) or (n, k). `rcond` as in `pinv`, by default max(m, n) times the

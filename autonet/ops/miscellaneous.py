@@ -1,7 +1,7 @@
 """Elementwise mathematics that few programs need: remainders, bits of floats, sinc, Bessel's I, real numbers as complex."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -293,7 +293,7 @@ def dtype(x: TensorLike) -> str:
     return dtypes.standardize_dtype(x.dtype if hasattr(x, "dtype") else convert_to_tensor(x).dtype)
 
 
-def unravel_index(indices: TensorLike, shape: Any) -> tuple[Tensor, ...]:
+def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ...]:
     """Places along each axis of an array of `shape`, from places in the flattened array; int32.
 
     >>> [int(i) for i in unravel_index(5, (3, 3))]

@@ -6,6 +6,7 @@ import numpy as np
 
 from autonet.common.dtypes import standardize_dtype
 from autonet.common.lines import filters_traceback, shorten
+from autonet.common.types import Dtype
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
 from autonet.core.tensor import Attachment, Tensor
@@ -105,7 +106,7 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
     return s.transpose(self, axes=axes[0] if len(axes) == 1 else axes or None)
 
 
-def _astype(self: Tensor, dtype: Any) -> Tensor:
+def _astype(self: Tensor, dtype: Dtype) -> Tensor:
     """The values with another element type."""
     return cast(self, dtype=standardize_dtype(dtype))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.common.types import TensorLike
+from autonet.common.types import Sizes, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -142,7 +142,7 @@ def extract_patches(
 
 
 def extract_patches_3d(
-    volumes: Any,
+    volumes: TensorLike,
     size: int | tuple[int, ...],
     strides: int | tuple[int, ...] | None = None,
     dilation_rate: int | tuple[int, ...] = 1,
@@ -177,7 +177,7 @@ def _frame(value: Any, who: str) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def unfold(x: TensorLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+def unfold(x: TensorLike, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
     """Windows of images, channels first, as columns.
 
     Args:
@@ -201,7 +201,7 @@ def unfold(x: TensorLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
 
 def fold(
-    x: TensorLike, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+    x: TensorLike, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
 ) -> Tensor:
     """The reverse of `unfold`: columns laid down as windows of images, added up where they overlap.
 

@@ -1,6 +1,6 @@
 """Sums, products and extremes of elements that belong together: segments, counts, classes of values."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -250,6 +250,18 @@ def _isin(x1, x2, *, invert):
 _isin.vjp(x1=None, x2=None)
 
 
+@overload
+def unique(
+    x: TensorLike,
+    sorted: bool = True,
+    return_index: Literal[False] = False,
+    return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: float | None = None,
+) -> Tensor: ...
+@overload
 def unique(
     x: TensorLike,
     sorted: bool = True,
@@ -258,8 +270,18 @@ def unique(
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
-) -> Any:
+    fill_value: float | None = None,
+) -> Tensor | tuple[Tensor, ...]: ...
+def unique(
+    x: TensorLike,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: float | None = None,
+) -> Tensor | tuple[Tensor, ...]:
     """The different elements of `x`, ascending. Without `size`, how many there are depends on the values.
 
     Args:

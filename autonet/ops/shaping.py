@@ -209,31 +209,31 @@ roll.vjp(x=_unroll)
 def tile(x: TensorLike, repeats: int | Sequence[int]) -> Tensor:
     """`x` as a block, repeated `repeats` times along each axis."""
     x = convert_to_tensor(x)
-    repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
-    ndim = max(x.ndim, len(repeats))
-    repeats = (1,) * (ndim - len(repeats)) + repeats
+    times = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    ndim = max(x.ndim, len(times))
+    times = (1,) * (ndim - len(times)) + times
     dims = (1,) * (ndim - x.ndim) + x.shape
     paired = tuple([n for d in dims for n in (1, d)])
-    spread = tuple([n for r, d in zip(repeats, dims, strict=True) for n in (r, d)])
+    spread = tuple([n for r, d in zip(times, dims, strict=True) for n in (r, d)])
     whole = broadcast_to(reshape(x, newshape=paired), spread)
-    return reshape(whole, newshape=tuple([r * d for r, d in zip(repeats, dims, strict=True)]))
+    return reshape(whole, newshape=tuple([r * d for r, d in zip(times, dims, strict=True)]))
 
 
-def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(x: TensorLike, repeats: int | Sequence[int] | np.ndarray | Tensor, axis: int | None = None) -> Tensor:
     """Each place along `axis` `repeats` times in a row; without an axis, `x` is flattened first."""
     x = convert_to_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
     axis %= x.ndim
-    if np.ndim(repeats):
+    if np.ndim(repeats):  # type: ignore[arg-type]
         from autonet.ops.indexing import take
 
         counts = np.broadcast_to(np.asarray(repeats), (x.shape[axis],))
         return take(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
-    shape = x.shape
-    grown = (*shape[: axis + 1], int(repeats), *shape[axis + 1 :])
+    shape, times = x.shape, int(repeats)  # type: ignore[arg-type]
+    grown = (*shape[: axis + 1], times, *shape[axis + 1 :])
     whole = broadcast_to(expand_dims(x, axis=axis + 1), grown)
-    return reshape(whole, newshape=(*shape[:axis], shape[axis] * int(repeats), *shape[axis + 1 :]))
+    return reshape(whole, newshape=(*shape[:axis], shape[axis] * times, *shape[axis + 1 :]))
 
 
 @primitive

@@ -271,7 +271,7 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
 
 
 @accumulates(like="y")
-def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Tensor:
     """Integral of samples along `axis` by the trapezoid rule.
 
     Args:
@@ -355,7 +355,7 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     return reduction.l2_norm(expand_dims(x, axis=-2) - expand_dims(y, axis=-3), axis=-1)
 
 
-def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor:
+def select(condlist: Sequence, choicelist: Sequence, default: TensorLike = 0) -> Tensor:
     """From several arrays: at each place the one whose condition holds first, else `default`.
 
     >>> select([[True, False], [True, True]], [[1, 2], [3, 4]]).tolist()
@@ -372,7 +372,7 @@ def select(condlist: Sequence, choicelist: Sequence, default: Any = 0) -> Tensor
 
 
 @accumulates(like="x1")
-def psnr(x1: TensorLike, x2: TensorLike, max_val: Any) -> Tensor:
+def psnr(x1: TensorLike, x2: TensorLike, max_val: TensorLike) -> Tensor:
     """Peak signal-to-noise ratio in decibels: 20 log10(max_val) - 10 log10(mean squared difference).
 
     >>> round(psnr([0.0, 0.0], [1.0, 1.0], 10.0).item(), 4)

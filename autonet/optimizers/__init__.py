@@ -3,6 +3,7 @@
 from typing import Any
 
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
+from autonet.common.types import Identifier
 from autonet.optimizers import schedules as schedules
 from autonet.optimizers.adam import Adam as Adam
 from autonet.optimizers.adam import Adamax as Adamax
@@ -35,13 +36,13 @@ _family = Family(
 )
 
 
-def get(identifier: Any) -> Optimizer | None:
+def get(identifier: Identifier | Optimizer) -> Optimizer | None:
     """The optimizer that `identifier` means: a name such as "adam", a configuration, a class, or an optimizer.
 
     >>> get({"class_name": "SGD", "config": {"learning_rate": 0.5, "name": "plain"}})
     <SGD 'plain', learning_rate=0.5, iterations=0>
     """
-    return _family.get(identifier)
+    return _family.get(identifier)  # type: ignore[arg-type]
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
@@ -49,6 +50,6 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return _family.serialize(optimizer)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Optimizer:
+def deserialize(config: Identifier, custom_objects: dict[str, Any] | None = None) -> Optimizer:
     """The optimizer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import DecayOptions, OptimizerOptions, Unpack
 from autonet.core import Variable
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
@@ -34,7 +35,7 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
@@ -81,7 +82,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **common: Any,
+        **common: Unpack[DecayOptions],
     ):
         if weight_decay is None:
             raise ArgumentError("AdamW expects weight_decay to be a number; received None. Use Adam for none.")
@@ -106,7 +107,7 @@ class Adamax(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
@@ -141,7 +142,7 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -35,7 +36,7 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
@@ -86,7 +87,7 @@ class Adagrad(Optimizer):
         learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
@@ -121,7 +122,7 @@ class Adadelta(Optimizer):
         learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.rho, self.epsilon = rho, epsilon
@@ -152,7 +153,7 @@ class Lion(Optimizer):
         learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         if not 0 < beta_1 <= 1:

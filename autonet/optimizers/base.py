@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from autonet import initializers, ops
 from autonet.common.dtypes import floatx
 from autonet.common.lines import warn
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
 from autonet.core.state import state
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
@@ -134,7 +134,7 @@ class Optimizer(HasRate):
         """The value that fills slot `name` at first."""
         return 0.0
 
-    def begin_update(self, t: Any) -> None:
+    def begin_update(self, t: Tensor) -> None:
         """Called once before the weights are updated, for state that all of them share."""
 
     # Building
@@ -164,10 +164,10 @@ class Optimizer(HasRate):
     def add_variable(
         self,
         shape: tuple[int, ...],
-        initializer: Any = "zeros",
+        initializer: Identifier | TensorLike = "zeros",
         dtype: Dtype = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """A new Variable among the optimizer's own.
@@ -188,14 +188,14 @@ class Optimizer(HasRate):
         return variable
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str | None = None, initializer: Identifier | TensorLike = "zeros"
     ) -> Variable:
         """A new Variable of the shape and dtype of a weight, called after it."""
         name = f"{reference_variable.path.replace('/', '_')}_{name}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: str, initializer: Any = "zeros"
+        self, trainable_variables: Iterable[Variable], name: str, initializer: Identifier | TensorLike = "zeros"
     ) -> list[Variable]:
         """For each weight a new Variable of its shape and dtype."""
         return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
@@ -254,7 +254,7 @@ class Optimizer(HasRate):
         self.apply(backward.gradients(pairs, nodes, record=False), variables)
         return loss
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times `loss_scale_factor`, if there is one."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
@@ -356,22 +356,22 @@ class Optimizer(HasRate):
             for v in var_list:
                 v.assign(ops.where(stepped, self._averages[self._get_variable_index(v)], v))
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         """`variable.assign(value)`; this and the next two are for subclasses written for Keras."""
         variable.assign(value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """`variable.assign_add(value)`."""
         variable.assign_add(value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: TensorLike) -> None:
         """`variable.assign_sub(value)`."""
         variable.assign_sub(value)
 
     # The state
 
     @property
-    def iterations(self) -> Variable | Tensor:
+    def iterations(self) -> Tensor:
         """Number of updates made; with gradient accumulation, a Tensor."""
         n = self.gradient_accumulation_steps
         return self._iterations // n if n else self._iterations
@@ -407,12 +407,12 @@ class Optimizer(HasRate):
         for v, array in zip(self.variables, arrays, strict=True):
             v.assign(array)
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put the values of `variables` into a dict-like store, under "0", "1", ..."""
         for i, v in enumerate(self.variables):
             store[str(i)] = v.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Take the values of `variables` from where `save_own_variables` put them."""
         self.set_weights([store[str(i)] for i in range(len(store))])
 

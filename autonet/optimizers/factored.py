@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core import Tensor, Variable
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
@@ -33,7 +34,7 @@ class Adafactor(Optimizer):
         epsilon_2: float = 1e-3,
         clip_threshold: float = 1.0,
         relative_step: bool = True,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core import Tensor, Variable
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
@@ -29,7 +30,7 @@ class Lamb(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon

@@ -29,7 +29,7 @@ class LossScaleOptimizer(Optimizer):
 
     def __init__(
         self,
-        inner_optimizer: Any,
+        inner_optimizer: Optimizer,
         initial_scale: float = 2.0**15,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
@@ -78,7 +78,7 @@ class LossScaleOptimizer(Optimizer):
         """Number of steps of the inner optimizer."""
         return self.inner_optimizer.iterations
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times the scale."""
         return loss * (self.dynamic_scale if self.built else self.initial_scale)
 
@@ -109,7 +109,9 @@ class LossScaleOptimizer(Optimizer):
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         self.inner_optimizer.finalize_variable_values(var_list)
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
         self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
 
     def __repr__(self) -> str:

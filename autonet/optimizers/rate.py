@@ -8,6 +8,7 @@ import numpy as np
 
 from autonet.common.dtypes import floatx
 from autonet.common.lines import warn
+from autonet.common.types import TensorLike
 from autonet.common.versions import Versioned
 from autonet.core import Tensor, Variable
 from autonet.core.state import capturing
@@ -32,7 +33,7 @@ class AskedRate(LearningRateSchedule):
         if not capturing():
             self.answer.assign(float(self.function()))
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         self.ask()
         return self.answer.value
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -37,7 +38,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         if initial_accumulator_value < 0:

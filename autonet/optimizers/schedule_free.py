@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core import Variable
 from autonet.core.tensor import Tensor
 from autonet.optimizers.base import Optimizer
@@ -30,7 +31,7 @@ class ScheduleFreeAdamW(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         warmup_steps: int = 0,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         self.beta_1, self.beta_2, self.epsilon, self.warmup_steps = beta_1, beta_2, epsilon, warmup_steps

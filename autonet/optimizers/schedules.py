@@ -15,6 +15,7 @@ from typing import Any, Self
 from autonet import ops
 from autonet.common.dtypes import floatx
 from autonet.common.lines import filter_tracebacks
+from autonet.common.types import TensorLike
 from autonet.common.versions import Versioned
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -25,7 +26,7 @@ from autonet.untrusted.faults import described
 class LearningRateSchedule(Versioned):
     """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`."""
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         """The learning rate after `step` updates, a Tensor without axes."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step), made of autonet.ops.")
 
@@ -68,7 +69,7 @@ class ExponentialDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         p = _number(step) / self.decay_steps
         if self.staircase:
             p = ops.floor(p)
@@ -99,7 +100,7 @@ class InverseTimeDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         p = _number(step) / self.decay_steps
         if self.staircase:
             p = ops.floor(p)
@@ -132,7 +133,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.values = values
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         s = _number(step)
         rate = ops.cast(self.values[0], floatx())
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
@@ -166,7 +167,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = cycle
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         s = _number(step)
         if self.cycle:
             d: Any = self.decay_steps * ops.maximum(ops.ceil(s / self.decay_steps), 1.0)
@@ -207,7 +208,7 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_target = warmup_target
         self.warmup_steps = warmup_steps
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         s = _number(step)
         if self.warmup_target is None or self.warmup_steps <= 0:
             top = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
@@ -254,7 +255,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = alpha
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         x = _number(step) / self.first_decay_steps
         if self.t_mul == 1:
             i = ops.floor(x)
@@ -303,7 +304,7 @@ class FunctionSchedule(LearningRateSchedule):
         self.steps_per_epoch = steps_per_epoch
         self.name = name
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         s = _number(step)
         if self.steps_per_epoch is not None:
             s = 1 + ops.floor(s / self.steps_per_epoch)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -27,7 +28,7 @@ class SGD(Optimizer):
         learning_rate: float | LearningRateSchedule | Callable[..., Any] = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        **common: Any,
+        **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
         if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:

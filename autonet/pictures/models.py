@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autonet.common.trees import flatten, flatten_with_path, pack
+from autonet.common.types import Model, PathLike
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.inference import placeholders
@@ -33,8 +34,8 @@ class Shown:
 
 
 def plot_model(
-    model: Any,
-    to_file: Any = "model.png",
+    model: Model,
+    to_file: PathLike | None = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = False,

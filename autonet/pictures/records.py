@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from autonet.common.types import PathLike
 from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, GradientError
@@ -19,7 +20,12 @@ Names = Mapping[str, Any] | Iterable[Any] | Layer | None
 
 
 def plot_graph(
-    tensor: Any, names: Names = None, to_file: Any = None, rankdir: str = "TB", limit: int = 120, dpi: float = 200
+    tensor: Tensor,
+    names: Names = None,
+    to_file: PathLike | None = None,
+    rankdir: str = "TB",
+    limit: int = 120,
+    dpi: float = 200,
 ) -> Picture:
     """A picture of how a tracked Tensor was computed: its operations, with shapes, from the leaves down.
 

@@ -5,13 +5,13 @@ counter, so that different draws never overlap and generated code can repeat the
 Source: Salmon, Moraes, Dror, Shaw, 2011, Parallel random numbers: as easy as 1, 2, 3, https://doi.org/10.1145/2063384.2063405
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from autonet import ops
 from autonet.common import dtypes
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, PartialShape, Shape, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
@@ -112,7 +112,9 @@ def random_binomial(state, counts, probabilities, *, shape, dtype="float32"):
     return np.asarray(_generator(state).binomial(counts.astype(np.int64), probabilities, shape)).astype(dtype)
 
 
-def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def uniform(
+    shape: Shape, minval: TensorLike = 0.0, maxval: TensorLike = 1.0, dtype: Dtype = None, seed: Seed = None
+) -> Tensor:
     """Floats from `minval` (included) to `maxval` (excluded), equally likely.
 
     Args:
@@ -142,7 +144,9 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Dtype = Non
     return ops.minimum(low + (high - low) * u, below)
 
 
-def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def normal(
+    shape: Shape, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: Dtype = None, seed: Seed = None
+) -> Tensor:
     """Floats from the normal distribution.
 
     Args:
@@ -155,7 +159,9 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtype = None, 
     return _scaled(random_normal(draw_state(seed), shape=_shape(shape), dtype=dtype), mean, stddev, dtype)
 
 
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def truncated_normal(
+    shape: Shape, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: Dtype = None, seed: Seed = None
+) -> Tensor:
     """Floats from the normal distribution, those further than 2 `stddev` from `mean` drawn again.
 
     Args:
@@ -168,7 +174,7 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Dtyp
     return _scaled(random_truncated_normal(draw_state(seed), shape=_shape(shape), dtype=dtype), mean, stddev, dtype)
 
 
-def randint(shape: Any, minval: Any, maxval: Any, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
+def randint(shape: Shape, minval: TensorLike, maxval: TensorLike, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
     """Integers from `minval` (included) to `maxval` (excluded), equally likely.
 
     Args:
@@ -192,7 +198,7 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Dtype = "int32", seed: 
     return random_integers(draw_state(seed), low, high, shape=_shape(shape), dtype=name)
 
 
-def categorical(logits: Any, num_samples: int, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
+def categorical(logits: TensorLike, num_samples: int, dtype: Dtype = "int32", seed: Seed = None) -> Tensor:
     """Class numbers drawn with probabilities softmax(logits).
 
     Args:
@@ -211,7 +217,7 @@ def categorical(logits: Any, num_samples: int, dtype: Dtype = "int32", seed: See
     return random_categorical(draw_state(seed), logits, num_samples=num_samples, dtype=name)
 
 
-def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Seed = None) -> Tensor:
+def dropout(inputs: TensorLike, rate: float, noise_shape: PartialShape | None = None, seed: Seed = None) -> Tensor:
     """`inputs` with a random part of its elements set to 0, the others divided by 1 - rate: the expectation stays.
 
     Args:
@@ -234,7 +240,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Seed = None
     return x * mask
 
 
-def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
+def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     """`x` with its slices along `axis` in random order.
 
     Args:
@@ -246,7 +252,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     return ops.take(x, random_permutation(draw_state(seed), n=x.shape[axis]), axis=axis)
 
 
-def gamma(shape: Any, alpha: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def gamma(shape: Shape, alpha: TensorLike, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the gamma distribution of shape parameter `alpha` (above 0) and scale 1; no derivative.
 
     Args:
@@ -259,7 +265,7 @@ def gamma(shape: Any, alpha: Any, dtype: Dtype = None, seed: Seed = None) -> Ten
     return random_gamma(draw_state(seed), convert_to_tensor(alpha), shape=_shape(shape), dtype=name)
 
 
-def beta(shape: Any, alpha: Any, beta: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def beta(shape: Shape, alpha: TensorLike, beta: TensorLike, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the beta distribution of parameters `alpha` and `beta` (both above 0); no derivative.
 
     Args:
@@ -273,7 +279,9 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Dtype = None, seed: Seed = No
     return random_beta(draw_state(seed), *parameters, shape=_shape(shape), dtype=name)
 
 
-def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+def binomial(
+    shape: Shape, counts: TensorLike, probabilities: TensorLike, dtype: Dtype = None, seed: Seed = None
+) -> Tensor:
     """Numbers of successes in `counts` trials, each a success with probability `probabilities`.
 
     Args:
@@ -296,7 +304,7 @@ def _scaled(x: Tensor, mean: Any, stddev: Any, dtype: str) -> Tensor:
     return x
 
 
-def _is_number(x: Any) -> bool:
+def _is_number(x: Any) -> TypeGuard[float]:
     return isinstance(x, (int, float, np.integer, np.floating))
 
 
@@ -316,7 +324,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in lengths)
 
 
-def _noise_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _noise_shape(noise_shape: Any, shape: tuple[Any, ...]) -> tuple[int, ...]:
     if noise_shape is None:
         return tuple(shape)
     if len(noise_shape) != len(shape) or any(n not in (None, 1, m) for n, m in zip(noise_shape, shape, strict=True)):

@@ -1,10 +1,8 @@
 """Images deformed at random: what `autonet.ops.image` shows as well, but draws."""
 
-from typing import Any
-
 import numpy as np
 
-from autonet.common.types import TensorLike
+from autonet.common.types import SeedGenerator, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.ops.abstract import symbolic_wrapper
 from autonet.ops.image.filters import blurred
@@ -20,8 +18,8 @@ def elastic_transform(
     sigma: float = 5.0,
     interpolation: str = "bilinear",
     fill_mode: str = "reflect",
-    fill_value: Any = 0.0,
-    seed: Any = None,
+    fill_value: float = 0.0,
+    seed: int | SeedGenerator | None = None,
     data_format: str | None = None,
 ) -> Tensor:
     """Images with every pixel moved a little, neighbours alike.

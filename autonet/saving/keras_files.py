@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from autonet.common.lines import warn
+from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
@@ -147,7 +148,7 @@ def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
 # Writing
 
 
-def save_model(model: Any, stored: dict[str, Any], path: Path, include_optimizer: bool) -> None:
+def save_model(model: Model, stored: dict[str, Any], path: Path, include_optimizer: bool) -> None:
     """Write a ".keras" file that Keras opens.
 
     Args:

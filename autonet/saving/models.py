@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from autonet.common.lines import filters_traceback, warn
+from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading
 from autonet.saving.archive import Archive, write_archive
@@ -22,7 +23,7 @@ FORMATS = ("autonet", "keras")
 
 @filters_traceback
 def save_model(
-    model: Any,
+    model: Model,
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
     zipped: bool | None = None,
@@ -86,7 +87,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """The model in a file that `save_model` wrote, or, with the extra `keras`, that Keras 3 wrote.
 
     Args:
@@ -138,7 +139,7 @@ def _load_own(archive: Archive, path: str, compile: bool) -> Any:
     return model
 
 
-def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model's weights, by name, to a file that ends with ".weights" (or, for Keras, with ".weights.h5").
 
     Raises: ArgumentError for another ending or a file that exists; NotBuiltError before there are weights.
@@ -154,7 +155,7 @@ def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool =
     write_archive(path, "weights", {}, {name: v.numpy() for name, v in weights.items()})
 
 
-def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> LoadReport:
+def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> LoadReport:
     """Give a model the weights in a file of weights, or those of a saved model.
 
     Args:
@@ -178,12 +179,12 @@ def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bo
             return load(layer_variables(model, generators=False), specs, archive.array, path, skip_mismatch)
 
 
-def model_to_json(model: Any) -> str:
+def model_to_json(model: Model) -> str:
     """The architecture as JSON, without weights."""
     return dumps(serialize_keras_object(model), model.label).decode("utf-8")
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """A new model, with fresh weights, from what `Model.to_json` returned, here or in Keras.
 
     Raises: DataError for what is no such text; ArgumentError for names that nothing answers to.

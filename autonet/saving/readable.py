@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.types import Model
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.saving.names import numbered
@@ -16,7 +17,7 @@ from autonet.utils.files import atomic_write
 WIDTH = 120
 
 
-def export_json(model: Any, path: str | os.PathLike[str], most_numbers: int = 100_000) -> None:
+def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 100_000) -> None:
     """Write a network as plain JSON for people and for other programs. It is not read back: that is what `save` is for.
 
         {"format": "autonet network", "version": 1, "name": ..., "class": ...,

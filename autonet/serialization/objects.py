@@ -13,6 +13,7 @@ import numpy as np
 
 from autonet.common.dtypes import NAMES
 from autonet.common.lines import filters_traceback
+from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, unknown
 from autonet.serialization import registry, sharing
@@ -32,7 +33,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: object) -> Any:
     """The configuration of `obj`: plain values, lists and dictionaries that JSON can hold.
 
     Args:
@@ -236,7 +237,7 @@ class Family:
         base: type[Any] | None = None,
         members: Iterable[Any] = (),
         aliases: Mapping[str, Any] | None = None,
-        default: Any = None,
+        default: object = None,
     ):
         self.kind, self.module, self.base, self.default = kind, module, base, default
         self.names: dict[str, Any] = {}
@@ -254,7 +255,7 @@ class Family:
         return found
 
     @filters_traceback
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: Identifier) -> Any:
         """The object that `identifier` means: a name, a configuration, a class, or already such an object."""
         if identifier is None:
             return self.default
@@ -274,12 +275,12 @@ class Family:
         )
 
     @filters_traceback
-    def serialize(self, obj: Any) -> Any:
+    def serialize(self, obj: object) -> Any:
         """The configuration of `obj`."""
         return serialize_keras_object(obj)
 
     @filters_traceback
-    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    def deserialize(self, config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The object that a configuration or a name describes."""
         with registry.CustomObjectScope(custom_objects), making(f"The {self.kind} of a configuration"):
             if not isinstance(config, dict):

@@ -8,9 +8,11 @@ else.
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from autonet.errors import ArgumentError, unknown
+
+T = TypeVar("T", bound=type | Callable[..., Any])
 
 # Where the names of a Keras module are looked up. At the front door, "keras", configurations find models only.
 PACKAGES = {
@@ -51,7 +53,7 @@ class _Scopes(threading.local):
 _scopes = _Scopes()
 
 
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[..., Any]:
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
     """Decorator that lets stored configurations call a class or function by the name `package>name`.
 
     Args:
@@ -69,13 +71,13 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     'docs>twice'
     """
 
-    def decorator(obj: Any) -> Any:
+    def decorator(obj: T) -> T:
         if isinstance(obj, type) and not hasattr(obj, "get_config"):
             raise ArgumentError(
                 f"Cannot register class {obj.__name__}: it has no get_config() from which a copy could be built. "
                 "Add get_config(self), which returns the constructor's arguments as a dictionary."
             )
-        full = f"{package}>{name or obj.__name__}"
+        full = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
         _registered[full] = obj
         _names[obj] = full
         return obj
@@ -83,7 +85,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return decorator
 
 
-def get_registered_name(obj: Any) -> str:
+def get_registered_name(obj: type | Callable[..., Any]) -> str:
     """The name under which `obj` was registered, or its own."""
     try:
         return _names.get(obj, obj.__name__)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 from autonet import losses as losses_module
 from autonet import metrics as metrics_module
 from autonet import ops
 from autonet.common.trees import flatten, flatten_with_path, keys
+from autonet.common.types import TensorLike
 from autonet.common.versions import Versioned
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, unknown
@@ -153,7 +154,9 @@ class CompileLoss(Versioned):
         loss = losses_module.get(entry)
         return loss if isinstance(loss, Loss) else losses_module.LossFunctionWrapper(loss)
 
-    def __call__(self, model: Any, y: Any, y_pred: Any, sample_weight: Any, batch: int) -> Tensor | None:
+    def __call__(
+        self, model: Any, y: Any, y_pred: TensorLike | Mapping[str, Any], sample_weight: Any, batch: int
+    ) -> Tensor | None:
         """The loss of a batch, None if no output has one."""
         names, outputs = outputs_of(model, y_pred)
         if self.names != names:

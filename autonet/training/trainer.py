@@ -2,7 +2,8 @@
 
 import functools
 import operator
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from autonet.callbacks.reports import History
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Callbacks, Data, Explanation, Identifier
 from autonet.common.versions import structure
 from autonet.core.state import no_grad
 from autonet.core.tensor import Tensor
@@ -19,6 +21,7 @@ from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.legacy import renamed
 from autonet.metrics import Mean
+from autonet.optimizers import Optimizer
 from autonet.training import loop, nonfinite
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
@@ -40,6 +43,9 @@ from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
 from autonet.training.overriding import is_default
 
+if TYPE_CHECKING:
+    from autonet.common.types import HasCall
+
 
 class Trainer(Layer):
     """Base of `Model`: what it knows of training."""
@@ -51,6 +57,7 @@ class Trainer(Layer):
         "test_step",
         "predict_step",
     )  # what `is_default` asks for
+    layers: Any  # a list of Layers, which subclasses know
     _unfixed = Layer._unfixed | {
         "history",
         "stop_training",
@@ -87,14 +94,14 @@ class Trainer(Layer):
     @filters_traceback
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: Identifier | Optimizer = "rmsprop",
+        loss: Identifier | Sequence[Any] = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
+        metrics: Identifier | Sequence[Any] = None,
+        weighted_metrics: Identifier | Sequence[Any] = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Say how the model is to be trained.
@@ -233,7 +240,7 @@ class Trainer(Layer):
             function = self._functions[which] = StepFunction(self, which)
         return function
 
-    def explain_step(self, which: str = "train") -> Any:
+    def explain_step(self, which: str = "train") -> Explanation:
         """The plan of the step "train", "test" or "predict": operations, memory, what was joined, the generated code.
 
         Raises: NotBuiltError before such a step was run.
@@ -306,22 +313,22 @@ class Trainer(Layer):
     @filters_traceback
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: int | str = "auto",
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: Any = True,
-        class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        validation_data: Data = None,
+        shuffle: bool | str = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Data = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Train for `epochs` passes over the data.
 
@@ -378,16 +385,44 @@ class Trainer(Layer):
             finally:
                 self._position = None  # which knows the data and the model
 
+    if TYPE_CHECKING:  # by name, the results are a dictionary
+
+        @overload
+        def evaluate(
+            self,
+            x: Data = None,
+            y: Data = None,
+            batch_size: int | None = None,
+            verbose: int | str = "auto",
+            sample_weight: Data = None,
+            steps: int | None = None,
+            callbacks: Callbacks = None,
+            *,
+            return_dict: Literal[True],
+        ) -> dict[str, float]: ...
+        @overload
+        def evaluate(
+            self,
+            x: Data = None,
+            y: Data = None,
+            batch_size: int | None = None,
+            verbose: int | str = "auto",
+            sample_weight: Data = None,
+            steps: int | None = None,
+            callbacks: Callbacks = None,
+            return_dict: bool = False,
+        ) -> Any: ...
+
     @filters_traceback
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: int | str = "auto",
+        sample_weight: Data = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
     ) -> Any:
         """Loss and metrics on data, in inference.
@@ -408,14 +443,35 @@ class Trainer(Layer):
                 return_dict=return_dict,
             )
 
+    if TYPE_CHECKING:  # a model whose `call` gives one Tensor predicts one array
+
+        @overload
+        def predict(
+            self: HasCall[..., Tensor],
+            x: Data,
+            batch_size: int | None = None,
+            verbose: int | str = "auto",
+            steps: int | None = None,
+            callbacks: Callbacks = None,
+        ) -> np.ndarray: ...
+        @overload
+        def predict(
+            self,
+            x: Data,
+            batch_size: int | None = None,
+            verbose: int | str = "auto",
+            steps: int | None = None,
+            callbacks: Callbacks = None,
+        ) -> Any: ...
+
     @filters_traceback
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
     ) -> Any:
         """Outputs for all rows of x, in inference, as arrays.
 
@@ -423,9 +479,36 @@ class Trainer(Layer):
         """
         return loop.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
 
+    if TYPE_CHECKING:
+
+        @overload
+        def train_on_batch(
+            self,
+            x: Data,
+            y: Data = None,
+            sample_weight: Data = None,
+            class_weight: Mapping[int, float] | None = None,
+            *,
+            return_dict: Literal[True],
+        ) -> dict[str, float]: ...
+        @overload
+        def train_on_batch(
+            self,
+            x: Data,
+            y: Data = None,
+            sample_weight: Data = None,
+            class_weight: Mapping[int, float] | None = None,
+            return_dict: bool = False,
+        ) -> Any: ...
+
     @filters_traceback
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
     ) -> Any:
         """One step on one batch; returns the loss and the metrics of this batch alone.
 
@@ -438,8 +521,19 @@ class Trainer(Layer):
             logs = loop.read(self, self._step_function("train")(batch))
         return logs if return_dict else loop.as_list(logs)
 
+    if TYPE_CHECKING:
+
+        @overload
+        def test_on_batch(
+            self, x: Data, y: Data = None, sample_weight: Data = None, *, return_dict: Literal[True]
+        ) -> dict[str, float]: ...
+        @overload
+        def test_on_batch(
+            self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False
+        ) -> Any: ...
+
     @filters_traceback
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
         self._assert_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
@@ -448,8 +542,15 @@ class Trainer(Layer):
             logs = loop.read(self, self._step_function("test")(batch))
         return logs if return_dict else loop.as_list(logs)
 
+    if TYPE_CHECKING:
+
+        @overload
+        def predict_on_batch(self: HasCall[..., Tensor], x: Data) -> np.ndarray: ...
+        @overload
+        def predict_on_batch(self, x: Data) -> Any: ...
+
     @filters_traceback
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Data) -> Any:
         """Outputs for one batch, in inference, as arrays."""
         if type(x) is not np.ndarray or not x.ndim or x.dtype != self._data_dtype():
             x = arrays(x, "x", self._data_dtype())

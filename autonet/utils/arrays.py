@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from autonet.common.frames import plain
+from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> np.ndarray:
     """One row of zeros with a single 1 for each integer label.
 
     Args:
@@ -26,7 +27,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     if isinstance(x, Tensor):
         from autonet import ops
 
-        return ops.convert_to_tensor(to_categorical(x.numpy(), num_classes), dtype=_floatx())
+        return ops.convert_to_tensor(to_categorical(x.numpy(), num_classes), dtype=_floatx())  # type: ignore[return-value]
     labels = np.asarray(plain(x, "x"))
     if labels.dtype.kind == "f" and np.all(labels == np.floor(labels)):  # whole numbers from a text file
         labels = labels.astype(np.int64)
@@ -48,7 +49,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return (labels[..., None] == np.arange(num_classes)).astype(np.float64)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> np.ndarray:
     """Vectors along `axis` scaled to norm 1; a zero vector stays zero.
 
         y = x / (sum of |x|^order)^(1 / order)
@@ -68,7 +69,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
         from autonet import ops
 
         powers = ops.sum(ops.abs(x) ** order, axis=axis, keepdims=True)
-        return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)
+        return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)  # type: ignore[return-value]
     rows = np.atleast_2d(plain(x, "x"))
     if rows.dtype.kind not in "fc":
         rows = rows.astype(np.float64)
@@ -103,21 +104,22 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """Whether `x` stands for a Tensor to come: an `Input`, or what was made of one."""
     from autonet.ops import abstract
 
     return abstract.placeholder is not None and isinstance(x, abstract.placeholder)
 
 
-def get_source_inputs(tensor: Any) -> list[Any]:
+def get_source_inputs(tensor: object) -> list[Any]:
     """The `Input`s that `tensor`, which stands for a Tensor to come, is made of, each once, leftmost first.
 
     Raises: ArgumentError for anything else.
     """
     if not is_keras_tensor(tensor):
         raise ArgumentError(f"get_source_inputs expects what was made of an Input; received {type(tensor).__name__}.")
-    found, seen, open_ends = [], {id(tensor)}, [tensor]
+    found, seen = [], {id(tensor)}
+    open_ends: list[Any] = [tensor]
     while open_ends:
         x = open_ends.pop()
         before = x._origin.inputs if x._origin is not None else []

@@ -9,6 +9,7 @@ import numpy as np
 
 from autonet.common.frames import plain
 from autonet.common.trees import flatten, map_structure
+from autonet.common.types import Data
 from autonet.errors import ArgumentError, DataError, ShapeError
 
 
@@ -92,7 +93,7 @@ def made_ahead(dataset: PyDataset, order: Iterable[int]) -> Iterator[Any]:
 
 
 def split_dataset(
-    dataset: Any,
+    dataset: Data,
     left_size: float | int | None = None,
     right_size: float | int | None = None,
     shuffle: bool = False,

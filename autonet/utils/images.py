@@ -1,13 +1,13 @@
 """Pictures in files as arrays, and back, with Pillow (extra `images`)."""
 
 import os
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import warn
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, PathLike, TensorLike
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.ops.sliding_windows import standardize_data_format
 
@@ -28,7 +28,7 @@ def _pillow() -> Any:
 
 
 def load_img(
-    path: Any,
+    path: PathLike | IO[bytes],
     color_mode: str = "rgb",
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
@@ -77,7 +77,7 @@ def load_img(
         return image.resize((width, height), getattr(image_module.Resampling, interpolation.upper()), box)
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: Dtype = None) -> np.ndarray:
+def img_to_array(img: object, data_format: str | None = None, dtype: Dtype = None) -> np.ndarray:
     """A Pillow image as an array, of `floatx()` by default.
 
     Shapes: (height, width, channels), or (channels, height, width) for "channels_first"; grayscale has one channel.
@@ -90,7 +90,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Dtype = None) 
     return x.transpose(2, 0, 1) if standardize_data_format(data_format) == "channels_first" else x
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Dtype = None) -> Any:
+def array_to_img(x: TensorLike, data_format: str | None = None, scale: bool = True, dtype: Dtype = None) -> Any:
     """An array as a Pillow image.
 
     Args:
@@ -101,29 +101,29 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
 
     Raises: ShapeError for other shapes; DataError for NaN and infinity, and for numbers that no picture can hold.
     """
-    x = np.asarray(x, dtypes.standardize_dtype(dtype))
-    if x.ndim == 3 and standardize_data_format(data_format) == "channels_first":
-        x = x.transpose(1, 2, 0)
-    if x.ndim != 3 or x.shape[2] not in (1, 3, 4):
-        raise ShapeError(f"array_to_img expects three axes, one of 1, 3 or 4 channels; received shape {x.shape}.")
-    if not np.isfinite(x).all():
+    pixels = np.asarray(x, dtypes.standardize_dtype(dtype))
+    if pixels.ndim == 3 and standardize_data_format(data_format) == "channels_first":
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        raise ShapeError(f"array_to_img expects three axes, one of 1, 3 or 4 channels; received shape {pixels.shape}.")
+    if not np.isfinite(pixels).all():
         raise DataError("array_to_img expects finite numbers; received NaN or infinity.")
-    if scale and x.size:
-        x = x - x.min()
-        x = x / (x.max() or 1) * 255
-    deep = x.shape[2] == 1 and x.size and x.max() > 255  # more shades of gray than a byte has
-    if x.size and (x.min() <= -1 or x.max() >= (2**31 if deep else 256)):
+    if scale and pixels.size:
+        pixels = pixels - pixels.min()
+        pixels = pixels / (pixels.max() or 1) * 255
+    deep = pixels.shape[2] == 1 and pixels.size and pixels.max() > 255  # more shades of gray than a byte has
+    if pixels.size and (pixels.min() <= -1 or pixels.max() >= (2**31 if deep else 256)):
         raise DataError(
-            f"array_to_img expects numbers from 0 to 255 with scale=False; received {x.min()} to {x.max()}. "
+            f"array_to_img expects numbers from 0 to 255 with scale=False; received {pixels.min()} to {pixels.max()}. "
             "Scale them, or pass scale=True."
         )
-    x = x[:, :, 0] if x.shape[2] == 1 else x
-    return _pillow().fromarray(np.ascontiguousarray(x.astype(np.int32 if deep else np.uint8)))
+    pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+    return _pillow().fromarray(np.ascontiguousarray(pixels.astype(np.int32 if deep else np.uint8)))
 
 
 def save_img(
     path: str | os.PathLike[str],
-    x: Any,
+    x: TensorLike,
     data_format: str | None = None,
     file_format: str | None = None,
     scale: bool = True,
@@ -138,7 +138,7 @@ def save_img(
             out, with a warning.
         kwargs: for Pillow's `save`.
     """
-    image = x if hasattr(x, "getbands") else array_to_img(x, data_format, scale)
+    image: Any = x if hasattr(x, "getbands") else array_to_img(x, data_format, scale)
     ending = file_format or os.path.splitext(path)[1][1:] if isinstance(path, (str, os.PathLike)) else file_format
     if image.mode == "RGBA" and (ending or "").lower() in ("jpg", "jpeg"):
         warn("JPEG has no transparency: the picture is saved as RGB.")

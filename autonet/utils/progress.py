@@ -10,7 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any
 
 from autonet.common.lines import warn
 
@@ -108,7 +108,7 @@ class Progbar:
         stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
         title: str = "",
-        stream: Any = None,
+        stream: IO[str] | None = None,
         rate: float = 0.0,
     ):
         self.target = target

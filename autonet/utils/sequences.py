@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.frames import plain
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, DataError, ShapeError, unknown
 from autonet.utils.datasets import PyDataset
 
@@ -17,7 +17,7 @@ def pad_sequences(
     dtype: Dtype = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: Any = 0.0,
+    value: float | str = 0.0,
 ) -> np.ndarray:
     """One array from sequences of different lengths.
 
@@ -111,8 +111,8 @@ class TimeseriesBatches(PyDataset):
 
 
 def timeseries_dataset_from_array(
-    data: Any,
-    targets: Any,
+    data: TensorLike,
+    targets: TensorLike,
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,

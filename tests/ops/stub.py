@@ -47,7 +47,9 @@ def lines(name, function):
 
 
 def signatures():
-    text = "\n".join(line for name, f in public(ops).items() for line in lines(name, f))
+    shown = public(ops)
+    gradients = [n for n, f in shown.items() if getattr(f, "__module__", "").startswith("autonet.gradients")]
+    text = "\n".join(line for name, f in shown.items() if name not in gradients for line in lines(name, f))
     text = (
         text.replace("autonet.core.tensor.", "")
         .replace("collections.abc.", "")
@@ -57,7 +59,7 @@ def signatures():
     known = {
         "collections.abc": "Callable Iterable Iterator Mapping Sequence",
         "typing": "Any Literal overload",
-        "autonet.common.types": "Axis Dtype Shape TensorLike",
+        "autonet.common.types": "Axis Dtype Shape Sizes TensorLike",
         "autonet.core.tensor": "Tensor",
     }
     imports = []
@@ -66,6 +68,7 @@ def signatures():
         imports += [f"from {home} import {', '.join(used)}"] if used else []
         if home == "typing":
             imports += ["", "import numpy as np", ""]
+    imports += [f"from autonet.gradients import {n} as {n}" for n in gradients]
     imports += [f"from autonet.ops import {page} as {page}" for page in ("image", *PAGES)]
     return HEAD.format("Signatures of the operations.") + "\n".join(imports) + "\n\n" + text + "\n"
 

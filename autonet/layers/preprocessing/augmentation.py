@@ -4,11 +4,13 @@ What is drawn for a batch is a dictionary; `get_random_transformation` draws it,
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet import ops, random
+from autonet.common.types import LayerOptions, NameOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.base import check_choice
@@ -24,7 +26,7 @@ class RandomImageLayer(ImageLayer):
     Like in Keras, a call that says nothing about training is one in training.
     """
 
-    def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Any):
+    def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(data_format, **common)
         self.seed = seed
         self.generator = SeedGenerator(seed)
@@ -33,7 +35,7 @@ class RandomImageLayer(ImageLayer):
         low, high = sorted(bounds)
         return random.uniform(shape, low, high, self.compute_dtype, self.generator if seed is None else seed)
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         images = ops.cast(images, self.compute_dtype)
         return images if transformation is None or not training else self._apply(images, transformation)
 
@@ -91,7 +93,7 @@ class RandomFlip(RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
@@ -119,7 +121,7 @@ class _Warping(RandomImageLayer):
         seed: int | None,
         fill_value: float,
         data_format: str | None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "fill_mode", fill_mode, FILL_MODES)
@@ -167,13 +169,13 @@ class RandomRotation(_Warping):
 
     def __init__(
         self,
-        factor: Any,
+        factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.factor = bounds(self.label, "factor", factor)
@@ -202,14 +204,14 @@ class RandomTranslation(_Warping):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.height_factor = height_factor
@@ -243,14 +245,14 @@ class RandomZoom(_Warping):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float] | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.height_factor = height_factor
@@ -293,7 +295,7 @@ class RandomCrop(RandomImageLayer, _Sized):
         seed: int | None = None,
         data_format: str | None = None,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[NameOptions],
     ):
         _Sized.__init__(self, height, width, data_format, name=name, **common)
         self.seed = seed
@@ -306,7 +308,7 @@ class RandomCrop(RandomImageLayer, _Sized):
         spaces = (height - self.height + 1, width - self.width + 1)
         return tuple([random.randint((), 0, space, seed=generator) for space in spaces])
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         return self._part(ops.cast(images, self.compute_dtype), transformation, "bilinear")
 
     def transform_segmentation_masks(

@@ -1,7 +1,7 @@
 """What layers that prepare data have in common."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from autonet.layers.symbolic import KerasTensor
 class DataLayer(Layer):
     """Base of layers that prepare data: they take lists of numbers, too."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*[as_given(x, self.label) for x in args], **kwargs)
+    if not TYPE_CHECKING:  # to type checkers it is what `call` is
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(*[as_given(x, self.label) for x in args], **kwargs)
 
     def _promise(self, inputs: Any, dtype: Any) -> KerasTensor:
         """The placeholder of the result, for layers whose dtype is not that of what they compute with."""
@@ -37,21 +39,23 @@ class TextLayer(DataLayer):
     _fixed = ("activity_regularizer",)  # results are numbers of tokens: there is nothing to lower
     lengths_vary = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not args and len(kwargs) == 1:  # given by its name
-            args, kwargs = tuple(kwargs.values()), {}
-        args = tuple([as_given(x, self.label) for x in args])
-        if not args or not is_text(args[0]):
-            return super().__call__(*args, **kwargs)
-        if capturing():
-            ahead = state.observer.read_ahead(self, args, kwargs)
-            if ahead is not None:
-                return ahead
-            state.observer.touch(self)
-        text = as_text(args[0], getattr(self, "encoding", "utf-8"))
-        if not self.built:
-            self._build_for((text,), {})
-        return self.call(text, *args[1:], **kwargs)
+    if not TYPE_CHECKING:  # to type checkers it is what `call` is
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            if not args and len(kwargs) == 1:  # given by its name
+                args, kwargs = tuple(kwargs.values()), {}
+            args = tuple([as_given(x, self.label) for x in args])
+            if not args or not is_text(args[0]):
+                return super().__call__(*args, **kwargs)
+            if capturing():
+                ahead = state.observer.read_ahead(self, args, kwargs)
+                if ahead is not None:
+                    return ahead
+                state.observer.touch(self)
+            text = as_text(args[0], getattr(self, "encoding", "utf-8"))
+            if not self.built:
+                self._build_for((text,), {})
+            return self.call(text, *args[1:], **kwargs)
 
 
 def as_given(x: Any, who: str) -> Any:

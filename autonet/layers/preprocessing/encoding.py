@@ -7,7 +7,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.common.dtypes import is_float
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, LayerOptions, Unpack
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, ShapeError
@@ -138,7 +138,11 @@ class CategoryEncoding(DataLayer):
     _options = ("num_tokens", "output_mode")
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **common: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
         if isinstance(num_tokens, bool) or not isinstance(num_tokens, (int, np.integer)) or num_tokens < 1:

@@ -1,12 +1,13 @@
 """Categories sorted into a fixed number of bins by their hashes."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autonet import ops
 from autonet.common.frames import plain
-from autonet.common.types import Dtype
+from autonet.common.types import Dtype, DtypeNameOptions, LayerOptions, Unpack
 from autonet.core.primitive import primitive
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -74,11 +75,11 @@ class Hashing(TextLayer):
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
-        salt: Any = None,
+        mask_value: int | str | None = None,
+        salt: int | Sequence[int] | None = None,
         output_mode: str = "int",
         sparse: bool = False,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         if common.get("dtype") is None:
             common["dtype"] = "int64" if output_mode == "int" else None
@@ -108,7 +109,7 @@ class Hashing(TextLayer):
                 raise DtypeError(f"{self.label} expects texts or whole numbers; received dtype {inputs.dtype}.")
             found = hash_integers(inputs, bins=others, key=self._key)
             if masked:
-                found = ops.where(ops.equal(inputs, self.mask_value), 0, found + 1)
+                found = ops.where(ops.equal(inputs, self.mask_value), 0, found + 1)  # type: ignore[arg-type]
         return finished(self, found, self.num_bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -158,7 +159,7 @@ class HashedCrossing(DataLayer):
         sparse: bool = False,
         name: str | None = None,
         dtype: Dtype = None,
-        **common: Any,
+        **common: Unpack[DtypeNameOptions],
     ):
         if dtype is None:
             dtype = "int64" if output_mode == "int" else None
@@ -173,16 +174,18 @@ class HashedCrossing(DataLayer):
         self.built = True
         self.autocast = False
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
-            raise ArgumentError(
-                f"{self.label} expects a list or tuple of two features or more; received {type(inputs).__name__}."
-            )
-        inputs = [plain(x, f"The input of {self.label}") for x in inputs]
-        if any(hasattr(x, "_symbolic") for x in inputs):
-            return Layer.__call__(self, inputs, **kwargs)
-        ahead = state.observer.read_ahead(self, (inputs,), {}) if capturing() else None
-        return self.call(inputs) if ahead is None else ahead
+    if not TYPE_CHECKING:  # to type checkers it is what `call` is
+
+        def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+            if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
+                raise ArgumentError(
+                    f"{self.label} expects a list or tuple of two features or more; received {type(inputs).__name__}."
+                )
+            inputs = [plain(x, f"The input of {self.label}") for x in inputs]
+            if any(hasattr(x, "_symbolic") for x in inputs):
+                return Layer.__call__(self, inputs, **kwargs)
+            ahead = state.observer.read_ahead(self, (inputs,), {}) if capturing() else None
+            return self.call(inputs) if ahead is None else ahead
 
     def call(self, inputs: Any) -> Tensor:
         texts = [self._texts(x) for x in inputs]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, check_choice
@@ -23,7 +24,7 @@ class ImageLayer(DataLayer):
 
     _options: tuple[str, ...] = ("data_format",)
 
-    def __init__(self, data_format: str | None = None, **common: Any):
+    def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
 
@@ -35,7 +36,7 @@ class ImageLayer(DataLayer):
         """What is drawn for a batch; None for nothing."""
         return None
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         """The images after what was drawn."""
         raise NotImplementedError(f"{type(self).__name__} must define transform_images(images, transformation).")
 
@@ -109,7 +110,7 @@ class _Sized(ImageLayer):
 
     _options: tuple[str, ...] = ("height", "width")
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **common: Any):
+    def __init__(self, height: int, width: int, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(data_format, **common)
         for name, n in (("height", height), ("width", width)):
             if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
@@ -175,7 +176,7 @@ class Resizing(_Sized):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(height, width, data_format, **common)
         check_choice(self.label, "interpolation", interpolation, INTERPOLATIONS)
@@ -195,7 +196,7 @@ class Resizing(_Sized):
     def _dtype_of(self, images: Any) -> Any:
         return images.dtype if images.dtype.kind != "f" else self.compute_dtype
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any = None, training: bool = True) -> Tensor:
         return self._resized(images, self.interpolation, self.antialias)
 
     def transform_segmentation_masks(
@@ -228,13 +229,13 @@ class CenterCrop(_Sized):
     [2.0, 3.0]
     """
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **common: Any):
+    def __init__(self, height: int, width: int, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(height, width, data_format, **common)
 
     def call(self, data: Any) -> Any:
         return super().call(data)
 
-    def transform_images(self, images: Any, transformation: Any = None, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any = None, training: bool = True) -> Tensor:
         return self._middle(ops.cast(images, self.compute_dtype), "bilinear")
 
     def transform_segmentation_masks(

@@ -1,11 +1,13 @@
 """Texts or whole numbers by their places in a vocabulary, and back."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet import ops
+from autonet.common.types import NameOptions, PathLike, SupportsArray, Unpack
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, to_array, wrap
 from autonet.errors import ArgumentError, DataError, DtypeError
@@ -66,16 +68,16 @@ class StringLookup(IndexLookup, TextLayer):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray | None = None,
+        idf_weights: Sequence[float] | SupportsArray | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        salt: Any = None,
-        **common: Any,
+        salt: int | Sequence[int] | None = None,
+        **common: Unpack[NameOptions],
     ):
         self.encoding = encoding
         super().__init__(
@@ -163,17 +165,17 @@ class IntegerLookup(IndexLookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int = -1,
-        vocabulary: Any = None,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: Sequence[float] | SupportsArray | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
         oov_method: str = "floormod",
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[NameOptions],
     ):
         check_choice("IntegerLookup", "vocabulary_dtype", vocabulary_dtype, ("int64",))
         check_choice("IntegerLookup", "oov_method", oov_method, ("floormod", "farmhash"))
@@ -232,7 +234,8 @@ class IntegerLookup(IndexLookup):
             at = ops.minimum(ops.searchsorted(ordered, x), len(ordered) - 1)
             found = ops.where(ops.equal(ops.take(ordered, at), x), ops.take(places, at), found)
         if self.mask_token is not None:
-            found = ops.where(ops.equal(x, self.mask_token), 0 if self.output_mode == "int" else _NOTHING, found)
+            mask = ops.equal(x, self.mask_token)  # type: ignore[arg-type]
+            found = ops.where(mask, 0 if self.output_mode == "int" else _NOTHING, found)
         return self.weighed(found if self.num_oov_indices else refuse_unknown(found, x))
 
     def _unknown(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Numbers on another scale: rescaled, normalized, or sorted into bins."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from autonet import ops
 from autonet.common import dtypes
 from autonet.common.frames import plain
-from autonet.common.types import Dtype
+from autonet.common.types import Axis, Data, Dtype, DtypeNameOptions, LayerOptions, SupportsArray, TensorLike, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
@@ -26,7 +27,7 @@ class Rescaling(DataLayer):
     [[0.0, 1.0]]
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **common: Any):
+    def __init__(self, scale: TensorLike, offset: TensorLike = 0.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.scale = scale
         self.offset = offset
@@ -63,7 +64,14 @@ class Normalization(DataLayer):
     [-1.225, 0.0]
     """
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **common: Any):
+    def __init__(
+        self,
+        axis: Axis = -1,
+        mean: TensorLike | None = None,
+        variance: TensorLike | None = None,
+        invert: bool = False,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(**common)
         self.axis = () if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
         if (mean is None) != (variance is None):
@@ -126,7 +134,7 @@ class Normalization(DataLayer):
             return convert_to_tensor(self._given[i])
         return ops.reshape((self.adapt_mean, self.adapt_variance)[i], self._broadcast)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Data) -> None:
         """Learn mean and variance.
 
         Args:
@@ -185,14 +193,14 @@ class Discretization(DataLayer):
 
     def __init__(
         self,
-        bin_boundaries: Any = None,
+        bin_boundaries: Sequence[float] | SupportsArray | None = None,
         num_bins: int | None = None,
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
         dtype: Dtype = None,
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[DtypeNameOptions],
     ):
         super().__init__(dtype=dtype, name=name, **common)
         check_choice(self.label, "output_mode", output_mode, ("int", *MODES))
@@ -216,7 +224,7 @@ class Discretization(DataLayer):
             raise ArgumentError(f"{self.label} expects bin_boundaries in ascending order; received {found}.")
         return found
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Data) -> None:
         """Learn boundaries between which lie equally many numbers.
 
         Args:

@@ -1,8 +1,10 @@
 """Images made lighter, darker, stronger or weaker at random in training."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from autonet import ops
+from autonet.common.types import ImageOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
@@ -13,8 +15,8 @@ class Coloring(RandomImageLayer):
 
     _options: tuple[str, ...] = ("value_range", "seed")
 
-    def __init__(self, value_range: Any, seed: int | None, **common: Any):
-        super().__init__(common.pop("data_format", None), seed, **common)
+    def __init__(self, value_range: Sequence[float], seed: int | None, **common: Unpack[ImageOptions]):
+        super().__init__(common.pop("data_format", None), seed, **common)  # type: ignore[misc]
         pair = tuple(value_range) if isinstance(value_range, (tuple, list)) else ()
         if len(pair) != 2 or not all(isinstance(v, (int, float)) for v in pair) or not pair[0] < pair[1]:
             raise ArgumentError(
@@ -45,7 +47,13 @@ class RandomContrast(Coloring):
 
     _options = ("factor",)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **common: Any):
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **common: Unpack[ImageOptions],
+    ):
         super().__init__(value_range, seed, **common)
         self.factor = bounds(self.label, "factor", factor, least=0)
 
@@ -71,7 +79,13 @@ class RandomBrightness(Coloring):
 
     _options = ("factor",)
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **common: Any):
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **common: Unpack[ImageOptions],
+    ):
         super().__init__(value_range, seed, **common)
         self.factor = bounds(self.label, "factor", factor)
 

@@ -1,10 +1,12 @@
 """Images in other colours: solarized, inverted, grey, in fewer shades, of another hue, of full contrast."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet import ops, random
+from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
@@ -30,11 +32,11 @@ class Solarization(Coloring):
 
     def __init__(
         self,
-        addition_factor: Any = 0.0,
-        threshold_factor: Any = 0.0,
-        value_range: Any = (0, 255),
+        addition_factor: float | Sequence[float] = 0.0,
+        threshold_factor: float | Sequence[float] = 0.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(value_range, seed, **common)
         self.addition_factor = bounds(self.label, "addition_factor", addition_factor, low=0, least=0)
@@ -67,11 +69,11 @@ class RandomInvert(Coloring):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float] = 1.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
@@ -96,7 +98,13 @@ class RandomGrayscale(RandomImageLayer):
 
     _options = ("factor",)
 
-    def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **common: Any):
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **common: Unpack[LayerOptions],
+    ):
         super().__init__(data_format, seed, **common)
         if not isinstance(factor, (int, float, np.number)) or not 0 <= factor <= 1:
             raise ArgumentError(f"{self.label} expects factor from 0 to 1; received {factor!r}.")
@@ -129,11 +137,11 @@ class RandomPosterization(Coloring):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         pair = tuple(factor) if isinstance(factor, (tuple, list)) else (1, factor)
@@ -173,11 +181,11 @@ class RandomHue(Coloring):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Any,
+        **common: Unpack[LayerOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
@@ -210,10 +218,10 @@ class AutoContrast(Coloring):
 
     _fixed = ("seed",)
 
-    def __init__(self, value_range: Any = (0, 255), **common: Any):
+    def __init__(self, value_range: Sequence[float] = (0, 255), **common: Unpack[LayerOptions]):
         super().__init__(value_range, None, **common)
 
-    def transform_images(self, images: Any, transformation: Any, training: bool = True) -> Tensor:
+    def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         x = ops.cast(images, self.compute_dtype)
         low, high = self.value_range
         least, greatest = (f(x, axis=self._axes(x.shape), keepdims=True) for f in (ops.min, ops.max))

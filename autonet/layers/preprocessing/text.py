@@ -2,11 +2,12 @@
 
 import itertools
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from autonet.common.types import Data, NameOptions, PathLike, SupportsArray, Unpack
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check_choice
@@ -66,19 +67,19 @@ class TextVectorization(TextLayer):
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: Any = "lower_and_strip_punctuation",
-        split: Any = "whitespace",
-        ngrams: Any = None,
+        standardize: str | Callable[..., Any] = "lower_and_strip_punctuation",
+        split: str | Callable[..., Any] = "whitespace",
+        ngrams: int | Sequence[int] | None = None,
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray | None = None,
+        idf_weights: Sequence[float] | SupportsArray | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        **common: Any,
+        **common: Unpack[NameOptions],
     ):
         if common.get("dtype") is None:
             common["dtype"] = "int64" if output_mode == "int" else None
@@ -156,11 +157,15 @@ class TextVectorization(TextLayer):
         """Number of places, special ones included."""
         return self._lookup.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(
+        self,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray,
+        idf_weights: Sequence[float] | SupportsArray | None = None,
+    ) -> None:
         """Give the words; see `StringLookup.set_vocabulary`."""
         self._lookup.set_vocabulary(vocabulary, idf_weights)
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Data, batch_size: int | None = None, steps: int | None = None) -> None:
         """Learn the words: the most frequent first, among equals the last in order.
 
         Args:

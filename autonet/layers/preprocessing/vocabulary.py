@@ -3,13 +3,14 @@
 import collections
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autonet.common.dtypes import floatx
 from autonet.common.frames import plain
+from autonet.common.types import Data, LayerOptions, PathLike, SupportsArray, Unpack
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
@@ -52,16 +53,16 @@ class IndexLookup(DataLayer):
         self,
         max_tokens: int | None,
         num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
-        vocabulary: Any,
-        idf_weights: Any,
+        mask_token: int | str | None,
+        oov_token: int | str,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray | None,
+        idf_weights: Sequence[float] | SupportsArray | None,
         invert: bool,
         output_mode: str,
         sparse: bool,
         pad_to_max_tokens: bool,
-        salt: Any,
-        **common: Any,
+        salt: int | Sequence[int] | None,
+        **common: Unpack[LayerOptions],
     ):
         if common.get("dtype") is None:
             common["dtype"] = "int64" if output_mode == "int" else None
@@ -143,7 +144,11 @@ class IndexLookup(DataLayer):
             return self.max_tokens  # type: ignore[return-value]
         return len(self.table.tokens) + len(self._special())
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(
+        self,
+        vocabulary: PathLike | Sequence[Any] | SupportsArray | None,
+        idf_weights: Sequence[float] | SupportsArray | None = None,
+    ) -> None:
         """Give the tokens.
 
         Args:
@@ -209,7 +214,7 @@ class IndexLookup(DataLayer):
 
     # Learning
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: Data, steps: int | None = None) -> None:
         """Learn the tokens: the most frequent first, among equals the last in order.
 
         Args:

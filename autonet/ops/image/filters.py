@@ -1,7 +1,7 @@
 """What pixels say together with their neighbours: Gaussian blur, Sobel's edges, structural similarity."""
 
 import functools
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,7 +32,9 @@ def _gaussian(length: int, sigma: float) -> tuple[float, ...]:
     return tuple((weights / weights.sum()).tolist())
 
 
-def blurred(x: Tensor, axes: tuple[int, int], kernel_size: Any, sigma: Any, padded: bool = True) -> Tensor:
+def blurred(
+    x: Tensor, axes: tuple[int, int], kernel_size: Sequence[int], sigma: Sequence[float], padded: bool = True
+) -> Tensor:
     """Floats smoothed along two axes by Gaussians, zeros beyond the edges."""
     for axis, length, width in zip(axes, kernel_size, sigma, strict=True):
         x = resampled(x, axis, _sliding(x.shape[axis], _gaussian(int(length), float(width)), padded))
@@ -41,7 +43,10 @@ def blurred(x: Tensor, axes: tuple[int, int], kernel_size: Any, sigma: Any, padd
 
 @accumulates(like="images")
 def gaussian_blur(
-    images: TensorLike, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
+    images: TensorLike,
+    kernel_size: Sequence[int] = (3, 3),
+    sigma: Sequence[float] = (1.0, 1.0),
+    data_format: str | None = None,
 ) -> Tensor:
     """Images smoothed by a Gaussian, each channel by itself; beyond the edges are zeros.
 
@@ -93,8 +98,8 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
 
 @accumulates()
 def ssim(
-    image1: Any,
-    image2: Any,
+    image1: TensorLike,
+    image2: TensorLike,
     max_val: float = 1.0,
     filter_size: int = 11,
     filter_sigma: float = 1.5,

@@ -81,7 +81,7 @@ def as_floats(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else cast(x, dtypes.floatx())
 
 
-def as_before(y: Tensor, dtype: Any) -> Tensor:
+def as_before(y: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """Floats in the dtype that the images had, rounded and kept within its range if that holds integers."""
     if dtype.kind == "f":
         return y if y.dtype == dtype else cast(y, dtype)
@@ -181,7 +181,7 @@ def scale_and_translate(
     images: TensorLike,
     output_shape: Sequence[int],
     scale: TensorLike,
-    translation: Any,
+    translation: TensorLike,
     spatial_dims: Sequence[int],
     method: str,
     antialias: bool = True,

@@ -86,7 +86,7 @@ def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def map_coordinates(
-    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: Any = 0
+    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Tensor:
     """`inputs` at places given by real numbers.
 
@@ -152,10 +152,10 @@ def warped(
 
 def affine_transform(
     images: TensorLike,
-    transform: Any,
+    transform: TensorLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
-    fill_value: Any = 0,
+    fill_value: float = 0,
     data_format: str | None = None,
 ) -> Tensor:
     """Images moved, turned, scaled and sheared.
@@ -194,10 +194,10 @@ def affine_transform(
 
 def perspective_transform(
     images: TensorLike,
-    start_points: Any,
-    end_points: Any,
+    start_points: TensorLike,
+    end_points: TensorLike,
     interpolation: str = "bilinear",
-    fill_value: Any = 0,
+    fill_value: float = 0,
     data_format: str | None = None,
 ) -> Tensor:
     """Images as seen from elsewhere: what lies at four `end_points` of the result comes from `start_points`' places.
