@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, settings
 from autonet.common import dtypes
 from autonet.core.state import state
 
-settings.register_profile(
-    "modest",
-    max_examples=int(os.environ.get("AUTONET_TEST_EXAMPLES", "15")),
+# "modest" repeats: the same examples each time. HYPOTHESIS_PROFILE=search draws others each time, and many.
+_USUAL = settings(
     deadline=None,
-    derandomize=True,
     database=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
-settings.load_profile("modest")
+settings.register_profile("modest", _USUAL, max_examples=15, derandomize=True)
+settings.register_profile("search", _USUAL, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "modest"))
 
 NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings

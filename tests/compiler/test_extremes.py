@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from autonet import gradients, ops
@@ -16,6 +16,7 @@ from autonet.compiler.passes.pipeline import lower, optimize
 from tests.compiler.numpy.test_plan import plain, with_gradients
 from tests.compiler.programs import captured, native_plan, needs_compiler, numpy_plan, quiet
 from tests.ops.test_gradients import ROWS
+from tests.share import share
 
 pytestmark = needs_compiler
 
@@ -72,7 +73,7 @@ def _groups(size=30):
 
 
 @pytest.mark.parametrize("names", _groups(), ids=lambda names: f"{names[0]}+{len(names) - 1}")
-@settings(max_examples=1, phases=[Phase.generate])
+@share(1 / 15, phases=[Phase.generate])
 @given(data=st.data())
 def test_extremes_go_the_same_ways(names, data):
     rows = []

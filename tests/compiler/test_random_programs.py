@@ -1,14 +1,15 @@
 """Random programs give the same three ways: run eagerly, replayed by NumPy (bit for bit), as machine code (rounded)."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet.compiler import Compiled, jit
 from tests.compiler.programs import assert_same_bits, needs_compiler, quiet
 from tests.compiler.random_programs import scripts, tensors
+from tests.share import share
 
-MORE = settings(max_examples=4 * settings.default.max_examples)
+MORE = share(4)
 
 
 def eager(f):

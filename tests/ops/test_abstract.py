@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import ops
@@ -14,6 +14,7 @@ from autonet.core.primitive import PRIMITIVES
 from autonet.errors import ShapeError
 from autonet.ops.abstract import POINTWISE, RULES, VIEWS, AbstractTensor, Spec, infer_spec
 from tests.ops.test_gradients import every_row
+from tests.share import share
 
 
 def spec(x, shape=None):
@@ -44,7 +45,7 @@ def test_rules_name_primitives():
 
 
 @every_row
-@settings(max_examples=5)
+@share(1 / 3)
 @given(data=st.data())
 def test_foretold_as_they_come(case, data):
     call = data.draw(case.calls())
@@ -52,7 +53,7 @@ def test_foretold_as_they_come(case, data):
 
 
 @every_row
-@settings(max_examples=5)
+@share(1 / 3)
 @given(data=st.data())
 def test_one_length_unknown(case, data):
     """What is said of a result with one length of one operand left open holds for that operand."""

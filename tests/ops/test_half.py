@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import constraints, gradients, jit, layers, losses, metrics, ops, regularizers
 from autonet.common import trees
 from autonet.optimizers import clipping
+from tests.share import share
 
 from .calls import ARRAYS, CALLS, answer
 
@@ -129,7 +130,7 @@ def numbers(seed, rows, size):
 
 
 @pytest.mark.parametrize("name", ACCUMULATING)
-@settings(max_examples=2)
+@share(1 / 7)
 @given(seed=st.integers(0, 2**32 - 1), rows=st.sampled_from([50, 400]))
 def test_results_are_those_of_float64_rounded(name, seed, rows):
     for size in SIZES.values():

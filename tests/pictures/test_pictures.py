@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import autonet as keras
@@ -19,6 +19,7 @@ from autonet.pictures.records import _by_node, record_diagram
 from autonet.pictures.scene import Rect, Text, text_width
 from autonet.utils import plot_graph, plot_model
 from autonet.utils.naming import unique_name
+from tests.share import share
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -285,7 +286,7 @@ def test_a_leaf_alone():
 # Drawings
 
 
-@settings(max_examples=50)
+@share(3)
 @given(st.lists(st.text(max_size=70), min_size=1, max_size=4))
 def test_any_words_make_sound_xml(texts):
     svg = Picture(draw(Diagram([Box(text or "x", texts, hover=text) for text in texts])), texts[0]).svg

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import ops
@@ -10,6 +10,7 @@ from autonet.compiler import jit
 from autonet.ops.indexing import _putitem
 from autonet.ops.shaping import _within
 from tests.compiler.c.runtime.support import needs_compiler
+from tests.share import share
 
 pytestmark = needs_compiler
 
@@ -32,7 +33,7 @@ def test_side_by_side(axis, dtype, rng):
     same(lambda a, b, c: ops.concatenate([a[:, ::-1], ops.swapaxes(b[:, :3], 0, 1)[:, :2], c[:, 1:]], 1)[:, 2:], *xs)
 
 
-@settings(max_examples=8)
+@share(1 / 2)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_parts_of_drawn_lengths(seed):
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import Sequential, gradients, layers, ops, random
@@ -25,6 +25,7 @@ from autonet.random import SeedGenerator
 from tests.compiler.numpy.test_plan import LARGE, plain, pulled, with_gradients
 from tests.compiler.programs import assert_same_bits, captured, native_plan, needs_compiler, quiet, same_bits
 from tests.ops.test_gradients import ROWS
+from tests.share import share
 
 pytestmark = needs_compiler
 
@@ -52,7 +53,7 @@ def _groups(size=20):
 
 
 @pytest.mark.parametrize("names", _groups(), ids=lambda names: f"{names[0]}+{len(names) - 1}")
-@settings(max_examples=max(1, settings.default.max_examples // 5))
+@share(1 / 5)
 @given(data=st.data())
 def test_every_primitive_agrees(names, data):
     parts = []

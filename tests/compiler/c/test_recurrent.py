@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import ops
@@ -12,6 +12,7 @@ from autonet.core import convert_to_tensor
 from autonet.gradients import vjp
 from autonet.ops.recurrent import ACTIVATIONS, gru_scan, lstm_scan, simple_rnn_scan
 from tests.compiler.c.runtime.support import needs_compiler
+from tests.share import share
 
 pytestmark = needs_compiler
 KINDS = {"simple": (simple_rnn_scan, 1, ()), "lstm": (lstm_scan, 4, ()), "gru": (gru_scan, 3, (True,))}
@@ -51,7 +52,7 @@ def compare(kind, rng, n, steps, units, drop, mask, reverse, activation="tanh", 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=5)
+@share(1 / 3)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 20),
