@@ -1,0 +1,111 @@
+"""Where each source file is tested: in its mirror (autonet/ops/nn.py, tests/ops/test_nn.py), or where the table says."""
+
+import pathlib
+from fnmatch import fnmatch
+
+import autonet
+
+ROOT = pathlib.Path(autonet.__file__).parent
+TESTS = pathlib.Path(__file__).parent
+
+ELSEWHERE = {  # source files: the tests that hold them
+    "__main__.py": "cli/test_job.py",
+    "backend.py": "test_legacy.py",
+    "callbacks/callback_list.py": "callbacks/test_base.py",
+    "callbacks/checkpoint.py": "callbacks/test_saving.py callbacks/test_resume.py",
+    "callbacks/learning_rate.py": "callbacks/test_monitoring.py",
+    "callbacks/monitor.py": "callbacks/test_monitoring.py",
+    "callbacks/state.py": "callbacks/test_resume.py",
+    "callbacks/stopping.py": "callbacks/test_monitoring.py",
+    "cli/command.py": "cli/test_job.py",
+    "cli/csvfile.py": "cli/test_tables.py",
+    "cli/features.py": "cli/test_tables.py",
+    "cli/report.py": "cli/test_job.py",
+    "common/dtypes.py": "core/test_primitive.py utils/test_config.py",
+    "common/trees.py": "test_tree.py",
+    "common/types.py": "test_signatures.py",
+    "common/versions.py": "compiler/test_model_changes.py",
+    "compiler/c/*.py": "compiler/c/test_plan.py compiler/test_random_programs.py",
+    "compiler/c/runtime/library.py": "compiler/c/runtime/test_toolchain.py",
+    "compiler/c/runtime/sources.py": "compiler/c/runtime/test_kernels.py",
+    "compiler/entry.py": "compiler/test_jit.py",
+    "compiler/explain.py": "compiler/test_jit.py",
+    "compiler/guards.py": "compiler/test_jit_state.py compiler/test_model_changes.py",
+    "compiler/numpy/*.py": "compiler/numpy/test_plan.py",
+    "compiler/passes/*.py": "compiler/passes/test_passes.py",
+    "compiler/program.py": "compiler/test_capture.py",
+    "compiler/signature.py": "compiler/test_jit.py",
+    "compiler/texts.py": "training/test_texts.py",
+    "config.py": "utils/test_config.py",
+    "core/*.py": "core/test_primitive.py core/test_tensor.py core/test_backward.py",
+    "core/halves.py": "ops/test_half.py",
+    "core/signatures.py": "test_signatures.py",
+    "datasets/*.py": "datasets/test_mnist.py",
+    "errors.py": "mistakes/test_mistakes.py",
+    "gradients/blame.py": "gradients/test_check.py",
+    "gradients/scope.py": "gradients/test_functional.py",
+    "initializers/*.py": "initializers/test_initializers.py",
+    "layers/arguments.py": "layers/test_configurations.py",
+    "layers/cells.py": "layers/test_recurrent.py",
+    "layers/conv_lstm.py": "layers/test_recurrent.py",
+    "layers/current.py": "layers/test_base.py",
+    "layers/inference.py": "layers/test_symbolic.py layers/test_every_layer.py",
+    "layers/preprocessing/base.py": "layers/preprocessing/test_numeric.py",
+    "layers/preprocessing/encoding.py": "layers/preprocessing/test_categories.py",
+    "layers/preprocessing/hashing.py": "layers/preprocessing/test_categories.py",
+    "layers/preprocessing/vocabulary.py": "layers/preprocessing/test_lookup.py",
+    "layers/preprocessing/*.py": "layers/preprocessing/test_images.py",
+    "layers/spec.py": "layers/test_input.py",
+    "layers/stacked.py": "layers/test_recurrent.py",
+    "layers/time_wrappers.py": "layers/test_wrapping.py",
+    "layers/tracking.py": "layers/test_base.py",
+    "layers/weights.py": "layers/test_base.py",
+    "lazy.py": "test_lazy_names.py",
+    "metrics/*.py": "metrics/test_all_metrics.py",
+    "models/*.py": "models/test_functional.py models/test_configuration.py",
+    "ops/image/*.py": "ops/test_image.py",
+    "ops/masks.py": "ops/test_attention.py",
+    "ops/numpy.py": "test_namespaces.py",
+    "ops/operators.py": "core/test_tensor.py",
+    "ops/signal_windows.py": "ops/test_fourier.py",
+    "ops/sliding_windows.py": "ops/test_convolution.py",
+    "ops/spectra.py": "ops/test_kinks.py",
+    "optimizers/*.py": "optimizers/test_optimizers.py optimizers/test_against_keras.py",
+    "pictures/*.py": "pictures/test_pictures.py",
+    "preprocessing/sequence.py": "test_legacy.py",
+    "random/elastic.py": "ops/test_image.py",
+    "saving/*.py": "saving/test_laws.py saving/test_keras_files.py",
+    "serialization/sharing.py": "serialization/test_objects.py",
+    "training/arguments.py": "training/test_compile.py",
+    "training/identity.py": "callbacks/test_resume.py",
+    "training/journal.py": "callbacks/test_resume.py",
+    "training/nonfinite.py": "training/test_first_nan.py",
+    "training/position.py": "callbacks/test_resume.py",
+    "training/*.py": "training/test_fit.py training/test_custom_steps.py",
+    "untrusted/*.py": "saving/attack/test_attack.py",
+    "utils/naming.py": "layers/test_base.py",
+}
+
+
+def held(path):
+    """The tests of a source file, by the path inside the package."""
+    mirror = pathlib.PurePath(path).parent / f"test_{pathlib.PurePath(path).name}"
+    if (TESTS / mirror).exists():
+        return [str(mirror)]
+    return next((tests.split() for form, tests in ELSEWHERE.items() if fnmatch(path, form)), [])
+
+
+FILES = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py"))
+
+
+def test_every_file_is_held_by_tests():
+    """A new file has a mirror, test_<name>.py, or a line in ELSEWHERE."""
+    assert [f for f in FILES if not f.endswith("__init__.py") and not held(f)] == []
+
+
+def test_the_tests_named_exist():
+    assert [t for tests in ELSEWHERE.values() for t in tests.split() if not (TESTS / t).exists()] == []
+
+
+def test_the_table_has_no_dead_lines():
+    assert [form for form in ELSEWHERE if not any(fnmatch(f, form) for f in FILES)] == []
