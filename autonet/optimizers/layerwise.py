@@ -11,6 +11,15 @@ from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
 
 
+def _wide(x: Any) -> Any:
+    """float16 as float32: squares and lengths of halves overflow."""
+    return ops.cast(x, "float32") if x.dtype == "float16" else x
+
+
+def _length(x: Any) -> Tensor:
+    return ops.sqrt(ops.sum(ops.square(x)))
+
+
 class Lamb(Optimizer):
     """Adam whose step for each weight is as long, relative to the weight, as the learning rate says.
 
@@ -39,7 +48,8 @@ class Lamb(Optimizer):
         m.assign_add((1 - self.beta_1) * (g - m))
         v.assign_add((1 - self.beta_2) * (g * g - v))
         r = m / (1 - self.beta_1**t) / (ops.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
-        long, step = ops.sqrt(ops.sum(ops.square(w))), ops.sqrt(ops.sum(ops.square(r)))
+        r = _wide(r)
+        long, step = _length(_wide(w)), _length(r)
         known = ops.logical_and(ops.greater(long, 0), ops.greater(step, 0))
         ratio = ops.where(known, long / ops.where(known, step, 1.0), 1.0)
         w.assign_sub(ratio * lr * r)
@@ -148,8 +158,8 @@ class Muon(Optimizer):
     def _orthogonal(self, x: Tensor) -> Tensor:
         """`x` with its singular values brought near 1, by products alone."""
         tall = x.shape[0] > x.shape[1]
-        x = ops.transpose(x) if tall else x
-        x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)
+        x = _wide(ops.transpose(x) if tall else x)
+        x = x / (_length(x) + 1e-7)
         for _ in range(self.ns_steps):
             s = ops.matmul(x, ops.transpose(x))
             x = self.muon_a * x + ops.matmul(self.muon_b * s + self.muon_c * ops.matmul(s, s), x)

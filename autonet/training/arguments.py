@@ -66,13 +66,36 @@ class NestedNames(list):
         super().__init__("/".join(map(str, [*path[:-1], name])) for path, name in zip(self.paths, last, strict=True))
 
     def flat(self, tree: Any) -> Any:
-        """A tree of the outputs' structure as a list; a dictionary by the layers' names as one by these; else itself."""
+        """A tree of the outputs' structure as a list; a dictionary by the layers' names as one by these; else itself.
+
+        A dictionary's keys may be absent, or have None for all that is below them, or one entry if that is one output.
+        """
         leaves = flatten_with_path(tree)
         if [path for path, _ in leaves] == self.paths:
             return [leaf for _, leaf in leaves]
+        if isinstance(tree, dict) and (found := self._partly(leaves)) is not None:
+            return found
         if isinstance(tree, dict) and not set(tree) <= set(self) and set(tree) <= set(self.layers):
             return {name: tree[layer] for name, layer in zip(self, self.layers, strict=True) if layer in tree}
         return tree
+
+    def _partly(self, leaves: list[tuple[tuple, Any]]) -> list[Any] | None:
+        """For each output the leaf on its path, None for those without; None if a leaf is on no output's path."""
+        found: dict[int, Any] = {}
+        for path, leaf in leaves:
+            below = [i for i, own in enumerate(self.paths) if own[: len(path)] == path]
+            if not below:
+                return None
+            if len(below) > 1 and leaf is not None:
+                raise ArgumentError(
+                    f"Under {'/'.join(map(str, path))!r} there are the outputs {[self[i] for i in below]}, but one entry, "
+                    f"{leaf!r}. Give each its own, in the structure of the outputs."
+                )
+            found.update(dict.fromkeys(below, leaf))
+        lists = {path[:-1] for path, _ in leaves if isinstance(path[-1], int)}
+        if any(i not in found and path[:-1] in lists for i, path in enumerate(self.paths)):
+            return None  # a list is whole
+        return [found.get(i) for i in range(len(self))]
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -49,3 +49,37 @@ def test_metrics_and_weights_of_nested_outputs():
     found = model.evaluate(X, y, sample_weight={"p": [X[:, 0], X[:, 0]], "q": X[:, 0]}, verbose=0, return_dict=True)
     assert set(found) == {"loss", "p/a_loss", "p/b_loss", "q_loss", "p/a_mae", "q_mae"}
     assert found["loss"] == pytest.approx(found["p/a_loss"] + 2 * found["p/b_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss, keys",
+    [
+        ({"p": ["mse", "mae"], "q": "mse"}, {"loss", "p/a_loss", "p/b_loss", "q_loss"}),
+        ({"p": ["mse", None], "q": "mse"}, {"loss", "p/a_loss", "q_loss"}),
+        ({"p": None, "q": "mse"}, {"loss"}),
+        ({"q": "mse"}, {"loss"}),
+        ({"p": ["mse", "mae"]}, {"loss", "p/a_loss", "p/b_loss"}),
+    ],
+)
+def test_losses_by_the_outermost_keys(loss, keys):
+    i = autonet.Input((3,))
+    a, b, c = [autonet.layers.Dense(n + 1, name=name)(i) for n, name in enumerate("abc")]
+    model = autonet.Model(i, {"p": [a, b], "q": c})
+    model.compile("sgd", loss)
+    from tests.models.structures import X
+
+    assert set(model.evaluate(X, {"p": [X[:, :1], X[:, :2]], "q": X}, verbose=0, return_dict=True)) == keys
+
+
+@pytest.mark.parametrize(
+    "loss", [{"p": "mse", "q": "mse"}, {"p": ["mse"], "q": "mse"}, {"r": "mse"}, {"a": "mse", "q": "mse"}]
+)
+def test_one_loss_under_a_key_of_several_outputs_is_refused(loss):
+    i = autonet.Input((3,))
+    a, b, c = [autonet.layers.Dense(n + 1)(i) for n in range(3)]
+    model = autonet.Model(i, {"p": [a, b], "q": c})
+    model.compile("sgd", loss)
+    from tests.models.structures import X
+
+    with pytest.raises(autonet.errors.ArgumentError):
+        model.evaluate(X, {"p": [X[:, :1], X[:, :2]], "q": X}, verbose=0)

@@ -224,3 +224,17 @@ def test_names(case):
         assert type(optimizers.get(name)) is cls
     assert type(autonet.optimizers.get(cls)) is cls
     assert cls.__doc__ and "Source: " in cls.__doc__
+
+
+@pytest.mark.parametrize("common", [{}, {"clipnorm": 50.0}, {"global_clipnorm": 50.0}], ids=str)
+@pytest.mark.parametrize("name", ["Adafactor", "Adam", "Lamb", "Lion", "Muon", "SGD"])
+def test_steps_of_large_half_weights_are_those_of_float32(name, common):
+    """Sums of squares beyond float16's 65504: lengths of weights, gradients and steps."""
+    moved = []
+    for dtype in ("float16", "float32"):
+        w = Variable(np.full((300, 200), 3.0), dtype=dtype)
+        g = np.full(w.shape, 12.0)
+        g[0] = -4.0
+        getattr(optimizers, name)(0.5, **common).apply([Tensor(g, dtype)], [w])
+        moved.append(np.asarray(w, np.float64) - 3.0)
+    np.testing.assert_allclose(moved[0], moved[1], atol=4e-3)
