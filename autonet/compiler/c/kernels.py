@@ -378,7 +378,7 @@ def _convolve_input(write: Any, i: Instruction) -> bool:
     if dx.ndim != 4 or not (_floats(dy, kernel) and _contiguous(dy, kernel) and dx.size and dy.size):
         return False
     p = _conv(write, i, dx, kernel.shape, dy.shape[1:3])
-    transposed = write.space(kernel.shape, np.float32)
+    transposed = write.space((kernel.size + 1,), np.float32)
     write.run(f"an->conv_transpose_kernel(&{p}, t[{write.slot(kernel)}], t[{write.slot(transposed)}]);")
     work = dy.size * kernel.size // kernel.shape[-1]
     body = [f"an->conv_input(&{p}, t[{write.slot(dy)}], t[{write.slot(transposed)}], t[{write.slot(dx)}], begin, end);"]

@@ -51,9 +51,23 @@ typedef struct {
     i64 image, line, pixel;
 } an_steps;
 
+typedef float an_floats __attribute__((vector_size(AN_BYTES), aligned(4), may_alias));
+
+/* 0 where all n numbers are finite, else NaN. */
+static float an_strange(const float *x, i64 n) {
+    an_floats sums = {0};
+    i64 lanes = AN_BYTES / 4, i = 0;
+    float sum = 0;
+    for (; i + lanes <= n; i += lanes) sums += *(const an_floats *)(x + i) * 0;
+    for (; i < n; i++) sum += x[i] * 0;
+    for (i64 lane = 0; lane < lanes; lane++) sum += sums[lane];
+    return sum;
+}
+
 /* y of count images of `lines` x `columns` pixels: each its window (which begins at number x of the frame plus its
  * steps, and has its numbers at[0], ..., at[k - 1] further on) times the k rows, of n columns, that stand at
- * w + from[0], ..., w + from[k - 1]. Rows that meet the upper or lower border all along a line are left out. */
+ * w + from[0], ..., w + from[k - 1]. Rows that meet the upper or lower border all along a line are left out, unless zero
+ * times them is NaN. */
 static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64 x, an_steps in, const i64 *at, i64 k,
                        const float *w, const i64 *from, i64 n, float *y, an_steps out) {
     _Alignas(64) float strip[DEEP * 2 * AN_BYTES / 4];
@@ -64,11 +78,16 @@ static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64
             int size = n - j > lanes;
             i64 full = lanes << size;
             wide = n - j < full ? n - j : full;
-            for (i64 q = 0; q < deep; q++) memcpy(strip + q * full, w + from[p + q] + j, (size_t)wide * 4);
+            float strange = 0;
+            for (i64 q = 0; q < deep; q++) {
+                memcpy(strip + q * full, w + from[p + q] + j, (size_t)wide * 4);
+                if (wide < full) strange += an_strange(strip + q * full, wide);
+            }
+            if (wide == full) strange = an_strange(strip, deep * full);
             for (i64 line = 0; line < lines; line++) {
                 i64 start = x + line * in.line, low = f->begin - start, high = f->end - start, q0 = 0, q1 = deep;
-                while (q0 < deep - 1 && (at[p + q0] < low || at[p + q0] >= high)) q0++;
-                while (q1 > q0 + 1 && (at[p + q1 - 1] < low || at[p + q1 - 1] >= high)) q1--;
+                while (strange == 0 && q0 < deep - 1 && (at[p + q0] < low || at[p + q0] >= high)) q0++;
+                while (strange == 0 && q1 > q0 + 1 && (at[p + q1 - 1] < low || at[p + q1 - 1] >= high)) q1--;
                 for (i64 image = 0; image < count; image++) {
                     const float *left = f->at + start + image * in.image;
                     float *to = y + image * out.image + line * out.line + j;
@@ -103,9 +122,11 @@ static void an_conv_forward(const an_conv *p, const float *x, const float *w, fl
     }
 }
 
-/* transposed (kh, kw, oc / groups, c) from w (kh, kw, c / groups, oc): what conv_input multiplies with */
+/* transposed (kh, kw, oc / groups, c) from w (kh, kw, c / groups, oc): what conv_input multiplies with. One number more
+ * says, if it is not 0, that some are not finite. */
 static void an_conv_transpose_kernel(const an_conv *p, const float *w, float *transposed) {
     i64 cg = p->c / p->groups, og = p->oc / p->groups, lanes = AN_BYTES / 4;
+    transposed[p->kh * p->kw * og * p->c] = an_strange(w, p->kh * p->kw * cg * p->oc);
     for (i64 tap = 0; tap < p->kh * p->kw; tap++)
         for (i64 g = 0; g < p->groups; g++) {
             const float *from = w + tap * cg * p->oc + g * og;
@@ -117,10 +138,33 @@ static void an_conv_transpose_kernel(const an_conv *p, const float *w, float *tr
         }
 }
 
+/* The same as an_conv_input, where a zero beside the results must not meet a kernel that is not finite. */
+static void an_conv_input_alone(const an_conv *p, const float *dy, const float *transposed, float *dx, i64 n0, i64 n1) {
+    i64 og = p->oc / p->groups, cg = p->c / p->groups, in = p->h * p->w * p->c;
+    memset(dx + n0 * in, 0, (size_t)((n1 - n0) * in) * 4);
+    for (i64 n = n0; n < n1; n++)
+        for (i64 r = 0; r < p->oh * p->ow; r++)
+            for (i64 tap = 0; tap < p->kh * p->kw; tap++) {
+                i64 y = r / p->ow * p->sh + tap / p->kw * p->dh - p->pad_top;
+                i64 x = r % p->ow * p->sw + tap % p->kw * p->dw - p->pad_left;
+                if (y < 0 || y >= p->h || x < 0 || x >= p->w) continue;
+                for (i64 c = 0; c < p->c; c++) {
+                    const float *g = dy + (n * p->oh * p->ow + r) * p->oc + c / cg * og;
+                    float sum = 0;
+                    for (i64 o = 0; o < og; o++) sum += g[o] * transposed[(tap * og + o) * p->c + c];
+                    dx[n * in + (y * p->w + x) * p->c + c] += sum;
+                }
+            }
+}
+
 /* dx for the images n0 <= i < n1. With Y = y + pad_top, line y of x was under row i of the kernel at line
  * (Y - i dh) / sh of the results, where that is whole: so lines of equal Y mod sh have their own rows of the kernel. */
 static void an_conv_input(const an_conv *p, const float *dy, const float *transposed, float *dx, i64 n0, i64 n1) {
     i64 og = p->oc / p->groups, cg = p->c / p->groups, k = p->kh * p->kw * og, in = p->h * p->w * p->c;
+    if (transposed[k * p->c] != 0) {
+        an_conv_input_alone(p, dy, transposed, dx, n0, n1);
+        return;
+    }
     i64 top = (p->kh - 1) * p->dh / p->sh, left = (p->kw - 1) * p->dw / p->sw;
     i64 rows = top + (p->h - 1 + p->pad_top) / p->sh + 1, columns = left + (p->w - 1 + p->pad_left) / p->sw + 1;
     i64 most = an_together(n1 - n0, rows * columns * p->oc + in);
