@@ -76,7 +76,10 @@ def gradients(
 
 
 def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
-    """Nodes that lead from the roots to a target, and whether nothing else was tracked on the way."""
+    """Nodes that lead from the roots to a target, and whether nothing else was tracked on the way.
+
+    A rule that is not the package's own may use tracked Tensors that it finds outside, so it counts as one.
+    """
     stops = set(targets)
     closed = not any(t.parents for t in targets)
     seen: set[Node] = set()
@@ -98,6 +101,8 @@ def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
     for node in sorted(seen, key=_order):
         if node in stops or any(p in wanted for p in node.parents):
             wanted.add(node)
+    if closed:
+        closed = not any(node.primitive is not None and node.primitive.open for node in wanted)
     return wanted, closed
 
 

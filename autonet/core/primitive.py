@@ -73,6 +73,7 @@ class Primitive:
         self.saves_all = False
         self.saves_result = False
         self.flat = False  # every operand has a derivative of zero
+        self.open = False  # whether a rule may use tracked Tensors other than those it is given
         self.pull: rules.Pull = self._first_pull
         self.pull_on_arrays: rules.Pull | None = (
             None  # the same without Tensors on the way, where `on_arrays` declares it
@@ -132,6 +133,7 @@ class Primitive:
         self.saves = tuple(name in needed for name in self.operand_names)
         self.saves_all = all(self.saves)
         self.saves_result = "y" in needed
+        self.open = any(not f"{rule.__module__}.".startswith("autonet.") for rule in declared)
         self.pull = self._first_pull
 
     def on_arrays(self) -> None:

@@ -2,7 +2,7 @@
 
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.gradients.check import check_gradients as check_gradients
-from autonet.gradients.functional import custom_gradient as custom_gradient
+from autonet.gradients.custom import custom_gradient as custom_gradient
 from autonet.gradients.functional import grad as grad
 from autonet.gradients.functional import jvp as jvp
 from autonet.gradients.functional import stop_gradient as stop_gradient

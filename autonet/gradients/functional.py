@@ -15,12 +15,9 @@ from autonet.common.trees import assert_same_structure, flatten, map_structure, 
 from autonet.common.types import Derivative
 from autonet.core import backward as walk
 from autonet.core.accumulate import detach, zeros_of
-from autonet.core.rules import shape_of
-from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, DtypeError, GradientError, ShapeError
-from autonet.gradients.blame import ApplicationRecorder
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.gradients.scope import DifferentiationScope
 
 P = ParamSpec("P")
@@ -111,9 +108,11 @@ def _nothing(why: str) -> ArgumentError:
 def cotangents_of(
     pairs: list[tuple[Tensor, Tensor]], scope: DifferentiationScope, record: bool | None = None
 ) -> list[Tensor]:
-    """Gradients of the targets of `places`; zeros where one was not used."""
+    """Gradients of the targets of `scope`; zeros where one was not used."""
     found = walk.gradients(pairs, [t._node for t in scope.targets], record)  # type: ignore[misc]
     scope.check(found)
+    if record is None:  # a walk may have been recorded for rules that turn out to use nothing from outside
+        found = [detach_if_closed(g, scope.targets) for g in found]
     return _filled(found, scope.targets)
 
 
@@ -269,80 +268,3 @@ def jvp(
 def stop_gradient(x: Any) -> Any:
     """`x` as a constant: no derivative passes. Trees are taken leaf by leaf."""
     return map_structure(lambda leaf: detach(leaf) if not hasattr(leaf, "_symbolic") else leaf, x)
-
-
-class _Custom:
-    """Stands in a node where a primitive would, with the caller's own pullback."""
-
-    pull_on_arrays = None
-
-    def __init__(self, name: str, pullback: Callable[..., Any], many: bool):
-        self.name = name
-        self.pullback = pullback
-        self.many = many
-
-    def pull(self, g: Any, node: Node, wanted: Any) -> list[Any]:
-        found = self.pullback(*g) if self.many else self.pullback(g)
-        found = found if isinstance(found, (tuple, list)) else (found,)
-        if len(found) != len(node.parents):
-            raise GradientError(
-                f"The gradient of {self.name} expects one cotangent per argument, {len(node.parents)}; received {len(found)}."
-            )
-        pulled = []
-        for n, (p, o, c) in enumerate(zip(node.parents, node.operands, found, strict=True)):  # type: ignore[arg-type]
-            if p is None or c is None or not (wanted is None or p in wanted):
-                continue
-            c = convert_to_tensor(c)
-            if c.shape != shape_of(o):
-                raise ShapeError(
-                    f"The gradient of {self.name} for argument {n} must have shape {shape_of(o)}; received {c.shape}."
-                )
-            pulled.append((p, o, c))
-        return pulled
-
-
-def custom_gradient(f: Callable[P, tuple[R, Callable[..., Any]]]) -> Callable[P, R]:
-    """Decorator for a function that brings its own derivative.
-
-    `f(*args)` returns (result, pullback); pullback(*cotangents of the result) returns one cotangent per argument, None
-    for zero. It is called when a gradient is taken, and is itself differentiated when that gradient is.
-
-    >>> @custom_gradient
-    ... def clipped(x):
-    ...     return x * 1.0, lambda g: g.clip(-1.0, 1.0)
-    >>> grad(lambda x: 5 * clipped(x))(2.0)
-    Tensor(1., dtype=float32)
-    """
-
-    function: Callable[..., Any] = f
-
-    @functools.wraps(f)
-    @filters_traceback
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        tensors = [convert_to_tensor(x) for x in args]
-        with no_grad():
-            result, pullback = function(*tensors, **kwargs)
-        many = isinstance(result, tuple)
-        outputs = [convert_to_tensor(y) for y in (result if many else (result,))]
-        outputs = [detach(y) for y in outputs]
-        if state.recording and any(t._node is not None for t in tensors):
-            from autonet.core.tape import Pick
-
-            described = tuple([(y.shape, y.dtype) for y in outputs])
-            operands = tuple([(t.shape, t.dtype) for t in tensors])
-            node = Node(
-                _Custom(getattr(f, "__name__", "custom function"), pullback, many),
-                tuple([t._node for t in tensors]),
-                operands,
-                {},
-                described,
-            )
-            for i, y in enumerate(outputs):
-                if y.dtype.kind == "f":
-                    y._node = Pick(node, i) if many else node
-            if isinstance(state.observer, ApplicationRecorder):
-                name = getattr(f, "__name__", "custom function")
-                state.observer.add(name, lambda *xs: wrapper(*xs, **kwargs), tuple(tensors), node)
-        return tuple(outputs) if many else outputs[0]
-
-    return wrapper
