@@ -83,6 +83,9 @@ class Tensor(Operators["Tensor"]):
                 self._value = same._value
                 if not requires_grad:
                     self._node = same._node
+                else:
+                    for context in state.contexts:
+                        context.leaked(same, "Tensor(..., requires_grad=True)")
             else:
                 array = to_array(value, dtype)
                 self._value = array.copy() if array is value or array.base is not None else array
@@ -223,10 +226,10 @@ class Tensor(Operators["Tensor"]):
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        return Tensor(self._value, requires_grad=isinstance(self._node, Leaf))
+        return Tensor(self._concrete("copy.deepcopy()"), requires_grad=isinstance(self._node, Leaf))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Tensor, (self._value, None, isinstance(self._node, Leaf))
+        return Tensor, (self._concrete("pickling or copy.copy()"), None, isinstance(self._node, Leaf))
 
     def __repr__(self) -> str:
         values = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=200)
@@ -306,7 +309,7 @@ def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:
 def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     """`value` as an array with autonet's default dtypes; shares memory where it can."""
     if isinstance(value, Tensor):
-        array = value._value
+        array = value._concrete("its use as an array")
     elif isinstance(value, (ndarray, np.generic)):
         array = np.asarray(value)
     else:

@@ -221,6 +221,7 @@ class Variable(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         import copy
 
+        self._look("copy.deepcopy()")
         name = None if self.unnamed else self.name
         new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=name)
         memo[id(self)] = new
@@ -230,6 +231,7 @@ class Variable(Tensor):
         return new
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._look("pickling or copy.copy()")
         args = (
             self._array,
             None,

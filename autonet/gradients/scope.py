@@ -13,7 +13,8 @@ from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.variable import Variable
 from autonet.errors import DtypeError, GradientError
 
-_NUMBERS = frozenset({"numpy()", "item()", "tolist()", "float()", "np.asarray()"})  # they go on outside the record
+# uses of values from which no number goes on outside the record that has a slope
+_SLOPELESS = ("its truth", "its use as an index", "int()", "format()", "the condition")
 
 
 class EscapedValues(Context):
@@ -23,7 +24,7 @@ class EscapedValues(Context):
         self.escaped: list[tuple[Node, str, tuple[str, int] | None]] = []
 
     def leaked(self, tensor: Any, asked: str) -> None:
-        if tensor._node is not None and asked in _NUMBERS:
+        if tensor._node is not None and not asked.startswith(_SLOPELESS):
             self.escaped.append((tensor._node, asked, users_line()))
 
 

@@ -63,7 +63,7 @@ def _is_branch(x: Any) -> bool:
 
 def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
     if isinstance(value, Tensor):
-        array = value._value
+        array = value._concrete("its use as data; the model itself, model(x), is differentiated")
     elif type(value) is np.ndarray:
         array = value
     elif isinstance(value, np.ndarray):  # such as one that lies on disk

@@ -12,6 +12,7 @@ from autonet.errors import ArgumentError
 from autonet.training.batches import ArrayBatches
 from autonet.training.data import as_tensors, pack
 from autonet.training.journal import run_checked
+from autonet.training.nonfinite import NonFiniteChecker
 from autonet.training.overriding import is_default
 from autonet.training.step import predict_step, test_step, train_step
 
@@ -65,7 +66,7 @@ class StepFunction:
         model._prepare(batch, self)  # type: ignore[union-attr]
         if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
             model._position.journal.before(batch, number)  # type: ignore[union-attr]
-        if state.observer is not None:
+        if isinstance(state.observer, NonFiniteChecker):
             return run_checked(self.run, model, batch, self.trains, number)
         if self._eager(model):
             return self.run(*[as_tensors(part) for part in batch])

@@ -15,7 +15,7 @@ from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Callbacks, Data, Explanation, Identifier
 from autonet.common.versions import structure
-from autonet.core.state import no_grad
+from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
@@ -238,7 +238,17 @@ class Trainer(Layer):
         function = self._functions.get(which)
         if function is None:
             function = self._functions[which] = StepFunction(self, which)
+        if state.contexts or state.observer is not None:
+            self._leave_record(which)
         return function
+
+    def _leave_record(self, which: str) -> None:
+        """Tell whoever records: what the steps of the loop give are numbers, which go on outside."""
+        asked = f"a {which} step of {self.label}; the model itself, model(x), is recorded"
+        for variable in self.variables:
+            variable._look(asked)
+        if state.observer is not None:
+            state.observer.refuse(f"this line runs {asked}.")
 
     def explain_step(self, which: str = "train") -> Explanation:
         """The plan of the step "train", "test" or "predict": operations, memory, what was joined, the generated code.
