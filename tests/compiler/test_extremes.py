@@ -8,11 +8,13 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from autonet import gradients, ops
+from autonet import gradients, jit, ops, optimizers
 from autonet.common import trees
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.pipeline import lower, optimize
+from autonet.core import Variable
+from autonet.core.tensor import wrap
 from autonet.errors import DataError
 from tests.compiler.numpy.test_plan import plain, with_gradients
 from tests.compiler.programs import captured, native_plan, needs_compiler, numpy_plan, quiet
@@ -198,3 +200,43 @@ def test_convolutions_of_what_is_not_finite(op, geometry, channels):
                         finite = np.isfinite(b)
                         np.testing.assert_array_equal(a[~finite], b[~finite])
                         assert np.allclose(a[finite], b[finite], rtol=1e-4, atol=1e-4)
+
+
+NAMES = [n for n in dir(optimizers) if isinstance(getattr(optimizers, n), type) and n not in ("LossScaleOptimizer", "Optimizer")]
+NAMES = [n for n in NAMES if issubclass(getattr(optimizers, n), optimizers.Optimizer)]
+
+
+def steps(name, extreme, which, monkeypatch, native):
+    """What one update leaves of a weight and its slots, after one of ordinary numbers, for each way to place an extreme."""
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(native)))
+    w = Variable(plain(40, 30))
+    optimizer = getattr(optimizers, name)(0.1)
+    optimizer.build([w])
+    update = jit(lambda g: optimizer.apply([g], [w]))
+    start = [v.numpy() for v in optimizer.variables]
+    for how in (None, "all", "one"):
+        for v, value in zip(optimizer.variables, start, strict=True):
+            v.assign(value)
+        w.assign(plain(40, 30))
+        update(wrap(plain(40, 30, seed=1)))
+        g = plain(40, 30, seed=2)
+        if how is not None:
+            if which == "w":
+                w.assign(replaced(w.numpy(), extreme, how, 17))
+            else:
+                g = replaced(g, extreme, how, 17)
+        update(wrap(g))
+        yield from [v.numpy() for v in (w, *optimizer.variables) if v.dtype == "float32"]
+
+
+@pytest.mark.parametrize("which", ["w", "g"])
+@pytest.mark.parametrize(
+    "name", NAMES.isupper() and n not in ("LossScaleOptimizer", "Optimizer")]
+)
+def test_updates_of_extremes(name, which, monkeypatch):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for extreme in (1e-38, 1e20, 1e30, np.inf, np.nan):
+            both = [steps(name, extreme, which, monkeypatch, native) for native in (True, False)]
+            for ours, theirs in zip(*[list(part) for part in both], strict=True):
+                assert apart(ours, theirs, set(), []) is None, extreme
