@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.core.accumulate import add, sum_to, zeros_of
+from autonet.core.rules import misfit
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -162,7 +163,10 @@ def walk(
                     c = convert_to_tensor(c)
                 shape = operand[0] if type(operand) is tuple else operand._value.shape
                 if c._value.shape != shape:
-                    c = fit(c, shape)
+                    try:
+                        c = fit(c, shape)
+                    except ShapeError:
+                        raise misfit(node, parent, shape, c._value.shape) from None
                 if parent in cotangents:
                     cotangents[parent] = plus(cotangents[parent], c)
                 else:

@@ -6,6 +6,7 @@ look in. A rule sees Tensors and is itself made of primitives, so derivatives ha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, S
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
-_VARARGS = 4  # the flag of code objects with *args
+_VARARGS, _VARKEYWORDS = 4, 8  # flags of code objects with *args, **kwargs
 _new = object.__new__
 ndarray = np.ndarray
 
@@ -35,7 +36,8 @@ class Primitive:
     Tensors, arrays or numbers; extra positional arguments fill the settings in order.
 
     Args:
-        body: function from arrays to an array, or to a tuple of arrays. It never changes its inputs.
+        body: function from arrays to an array, or to a tuple of arrays. It never changes its inputs: to one outside this
+            package they are read-only.
         floating: integers and booleans are cast to the default float first.
         accumulates: float16 is cast to float32 first, and the results back, since sums of halves overflow.
         keep: names of operands that are left out of dtype promotion.
@@ -47,7 +49,9 @@ class Primitive:
         code = body.__code__
         names = code.co_varnames
         positional = code.co_argcount
-        self.body = body
+        _check_parameters(body)
+        # arrays are values that others hold: what is not the package's own cannot change one
+        self.body = body if f"{body.__module__}.".startswith("autonet.") else _guarded(body)
         self.name = body.__name__
         self.__name__ = self.__qualname__ = body.__name__
         self.__doc__ = body.__doc__
@@ -333,6 +337,55 @@ class Primitive:
         )
 
 
+def _check_parameters(body: Callable) -> None:
+    """Refuse parameters of which a call could not say what they are.
+
+    Raises: ArgumentError.
+    """
+    code, name = body.__code__, body.__name__
+    if body.__defaults__:  # type: ignore[attr-defined]
+        last = code.co_varnames[code.co_argcount - 1]
+        raise ArgumentError(
+            f"Operands of a primitive have no defaults, as {last!r} of {name} has. Make it a setting, as in "
+            f"def {name}(x, *, {last}=...), or leave the default out."
+        )
+    if code.co_flags & _VARKEYWORDS:
+        raise ArgumentError(
+            f"A primitive names its settings; {name} takes **settings. Write def {name}(x, *, setting)."
+        )
+    if code.co_flags & _VARARGS and code.co_argcount:
+        raise ArgumentError(
+            f"A primitive has named operands or any number of them; {name} has both. Write def {name}(*xs)."
+        )
+
+
+def _guarded(body: Callable) -> Callable:
+    """A body that sees its operands, but cannot change them, and whose results are arrays."""
+
+    @functools.wraps(body)
+    def guarded(*values: np.ndarray, **settings: Any) -> Any:
+        views = [v.view() for v in values]
+        for view in views:
+            view.flags.writeable = False
+        try:
+            result = body(*views, **settings)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ArgumentError(
+                f"{body.__name__} changes an operand in place, which others hold. Let it make a new array, as with "
+                "x = x + 1 for x += 1, or work on x.copy()."
+            ) from None
+        for r in result if type(result) is tuple else (result,):
+            if r is None or np.asarray(r).dtype.kind not in "biuf":
+                what = "nothing: let it return" if r is None else f"{type(r).__name__} {r!r:.60}; it must return"
+                raise DtypeError(f"{body.__name__} returns {what} an array of numbers, or a tuple of such.")
+        return result
+
+    guarded.unguarded = body  # type: ignore[attr-defined]
+    return guarded
+
+
 def _named(name: str) -> Primitive:
     return PRIMITIVES[name]
 
@@ -377,6 +430,7 @@ def primitive(
     """
 
     def make(f: Callable) -> Primitive:
+        f = getattr(f, "unguarded", f)
         code = f.__code__
         operands = code.co_varnames[: code.co_argcount]
         kind: Any = Primitive

@@ -14,7 +14,7 @@ import numpy as np
 
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import wrap
-from autonet.errors import ArgumentError, GradientError
+from autonet.errors import ArgumentError, GradientError, ShapeError
 
 Pull = Callable[[Any, Node, Any], list[tuple[Node, Any, Any]]]
 
@@ -45,6 +45,9 @@ def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
         lines.append(f"        c = rule{i}({_arguments(primitive, rule, on_arrays)})")
         if on_arrays:
             lines.append("        if type(c) is ndarray: c = wrap(c)")
+        if primitive.open:
+            known[f"none{i}"] = _returns_none(primitive.name, name)
+            lines.append(f"        if c is None: none{i}()")
         lines.append(f"        if c is not None: pulled.append((p{i}, operands[{i}], c))")
     exec("\n".join([*lines, "    return pulled"]), known)
     return known["pull"]
@@ -116,6 +119,28 @@ def _arguments(primitive: Any, rule: Callable, on_arrays: bool = False) -> str:
 def _on_arrays(rule: Callable) -> Callable:
     known = {name: rule.__globals__[name] for name in rule.__code__.co_names if name in rule.__globals__}
     return FunctionType(rule.__code__, {k: getattr(v, "body_alone", v) for k, v in known.items()})
+
+
+def _returns_none(name: str, operand: str) -> Callable:
+    def refuse() -> None:
+        raise GradientError(
+            f"The rule of {name} for its operand {operand!r} returns nothing. Let it return the cotangent; where that is "
+            f"zero, declare {name}.vjp({operand}=None)."
+        )
+
+    return refuse
+
+
+def misfit(node: Node, parent: Node, shape: tuple[int, ...], received: tuple[int, ...]) -> ShapeError:
+    """The error for a rule whose cotangent of shape `received` does not fit its operand's shape."""
+    primitive: Any = node.primitive
+    place = [p is parent for p in node.parents].index(True)
+    names = getattr(primitive, "operand_names", ())
+    which = repr(names[place]) if len(names) == len(node.parents) else str(place)
+    return ShapeError(
+        f"The rule of {primitive.name} for its operand {which} gave a cotangent of shape {received}; the operand has shape "
+        f"{shape}. Return one of that shape, or one to which the operand broadcasts."
+    )
 
 
 def _missing(name: str, operand: str) -> Callable:
