@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import shown, users_line
+from autonet.compiler.chance import Chance
 from autonet.compiler.guards import Changes, numbers
 from autonet.compiler.program import CONSTANT, INPUT, RESULT, VARIABLE, Instruction, Program, Value
 from autonet.compiler.texts import Reading, Texts, read_ahead
@@ -53,6 +54,8 @@ class Recorder(Observer):
         self.readings: list[Reading] = []  # calls of layers on them, whose results are the last of the inputs
         self.arrays: list[np.ndarray] = []  # the inputs of this run
         self.changes = Changes()
+        self.chance = Chance()
+        self.drawn: str | None = None  # random numbers that replays would not draw again, in words
         self.changed: str | None = None  # what the run changed, so that the next one will be another
         self.made = state.made  # how many Variables there were; in the end, how many were made
 
@@ -148,6 +151,7 @@ class Recorder(Observer):
         """The function has ended: what did it leave behind?"""
         self.made = state.made - self.made
         self.changed = self.changes.found(self.values) or self.changed
+        self.drawn = self.chance.found()
         for thing, before in self.touched.values():
             for name, value in numbers(thing).items():
                 if name in before and value != before[name] and value == value:
@@ -190,6 +194,7 @@ class Recorder(Observer):
         if id(thing) not in self.touched:
             self.touched[id(thing)] = thing, numbers(thing)
             self.changes.meet(thing)
+            self.chance.meet(thing)
 
 
 def order_of(array: np.ndarray) -> Any:

@@ -147,6 +147,14 @@ class Compiled(Generic[P, R]):
             self._warned = True
             warn(message)
 
+    def _say_drawn(self, recorder: Recorder) -> None:
+        """Random numbers of others would stay those of the recorded run: a step runs without a record then."""
+        advice = "Draw from autonet.random with a SeedGenerator, or pass the numbers in"
+        if self.strict:
+            self._warn(f"{recorder.drawn}, and further calls repeat those of this one. {advice}.")
+        else:
+            recorder.obstacle = recorder.obstacle or f"{recorder.drawn}, which a captured step would repeat. {advice}."
+
     def _plainly(self, arrays: list[np.ndarray], reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The function itself, as it is captured: on these arrays in the place of the reader's."""
         rest = iter([arrays[k] for k in reader.places])
@@ -160,6 +168,7 @@ class Compiled(Generic[P, R]):
         self, signature: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], again: bool = False
     ) -> Any:
         recorder = Recorder(self.strict)
+        recorder.chance.meet(self.f)
         reader.text = recorder.text
         try:
             result = capture(
@@ -179,6 +188,8 @@ class Compiled(Generic[P, R]):
                     "run, which replays would not do. Make things once, and let a Variable hold what changes."
                 )
             return result
+        if recorder.drawn is not None:
+            self._say_drawn(recorder)
         if recorder.obstacle is not None:
             self._warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
         key = signature
@@ -306,6 +317,8 @@ def jit(
     for them; `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned and made (the call
     that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by
     the recorded call, and what else it does besides computing (printing, appending to lists) happens in that call only.
+    So do draws from NumPy's and Python's generators, of which a warning tells, and what no warning can tell of: clocks
+    (time.time, datetime.now), uuid, os.urandom, generators made inside f. Chance comes from `autonet.random`.
 
     A result that is to be differentiated later is computed eagerly, since a replay leaves no record: put `grad` inside.
 
