@@ -130,11 +130,19 @@ class Model(Persistence, Composed, Trainer):
     ) -> None:
         """Print the layers with output shapes and numbers of parameters.
 
+        Args:
+            line_length: of the table, in characters; by default as long as it need be, up to 80.
+            positions: where each column ends: characters, or parts of line_length up to 1.
+            print_fn: what receives the text; by default `print`.
+            expand_nested: whether the layers of models inside follow them.
+            show_trainable: whether a column says which layers are trained.
+            layer_range: names of the first and last layer to show, or their beginnings.
+
         Raises: NotBuiltError before the model knows its shapes.
         """
         from autonet.models.summary import summary
 
-        (print_fn or print)(summary(self, line_length, expand_nested, show_trainable, layer_range))
+        (print_fn or print)(summary(self, line_length, positions, expand_nested, show_trainable, layer_range))
 
     def _repr_svg_(self) -> str | None:
         """What Jupyter shows: the layers and how they are connected; None, and so the usual text, without layers."""

@@ -19,13 +19,14 @@ class Persistence:
         overwrite: bool = True,
         include_optimizer: bool = True,
         format: str = "autonet",
-        **old: Any,
+        *,
+        zipped: bool | None = None,
+        save_format: str | None = None,
     ) -> None:
-        """Write the whole model to a ".keras" file; see `saving.save_model`."""
-        for name in old:
-            if name not in ("zipped", "save_format"):
-                raise ArgumentError(f"Model.save has no argument {name!r}.")
-        saving.save_model(self, filepath, overwrite, include_optimizer=include_optimizer, format=format)  # type: ignore[arg-type]
+        """Write the whole model to a ".keras" file; see `saving.save_model`. `save_format`, of older Keras, is "keras"."""
+        if save_format not in (None, "keras"):
+            raise ArgumentError(f"Model.save expects save_format 'keras', or nothing; received {save_format!r}.")
+        saving.save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, format=format)  # type: ignore[arg-type]
 
     def save_weights(self, filepath: PathLike, overwrite: bool = True) -> None:
         """Write the weights alone; see `saving.save_weights`."""

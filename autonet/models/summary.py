@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autonet.common.trees import map_structure
+from autonet.errors import ArgumentError
 from autonet.ops.abstract import DRY_RUN_ERRORS
 
 
 def summary(
     model: Any,
     line_length: int | None = None,
+    positions: Any = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
@@ -29,7 +31,7 @@ def summary(
     table = _rows(model, expand_nested, show_trainable, connected, "")
     if layer_range is not None:
         table = _between(table, *layer_range)
-    widths = _widths([header, *table], line_length)
+    widths = _widths([header, *table], line_length) if positions is None else _placed(positions, line_length, header)
     rule = "─" * sum(widths)
 
     def line(cells: list[str]) -> str:
@@ -64,6 +66,23 @@ def _widths(table: list[list[str]], line_length: int | None) -> list[int]:
     widths[0] += max((line_length or 65) - sum(widths), 0)
     while sum(widths) > max(line_length or 80, 12 * len(widths)):
         widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _placed(positions: Any, line_length: int | None, header: list[str]) -> list[int]:
+    """Widths of columns that end at these positions: numbers of characters, or parts of a line where all are up to 1.
+
+    Raises: ArgumentError unless there is a position for each column, each 8 characters or more after the one before.
+    """
+    ends = list(positions)
+    scale = (line_length or 80) if ends and max(ends) <= 1 else 1
+    ends = [round(end * scale) for end in ends[: len(header)]]
+    widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    if len(widths) < len(header) or min(widths) < 8:
+        raise ArgumentError(
+            f"summary expects positions where its {len(header)} columns ({', '.join(header)}) end, ascending by 8 "
+            f"characters at least; received {positions!r}."
+        )
     return widths
 
 

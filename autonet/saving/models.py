@@ -36,7 +36,7 @@ def save_model(
     Args:
         filepath: ends with ".keras".
         overwrite: whether a file that exists may be replaced. It is, at once, when the new one is whole.
-        zipped: accepted for Keras's sake.
+        zipped: only True, or None: a model is one file.
         include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped.
         format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too: this takes
             the extra `keras`, and keeps no generator states.
@@ -45,6 +45,8 @@ def save_model(
     has no weights yet.
     """
     path = _target(filepath, (SUFFIX,), overwrite)
+    if zipped is not None and not zipped:
+        raise ArgumentError(f"save_model writes one file; received zipped={zipped!r}. Leave it out.")
     if format not in FORMATS:
         raise ArgumentError(f"save_model expects format 'autonet' or 'keras'; received {format!r}.")
     _check_built(model, "save it")

@@ -8,6 +8,8 @@ HINTS = {
     "check_types": "as in Keras",
     "format": "batches are NumPy arrays",
     "preferred_backend": "parts are NumPy arrays",
+    "steps_per_execution": "steps are run as the compiler finds best; hooks of batches see each batch that they ask for",
+    "auto_scale_loss": "floats have one policy: weights of float16 ask for LossScaleOptimizer",
     "sorted": "what is found is sorted in any case, and what is given need not be",
     "synchronized": "moments are those of the whole batch anyway",
     "unroll": "how a sequence is walked is the compiler's affair",
