@@ -122,7 +122,7 @@ class PReLU(Layer):
         super().__init__(**common)
         self._set_families(alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
         if shared_axes is not None:
-            shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]  # type: ignore[list-item]
+            shared_axes = np.atleast_1d(shared_axes).tolist()
         self.shared_axes = shared_axes
         self.supports_masking = True
 
@@ -183,7 +183,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
-        self.axis = axis
+        self.axis = tuple(axis) if isinstance(axis, list) else axis
         self.supports_masking = True
         self.built = True
 

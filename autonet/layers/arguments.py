@@ -8,7 +8,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from autonet.errors import ArgumentError, ShapeError
+import numpy as np
+
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, AutonetError, ShapeError
 
 _PLAIN = (str, int, float, bool, type(None))
 _COMMON = ("name", "trainable", "dtype")  # what every layer's configuration has
@@ -39,6 +42,51 @@ def given(cls: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any] | Non
     return named
 
 
+def plain_arguments(init: Callable) -> Callable:
+    """A constructor that receives Python's numbers for NumPy's and for Tensors' of one number, and arrays for Tensors.
+
+    What a layer keeps of its arguments is then a plain value, of which a configuration can tell, and no weight.
+    """
+
+    @functools.wraps(init)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        args, kwargs = tuple([_number(x) for x in args]), {k: _number(x) for k, x in kwargs.items()}
+        try:
+            init(self, *args, **kwargs)
+        except TypeError as error:
+            for name, value in {} if isinstance(error, AutonetError) else _no_numbers(init, args, kwargs):
+                raise ArgumentError(
+                    f"{type(self).__name__} expects {name} to be a number; received {value!r}."
+                ) from error
+            raise
+
+    return wrapper
+
+
+def _no_numbers(init: Callable, args: tuple, kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Names and values of the arguments of a call that are said to be numbers and are none."""
+    parameters = inspect.signature(init).parameters
+    given = {**dict(zip(list(parameters)[1:], args, strict=False)), **kwargs}
+    kinds = {
+        name: set(str(p.annotation).replace("<class '", "").replace("'>", "").split(" | "))
+        for name, p in parameters.items()
+    }
+    return [
+        (name, value) for name, value in given.items()
+        if not isinstance(value, (int, float, type(None))) and kinds.get(name, set()) - {"None"} in ({"int"}, {"float"})
+    ]  # fmt: skip
+
+
+def _number(x: Any) -> Any:
+    if isinstance(x, Tensor):
+        x = x.numpy()
+    if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0:
+        return x.item()
+    if type(x) in (list, tuple) and any(isinstance(v, (Tensor, np.generic, np.ndarray)) for v in x):
+        return type(x)([_number(v) for v in x])
+    return x
+
+
 def refuse_fixed(cls: Any, kwargs: dict[str, Any]) -> None:
     """ArgumentError for options of the classes above that a class of autonet's own sets itself."""
     for name in kwargs.keys() & _fixed(cls):
@@ -60,6 +108,7 @@ def _is_ours(function: Any) -> bool:
 
 def _plain(x: Any) -> Any:
     """A copy of `x` if it is a plain value, or a nest of such."""
+    x = _number(x)
     if isinstance(x, _PLAIN):
         return x
     if isinstance(x, (list, tuple)):

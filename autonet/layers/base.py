@@ -146,6 +146,8 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+        if "__init__" in cls.__dict__ and cls.__module__.startswith("autonet."):
+            cls.__init__ = arguments.plain_arguments(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
     # Names and dtypes
 

@@ -23,6 +23,8 @@ class LowRank:
     def _take_lora(self, rank: Any, alpha: Any) -> None:
         """Note the constructor's arguments; the last line of `build` is `_build_lora`."""
         self.lora_rank: Any = None if rank is None else self._checked_rank(rank)
+        if not isinstance(alpha, (int, float, type(None))):
+            raise ArgumentError(f"{self.label} expects lora_alpha to be a number; received {alpha!r}.")  # type: ignore[attr-defined]
         self.lora_alpha = self.lora_rank if alpha is None else alpha
         self.lora_enabled = False
 

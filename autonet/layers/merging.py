@@ -165,6 +165,8 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
+        if not hasattr(axis, "__index__"):
+            raise ArgumentError(f"{self.label} expects axis to be a whole number; received {axis!r}.")
         self.axis = axis
 
     def call(self, inputs: Any) -> Tensor:

@@ -19,6 +19,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autonet import activations, constraints, initializers, regularizers
 from autonet.core.variable import Variable
 
@@ -106,5 +108,7 @@ def _declared(cls: Any) -> tuple[str, ...]:
 
 
 def _serialized(name: str, value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     kind = _KINDS.get(name.rpartition("_")[2])
     return value if kind is None else kind.serialize(value)

@@ -51,7 +51,7 @@ def serialize_keras_object(obj: object) -> Any:
         )
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
-    if isinstance(obj, np.generic):
+    if isinstance(obj, (np.generic, np.ndarray)) and obj.ndim == 0:
         return obj.item()
     if isinstance(obj, np.dtype):
         return obj.name

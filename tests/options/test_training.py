@@ -177,7 +177,7 @@ def watched(name, **given):
         x, Y, batch_size=4, epochs=6, verbose=0, shuffle=False, callbacks=[Told(), callback, seen, Weights()]
     )
     try:
-        found, text = printed(fit)
+        text = printed(fit)[1]
     except RuntimeError as error:
         return str(type(error))
     rates = [float(model.optimizer.learning_rate), Weights.path.copy()]

@@ -70,10 +70,10 @@ def bounds(who: str, name: str, factor: Any, low: float = -1.0, least: float | N
     if not numbers or len(pair) > 2 or any(not low <= v <= 1 for v in pair):
         raise ArgumentError(f"{who} expects {name} to be a number from {low:g} to 1, or two; received {factor!r}.")
     if len(pair) == 2:
-        return min(pair), max(pair)
+        return float(min(pair)), float(max(pair))
     if least is not None and pair[0] < least:
         raise ArgumentError(f"{who} expects {name} to be a number from {least:g} to 1, or two; received {factor!r}.")
-    return (-abs(pair[0]) if least is None else least), abs(pair[0])
+    return float(-abs(pair[0]) if least is None else least), float(abs(pair[0]))
 
 
 class RandomFlip(RandomImageLayer):

@@ -86,6 +86,10 @@ class Hashing(TextLayer):
         super().__init__(**common)
         if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
             raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
+        if not isinstance(mask_value, (str, bytes, int, type(None))):
+            raise ArgumentError(
+                f"{self.label} expects mask_value to be a text or whole number; received {mask_value!r}."
+            )
         if mask_value is not None and num_bins < 2:
             raise ArgumentError(f"{self.label} needs a bin beside that of mask_value; received num_bins={num_bins}.")
         check_choice(self.label, "output_mode", output_mode, ("int", *MODES))

@@ -87,8 +87,8 @@ class IndexLookup(DataLayer):
         self.max_tokens = max_tokens
         limit(f"{self.label} with num_oov_indices={num_oov_indices}", num_oov_indices)
         self.num_oov_indices = num_oov_indices
-        self.mask_token = mask_token
-        self.oov_token = oov_token
+        self.mask_token = None if mask_token is None else self._token(mask_token)
+        self.oov_token = self._token(oov_token)
         self.invert = invert
         self.output_mode = output_mode
         self.sparse = False
