@@ -54,7 +54,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 def assert_same_structure(a: Any, b: Any, check_types: object = None) -> None:
     """Raise ValueError unless `a` and `b` nest alike, lists with lists and tuples with tuples.
 
-    `check_types` is accepted and has no effect, as in Keras.
+    `check_types` is without effect, as in Keras.
     """
     if isinstance(a, dict) and isinstance(b, dict):
         if set(a) != set(b):

@@ -22,7 +22,7 @@ class TensorBoard(Callback):
     Args:
         log_dir: folder for the files, made if need be.
         histogram_freq: every how many epochs to write histograms of the weights, 0 for never.
-        write_graph: accepted for Keras's sake; `utils.plot_model` draws a model.
+        write_graph: a hint without effect; `utils.plot_model` draws a model.
         write_images: with the histograms, also write weights as images (needs pillow).
         write_steps_per_second: also write epoch_steps_per_second and, with batches, batch_steps_per_second.
         update_freq: "epoch"; "batch", or a number of batches, to write after so many of them too.

@@ -27,7 +27,7 @@ class Variable(Tensor):
         shape: axis lengths; checked against given values.
         dtype: name of the element type. Given values keep theirs, a function gets the default float.
         trainable: whether gradients with respect to it are wanted (float dtypes only).
-        autocast, aggregation, synchronization: accepted for Keras's sake.
+        autocast, aggregation, synchronization: a hint without effect.
         name: last part of `path`.
 
     An assignment gives the Variable a new array and leaves the old one alone, so a record made before it stays right.

@@ -131,7 +131,7 @@ class ConvLSTM(CellLayer):
         filters: channels of state and output.
         kernel_size, strides, padding, data_format, dilation_rate: of the input's convolution, as for `Conv1D`; the
             state's has strides and dilation of one and keeps the places.
-        The rest as for `LSTM`.
+        The rest as for `LSTM`; `unroll` is a hint without effect.
 
     Source: Shi et al., 2015, https://arxiv.org/abs/1506.04214
     """

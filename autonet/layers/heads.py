@@ -179,7 +179,7 @@ class MultiHeadAttention(HeadedAttention):
         attention_axes: axes of places, where there are more than one, and not all are to be looked at; by default all
             but the first and the last.
         sliding_window: places further than this away (itself counted) are not seen.
-        flash_attention: accepted for Keras's sake: what can be done without storing the weights, always is.
+        flash_attention: a hint without effect: what can be done without storing the weights, always is.
         kernel_initializer, ..., bias_constraint: of all projections; activity_regularizer of their results.
         use_gate: whether the heads' results are multiplied by sigmoid(a projection of the query).
         seed: integer from which the draws of dropout start.
@@ -277,7 +277,7 @@ class GroupQueryAttention(HeadedAttention):
         head_dim: width of queries, keys and values in each head.
         num_query_heads: how many heads.
         num_key_value_heads: how many different keys and values they have; divides num_query_heads.
-        others: as for MultiHeadAttention, and so the call.
+        others: as for MultiHeadAttention, and so the call; `flash_attention` is a hint without effect.
 
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
     """

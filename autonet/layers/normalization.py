@@ -46,7 +46,7 @@ class BatchNormalization(Layer):
             Inference is the same.
         renorm_clipping: dictionary of "rmax", "rmin", "dmax"; what is missing is inf, 0, inf. Only with renorm.
         renorm_momentum: how slowly m and s follow. Only with renorm.
-        synchronized: kept in the configuration. Its promise, moments of the whole batch, holds here by itself: no batch
+        synchronized: a hint without effect. Its promise, moments of the whole batch, holds here by itself: no batch
             is split over devices.
 
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.

@@ -33,7 +33,7 @@ class RNN(Layer):
         go_backwards: whether to begin with the last step; the outputs come in the order of the walk.
         stateful: whether each batch begins with the states that the batch before it left, row by row. The batch size
             must then be known and stay; `reset_state` goes back to zeros.
-        unroll: accepted; how the walk runs does not depend on it.
+        unroll: a hint without effect on how the walk runs.
         zero_output_for_mask: whether masked steps put out zeros, rather than what came before them.
 
     Called with a `mask` (n, steps), steps where it is False leave the states as they are. Called with `initial_state`, a
@@ -368,7 +368,8 @@ _DOCUMENTED = """
         dropout, recurrent_dropout: in training, the part of the features of inputs and states that is set to 0, the
             same ones at all steps of a sequence.
         seed: integer from which those draws start.
-        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: see `RNN`.
+        return_sequences, return_state, go_backwards, stateful, zero_output_for_mask: see `RNN`.
+        unroll: a hint without effect.
 
     Call arguments: sequences, and by name initial_state, mask, training; see `RNN`.
     """
@@ -419,7 +420,7 @@ class LSTM(CellLayer):
     """Long short-term memory: what is kept, taken in and put out is decided by gates; see `LSTMCell` for the formula.
 
     Shapes: x (n, steps, features), y (n, units) or (n, steps, units); weights as for `LSTMCell`. Its states are h and c.
-    `unit_forget_bias`: whether the forget gate's bias starts at 1. `use_cudnn` is accepted.
+    `unit_forget_bias`: whether the forget gate's bias starts at 1. `use_cudnn` is a hint without effect.
 
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
     """
@@ -464,7 +465,7 @@ class GRU(CellLayer):
     """Gated recurrent unit: how far the state moves is decided by gates; see `GRUCell` for the formula.
 
     Shapes: x (n, steps, features), y (n, units) or (n, steps, units); weights as for `GRUCell`. Its state is h.
-    `reset_after`: whether the reset gate acts after the product with the state. `use_cudnn` is accepted.
+    `reset_after`: whether the reset gate acts after the product with the state. `use_cudnn` is a hint without effect.
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """

@@ -35,7 +35,7 @@ class KerasTensor(Operators["KerasTensor"]):
         shape: lengths of all axes, None where any will do.
         dtype: name of the element type.
         sparse, ragged: only False: all Tensors here are dense.
-        record_history: accepted for Keras's sake.
+        record_history: a hint without effect.
         name: by default keras_tensor, keras_tensor_1, ...
 
     Operators, indexing and the functions of `autonet.ops` apply to it as to a Tensor, and give placeholders.

@@ -66,7 +66,7 @@ class Metric(Tracking):
             shape: its axis lengths.
             initializer: name, or function of (shape, dtype).
             dtype: by default the metric's own.
-            aggregation: accepted for Keras's sake.
+            aggregation: a hint without effect.
             name: last part of its path.
         """
         make = initializers.get("zeros" if initializer is None else initializer)

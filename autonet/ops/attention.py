@@ -152,7 +152,7 @@ def dot_product_attention(
             nothing, all values count evenly, as in Keras.
         scale: by default 1 / sqrt(d).
         is_causal: whether a query sees only the keys up to its own place.
-        flash_attention: accepted for Keras's sake: what can be done without storing the scores, always is.
+        flash_attention: a hint without effect: what can be done without storing the scores, always is.
         attn_logits_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
 
     Returns: shape (n, t, heads, e).

@@ -233,7 +233,7 @@ def scan(
         xs: arrays with one leading length, in any structure; None gives f a None `length` times.
         length: how many rounds; needed where xs is None.
         reverse: go from the last place to the first; y stays at the place of its x.
-        unroll: accepted; the rounds are always unrolled.
+        unroll: a hint without effect: the rounds are always unrolled.
 
     Returns: the last carry and the results, of which f may return None.
 

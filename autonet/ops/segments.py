@@ -125,7 +125,7 @@ def segment_sum(
         data: shape (*ids, ...).
         segment_ids: whole numbers, shape (*ids); elements with numbers outside 0 ... num_segments - 1 are left out.
         num_segments: how many there are; by default the largest number plus 1.
-        sorted: whether segment_ids ascend; accepted, and not needed.
+        sorted: whether segment_ids ascend, a hint without effect.
 
     Returns: shape (num_segments, ...).
 
@@ -139,7 +139,7 @@ def segment_sum(
 def segment_prod(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
-    """For each segment, the product of its elements, 1 for an empty one; arguments as in `segment_sum`."""
+    """For each segment, the product of its elements, 1 for an empty one; arguments as in `segment_sum`, `sorted` without effect."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_prod")
     return segment_product(x, ids, count=count)
 
@@ -147,7 +147,7 @@ def segment_prod(
 def segment_max(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
-    """For each segment, its largest element, the least number there is for an empty one; as in `segment_sum`."""
+    """For each segment, its largest element, the least number there is for an empty one; as in `segment_sum`, `sorted` without effect."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_max")
     return segment_extreme(x, ids, count=count, largest=True)
 
@@ -155,7 +155,7 @@ def segment_max(
 def segment_min(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
-    """For each segment, its smallest element, the largest number there is for an empty one; as in `segment_sum`."""
+    """For each segment, its smallest element, the largest number there is for an empty one; as in `segment_sum`, `sorted` without effect."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_min")
     return segment_extreme(x, ids, count=count, largest=False)
 
@@ -233,7 +233,7 @@ _histogram.vjp(x=None)
 
 
 def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element of x1 occurs in x2 (with `invert`: does not).
+    """Whether each element of x1 occurs in x2 (with `invert`: does not). `assume_unique` is a hint without effect.
 
     >>> isin([0, 1, 5], [0, 5]).tolist()
     [True, False, True]
@@ -285,7 +285,7 @@ def unique(
     """The different elements of `x`, ascending. Without `size`, how many there are depends on the values.
 
     Args:
-        sorted: accepted; they are always sorted.
+        sorted: a hint without effect: they are always sorted.
         return_index: also where each stands first.
         return_inverse: also, for each element of x, its place among the different ones.
         return_counts: also how often each occurs.

@@ -70,7 +70,7 @@ _top.vjp(x=_top_rule)
 def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest elements along the last axis, and their positions (int32), largest first.
 
-    `sorted=False` allows any order; this one is used all the same. Of equal elements the first come first.
+    `sorted` is a hint without effect: this order is kept with False, too. Of equal elements the first come first.
 
     >>> values, indices = top_k([4.0, 9.0, 9.0, 1.0], k=2)
     >>> values.tolist(), indices.tolist()

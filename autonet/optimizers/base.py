@@ -175,7 +175,7 @@ class Optimizer(HasRate):
         Args:
             shape, dtype, name: as for Variable; by default the default float.
             initializer: a number, an initializer or its name.
-            aggregation, layout: accepted for Keras's sake.
+            aggregation, layout: a hint without effect.
         """
         dtype = dtype or floatx()
         if isinstance(initializer, str):

@@ -62,7 +62,7 @@ def plot_model(
         dpi: resolution of a PNG.
         show_layer_activations: the activation of layers that have one.
         show_trainable: whether training moves the weights, for layers that have some.
-        splines: accepted for Keras's sake; lines are curves.
+        splines: a hint without effect; lines are curves.
 
     Returns: the Picture, which Jupyter shows.
     Raises: ArgumentError for what is no model, another rankdir, and a file that cannot be written so.

@@ -47,7 +47,7 @@ class SeedGenerator:
         self.state.path = f"{name}/seed_generator_state"
 
     def next(self, ordered: bool = True) -> Tensor:
-        """The state for one draw; the generator moves on to the next. (`ordered` is accepted for Keras's sake.)"""
+        """The state for one draw; the generator moves on to the next. (`ordered` is a hint without effect.)"""
         now = self.state.value
         self.state.assign_add(_ONE_DRAW)
         return now

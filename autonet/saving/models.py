@@ -96,7 +96,7 @@ def load_model(
         custom_objects: names to classes and functions that the configuration may use besides the registered ones. A
             Lambda layer whose function has no name finds it here under the layer's name.
         compile: whether to compile it as it was, optimizer state included.
-        safe_mode: accepted for Keras's sake: code in a file is never run, whatever its value.
+        safe_mode: a hint without effect: code in a file is never run, whatever its value.
 
     Raises: DataError for a damaged or foreign file, or one that does not fit itself; ArgumentError for names that nothing
     answers to.

@@ -118,7 +118,7 @@ def deserialize_keras_object(
     Args:
         config: what `serialize_keras_object` returned, or the same after a trip through JSON.
         custom_objects: names to classes and functions that the configuration may use besides the registered ones.
-        safe_mode: accepted for Keras's sake; code inside a configuration is refused either way.
+        safe_mode: a hint without effect; code inside a configuration is refused either way.
 
     Raises: ArgumentError for names that nothing answers to, and for stored code; DataError for a configuration from which
     its class cannot be made.

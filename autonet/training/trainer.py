@@ -113,7 +113,8 @@ class Trainer(Layer):
             metrics: names, functions or Metrics to report; per output as for `loss`.
             weighted_metrics: the same, taking sample weights into account.
             run_eagerly: run each step operation by operation, for debugging.
-            steps_per_execution, auto_scale_loss: accepted for Keras's sake.
+            steps_per_execution, auto_scale_loss: hints without effect: steps run in a row where nobody looks between them, and
+                losses of float16 are scaled by `optimizers.LossScaleOptimizer`.
             jit_compile: "auto", True or False: whether steps are compiled.
 
         Raises: ArgumentError for unknown names, with near ones.

@@ -21,7 +21,7 @@ class PyDataset:
 
     Args:
         workers: threads that make batches ahead of the training loop; with 0 or 1 it makes them itself.
-        use_multiprocessing: accepted for Keras; threads are used in any case, and no array is copied between processes.
+        use_multiprocessing: a hint without effect: threads are used in any case, and no array is copied between processes.
         max_queue_size: batches that are made or waiting, at most, with 2 workers or more.
 
     >>> class Squares(PyDataset):
@@ -108,7 +108,7 @@ def split_dataset(
         right_size: the same for the right part.
         shuffle: draw the rows at random before the split.
         seed: of that draw.
-        preferred_backend: accepted for Keras; the parts are arrays in any case.
+        preferred_backend: a hint without effect: the parts are arrays in any case.
 
     Returns: (left, right), structured like `dataset`.
     Raises: ArgumentError for sizes that do not fit; ShapeError for unequal lengths.

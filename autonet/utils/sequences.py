@@ -139,7 +139,7 @@ def timeseries_dataset_from_array(
         seed: of that order.
         start_index: first step that is used.
         end_index: step before which the windows end.
-        format: accepted for Keras; batches are NumPy arrays in any case.
+        format: a hint without effect: batches are NumPy arrays in any case.
 
     Returns: a PyDataset of batches, or of pairs with targets.
 

@@ -124,7 +124,7 @@ mean(a)
 median(a)
 meshgrid(v, row) | indexing="ij"
 min(a) | initial=-99.0
-moments(a, 1)
+moments(a, 1) | synchronized=True
 multi_hot(k[:3]) | num_classes=9, axis=With(0, num_classes=5), dtype=With("float64", num_classes=5),
     sparse=With(True, num_classes=5)
 nan_to_num(odd) | nan=1.0, posinf=9.0, neginf=9.0

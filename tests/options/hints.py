@@ -1,19 +1,29 @@
 """Options that change no number, by decision."""
 
-# Taken for the sake of Keras's scripts: how fast something runs, or where, is decided otherwise here. The docstring of
-# who takes one says so.
+# option: (who takes it; why nothing follows). Keras's scripts pass these: how fast something runs, or where, is decided
+# otherwise here. The docstrings say so. Whatever would change a number and cannot be had is refused instead.
 HINTS = {
-    "assume_unique": "values are looked up either way",
-    "flash_attention": "scores are never stored where they need not be",
-    "check_types": "as in Keras",
-    "format": "batches are NumPy arrays",
-    "preferred_backend": "parts are NumPy arrays",
-    "steps_per_execution": "steps are run as the compiler finds best; hooks of batches see each batch that they ask for",
-    "auto_scale_loss": "floats have one policy: weights of float16 ask for LossScaleOptimizer",
-    "sorted": "what is found is sorted in any case, and what is given need not be",
-    "synchronized": "moments are those of the whole batch anyway",
-    "unroll": "how a sequence is walked is the compiler's affair",
-    "use_cudnn": "there is none",
+    "assume_unique": ({"isin"}, "values are looked up either way"),
+    "auto_scale_loss": ({"compile"}, "floats have one policy: for float16 there is LossScaleOptimizer"),
+    "check_types": ({"tree.assert_same_structure"}, "as in Keras"),
+    "epsilon": ({"Discretization"}, "quantiles are exact: with an error of 0 in place of at most epsilon"),
+    "flash_attention": (
+        {"dot_product_attention", "MultiHeadAttention", "GroupQueryAttention"},
+        "scores are never stored where they need not be",
+    ),
+    "format": ({"utils.timeseries_dataset_from_array"}, "batches are NumPy arrays"),
+    "preferred_backend": ({"utils.split_dataset"}, "parts are NumPy arrays"),
+    "sorted": (
+        {"segment_max", "segment_min", "segment_prod", "segment_sum", "top_k", "unique"},
+        "what is found is sorted in any case, and what is given need not be",
+    ),
+    "steps_per_execution": ({"compile"}, "steps run in a row where nobody looks between them"),
+    "synchronized": ({"BatchNormalization"}, "moments are those of the whole batch anyway"),
+    "unroll": (
+        {"RNN", "SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "scan"},
+        "how a sequence is walked is the compiler's affair",
+    ),
+    "use_cudnn": ({"LSTM", "GRU"}, "there is none"),
 }
 
 # What a thing is called.
@@ -23,7 +33,6 @@ LABELS = {"name"}
 EXCEPT = {
     **{(n, "data_format"): "colours are changed one number at a time" for n in
        ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
-    ("Discretization", "epsilon"): "quantiles are exact: with an error of 0 in place of at most epsilon",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip
 
@@ -32,4 +41,4 @@ def silent(who, option):
     """Whether an option need not do anything."""
     if option == "autocast" and who != "Layer":  # one line for all layers, many of which cast by themselves, too
         return True
-    return option in LABELS or option in HINTS or (who, option) in EXCEPT
+    return option in LABELS or who in HINTS.get(option, ((), ""))[0] or (who, option) in EXCEPT

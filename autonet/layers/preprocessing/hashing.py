@@ -113,7 +113,7 @@ class Hashing(TextLayer):
                 raise DtypeError(f"{self.label} expects texts or whole numbers; received dtype {inputs.dtype}.")
             found = hash_integers(inputs, bins=others, key=self._key)
             if masked:
-                found = ops.where(ops.equal(inputs, self.mask_value), 0, found + 1)  # type: ignore[arg-type]
+                found = ops.where(ops.equal(inputs, np.asarray(self.mask_value)), 0, found + 1)
         return finished(self, found, self.num_bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -183,7 +183,7 @@ class Discretization(DataLayer):
     Args:
         bin_boundaries: ascending numbers.
         num_bins: how many bins `adapt` makes, each of as many numbers; in place of bin_boundaries.
-        epsilon: kept in the configuration: quantiles are exact here, with an error of 0 in place of at most epsilon.
+        epsilon: a hint without effect: quantiles are exact, with an error of 0 in place of at most epsilon.
         output_mode: "int" for the numbers of the bins; "one_hot", "multi_hot", "count" as in `CategoryEncoding`.
         sparse: only False: all Tensors here are dense.
 

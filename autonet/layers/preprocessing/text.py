@@ -170,7 +170,7 @@ class TextVectorization(TextLayer):
 
         Args:
             data: a list or array of texts, a PyDataset, or an iterable of batches of texts.
-            batch_size: accepted for Keras's sake.
+            batch_size: a hint without effect.
             steps: how many batches to read; None for all.
         """
         convert = lambda x: self._column(as_text(x, self.encoding))
