@@ -155,7 +155,7 @@ def segment_max(
 def segment_min(
     data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
-    """For each segment, its smallest element, the largest number there is for an empty one; as in `segment_sum`, `sorted` without effect."""
+    """For each segment, its smallest element, the largest number for an empty one; as in `segment_sum`, `sorted` without effect."""
     x, ids, count = _prepared(data, segment_ids, num_segments, "segment_min")
     return segment_extreme(x, ids, count=count, largest=False)
 
