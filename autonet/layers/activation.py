@@ -121,9 +121,7 @@ class PReLU(Layer):
     ):
         super().__init__(**common)
         self._set_families(alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
-        if shared_axes is not None:
-            shared_axes = np.atleast_1d(shared_axes).tolist()
-        self.shared_axes = shared_axes
+        self.shared_axes: list[int] | None = None if shared_axes is None else np.atleast_1d(shared_axes).tolist()
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
