@@ -37,7 +37,7 @@ def table(text):
     return rows
 
 
-ELSEWHERE = {  # what writes, or only checks: test_effects.py
+ELSEWHERE = {  # what writes, or only checks: tests/gradients, tests/utils, tests/pictures
     *("check_gradients", "clear_session", "get_file", "plot_graph", "plot_model", "register_keras_serializable"),
     *("array_to_img", "load_img", "save_img"),  # the extra `images`: tests/utils/test_images.py
     *("deserialize", "deserialize_keras_object", "get_registered_object"),  # tests/serialization
