@@ -83,7 +83,9 @@ def test_the_script_runs_and_says_the_truth(monkeypatch):
 
     def reveal(value):
         expected = REVEALED[sys._getframe(1).f_lineno]
-        if expected != "Any" and re.match(r"\w+", expected)[0] not in [c.__name__ for c in type(value).__mro__]:
+        names = [c.__name__ for c in type(value).__mro__]
+        names += ["Tensor"] if "KerasTensor" in names else []  # a placeholder counts as the Tensor that it stands for
+        if expected != "Any" and re.match(r"\w+", expected)[0] not in names:
             told.append(f"{LINES[sys._getframe(1).f_lineno - 1]}  -> {type(value).__name__}")
         return value
 

@@ -22,7 +22,7 @@ class LearningRateScheduler(Callback):
         verbose: 1 to print each rate.
     """
 
-    def __init__(self, schedule: Callable[..., Any], verbose: int = 0):
+    def __init__(self, schedule: Callable[[int, float], float] | Callable[[int], float], verbose: int = 0):
         if not callable(schedule):
             raise ArgumentError(f"LearningRateScheduler expects a function of the epoch; received {schedule!r}.")
         self.schedule = schedule
@@ -31,7 +31,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         optimizer = _optimizer(self)
-        rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
+        rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)  # type: ignore[call-arg]
         optimizer.learning_rate = rate = _number(rate)
         self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
 

@@ -292,12 +292,12 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
+        on_epoch_begin: Callable[[int, dict[str, Any]], Any] | None = None,
+        on_epoch_end: Callable[[int, dict[str, Any]], Any] | None = None,
+        on_train_begin: Callable[[dict[str, Any]], Any] | None = None,
+        on_train_end: Callable[[dict[str, Any]], Any] | None = None,
+        on_train_batch_begin: Callable[[int, dict[str, Any]], Any] | None = None,
+        on_train_batch_end: Callable[[int, dict[str, Any]], Any] | None = None,
         **kwargs: Callable[..., Any],
     ):
         named = {

@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Unpack as Unpack
 
+    from typing_extensions import TypeVar as DefaultTypeVar
+
     from autonet.callbacks import Callback
     from autonet.compiler.explain import Explanation as Explanation
     from autonet.core.tensor import Tensor
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R_co = TypeVar("R_co", covariant=True)
     S_co = TypeVar("S_co", covariant=True)
+    Out = DefaultTypeVar("Out", covariant=True, default=object)
 
     class SupportsArray(Protocol):
         """What `np.asarray` reads: arrays, data frames, Tensors of other frameworks."""
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
         def __len__(self) -> int: ...
         def __contains__(self, x: object, /) -> bool: ...
         def __getitem__(self, i: int, /) -> "float | SupportsArray | KerasTensor | NestedNumbers": ...
+
+    class Gives(Generic[Out]):
+        """A model whose `call` gives this."""
 
     class HasCall(Protocol[P, R_co]):
         """A layer, seen as the function that its `call` is."""
@@ -198,6 +204,8 @@ else:
 
         def __class_getitem__(cls, result: Any) -> type:
             return object
+
+    Gives = Operators
 
     class _Name:
         """A name that stands for a type, with as much of a type's arithmetic as annotations use."""

@@ -11,14 +11,14 @@ it. A layer knows its nodes weakly, so that a model that nobody holds any more i
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
-from autonet.common.types import Axis, Dtype, Operators, PartialShape
+from autonet.common.types import Axis, Dtype, PartialShape
 from autonet.core.primitive import Primitive
 from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -27,8 +27,13 @@ from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
 
+if TYPE_CHECKING:  # layers and operations take it for the Tensor to come, and so do functions of Tensors
+    from autonet.core.tensor import Tensor as _Stands
+else:
+    _Stands = object
 
-class KerasTensor(Operators["KerasTensor"]):
+
+class KerasTensor(_Stands):
     """A placeholder: shape and dtype of a Tensor to come, and where it will come from.
 
     Args:
@@ -44,6 +49,7 @@ class KerasTensor(Operators["KerasTensor"]):
     (None, 2)
     """
 
+    shape: tuple[Any, ...]  # type: ignore[misc]
     __array_ufunc__ = None  # array * placeholder: the placeholder answers
 
     @filters_traceback

@@ -1,10 +1,10 @@
 """Model: a layer that trains; Functional: one given by what goes in and what comes out."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from autonet.common.trees import map_structure
-from autonet.common.types import NameOptions, Placeholders, Unpack
+from autonet.common.types import Gives, NameOptions, Placeholders, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, NotBuiltError, unknown
 from autonet.layers import inference
@@ -18,14 +18,10 @@ from autonet.training.overriding import is_default
 from autonet.training.trainer import Trainer
 
 if TYPE_CHECKING:
-
-    class _Plain(Protocol):
-        """`Model` itself: with an output of its own, its objects are `Functional`."""
-
-        _kind: "list[Model]"
+    from autonet.common.types import Out
 
 
-class Model(Persistence, Composed, Trainer):
+class Model(Persistence, Composed, Trainer, Gives["Out"]):
     """A layer with a training loop: `compile`, `fit`, `evaluate`, `predict`.
 
     Give it `inputs` and `outputs`, placeholders with layers between them (see `Functional`); or subclass it (layers in
@@ -41,27 +37,27 @@ class Model(Persistence, Composed, Trainer):
     _default_methods: tuple[str, ...] = ("build",)  # what `is_default` asks for
 
     if TYPE_CHECKING:
-        _kind: list[Self]  # no subclass is a _Plain one
-
-    if TYPE_CHECKING:
 
         @overload
-        def __new__(
-            cls: type["_Plain"],
-            inputs: Any,
+        def __init__(
+            self: "Model[Tensor]",
+            inputs: Placeholders,
             outputs: Tensor | KerasTensor,
             name: str | None = None,
             **options: Unpack[NameOptions],
-        ) -> "Functional": ...
+        ): ...
         @overload
-        def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+        def __init__(self, *args: Any, **kwargs: Any): ...
+        def __init__(self, *args: Any, **kwargs: Any): ...
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # type: ignore[misc]
+        def call(self, *args: Any, **kwargs: Any) -> Out: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
         return super().__new__(cls, *args, **kwargs)
 
-    if not TYPE_CHECKING:  # which go by __new__
+    if not TYPE_CHECKING:  # who know the two ways apart
 
         def __init__(self, *args: Any, **kwargs: Any):
             ends = graph_arguments(args, kwargs, type(self).__name__)
@@ -178,7 +174,3 @@ class Functional(Model):
 
     def __init__(self, inputs: Placeholders, outputs: Placeholders, name: str | None = None, **kwargs: Any):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-
-    if TYPE_CHECKING:
-
-        def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor: ...

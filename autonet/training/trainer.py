@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -95,7 +95,7 @@ class Trainer(Layer):
     def compile(
         self,
         optimizer: Identifier | Optimizer = "rmsprop",
-        loss: Identifier | Sequence[Any] = None,
+        loss: Callable[[Tensor, Tensor], Any] | Identifier | Sequence[Any] = None,
         loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
         metrics: Identifier | Sequence[Any] = None,
         weighted_metrics: Identifier | Sequence[Any] = None,

@@ -73,20 +73,20 @@ reveal_type(model.get_config())  # dict[str, Any]
 reveal_type(keras.models.clone_model(model))  # Sequential
 model.summary(print_fn=shown.append)
 
-# Functional
+# Model[Tensor]
 
 entry = keras.Input((4,), name="entry")
 reveal_type(entry)  # KerasTensor
 hidden = layers.BatchNormalization()(layers.Dense(6, activation=keras.activations.gelu)(entry))
 joined = layers.Concatenate()([hidden, entry]) + ops.sum(hidden, axis=-1, keepdims=True)
 functional = keras.Model(inputs=entry, outputs=layers.Dense(1)(joined))
-reveal_type(functional)  # Functional
+reveal_type(functional)  # Model[Tensor]
 functional.compile("sgd", "mse", metrics=[keras.metrics.MeanAbsoluteError()], jit_compile=False)
 reveal_type(functional(x))  # Tensor
 reveal_type(functional.predict(x, verbose=0))  # ndarray
 reveal_type(functional.fit(x, y, verbose=0))  # History
 two = keras.Model([entry], {"a": layers.Dense(1)(hidden), "b": hidden})
-reveal_type(two)  # Model
+reveal_type(two)  # Model[object]
 for name, array in two.predict(x, verbose=0).items():
     assert isinstance(name, str) and array.shape[0] == 32
 
@@ -142,6 +142,32 @@ class Classifier(keras.Model):
         return {"loss": self.tracker.result()}
 
 
+class Halves(layers.Layer):
+    """A layer with two results."""
+
+    def call(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Both halves."""
+        return inputs[:, :2], inputs[:, 2:]
+
+
+class Custom(keras.Model):
+    """A model given by its ends, with a step of its own."""
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One batch."""
+        return super().train_step(data)
+
+
+custom = Custom(entry, layers.Dense(1)(hidden))
+reveal_type(custom)  # Custom
+custom.compile(loss=lambda y_true, y_pred: ops.mean((y_true - y_pred) ** 2))
+reveal_type(custom.fit(x, y, verbose=0))  # History
+reveal_type(Twice(2)(entry))  # Tensor
+left_half, right_half = Halves()(entry)
+reveal_type(left_half)  # Tensor
+parts = keras.Model(entry, [left_half, right_half])
+first_half, second_half = parts.predict(x, verbose=0)
+assert first_half.shape == second_half.shape
 twice = Twice(3)
 reveal_type(twice(ops.ones((2, 4))))  # Tensor
 reveal_type(twice.kernel)  # Variable
@@ -206,9 +232,11 @@ def endless() -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 recorder = Recorder()
+slower = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9**epoch)
+teller = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: shown.append(f"{epoch}: {logs['loss']}"))
 own = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
 own.compile(keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), Spread(), metrics=[Share(name="share")])
-reveal_type(own.fit(Batches(), epochs=1, callbacks=[recorder], verbose=0))  # History
+reveal_type(own.fit(Batches(), epochs=1, callbacks=[recorder, slower, teller], verbose=0))  # History
 reveal_type(own.fit(endless(), steps_per_epoch=2, validation_data=(x, y), verbose=0))  # History
 reveal_type(Spread()(y, x[:, 0]))  # Tensor
 reveal_type(own.predict(Batches(), verbose=0))  # ndarray
@@ -371,7 +399,7 @@ class Registered(Twice):
 
 reveal_type(Registered(2))  # Registered
 config = keras.saving.serialize_keras_object(layers.Dense(2))
-reveal_type(keras.models.model_from_json(model.to_json()))  # Model
+reveal_type(keras.models.model_from_json(model.to_json()))  # Model[object]
 try:
     ops.matmul(t, ops.ones((3, 3)))
 except keras.errors.ShapeError as error:
