@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autonet import ops
+from autonet.common.lines import warn
 from autonet.common.types import Identifier, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
@@ -75,6 +76,8 @@ def sigmoid(x: TensorLike) -> Tensor:
 def softmax(x: TensorLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """e^x over its sum along `axis`: positive numbers whose sum is 1.
 
+    Along an axis of length 1 that is always 1, and a warning says so.
+
     Args:
         x: any shape.
         axis: one axis, or several that count as one.
@@ -82,6 +85,11 @@ def softmax(x: TensorLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     x = convert_to_tensor(x)
     y = ops.softmax(x, axis=axis)
     if isinstance(axis, int):  # no cross-entropy runs along several axes
+        if x.shape[axis : axis + 1 or None] == (1,):
+            warn(
+                f"softmax over axis {axis} of shape {x.shape}: that axis has length 1, so the result is always 1 and "
+                "nothing can be learned. Did you mean a sigmoid?"
+            )
         y._logits = "softmax", x.snapshot(), axis
     return y
 

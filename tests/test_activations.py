@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import activations, losses, ops
+from autonet import Sequential, activations, layers, losses, ops
 from autonet.core import Tensor, Variable
 from autonet.errors import ArgumentError
 from autonet.gradients import check_gradients
@@ -215,3 +215,34 @@ def test_logits_of_a_variable_are_those_of_the_moment():
 def test_several_axes_leave_no_logits():
     y = activations.softmax(np.zeros((2, 2, 2)), axis=(1, 2))
     assert getattr(y, "_logits", None) is None
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        activations.softmax,
+        layers.Softmax(),
+        layers.Softmax(axis=-1),
+        layers.Activation("softmax"),
+        layers.Dense(1, activation="softmax"),
+        layers.Conv1D(1, 1, activation="softmax"),
+        lambda x: layers.Softmax(axis=1)(x[:, :1]),
+        lambda x: activations.softmax(x[:, :1], axis=-2),
+    ],
+)
+def test_a_softmax_of_one_number_warns(way):
+    with pytest.warns(UserWarning, match="always 1.*sigmoid"):
+        way(np.ones((3, 2, 1), "float32"))
+
+
+def test_softmax_of_one_unit_warns_in_training():
+    model = Sequential([layers.Dense(1, activation="softmax")])
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.warns(UserWarning, match="always 1.*sigmoid"):
+        model.fit(np.ones((4, 2)), np.zeros(4), verbose=0)
+
+
+def test_attention_to_one_place_is_no_mistake():
+    x, one = np.ones((2, 3, 4), "float32"), np.ones((2, 1, 4), "float32")
+    layers.Attention()([x, one])
+    layers.MultiHeadAttention(2, 3)(x, one, return_attention_scores=True)

@@ -187,9 +187,7 @@ class Softmax(Layer):
 
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if mask is not None:
-            mask = ops.cast(mask, "bool")
-            y = ops.softmax(ops.where(mask, inputs, float(np.finfo(inputs.dtype).min / 2)), axis=self._axes)
-            return ops.where(mask, y, 0.0)  # nothing is left of a row without any True
+            return softmax_where(mask, inputs, self._axes)
         return activations.softmax(inputs, axis=self._axes)
 
     @property
@@ -198,6 +196,15 @@ class Softmax(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
+
+
+def softmax_where(mask: Any, x: Tensor, axis: Any) -> Tensor:
+    """Softmax of `x` among the places where `mask`, if there is one, is True; 0 elsewhere."""
+    if mask is None:
+        return ops.softmax(x, axis=axis)
+    mask = ops.cast(mask, "bool")
+    y = ops.softmax(ops.where(mask, x, float(np.finfo(x.dtype).min / 2)), axis=axis)
+    return ops.where(mask, y, 0.0)  # nothing is left of a row without any True
 
 
 class ActivityRegularization(Layer):

@@ -345,7 +345,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             for output in flatten(y):
                 self.add_loss(self.activity_regularizer(output) / output.shape[0])
         if args:
-            self._carry_mask(args[0], y)
+            self._carry_mask(args[0], y, kwargs.get("mask"))
         return y
 
     def _receive(self, x: Any) -> Any:
@@ -412,18 +412,20 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         """The mask of the output; by default the input's."""
         return previous_mask
 
-    def _carry_mask(self, inputs: Any, outputs: Any) -> None:
+    def _carry_mask(self, inputs: Any, outputs: Any, told: Any) -> None:
+        """Give the outputs their masks, from that which the call was told, or those that the inputs carry."""
         if type(self).compute_mask is Layer.compute_mask:
-            if not self.supports_masking or (type(inputs) is Tensor and getattr(inputs, "_mask", None) is None):
+            if not self.supports_masking:
                 return
-        masks = map_structure(lambda x: getattr(x, "_mask", None), inputs)
-        if not isinstance(inputs, Tensor) and all(m is None for m in flatten(masks)):
+            if told is None and type(inputs) is Tensor and getattr(inputs, "_mask", None) is None:
+                return
+        masks = map_structure(lambda x: getattr(x, "_mask", None), inputs) if told is None else told
+        if told is None and not isinstance(inputs, Tensor) and all(m is None for m in flatten(masks)):
             masks = None
         mask = self.compute_mask(inputs, masks)
         if mask is None:
             return
-        several = isinstance(outputs, (list, tuple)) and isinstance(mask, (list, tuple))  # a mask for each output
-        for y, m in zip(outputs, mask, strict=False) if several else [(outputs, flatten(mask)[0])]:
+        for y, m in zip(flatten(outputs), flatten(mask), strict=False):  # a single mask is that of the first output
             if m is not None and isinstance(y, Tensor) and getattr(y, "_mask", None) is None:
                 y._mask = m
 

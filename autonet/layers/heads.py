@@ -12,7 +12,7 @@ from autonet.common.types import ActivityOptions, Identifier, LayerOptions, Unpa
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers import inference
-from autonet.layers.activation import Softmax
+from autonet.layers.activation import softmax_where
 from autonet.layers.base import Layer
 from autonet.layers.dense import EinsumDense, positive
 from autonet.layers.dropout import Dropout, checked_rate
@@ -33,7 +33,7 @@ class HeadedAttention(Layer):
     _score_equation: str
     _mean_equation: str
     _places: int  # axes that a query looks along
-    hides_queries = True  # whether a query that is masked finds nothing
+    hears_query_mask = True  # whether a query's mask counts that the call is told, or that alone which it carries
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class HeadedAttention(Layer):
         use_causal_mask: bool = False,
     ) -> Tensor:
         key = value if key is None else key
+        query_mask = query_mask if self.hears_query_mask else None
         masks = [m if m is not None else getattr(x, "_mask", None) for x, m in
                  ((query, query_mask), (value, value_mask), (key, key_mask))]  # fmt: skip
         mask = self._joined(masks, attention_mask)
@@ -107,7 +108,7 @@ class HeadedAttention(Layer):
         """All masks as one that broadcasts to (n, t, s); None if nothing is hidden."""
         joined = None if attention_mask is None else ops.cast(attention_mask, "bool")
         for axis, mask in zip((-1, -2, -2), masks, strict=True):
-            if mask is not None and (axis == -2 or self.hides_queries):
+            if mask is not None:
                 mask = ops.expand_dims(ops.cast(mask, "bool"), axis)
                 joined = mask if joined is None else ops.logical_and(joined, mask)
         return joined
@@ -134,7 +135,7 @@ class HeadedAttention(Layer):
             mask = ops.convert_to_tensor(mask)
             for _ in range(scores.ndim - mask.ndim):
                 mask = ops.expand_dims(mask, -2 * self._places - 1)
-        scores = self._softmax(scores, mask=mask)
+        scores = softmax_where(mask, scores, tuple(range(-self._places, 0)) if self._places > 1 else -1)
         weights = self._dropout_layer(scores, training=training) if self.dropout > 0 else scores
         return ops.einsum(self._mean_equation, weights, value), scores
 
@@ -150,10 +151,7 @@ class HeadedAttention(Layer):
             seen = seen & (np.abs(behind) < self.sliding_window)
         return seen
 
-    def _inside(self) -> None:
-        """The layers that are no projections."""
-        axes = tuple(range(-self._places, 0))
-        self._softmax = Softmax(axis=axes if self._places > 1 else -1, dtype=self.dtype, name="softmax")
+    def _add_dropout(self) -> None:
         if self.dropout > 0:
             self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype, name="dropout")
 
@@ -186,15 +184,16 @@ class MultiHeadAttention(HeadedAttention):
 
     The call takes (query, value, key=None, query_mask, value_mask, key_mask, attention_mask, return_attention_scores,
     training, use_causal_mask): masks of places, (n, t) or (n, s), are by default those that the inputs carry;
-    attention_mask is (n, t, s); with return_attention_scores the weights (n, num_heads, t, s) come along. The query's
-    mask only passes on, as in Keras: what stands at its hidden places is to be left out by the layers that follow.
+    attention_mask is (n, t, s); with return_attention_scores the weights (n, num_heads, t, s) come along. All masks are
+    joined: a place of the query that is masked, or sees nothing for other reasons, finds the plain mean of all values
+    (with dropout or return_attention_scores: 0). As in Keras, query_mask changes nothing: what counts is the mask that the
+    query carries.
 
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
     """
 
     _options = ("num_heads", "key_dim", "value_dim", "output_shape", "attention_axes")
-
-    hides_queries = False
+    hears_query_mask = False
 
     def __init__(
         self,
@@ -260,7 +259,7 @@ class MultiHeadAttention(HeadedAttention):
         equation = f"{letters}yz,yz{out}->{letters}{out}"
         self._output_dense = self._project(equation, (*[None] * (rank - 2), *made), out, "attention_output")
         self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
-        self._inside()
+        self._add_dropout()
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple[Any, ...]:
         return (*query_shape[:-1], *(self.output_shape or (query_shape[-1],)))
@@ -341,7 +340,7 @@ class GroupQueryAttention(HeadedAttention):
         self._value_dense = heads("value", value_shape, self.num_key_value_heads)
         self._output_dense = self._project("abyz,yzx->abx", (None, query_shape[-1]), "x", "attention_output")
         self._output_dense.build((*query_shape[:-1], self.num_query_heads, self.head_dim))
-        self._inside()
+        self._add_dropout()
 
     def _spread(self, x: Tensor) -> Tensor:
         return ops.repeat(x, self.num_query_heads // self.num_key_value_heads, axis=2)

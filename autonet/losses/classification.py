@@ -121,8 +121,8 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
-    Raises: ShapeError if the shapes do not fit; DataError for labels that are out of range or no whole numbers. (A plan
-        that replays a captured step need not look at values: there the training loop has checked the data.)
+    Raises: ShapeError if the shapes do not fit; DataError for labels that are out of range or no whole numbers, and for
+        probabilities below 0.
 
     >>> round(float(sparse_categorical_crossentropy([1], [[0.05, 0.9, 0.05]])[0]), 4)
     0.1054
@@ -273,7 +273,7 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
     if not out.ndim:
         raise ShapeError(f"{who} expects y_pred of shape (..., classes); received a single number.")
     class_count(who, out.shape, -1)
-    p = pick_class(class_numbers(who, y_true, out.shape), out)
+    p = pick_class(class_numbers(who, y_true, out.shape), probabilities(out, who, "softmax"))
     some = ops.greater(p, 0)  # at 0 the derivative would be infinite
     return (1.0 - ops.where(some, ops.where(some, p, 1.0) ** q, 0.0)) / q
 

@@ -6,14 +6,14 @@ list, and costs no more than a stack of the same layers.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.common.trees import flatten, map_structure, pack
+from autonet.common.trees import flatten, keys, map_structure, pack
 from autonet.core.accumulate import alias, cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -251,30 +251,57 @@ class Graph:
         return values
 
     def in_order(self, inputs: Any, label: str) -> list[Any]:
-        """The leaves of what a model was called on, in the order of its inputs."""
+        """The leaves of what a model was called on, in the order of its inputs.
+
+        They are nested as the inputs are, or come in a dictionary by the names of the Inputs, or in one list where the
+        inputs have an order that does not depend on how dictionaries are sorted.
+
+        Raises: ArgumentError for anything else.
+        """
         wanted = self.input
-        if isinstance(inputs, dict):
-            if not (isinstance(wanted, dict) and wanted.keys() <= inputs.keys()):
-                wanted = dict(zip(self.input_names, flatten(self.input), strict=True))
-            keys = sorted(wanted) if wanted is self.input else list(wanted)
-            for key in keys:
-                if key not in inputs:
-                    expected = sorted(self.input) if isinstance(self.input, dict) else self.input_names
-                    raise ArgumentError(
-                        f"{label} is missing its input {expected[keys.index(key)]!r}: it expects the inputs {expected}; "
-                        f"received {list(inputs)}."
-                    )
-            extra = [key for key in inputs if key not in wanted]
-            if extra:
-                warn(f"{label} has no input for {extra}; it has {keys}. They are left out.")
-            return flatten([inputs[key] for key in keys])
-        leaves = flatten(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        if isinstance(inputs, dict) and not (isinstance(wanted, dict) and wanted.keys() <= inputs.keys()):
+            wanted = OrderedDict(zip(self.input_names, flatten(wanted), strict=True))
+            if not wanted.keys() <= inputs.keys():
+                expected = keys(self.input) if isinstance(self.input, dict) else self.input_names
+                missing = next(key for key in expected if key not in inputs)
+                raise ArgumentError(
+                    f"{label} is missing its input {missing!r}: it expects the inputs {expected}; received {list(inputs)}."
+                )
+        leaves: list[Any] = []
+        if self._gather(wanted, inputs, leaves, label):
+            return leaves
+        leaves = flatten(inputs)
         if len(leaves) != len(self._input_layers):
             raise ArgumentError(
                 f"{label} expects {len(self._input_layers)} inputs, {self.input_names}; received {len(leaves)}. "
                 "Pass a list in this order, or a dictionary by these names."
             )
+        named = list(_dictionaries(self.input))
+        if any(_dictionaries(inputs)) or any(keys(d) != sorted(d) or keys(d) != list(d) for d in named):
+            raise ArgumentError(
+                f"{label} expects inputs nested as {map_structure(lambda x: x.name, self.input)}; received "
+                f"{map_structure(_outline, inputs)}. Which is which cannot be told: pass them as they are named."
+            )
+        if named and len(leaves) > 1:
+            warn(f"{label} takes a dictionary of inputs; received a list, taken in the order {self.input_names}.")
         return leaves
+
+    @classmethod
+    def _gather(cls, wanted: Any, given: Any, leaves: list[Any], label: str) -> bool:
+        """Append the leaves of `given` to `leaves`, in the order of `wanted`; False if they are nested otherwise."""
+        if isinstance(wanted, dict):
+            if not isinstance(given, dict) or not wanted.keys() <= given.keys():
+                return False
+            extra = [key for key in given if key not in wanted]
+            if extra:
+                warn(f"{label} has no input for {extra}; it has {keys(wanted)}. They are left out.")
+            return all(cls._gather(wanted[key], given[key], leaves, label) for key in keys(wanted))
+        if isinstance(wanted, (list, tuple)):
+            if not isinstance(given, (list, tuple)) or len(given) != len(wanted):
+                return False
+            return all(cls._gather(w, g, leaves, label) for w, g in zip(wanted, given, strict=True))
+        leaves.append(given)
+        return not isinstance(given, (dict, list, tuple))
 
     def _fitted(self, x: Any, layer: InputLayer, label: str) -> Any:
         dtype = layer.dtype
@@ -378,6 +405,19 @@ def _filled(x: Any, values: list[Any]) -> Any:
     if kind is dict:
         return {k: _filled(v, values) for k, v in x.items()}
     return x
+
+
+def _dictionaries(tree: Any) -> Iterator[dict]:
+    """The dictionaries in a tree."""
+    if isinstance(tree, dict):
+        yield tree
+    for branch in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else ():
+        yield from _dictionaries(branch)
+
+
+def _outline(x: Any) -> str:
+    """An array in a message."""
+    return f"{type(x).__name__} of shape {tuple(x.shape)}" if hasattr(x, "shape") else type(x).__name__
 
 
 def _shapes(placeholders: list[KerasTensor]) -> Any:

@@ -164,7 +164,8 @@ def sparse_categorical_crossentropy(
         axis: where `output` has the classes.
 
     Returns: shape (...,).
-    Raises: ShapeError if the shapes differ but for the axis of classes; DataError for numbers that name no class.
+    Raises: ShapeError if the shapes differ but for the axis of classes; DataError for numbers that name no class, and for
+        probabilities below 0.
 
     >>> round(float(sparse_categorical_crossentropy(1, [0.75, 0.25])), 4)
     1.3863
@@ -180,6 +181,7 @@ def sparse_categorical_crossentropy(
         )
     if from_logits:
         return class_crossentropy(labels, output, axis=axis)
+    output = probabilities(output, "sparse_categorical_crossentropy", "softmax", math.inf)
     return -pick_class(labels, log(_probabilities(output, axis)), axis=axis)
 
 

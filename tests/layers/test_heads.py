@@ -133,8 +133,8 @@ def test_misfits():
         layers.GroupQueryAttention(2, 4, 3)
 
 
-def test_the_query_mask_hides_nothing_from_the_query(rng):
-    """As in Keras: MultiHeadAttention passes it on only, GroupQueryAttention lets hidden queries find nothing."""
+def test_the_query_mask_that_a_call_is_told(rng):
+    """As in Keras: MultiHeadAttention looks at that which the query carries alone, GroupQueryAttention at both."""
     query, value, seen = (
         rng.standard_normal((2, 3, 4)),
         rng.standard_normal((2, 5, 4)),

@@ -4,6 +4,8 @@ import gc
 import pickle
 import sys
 import weakref
+from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 import autonet as keras
 from autonet import Input, Model, Sequential, layers, models
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.utils import set_random_seed
 
 
@@ -439,3 +441,65 @@ def test_a_long_chain():
 def test_front_door():
     assert keras.Model is models.Model and keras.Input is layers.Input
     assert keras.models.clone_model is models.clone_model
+
+
+# Which input is which
+
+ORDERS = {"sorted": ["alpha", "zeta"], "another": ["zeta", "alpha"]}
+
+
+def nested_inputs(names):
+    """A model for each way to nest two inputs, and trees of values that it must take to mean 1 and 10."""
+    a, z = (Input((1,), name=n) for n in ("alpha", "zeta"))
+    ones = {"alpha": np.ones((2, 1), "float32"), "zeta": np.full((2, 1), 10, "float32")}
+    inputs = {"alpha": a, "zeta": z}
+    order = lambda tree: {n: tree[n] for n in names}
+    row = lambda tree: [tree[n] for n in names]
+    for wrap in (
+        order,
+        row,
+        lambda t: tuple(row(t)),
+        lambda t: [order(t)],
+        lambda t: {"p": order(t)},
+        lambda t: {"p": row(t)},
+        lambda t: [row(t)[0], [row(t)[1]]],
+        lambda t: [row(t)[0], {"q": row(t)[1]}],
+        lambda t: OrderedDict(order(t)),
+    ):
+        yield Model(wrap(inputs), z * 10 + a), wrap, wrap(ones)
+
+
+@pytest.mark.parametrize("names", ORDERS.values(), ids=ORDERS)
+@pytest.mark.filterwarnings("ignore:.*takes a dictionary of inputs")
+def test_inputs_are_taken_for_what_they_are_or_refused(names):
+    """Whatever the nesting, no model takes a tree in another order than that in which it was declared."""
+    for model, _, right in nested_inputs(names):
+        model.compile("sgd", "mse")
+        ways = model, partial(model.predict, verbose=0)
+        for ask in ways:
+            np.testing.assert_array_equal(ask(right), 101.0)
+        for other, _, tree in nested_inputs(names):
+            for ask in ways:
+                try:
+                    result = ask(tree)
+                except (ArgumentError, DataError):
+                    continue
+                np.testing.assert_array_equal(result, 101.0, err_msg=f"{model.input} {other.input}")
+
+
+def test_a_list_for_a_dictionary_whose_order_is_another():
+    z, a = Input((1,), name="zeta"), Input((1,), name="alpha")
+    x = [np.ones((2, 1), "float32")] * 2
+    model = Model({"zeta": z, "alpha": a}, z * 10 + a)
+    for ask in (model, lambda x: model.predict(x, verbose=0)):
+        with pytest.raises(ArgumentError, match=r"nested as \{'zeta': 'zeta', 'alpha': 'alpha'\}; received \["):
+            ask(x)
+        for wrong in ({"zeta": x[0]}, {"zeta": x[0], "beta": x[1]}):
+            with pytest.raises(ArgumentError, match="missing its input 'alpha'"):
+                ask(wrong)
+    with pytest.warns(UserWarning, match="takes a dictionary of inputs; received a list"):  # as in Keras
+        Model({"alpha": a, "zeta": z}, z * 10 + a)(x)
+    with pytest.raises(ArgumentError, match="missing its input 'alpha'"):
+        Model([z, a], z * 10 + a)({"zeta": x[0], "beta": x[1]})
+    with pytest.raises(ArgumentError, match="expects inputs nested as"):
+        Model([z, a], z * 10 + a)([{"zeta": x[0], "alpha": x[1]}])

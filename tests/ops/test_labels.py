@@ -128,14 +128,63 @@ def test_soft_labels_and_smoothing_stay():
     assert np.isnan(losses.binary_crossentropy(soft * np.nan, BINARY).numpy()).all()  # nan is another matter
 
 
+ANY_SCORES = {  # predictions that need not be probabilities
+    *("hinge", "squared_hinge", "categorical_hinge", "dice", "tversky", "binary_accuracy", "categorical_accuracy"),
+    *("top_k_categorical_accuracy", "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(KINDS.keys() - ANY_SCORES))
+def test_logits_are_no_probabilities(name, plan):
+    """Every cross-entropy and divergence refuses them: functions, losses, metrics, by plans too."""
+    f = dict(functions())[name]
+    good, y_pred, _ = KINDS[name]
+    g = lambda y_true, y_pred: f(y_true, y_pred, **MORE.get(name, {}))
+    compiled = keras.jit(g)
+    made = [kind(**MORE.get(name, {})) for room in (losses, metrics) for kind in classes(room, name)]
+    for _ in range(3):
+        compiled(good, y_pred)
+    for logits in (-y_pred, y_pred - 2 * (np.arange(len(y_pred)) == 1)[:, None]):
+        for way in (g, compiled, *made):
+            with pytest.raises(DataError, match="from_logits=True"):
+                way(good, logits.astype("float32"))
+    compiled(good, y_pred)
+
+
+def classes(room, name):
+    """The classes that compute the function `name`."""
+    spelt = name.replace("_", "")
+    return [c for n in dir(room) if isinstance(c := getattr(room, n), type) and n.lower() == spelt]
+
+
+@pytest.mark.parametrize("activation", [None, "tanh"])
+@pytest.mark.parametrize(
+    "loss, units",
+    [("sparse_categorical_crossentropy", 3), ("categorical_crossentropy", 3), ("binary_crossentropy", 1)],
+)
+def test_a_model_that_ends_without_softmax(loss, units, activation, plan):
+    x = np.random.default_rng(0).normal(size=(64, 2))
+    labels = np.arange(64) % (units if units > 1 else 2)
+    y = np.eye(3)[labels] if loss.startswith("categorical") else labels
+    for eagerly in (True, False):
+        model = keras.Sequential([keras.layers.Dense(units, activation)])
+        model.compile("adam", loss, run_eagerly=eagerly)
+        for run in (model.fit, model.evaluate):
+            with pytest.raises(DataError, match="from_logits=True"):
+                run(x, y, verbose=0)
+
+
 def test_logits_taken_for_probabilities():
     logits = np.array([[3.0], [-2.0], [0.5]], "float32")
     for f in (losses.binary_crossentropy, losses.binary_focal_crossentropy, ops.binary_crossentropy):
         with pytest.raises(DataError, match="from_logits=True"):
             f(BINARY, logits)
         f(BINARY, logits, from_logits=True)
+    for f in (losses.categorical_crossentropy, ops.categorical_crossentropy):
+        with pytest.raises(DataError, match="from_logits=True"):
+            f(ONE_HOT, -ONE_HOT)
     with pytest.raises(DataError, match="from_logits=True"):
-        losses.categorical_crossentropy(ONE_HOT, -ONE_HOT)
+        ops.sparse_categorical_crossentropy(NUMBERS, -ONE_HOT)
 
 
 @pytest.mark.parametrize("late", [False, True])
