@@ -140,7 +140,8 @@ def place_of(x: Any, row: int, column: int | None) -> str:
     """A place of a table, of a column (column None), or of an array (x None), in words."""
     if x is None:
         return f"row {row}" if column is None else f"column {column}, row {row}"
-    if _kind(type(x)) == "column":
+    cls: Any = type(x)
+    if _kind(cls) == "column":
         label = getattr(x, "name", None)
         return f"{'' if label in (None, '') else f'column {label!r}, '}{_row(x, row)}"
     label, values = _columns(x)[column or 0]

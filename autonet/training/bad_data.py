@@ -63,9 +63,9 @@ def _in_tree(tree: Any, given: Any, name: str) -> Iterator[str]:
             yield from _in_tree(branch, given[i] if isinstance(given, (list, tuple)) else None, f"{name}[{i}]")
     elif isinstance(tree, np.ndarray) and is_bad(tree):
         bad = ~np.isfinite(tree)
-        columns = np.flatnonzero(bad.any(axis=0)) if tree.ndim == 2 else [None]
+        columns: list[Any] = np.flatnonzero(bad.any(axis=0)).tolist() if tree.ndim == 2 else [None]
         for column in columns:
-            here = bad[:, column] if column is not None else bad.reshape(len(bad), -1).any(axis=1)
+            here: np.ndarray = bad[:, column] if column is not None else bad.reshape(len(bad), -1).any(axis=1)
             row = int(np.argmax(here))
             first = tree[row] if column is None else tree[row, column]
             what = "NaN" if np.isnan(first).any() else "Inf"
