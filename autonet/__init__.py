@@ -9,7 +9,6 @@ Every package is an attribute (`autonet.layers`, `autonet.ops`, ...), loaded whe
 
 import typing as _typing
 from importlib import import_module as _import_module
-from sys import modules as _modules
 
 from autonet import lazy as _lazy
 from autonet import legacy as _legacy
@@ -138,7 +137,7 @@ if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function 
         elif name in _PACKAGES:
             value = _import_module(f"autonet.{name}")
         else:
-            raise AttributeError(f"autonet has no attribute {name!r}", name=name, obj=_modules[__name__])
+            value = _legacy.find("autonet", name)
         globals()[name] = value
         return value
 

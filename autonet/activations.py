@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autonet import ops
-from autonet.common.lines import warn
+from autonet.common.lines import filter_tracebacks, warn
 from autonet.common.types import Identifier, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
@@ -121,6 +121,8 @@ def linear(x: TensorLike) -> Tensor:
     return convert_to_tensor(x)
 
 
+filter_tracebacks(__name__)
+
 _MEMBERS = (
     celu,
     elu,
@@ -184,3 +186,6 @@ def serialize(activation: Callable[..., Any]) -> Any:
 def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
+
+
+filter_tracebacks(__name__)  # of what was defined since

@@ -1,5 +1,8 @@
-"""What Keras keeps public of its back end's settings and questions, under its names."""
+"""What Keras keeps public of its back end's settings and questions, under its names; in old scripts also the functions."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from autonet import legacy as _legacy
 from autonet.common.dtypes import as_dtype as _as_dtype
 from autonet.common.dtypes import result_type as result_type
 from autonet.common.dtypes import standardize_dtype as standardize_dtype
@@ -36,3 +39,6 @@ def is_int_dtype(dtype: Dtype) -> bool:
 
 
 _filter_tracebacks(__name__)
+
+if not _TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = _legacy.names(__name__)

@@ -1,9 +1,9 @@
 """Projections of weights, made after each step. Named, called and configured as in `keras.constraints`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from autonet import ops
+from autonet import legacy, ops
 from autonet.common import dtypes
 from autonet.common.lines import filter_tracebacks
 from autonet.common.types import Identifier, TensorLike
@@ -135,6 +135,10 @@ non_neg = NonNeg
 unit_norm = UnitNorm
 
 filter_tracebacks(__name__)
+
+if not TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = legacy.names(__name__)
+
 _family = Family("constraint", "keras.constraints", Constraint, (MaxNorm, MinMaxNorm, NonNeg, UnitNorm))
 
 
@@ -157,3 +161,6 @@ def serialize(constraint: Constraint | Callable[..., Any]) -> Any:
 def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The constraint that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
+
+
+filter_tracebacks(__name__)  # of what was defined since

@@ -33,6 +33,10 @@ class ArgumentError(AutonetError, ValueError):
     """An argument outside its domain, or a name that is not known."""
 
 
+class SignatureError(ArgumentError, TypeError):
+    """Arguments that a function does not have, lacks, or was given twice."""
+
+
 class GradientError(AutonetError, ValueError):
     """A derivative that does not exist, is gone, or disagrees with its check."""
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from autonet import legacy
+
 _HOMES: dict[str, dict[str, str]] = {}  # for each package: its late names, and the module where each lives
 
 
@@ -25,7 +27,7 @@ def names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
     def find(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+            return legacy.find(package, name)
         return getattr(import_module(homes[name]), name)
 
     return find, lambda: sorted({*vars(sys.modules[package]), *homes})

@@ -1,85 +1,83 @@
-"""Words of Keras 1 in old scripts: they work, and a warning names today's word.
+"""Words of Keras 1 and 2 in old scripts: where their meaning is today's they work, and a warning names today's word.
 
     from autonet.layers.core import Dense           ->  from autonet.layers import Dense
     model.fit(x, y, nb_epoch=3)                     ->  model.fit(x, y, epochs=3)
 
-`install` is called once by the package; a function takes old keywords with `@renamed(nb_epoch="epochs")`.
+Elsewhere an error says what to write. Keywords and names are tables in `autonet.common.words`; here are old modules, and
+how packages and models are asked for an old name. Defaults are Keras 3's.
 """
 
-import functools
 import importlib
+import inspect
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from autonet.common.lines import filters_traceback, warn
-
-MODULES = {  # old module: where its names are today
-    "autonet.layers.advanced_activations": "autonet.layers",
-    "autonet.layers.convolutional": "autonet.layers",
-    "autonet.layers.core": "autonet.layers",
-    "autonet.layers.embeddings": "autonet.layers",
-    "autonet.layers.local": "autonet.layers",
-    "autonet.layers.merge": "autonet.layers",
-    "autonet.layers.noise": "autonet.layers",
-    "autonet.layers.wrappers": "autonet.layers",
-    "autonet.utils.data_utils": "autonet.utils",
-    "autonet.utils.generic_utils": "autonet.utils",
-    "autonet.utils.np_utils": "autonet.utils",
-    "autonet.utils.vis_utils": "autonet.utils",
-}
-NAMES = {  # old name: today's, where it is not the same
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "TimeDistributedDense": "Dense",
-    "Sequence": "PyDataset",
-}
-
-F = TypeVar("F", bound=Callable[..., Any])
+from autonet.common.lines import warn
+from autonet.common.words import MODULES, NAMES, Advice, Made
+from autonet.common.words import LegacyWarning as LegacyWarning
+from autonet.errors import SignatureError
 
 
-class LegacyWarning(FutureWarning):
-    """A word that Keras has given up; it still works here."""
+def find(package: str, name: str, home: Any = None, who: str = "") -> Any:
+    """What an old name of a package, or of a model ("Model", of class `who`), means today; a warning names today's.
+
+    Raises: AttributeError for names that never were, and, with what to write, for those that have no such meaning today.
+    """
+    home, who = home or sys.modules[package], who or package
+    today = NAMES.get(package, {}).get(name)
+    if today is None and f"{package}.{name}" in MODULES:
+        return importlib.import_module(f"{package}.{name}")
+    if today is None or isinstance(today, Advice):
+        why = "" if today is None else f". It is Keras 1's or 2's word: {today}."
+        raise AttributeError(f"{who} has no attribute {name!r}{why}", name=name, obj=home)
+    if isinstance(today, Made):
+        value, write = today.make(home), today.write
+    else:
+        module, _, attribute = today.rpartition(":")
+        value, write = (
+            getattr(importlib.import_module(module) if module else home, attribute),
+            f"{module or who}.{attribute}",
+        )
+    warn(f"{who}.{name} is Keras 1's or 2's word: write {write}.", LegacyWarning)
+    return value
 
 
-def renamed(**today: str) -> Callable[[F], F]:
-    """A decorator for functions whose keywords had other names: old keyword = today's.
+def names(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package that has old names."""
+    return lambda name: find(package, name)
 
-    >>> @renamed(nb_epoch="epochs")
-    ... def fit(*, epochs=1):
-    ...     return epochs
-    >>> with warnings.catch_warnings(record=True) as caught:
-    ...     warnings.simplefilter("always")
-    ...     fit(nb_epoch=3)
-    3
-    >>> str(caught[0].message)
-    "fit: write epochs=... instead of nb_epoch=..., which is Keras 1's word."
+
+class KernelInNumbers(type):
+    """Class of a convolution's name in Keras 1, where the kernel's lengths came one by one: `Convolution2D(32, 3, 3)`.
+
+    Calling it makes an object of the layer that it stands for.
     """
 
-    def decorate(function: F) -> F:
-        owner = function.__qualname__.rsplit(".__init__", 1)[0].rsplit("<locals>.", 1)[-1]
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        layer: Any = cls.__base__ if isinstance(cls, KernelInNumbers) and "stands" in vars(cls) else None
+        rank, sizes = cls.rank, args[1:]  # type: ignore[attr-defined]
+        if rank > 1 and len(sizes) >= rank and all(type(n) is int for n in sizes[:rank]):
+            told = f"{cls.__name__}(..., {', '.join(map(str, sizes))}) is read as in Keras 1: write kernel_size={sizes[:rank]}"
+            if len(sizes) > rank:
+                raise SignatureError(f"{told}, and what follows by its name.")
+            warn(f"{told}, or strides=... if these were meant.", LegacyWarning)
+            args = args[0], sizes
+        return type.__call__(layer or cls, *args, **kwargs)
 
-        @functools.wraps(function)
-        @filters_traceback
-        def call(*args: Any, **kwargs: Any) -> Any:
-            for old in [word for word in kwargs if word in today]:
-                new = today[old]
-                if new in kwargs:
-                    raise TypeError(f"{owner} received both {new}=... and its older name {old}=...: keep the first.")
-                message = f"{owner}: write {new}=... instead of {old}=..., which is Keras 1's word."
-                warn(message, LegacyWarning)
-                kwargs[new] = kwargs.pop(old)
-            return function(*args, **kwargs)
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.__mro__[1]) if "stands" in vars(cls) else type.__instancecheck__(cls, instance)
 
-        return call  # type: ignore[return-value]
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        return inspect.signature(cls.__init__)  # type: ignore[misc]
 
-    return decorate
+
+def first_edition(name: str, layer: type) -> type:
+    """The class that makes a `layer` from arguments as Keras 1 took them."""
+    return KernelInNumbers(name, (layer,), {"stands": True, "__doc__": layer.__doc__, "__module__": layer.__module__})
 
 
 class _OldModules:
@@ -88,7 +86,7 @@ class _OldModules:
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in MODULES:
             return None
-        return ModuleSpec(fullname, cast(Any, self))
+        return ModuleSpec(fullname, cast(Any, self), is_package=any(m.startswith(f"{fullname}.") for m in MODULES))
 
     def create_module(self, spec: ModuleSpec) -> None:
         """None: an ordinary module."""
@@ -106,12 +104,14 @@ class _OldModules:
                 return public()
             if name.startswith("_"):
                 raise AttributeError(name)
-            today = NAMES.get(name, name)
-            value = getattr(importlib.import_module(home), today, None)
-            if value is None:
-                raise AttributeError(f"Neither {old} nor {home} has {name!r}.")
-            message = f"{old} is a module of Keras 1: write `from {home} import {today}`."
-            warnings.warn(message, LegacyWarning, stacklevel=2)
+            if f"{old}.{name}" in MODULES:
+                return importlib.import_module(f"{old}.{name}")
+            place = importlib.import_module(home)
+            try:
+                value = getattr(place, name)
+            except AttributeError as error:
+                raise AttributeError(f"{old} is {home} today. {error}", name=name, obj=place) from None
+            warn(f"{old} is a module of Keras 1 or 2: write `from {home} import {name}`.", LegacyWarning)
             setattr(module, name, value)  # so that one line warns once
             return value
 

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from autonet import ops
+from autonet import legacy, ops
 from autonet.common.lines import filter_tracebacks
 from autonet.common.types import Identifier, TensorLike
 from autonet.common.versions import Versioned
@@ -161,6 +161,10 @@ l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 filter_tracebacks(__name__)
+
+if not TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = legacy.names(__name__)
+
 _family = Family(
     "regularizer", "keras.regularizers", Regularizer, (L1, L2, L1L2, OrthogonalRegularizer), aliases={"l1_l2": L1L2}
 )
@@ -185,3 +189,6 @@ def serialize(regularizer: Regularizer | Callable[..., Any]) -> Any:
 def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The regularizer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
+
+
+filter_tracebacks(__name__)  # of what was defined since

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from autonet.common import words
 from autonet.errors import AutonetError
 
 F = TypeVar("F", bound=Callable)
@@ -85,7 +86,7 @@ def shorten(error: Exception) -> None:
 
 
 def filters_traceback(f: F) -> F:
-    """Decorator of entrances: errors that leave them are shortened."""
+    """Decorator of entrances: errors that leave them are shortened, and calls that Python refuses are explained."""
     if hasattr(f, "shortens"):
         return f
 
@@ -94,11 +95,76 @@ def filters_traceback(f: F) -> F:
         try:
             return f(*args, **kwargs)
         except Exception as error:
-            shorten(error)
-            raise
+            if not was_refused(f, args, kwargs, error):
+                shorten(error)
+                raise
+        return f(*args, **understood(f, args, kwargs))
 
     entrance.shortens = True  # type: ignore[attr-defined]
     return entrance  # type: ignore[return-value]
+
+
+def was_refused(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> bool:
+    """Whether an error is Python's, because the arguments of a call of `f` do not fit; decorators inside may have passed it on."""
+    if type(error) is not TypeError:
+        return False
+    import inspect
+
+    try:
+        inspect.signature(f).bind(*args, **kwargs)
+    except TypeError:
+        return True
+    code: Any = inspect.unwrap(f).__code__  # signatures may show as positional what is passed on by name
+    return len(args) > code.co_argcount and not code.co_flags & inspect.CO_VARARGS
+
+
+def understood(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """For a call that Python refused: its keyword arguments in today's words.
+
+    Raises: SignatureError where these do not help either.
+    """
+    import inspect
+
+    from autonet.common import signatures  # loaded when it is needed: `inspect` takes its time
+
+    old = words.KEYWORDS.get(f.__qualname__, {})
+    try:
+        if old.keys().isdisjoint(kwargs):
+            raise signatures.refusal(f, args, kwargs)
+        today, told = words.translate(signatures.name_of(f, args), old, kwargs)
+        try:
+            inspect.signature(f).bind(*args, **today)
+        except TypeError:
+            raise signatures.refusal(f, args, today) from None
+    except AutonetError as error:
+        shorten(error)
+        raise
+    for sentence in told:
+        warn(sentence, words.LegacyWarning)
+    return today
+
+
+def takes_old_words(cls: type, init: F) -> F:
+    """A constructor that takes the words of Keras 1 and 2 too."""
+    if not any(c.__name__ in words.KEYWORDS for c in cls.__mro__):
+        return init
+    from autonet.common import signatures
+
+    old = words.of_class(cls, signatures.taken(init, cls))
+
+    @functools.wraps(init)
+    def constructor(*args: Any, **kwargs: Any) -> Any:
+        if not old.keys().isdisjoint(kwargs):
+            try:
+                kwargs, told = words.translate(signatures.name_of(init, args), old, kwargs)
+            except AutonetError as error:
+                shorten(error)
+                raise
+            for sentence in told:
+                warn(sentence, words.LegacyWarning)
+        return init(*args, **kwargs)
+
+    return constructor  # type: ignore[return-value]
 
 
 _INSIDE = ("call", "on_")  # methods that other entrances call
@@ -130,6 +196,8 @@ def _filter_methods(c: type) -> None:
             continue
         if type(method) is types.FunctionType:
             entrance: Any = filters_traceback(method)
+            if name == "__init__" and not hasattr(method, "shortens"):
+                entrance = takes_old_words(c, entrance)
         elif isinstance(method, classmethod):
             entrance = classmethod(filters_traceback(method.__func__))
         else:

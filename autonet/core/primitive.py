@@ -20,7 +20,7 @@ from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, ShapeError, SignatureError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
@@ -261,6 +261,8 @@ class Primitive:
                 try:
                     operands += tuple([settings.pop(name) for name in names[len(operands) :]])
                 except KeyError as error:
+                    for name in settings.keys() - {*names, *self.setting_names}:
+                        raise _no_argument(self, name) from None
                     raise TypeError(f"{self.name}() is missing its operand {error}.") from None
             if len(extra) > len(self.setting_names):
                 raise TypeError(f"{self._usage} received {len(args)} positional arguments.")
@@ -269,7 +271,7 @@ class Primitive:
         if len(full) != len(self.setting_names):
             for name in full:
                 if name not in self.setting_names:
-                    raise TypeError(f"{self._usage} has no argument {name!r}.")
+                    raise _no_argument(self, name)
             missing = [name for name in self.setting_names if name not in full]
             raise TypeError(f"{self._usage} is missing {missing[0]!r}.")
         for name, value in full.items():
@@ -441,3 +443,9 @@ def primitive(
         return kind(f, floating, keep, accumulates)
 
     return make if body is None else make(body)
+
+
+def _no_argument(op: Primitive, name: str) -> SignatureError:
+    from autonet.common.signatures import no_argument  # loaded when it is needed: `inspect` takes its time
+
+    return no_argument(op.name, name, [*op.operand_names, *op.setting_names])

@@ -105,3 +105,6 @@ def serialize(initializer: Initializer | Callable[..., Any]) -> Any:
 def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The initializer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
+
+
+_filter_tracebacks(__name__)  # of what was defined since

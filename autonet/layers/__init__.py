@@ -1,5 +1,8 @@
 """Floor 5: maps with weights, named and called as in `keras.layers`. A layer is built when it first sees a shape."""
 
+import typing as _typing
+
+from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.layers.activation import ELU as ELU
 from autonet.layers.activation import Activation as Activation
@@ -139,13 +142,13 @@ AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
 Convolution1D = Conv1D
-Convolution2D = Conv2D
-Convolution3D = Conv3D
+Convolution2D = _legacy.first_edition("Convolution2D", Conv2D)
+Convolution3D = _legacy.first_edition("Convolution3D", Conv3D)
 Convolution1DTranspose = Conv1DTranspose
 Convolution2DTranspose = Conv2DTranspose
 Convolution3DTranspose = Conv3DTranspose
 SeparableConvolution1D = SeparableConv1D
-SeparableConvolution2D = SeparableConv2D
+SeparableConvolution2D = _legacy.first_edition("SeparableConvolution2D", SeparableConv2D)
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalAvgPool3D = GlobalAveragePooling3D
@@ -157,3 +160,6 @@ MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 
 _filter_tracebacks(__name__)
+
+if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = _legacy.names(__name__)

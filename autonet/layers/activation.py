@@ -11,7 +11,6 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
 
 
 class Activation(Layer):
@@ -83,7 +82,6 @@ class LeakyReLU(Layer):
 
     _options = ("negative_slope",)
 
-    @renamed(alpha="negative_slope")
     def __init__(self, negative_slope: float = 0.3, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)

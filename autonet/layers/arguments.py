@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.signatures import no_argument, taken
+from autonet.common.words import ANY_LAYER, translate
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, AutonetError, ShapeError
 
@@ -90,7 +91,7 @@ def _number(x: Any) -> Any:
 def refuse_fixed(cls: Any, kwargs: dict[str, Any]) -> None:
     """ArgumentError for options of the classes above that a class of autonet's own sets itself."""
     for name in kwargs.keys() & _fixed(cls):
-        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. Leave it out.")
+        raise no_argument(cls.__name__, name, ())
 
 
 @functools.cache
@@ -219,7 +220,7 @@ def _shape(x: Any) -> Any:
     raise ArgumentError(f"A shape is a list of numbers; received {str(x)[:200]}.")
 
 
-def first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
+def first_shape(kwargs: dict[str, Any], layer: Any) -> tuple | None:
     """The batch shape that a first layer was given, None if it was not."""
     shape = None
     for name in ("batch_input_shape", "batch_shape"):
@@ -234,13 +235,9 @@ def first_shape(kwargs: dict[str, Any], cls: type) -> tuple | None:
     if length is not None and shape is None:
         shape = (None, *((length,) if isinstance(length, int) else length))
     if kwargs:
-        name = next(iter(kwargs))
-        known = {
-            p for c in cls.__mro__ if "__init__" in vars(c) for p in inspect.signature(vars(c)["__init__"]).parameters
-        }
-        near = difflib.get_close_matches(name, known - {"self", "args", "kwargs", "common"}, n=2)
-        advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Leave it out."
-        raise ArgumentError(f"{cls.__name__} has no argument {name!r}. {advice}")
+        cls = type(layer)
+        translate(cls.__name__, ANY_LAYER, kwargs)
+        raise no_argument(cls.__name__, next(iter(kwargs)), taken(cls.__init__, cls))
     return shape
 
 
@@ -260,13 +257,6 @@ class _Takes:
 def takes_of(cls: Any) -> _Takes:
     """Which of them `cls.call` has."""
     return _Takes(cls.call)
-
-
-@functools.cache
-def nests(cls: Any) -> tuple[type, ...]:
-    """Which of list, tuple and dict `cls.call` takes as its first argument: where it is not the package's own, any."""
-    owner = next(c for c in cls.__mro__ if "call" in c.__dict__)
-    return owner._nests if owner.__module__.startswith("autonet.layers.") else (list, tuple, dict)
 
 
 @functools.cache

@@ -7,10 +7,9 @@ from autonet.common.types import ConvolutionOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
-from autonet.layers.dense import OLD_WORDS, positive
+from autonet.layers.dense import positive
 from autonet.layers.low_rank import LowRank
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
 from autonet.ops.sliding_windows import per_axis, place, standardize_data_format
 
 
@@ -99,7 +98,6 @@ class Convolution(LowRank, Windowed):
 
     _options: tuple[str, ...] = ("filters", "groups", "activity_regularizer")
 
-    @renamed(nb_filter="filters", border_mode="padding", subsample="strides", **OLD_WORDS)
     def __init__(
         self,
         filters: int,

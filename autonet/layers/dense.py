@@ -10,16 +10,6 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.low_rank import LowRank
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
-
-OLD_WORDS = {
-    "init": "kernel_initializer",
-    "bias": "use_bias",
-    "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint",
-    "b_constraint": "bias_constraint",
-}
 
 
 class Dense(LowRank, Layer):
@@ -48,7 +38,6 @@ class Dense(LowRank, Layer):
 
     _options = ("units", "activation", "use_bias", "quantization_config")
 
-    @renamed(output_dim="units", **OLD_WORDS)
     def __init__(
         self,
         units: int,

@@ -12,7 +12,6 @@ from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
 from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator
 
@@ -31,7 +30,6 @@ class Dropout(Layer):
 
     _options: tuple[str, ...] = ("rate", "seed", "noise_shape")
 
-    @renamed(p="rate")
     def __init__(
         self,
         rate: float,
@@ -77,7 +75,6 @@ class SpatialDropout(Dropout):
     _fixed: tuple[str, ...] = ("noise_shape",)
     rank: int  # axes of places
 
-    @renamed(p="rate")
     def __init__(
         self,
         rate: float,
@@ -119,7 +116,6 @@ class SpatialDropout1D(SpatialDropout):
     _fixed = ("data_format",)
     rank = 1
 
-    @renamed(p="rate")
     def __init__(
         self,
         rate: float,
@@ -158,7 +154,6 @@ class AlphaDropout(Dropout):
     Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
     """
 
-    @renamed(p="rate")
     def __init__(
         self,
         rate: float,
@@ -192,7 +187,6 @@ class GaussianNoise(Layer):
 
     _options = ("stddev", "seed")
 
-    @renamed(sigma="stddev")
     def __init__(self, stddev: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.stddev = checked_rate(stddev, "stddev", self.label)
@@ -223,7 +217,6 @@ class GaussianDropout(Layer):
 
     _options = ("rate", "seed")
 
-    @renamed(p="rate")
     def __init__(self, rate: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.rate = below_one(checked_rate(rate, "rate", self.label), self.label)

@@ -9,7 +9,6 @@ from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive, unquantized
 from autonet.layers.low_rank import LowRank
-from autonet.legacy import renamed
 
 
 class Embedding(LowRank, Layer):
@@ -41,9 +40,6 @@ class Embedding(LowRank, Layer):
 
     adapts = "embeddings"
 
-    @renamed(
-        init="embeddings_initializer", W_regularizer="embeddings_regularizer", W_constraint="embeddings_constraint"
-    )
     def __init__(
         self,
         input_dim: int,

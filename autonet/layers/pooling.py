@@ -10,12 +10,9 @@ from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
 from autonet.ops.sliding_windows import per_axis, standardize_data_format
 
 # Windows
-
-OLD_WORDS = {"border_mode": "padding", "pool_length": "pool_size", "stride": "strides"}
 
 
 class Pooling(Layer):
@@ -36,7 +33,6 @@ class Pooling(Layer):
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
-    @renamed(**OLD_WORDS)
     def __init__(
         self,
         pool_size: Sizes,
@@ -69,7 +65,6 @@ class MaxPooling(Pooling):
 
     pool = staticmethod(ops.max_pool)
 
-    @renamed(**OLD_WORDS)
     def __init__(
         self,
         pool_size: Sizes = 2,

@@ -16,7 +16,6 @@ from autonet.layers.base import Layer
 from autonet.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from autonet.layers.spec import InputSpec
 from autonet.layers.stacked import StackedRNNCells, checked_cell, initial_state, output_size
-from autonet.legacy import renamed
 from autonet.untrusted.faults import described
 
 
@@ -263,16 +262,6 @@ def _state_shape(batch: Any, size: Any) -> Any:
     return (batch, *_lengths(size))
 
 
-OLD_WORDS = {
-    "output_dim": "units",
-    "init": "kernel_initializer",
-    "inner_init": "recurrent_initializer",
-    "W_regularizer": "kernel_regularizer",
-    "U_regularizer": "recurrent_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "dropout_W": "dropout",
-    "dropout_U": "recurrent_dropout",
-}
 _WALK = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 _THE_CELLS = frozenset(
     [
@@ -386,7 +375,6 @@ class SimpleRNN(CellLayer):
     cell_name = "simple_rnn_cell"
     unsaved = ("seed",)
 
-    @renamed(**OLD_WORDS)
     @arguments_of_cell
     def __init__(
         self,
@@ -428,7 +416,6 @@ class LSTM(CellLayer):
     cell_class = LSTMCell
     cell_name = "lstm_cell"
 
-    @renamed(inner_activation="recurrent_activation", **OLD_WORDS)
     @arguments_of_cell
     def __init__(
         self,
@@ -473,7 +460,6 @@ class GRU(CellLayer):
     cell_class = GRUCell
     cell_name = "gru_cell"
 
-    @renamed(inner_activation="recurrent_activation", **OLD_WORDS)
     @arguments_of_cell
     def __init__(
         self,

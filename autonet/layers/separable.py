@@ -9,9 +9,6 @@ from autonet.errors import ShapeError
 from autonet.layers.convolution import Windowed, documented, split_shape
 from autonet.layers.dense import positive
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
-
-OLD_WORDS = {"border_mode": "padding", "subsample": "strides", "bias": "use_bias", "init": "depthwise_initializer"}
 
 
 class ChannelwiseConvolution(Windowed):
@@ -55,7 +52,6 @@ class DepthwiseConvolution(ChannelwiseConvolution):
     Raises: ArgumentError for arguments that do not fit together; ShapeError if no window fits.
     """
 
-    @renamed(**OLD_WORDS)
     def __init__(
         self,
         kernel_size: Sizes,
@@ -140,7 +136,6 @@ class SeparableConvolution(ChannelwiseConvolution):
 
     _options = ("filters",)
 
-    @renamed(nb_filter="filters", **OLD_WORDS)
     def __init__(
         self,
         filters: int,

@@ -8,7 +8,6 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
 from autonet.layers.spec import InputSpec
-from autonet.legacy import renamed
 from autonet.ops.convolution import transposed_length
 
 
@@ -39,7 +38,6 @@ class TransposedConvolution(Convolution):
     _options = ("output_padding",)
     _fixed = ("groups",)
 
-    @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
     def __init__(
         self,
         filters: int,
@@ -118,7 +116,6 @@ class Conv3DTranspose(TransposedConvolution):
 
     rank = 3
 
-    @renamed(nb_filter="filters", border_mode="padding", subsample="strides")
     def __init__(
         self,
         filters: int,

@@ -16,8 +16,6 @@ from autonet.untrusted.faults import described
 class Identity(Layer):
     """The inputs as they are."""
 
-    _nests: tuple[type, ...] = (list, tuple, dict)
-
     def __init__(self, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.supports_masking = True
@@ -74,8 +72,6 @@ class Lambda(Layer):
     >>> Lambda(lambda x: x * 2)(ops.ones((1, 2))).tolist()
     [[2.0, 2.0]]
     """
-
-    _nests: tuple[type, ...] = (list, tuple, dict)
 
     def __init__(
         self,
@@ -176,8 +172,6 @@ class Wrapper(Layer):
 
     Raises: ArgumentError for what is no layer.
     """
-
-    _nests: tuple[type, ...] = (list, tuple, dict)
 
     def __init__(self, layer: Layer, **common: Unpack[LayerOptions]):
         super().__init__(**common)

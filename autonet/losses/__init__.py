@@ -1,8 +1,10 @@
 """Floor 5: one number to lower. Named, called and configured as in `keras.losses`."""
 
+import typing as _typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.lines import warn
 from autonet.common.types import Identifier
@@ -58,6 +60,9 @@ from autonet.losses.sequence import ctc as ctc
 from autonet.serialization import Family
 
 _filter_tracebacks(__name__)
+
+if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = _legacy.names(__name__)
 
 _MEMBERS = (  # a class first: where its name in snake_case is a function's, the function has it
     CTC,
@@ -149,3 +154,6 @@ def serialize(loss: Loss | Callable[..., Any]) -> Any:
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The loss that a configuration or a name describes."""
     return _family.deserialize(name, custom_objects)
+
+
+_filter_tracebacks(__name__)  # of what was defined since

@@ -205,3 +205,6 @@ def resolve(identifier: Identifier, y_true: Any, y_pred: Any) -> Metric | None:
     if isinstance(identifier, str):
         found.name = identifier
     return found
+
+
+_filter_tracebacks(__name__)  # of what was defined since

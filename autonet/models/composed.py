@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from autonet.common.frames import plain
+from autonet.common.signatures import no_argument, taken
+from autonet.common.words import NAMES
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
+from autonet.legacy import find
 from autonet.models.graph import Graph
 from autonet.models.graph_config import graph_config, graph_from_config, is_graph_config, takes_graph
 from autonet.training.overriding import is_default
@@ -98,6 +101,8 @@ class Composed(Layer):
                 raise AttributeError(
                     f"{self.label} has no {name}: it was not given by inputs and outputs, and does not know its Input yet."
                 )
+            if name in NAMES["Model"]:
+                return find("Model", name, self, type(self).__name__)
             return super().__getattr__(name)
 
     def get_config(self) -> dict[str, Any]:
@@ -119,7 +124,7 @@ class Composed(Layer):
         return model._as_configured(config.get("trainable", True))
 
 
-def graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> dict[str, Any] | None:
+def graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], model: Layer) -> dict[str, Any] | None:
     """Inputs and outputs among a model's arguments, taken out of `kwargs`; None if there are none.
 
     Raises: ArgumentError for positional arguments that are not these two (and a name).
@@ -127,9 +132,13 @@ def graph_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> 
     if len(args) >= 2 or ("outputs" in kwargs and (len(args) == 1 or "inputs" in kwargs)):
         kwargs.update(zip(("inputs", "outputs", "name"), args))  # noqa: B905  # as many as there are
         return {"inputs": kwargs.pop("inputs"), "outputs": kwargs.pop("outputs")}
-    if args:
+    if args or not {"inputs", "outputs"}.isdisjoint(kwargs):
+        known = taken(type(model).__init__, type(model))
+        for name in kwargs.keys() - set(known):
+            raise no_argument(type(model).__name__, name, set(known) - kwargs.keys())
+        received = "only " + " and ".join(name for name in ("inputs", "outputs") if name in kwargs)
         raise ArgumentError(
-            f"{who} expects inputs and outputs, or neither; received {len(args)} argument. "
-            "For a stack of layers use Sequential."
+            f"{type(model).__name__} expects inputs and outputs, or neither; received "
+            f"{f'{len(args)} argument' if args else received}. For a stack of layers use Sequential."
         )
     return None

@@ -35,6 +35,7 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
     """
 
     _default_methods: tuple[str, ...] = ("build",)  # what `is_default` asks for
+    _takes_too: tuple[str, ...] = ("inputs", "outputs")
 
     if TYPE_CHECKING:
 
@@ -53,14 +54,14 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
         def call(self, *args: Any, **kwargs: Any) -> Out: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
+        if cls is Model and (len(args) >= 2 or not {"outputs", "output"}.isdisjoint(kwargs)):
             return super().__new__(Functional, *args, **kwargs)  # type: ignore[return-value]
         return super().__new__(cls, *args, **kwargs)
 
     if not TYPE_CHECKING:  # who know the two ways apart
 
         def __init__(self, *args: Any, **kwargs: Any):
-            ends = graph_arguments(args, kwargs, type(self).__name__)
+            ends = graph_arguments(args, kwargs, self)
             super().__init__(**kwargs)
             if ends is not None:
                 self._compose(**ends)
@@ -171,6 +172,8 @@ class Functional(Model):
     >>> model.output_shape
     (None, 3)
     """
+
+    _called = "Model"  # in messages about a call: it is how one is made
 
     def __init__(self, inputs: Placeholders, outputs: Placeholders, name: str | None = None, **kwargs: Any):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
-from autonet.common.lines import filters_traceback, shorten
+from autonet.common.lines import filters_traceback, shorten, understood, was_refused
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.common.types import Dtype
 from autonet.core.primitive import Primitive
@@ -420,8 +420,10 @@ def symbolic_wrapper(f: Callable) -> Callable:
                 return placeholder._symbolic(op, args, kwargs)
             return f(*args, **kwargs)
         except Exception as error:
-            shorten(error)
-            raise
+            if not was_refused(f, args, kwargs, error):
+                shorten(error)
+                raise
+        return f(*args, **understood(f, args, kwargs))
 
     return op
 

@@ -1,7 +1,9 @@
 """Floor 5: how weights move, given their gradients."""
 
+import typing as _typing
 from typing import Any
 
+from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.types import Identifier
 from autonet.optimizers import schedules as schedules
@@ -24,6 +26,9 @@ from autonet.optimizers.sgd import SGD as SGD
 from autonet.serialization.objects import Family
 
 _filter_tracebacks(__name__)
+
+if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
+    __getattr__ = _legacy.names(__name__)
 
 _family = Family(
     "optimizer",
@@ -53,3 +58,8 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 def deserialize(config: Identifier, custom_objects: dict[str, Any] | None = None) -> Optimizer:
     """The optimizer that a configuration or a name describes."""
     return _family.deserialize(config, custom_objects)
+
+
+del globals()["adam"], globals()["sgd"]  # the rooms, which stay importable: as names they were optimizers
+
+_filter_tracebacks(__name__)  # of what was defined since

@@ -38,6 +38,7 @@ class Adam(Optimizer):
         **common: Unpack[OptimizerOptions],
     ):
         super().__init__(learning_rate, **common)
+        self._check_flag("amsgrad", amsgrad)
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
         self.optional_slots = ("velocity_hat",) if amsgrad else ()
 

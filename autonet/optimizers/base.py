@@ -493,6 +493,13 @@ class Optimizer(HasRate):
                 f"{self.name}: {who} needs to know the weights. Call optimizer.build(trainable_variables) first."
             )
 
+    def _check_flag(self, name: str, value: Any) -> None:
+        """Keras 1 and 2 had `decay` in the place of some flags: a number there is none."""
+        if value not in (True, False) or isinstance(value, float):
+            raise ArgumentError(
+                f"{self.name} expects {name} to be True or False; received {value!r}. Write further ones by name."
+            )
+
     def _check_count(self, name: str, value: Any, least: int) -> None:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise ArgumentError(f"{self.name} expects {name} to be an integer >= {least} or None; received {value!r}.")

@@ -8,11 +8,12 @@ import numpy as np
 
 from autonet.common.dtypes import floatx
 from autonet.common.lines import warn
+from autonet.common.signatures import no_argument, taken
 from autonet.common.types import TensorLike
 from autonet.common.versions import Versioned
 from autonet.core import Tensor, Variable
 from autonet.core.state import capturing
-from autonet.errors import ArgumentError, unknown
+from autonet.errors import ArgumentError
 from autonet.legacy import LegacyWarning
 from autonet.optimizers.schedules import FunctionSchedule, InverseTimeDecay, LearningRateSchedule, deserialize
 from autonet.serialization import objects
@@ -117,8 +118,7 @@ def modernize(
     """The learning rate that Keras 1's words `lr` and `decay` mean; any other word is an error."""
     for name in old:
         if name not in ("lr", "decay"):
-            known = [n for n in inspect.signature(cls).parameters if n != "old"]
-            raise unknown(f"argument of {cls.__name__}", name, known)
+            raise no_argument(cls.__name__, name, [n for n in taken(cls.__init__, cls) if n != "old"])
     if "lr" in old:
         message = f"{cls.__name__}: write learning_rate=... instead of lr=..., which is Keras 1's word."
         warn(message, LegacyWarning)

@@ -33,6 +33,7 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **common)
         if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ArgumentError(f"SGD expects momentum in [0, 1]; received {momentum!r}.")
+        self._check_flag("nesterov", nesterov)
         self.momentum, self.nesterov = momentum, nesterov
         self.optional_slots = ("momentum",) if momentum else ()
 

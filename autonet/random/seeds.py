@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from autonet.common.signatures import no_argument
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
@@ -36,7 +37,7 @@ class SeedGenerator:
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any):
         if kwargs:
-            raise ArgumentError(f"SeedGenerator has no argument {next(iter(kwargs))!r}: it takes seed and name.")
+            raise no_argument("SeedGenerator", next(iter(kwargs)), ("seed", "name"))
         if name is None:
             number = next(_names)
             name = f"seed_generator_{number}" if number else "seed_generator"

@@ -19,13 +19,11 @@ from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
-from autonet.legacy import renamed
 from autonet.metrics import Mean
 from autonet.optimizers import Optimizer
 from autonet.training import loop, nonfinite
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
-from autonet.training.bad_data import NonFiniteWatch
 from autonet.training.batches import fit_batches
 from autonet.training.busy import Busy
 from autonet.training.data import (
@@ -121,6 +119,11 @@ class Trainer(Layer):
         Raises: ArgumentError for unknown names, with near ones.
         """
         optimizer_given, optimizer = optimizer, optimizers.get(optimizer)
+        if any(isinstance(factor, str) or callable(factor) for factor in flatten(loss_weights)):
+            raise ArgumentError(
+                f"compile expects loss_weights to be numbers; received {loss_weights!r}. The third place was that of metrics "
+                "in Keras 1 and 2: write metrics=..."
+            )
         for entry in flatten(loss):  # unknown names are told now, before anything changes
             CompileLoss._get(entry)
         for entry in flatten([metrics, weighted_metrics]):
@@ -321,7 +324,6 @@ class Trainer(Layer):
 
     # Training
 
-    @renamed(nb_epoch="epochs")
     @filters_traceback
     def fit(
         self,
@@ -393,10 +395,6 @@ class Trainer(Layer):
                     verbose=verbose,
                     callbacks=callbacks,
                     validation_freq=validation_freq,
-                    watch=NonFiniteWatch(
-                        self.label,
-                        {"loss": (batches, (x, y, sample_weight)), "val_loss": (validation, validation_data)},
-                    ),
                 )
             finally:
                 self._position = None  # which knows the data and the model

@@ -191,7 +191,7 @@ def test_misuse_is_told():
         Blocks()([1.0, 2.0])
     with pytest.raises(NotBuiltError, match="has no weights yet"):
         Blocks().count_params()
-    with pytest.raises(TypeError, match="unexpected keyword"):
+    with pytest.raises(TypeError, match="no argument 'learning_rate'"):
         Blocks().compile("sgd", "mse", learning_rate=1.0)
 
 
