@@ -136,6 +136,18 @@ def _column(column: Any, name: str, label: Any, alone: bool = True) -> np.ndarra
     return array
 
 
+def place_of(x: Any, row: int, column: int | None) -> str:
+    """A place of a table, of a column (column None), or of an array (x None), in words."""
+    if x is None:
+        return f"row {row}" if column is None else f"column {column}, row {row}"
+    cls: Any = type(x)
+    if _kind(cls) == "column":
+        label = getattr(x, "name", None)
+        return f"{'' if label in (None, '') else f'column {label!r}, '}{_row(x, row)}"
+    label, values = _columns(x)[column or 0]
+    return f"column {label!r}, {_row(values, row)}"
+
+
 def _first(array: np.ndarray, there: np.ndarray) -> list[Any]:
     """The first value that is there, in a list; an empty one if there is none."""
     return array[there][:1].tolist() if array.ndim == 1 else []

@@ -260,6 +260,13 @@ def takes_of(cls: Any) -> _Takes:
 
 
 @functools.cache
+def nests(cls: Any) -> tuple[type, ...]:
+    """Which of list, tuple and dict `cls.call` takes as its first argument: where it is not the package's own, any."""
+    owner = next(c for c in cls.__mro__ if "call" in c.__dict__)
+    return owner._nests if owner.__module__.startswith("autonet.layers.") else (list, tuple, dict)
+
+
+@functools.cache
 def call_parameters(cls: Any) -> tuple[str, ...]:
     """Names of the arguments of `cls.call`."""
     return tuple(inspect.signature(cls.call).parameters)[1:]

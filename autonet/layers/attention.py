@@ -24,6 +24,8 @@ class ScoredAttention(Layer):
     get no weight, those of the query give 0. With `use_causal_mask=True` place i sees only the places up to i.
     """
 
+    _nests: tuple[type, ...] = (list, tuple)
+
     _options: tuple[str, ...] = ("dropout", "seed")
 
     def __init__(self, dropout: float = 0.0, seed: int | None = None, **common: Unpack[LayerOptions]):

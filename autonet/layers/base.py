@@ -108,6 +108,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         {"_trainable_variables", "_non_trainable_variables", "_losses", "_input_shape", "input_spec"}
     )
     _unfixed = frozenset({"_calls", "_losses"})
+    _nests: tuple[type, ...] = ()  # which of list, tuple and dict the package's own `call` takes for several inputs
     _takes_too: tuple[str, ...] = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -307,6 +308,8 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
                     f"{self.label} expects arrays or Tensors; received {type(args[0]).__name__} {args[0]!r}. "
                     "Make it an array: np.array(...)."
                 )
+            if args and isinstance(args[0], (list, tuple, dict)):
+                self._check_nest(args[0])
             args = tuple([self._receive(x) for x in args])
             kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
             if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
@@ -348,6 +351,20 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         if args:
             self._carry_mask(args[0], y, kwargs.get("mask"))
         return y
+
+    def _check_nest(self, inputs: Any) -> None:
+        """Raise ArgumentError for a list or dictionary of arrays where the call takes none."""
+        nests = arguments.nests(self.__class__)  # type: ignore[arg-type]
+        leaves = flatten(inputs)
+        if isinstance(inputs, nests) or not (isinstance(inputs, dict) or any(hasattr(x, "shape") for x in leaves)):
+            return
+        parts = [f"shape {tuple(x.shape)}" if hasattr(x, "shape") else repr(x)[:40] for x in leaves[:3]]
+        more = ", ..." if len(leaves) > 3 else ""
+        expected = "a list of arrays" if list in nests else f"one input, an array{' or a dictionary' if nests else ''}"
+        raise ArgumentError(
+            f"{self.label} expects {expected}; received a {type(inputs).__name__} of {len(leaves)}: {', '.join(parts)}{more}. "
+            "Join several with Concatenate or np.stack, or call the layer on each."
+        )
 
     def _receive(self, x: Any) -> Any:
         """Arrays become Tensors, floats the layer's dtype; everything else passes."""

@@ -23,6 +23,8 @@ class Merge(Layer):
     Raises: ArgumentError for what is no list of inputs; ShapeError for shapes that do not fit together.
     """
 
+    _nests: tuple[type, ...] = (list, tuple)
+
     exactly: int | None = None  # inputs, where their number is fixed
 
     def __init__(self, **common: Unpack[LayerOptions]):

@@ -26,6 +26,8 @@ class SpectralNormalization(Wrapper):
     Source: Miyato, Kataoka, Koyama, Yoshida, 2018, https://arxiv.org/abs/1802.05957
     """
 
+    _nests = ()
+
     _options = ("power_iterations",)
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **common: Unpack[LayerOptions]):

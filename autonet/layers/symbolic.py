@@ -22,7 +22,7 @@ from autonet.common.types import Axis, Dtype, PartialShape
 from autonet.core.primitive import Primitive
 from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops import abstract
+from autonet.ops import abstract, operators
 from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
@@ -50,7 +50,6 @@ class KerasTensor(_Stands):
     """
 
     shape: tuple[Any, ...]  # type: ignore[misc]
-    __array_ufunc__ = None  # array * placeholder: the placeholder answers
 
     @filters_traceback
     def __init__(
@@ -108,12 +107,51 @@ class KerasTensor(_Stands):
             "Use operations of autonet.ops, or a layer, in place of NumPy, `if` and loops over it."
         )
 
-    __array__ = __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = __array_function__ = _no_value
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _no_value
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """array * placeholder: the placeholder answers. NumPy's functions do not apply."""
+        answer = _ANSWERS.get(ufunc.__name__)
+        array_first = len(inputs) == 2 and inputs[1] is self and isinstance(inputs[0], (np.ndarray, np.generic))
+        if answer is None or not array_first or method != "__call__" or kwargs:
+            return self._not_numpy(ufunc.__name__)
+        answered = getattr(self, answer)(inputs[0])
+        return False if answered is NotImplemented else answered  # to ==: they are not one object
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self._not_numpy(func.__name__)
+
+    def _not_numpy(self, name: str) -> Any:
+        op = operators.op_named(name)
+        instead = f"autonet.ops.{op.__name__}" if callable(op) else "the operations of autonet.ops"
+        raise TypeError(
+            f"np.{name}: {self!r} is a placeholder: it has a shape and a dtype, but no values until a model is called on "
+            f"data. Use {instead}."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("numpy", "item", "tolist"):
+            raise AttributeError(
+                f"{self!r} is a placeholder: it has no values, and no {name}(), until a model is called on data.",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
 
+# what a placeholder does where NumPy has an array before it, by the ufunc that stands for the operator
+_ANSWERS = {
+    **dict(add="__radd__", subtract="__rsub__", multiply="__rmul__", divide="__rtruediv__", true_divide="__rtruediv__"),
+    **dict(floor_divide="__rfloordiv__", remainder="__rmod__", power="__rpow__", matmul="__rmatmul__"),
+    **dict(bitwise_and="__rand__", bitwise_or="__ror__", bitwise_xor="__rxor__"),
+    **dict(left_shift="__rlshift__", right_shift="__rrshift__", divmod="__rdivmod__"),
+    **dict(
+        less="__gt__", less_equal="__ge__", greater="__lt__", greater_equal="__le__", equal="__eq__", not_equal="__ne__"
+    ),
+}
 _OPERATORS = {
     "add": "add",
     "sub": "subtract",

@@ -16,6 +16,8 @@ from autonet.untrusted.faults import described
 class Identity(Layer):
     """The inputs as they are."""
 
+    _nests: tuple[type, ...] = (list, tuple, dict)
+
     def __init__(self, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.supports_masking = True
@@ -72,6 +74,8 @@ class Lambda(Layer):
     >>> Lambda(lambda x: x * 2)(ops.ones((1, 2))).tolist()
     [[2.0, 2.0]]
     """
+
+    _nests: tuple[type, ...] = (list, tuple, dict)
 
     def __init__(
         self,
@@ -172,6 +176,8 @@ class Wrapper(Layer):
 
     Raises: ArgumentError for what is no layer.
     """
+
+    _nests: tuple[type, ...] = (list, tuple, dict)
 
     def __init__(self, layer: Layer, **common: Unpack[LayerOptions]):
         super().__init__(**common)

@@ -119,10 +119,15 @@ _UFUNC_NAMES = {
     "remainder": "mod",
     "conjugate": None,
     "fabs": "absolute",
+    "round_": "round",
+    "around": "round",
+    "amax": "max",
+    "amin": "min",
 }
 
 
-def _op_named(name: str) -> Any:
+def op_named(name: str) -> Any:
+    """The operation that is NumPy's function `name`; None if there is none."""
     from autonet import ops
 
     known = _UFUNC_NAMES.get(name, name)
@@ -131,7 +136,7 @@ def _op_named(name: str) -> Any:
 
 @filters_traceback
 def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    op = _op_named(ufunc.__name__)
+    op = op_named(ufunc.__name__)
     if "out" in kwargs:
         raise TypeError(
             f"np.{ufunc.__name__} cannot write into an array from Tensors: leave `out` away, or use .numpy() for plain arrays."
@@ -139,21 +144,27 @@ def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwa
     if method == "reduce" and ufunc.__name__ in ("add", "multiply", "maximum", "minimum"):
         named = {"add": r.sum, "multiply": r.prod, "maximum": r.max, "minimum": r.min}[ufunc.__name__]
         return named(inputs[0], axis=kwargs.get("axis", 0), keepdims=kwargs.get("keepdims", False))
-    if op is None or method != "__call__" or kwargs:
-        return NotImplemented
+    if not callable(op):
+        raise _no_counterpart(f"np.{ufunc.__name__}")
+    if method != "__call__":
+        raise _no_counterpart(f"np.{ufunc.__name__}.{method}")
+    if kwargs:
+        raise TypeError(
+            f"np.{ufunc.__name__} of Tensors takes no {', '.join(kwargs)}: use autonet.ops.{op.__name__}, with ops.cast or "
+            "ops.where around it."
+        )
     return op(*inputs)
+
+
+def _no_counterpart(what: str) -> TypeError:
+    return TypeError(f"{what} has no counterpart in autonet.ops. Use it on t.numpy(), without derivatives.")
 
 
 @filters_traceback
 def _array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    from autonet import ops
-
-    name = {"round_": "round", "around": "round", "amax": "max", "amin": "min"}.get(func.__name__, func.__name__)
-    op = getattr(ops, name, None)
-    if op is None or not callable(op):
-        raise TypeError(
-            f"np.{func.__name__} has no counterpart in autonet.ops. Use it on t.numpy(), without derivatives."
-        )
+    op = op_named(func.__name__)
+    if not callable(op):
+        raise _no_counterpart(f"np.{func.__name__}")
     if kwargs.pop("out", None) is not None:
         raise TypeError(f"np.{func.__name__} cannot write into an array from Tensors: leave `out` away.")
     return op(*args, **kwargs)

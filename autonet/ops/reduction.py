@@ -311,8 +311,11 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation along `axis`; its derivative where all are equal is taken as 0."""
     x = convert_to_tensor(x)
+    count = reduced_count(x.shape, axis)
+    if not count:  # NaN, where a norm is 0
+        return mean(x, axis=axis, keepdims=keepdims)
     apart = subtract(x, mean(x, axis=axis, keepdims=True))
-    return l2_norm(apart, axis=axis, keepdims=keepdims) * (1.0 / math.sqrt(reduced_count(x.shape, axis) or 1))
+    return l2_norm(apart, axis=axis, keepdims=keepdims) * (1.0 / math.sqrt(count))
 
 
 @accumulates(like="x")
@@ -337,7 +340,10 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
 
 
 def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Median along `axis`."""
+    """Median along `axis`; NaN if there is nothing."""
+    x = convert_to_tensor(x)
+    if not reduced_count(x.shape, axis):
+        return mean(x, axis=axis, keepdims=keepdims)
     return quantile(x, 0.5, axis=axis, keepdims=keepdims)
 
 

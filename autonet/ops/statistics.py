@@ -165,6 +165,8 @@ def nanquantile(
     moved = moveaxis(x, axes, range(-len(axes), 0))
     lead = moved.shape[: x.ndim - len(axes)]
     flat = sort(reshape(moved, (*lead, math.prod(moved.shape[len(lead) :]))), axis=-1)  # NaN at the end
+    if not flat.shape[-1]:
+        flat = convert_to_tensor(np.full((*lead, 1), np.nan, x.dtype))
     count = reduction.sum(cast(logical_not(isnan(flat)), "float64"), axis=-1, keepdims=True)
     last = where(equal(count, 0), 0, count - 1)
     place = last * shares.reshape(-1)

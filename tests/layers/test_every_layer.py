@@ -6,11 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from autonet import layers, ops
+from autonet import Input, layers, ops
 from autonet.common.trees import flatten
 from autonet.compiler import Compiled
 from autonet.core import Tensor, no_grad
+from autonet.errors import ArgumentError
 from autonet.gradients import check_gradients
+from autonet.layers.arguments import nests
+from autonet.layers.preprocessing.images import ImageLayer
 from autonet.legacy import LegacyWarning
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 from autonet.utils import set_random_seed
@@ -451,3 +454,43 @@ def test_older_words(make, words, today):
     with pytest.warns(LegacyWarning, match="which is Keras 1's word"):
         config = make(**words).get_config()
     assert {k: config[k] for k in today} == today
+
+
+# Lists and dictionaries
+
+STRUCTURES = {
+    "list": lambda x: [x, x],
+    "list of one": lambda x: [x],
+    "tuple": lambda x: (x, x, x),
+    "dictionary": lambda x: {"a": x},
+    "nested": lambda x: [{"a": x}, x],
+}
+TAKES = {  # what layers take for several inputs, whose own messages say what is missing
+    **dict.fromkeys(
+        ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"), (list, tuple)
+    ),
+    **dict.fromkeys(("Attention", "AdditiveAttention", "HashedCrossing"), (list, tuple)),
+    **dict.fromkeys(("Identity", "Lambda", "Wrapper"), (list, tuple, dict)),
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("name", sorted({case.name for case in CASES} - {"InputLayer"}))
+def test_one_input_is_no_list(name, structure):
+    """Layers of one input refuse lists and dictionaries of arrays by one message, with placeholders as with arrays."""
+    case = next(c for c in CASES if c.name == name)
+    x = np.ones(case.shape if isinstance(case.shape, tuple) else case.shape[0], "float32")
+    for given in (STRUCTURES[structure](x), STRUCTURES[structure](Input(x.shape[1:]))):
+        takes = (dict,) if issubclass(getattr(layers, name), ImageLayer) else TAKES.get(name, ())
+        if isinstance(given, takes):
+            continue
+        with pytest.raises(
+            ArgumentError, match=f"{name} '.*' expects .*; received a {type(given).__name__} of [1-3]: "
+        ):
+            make(case)(given)
+
+
+@pytest.mark.parametrize("name", sorted({case.name for case in CASES}))
+def test_what_a_layer_takes_for_several_inputs_is_in_the_table(name):
+    kind = getattr(layers, name)
+    assert nests(kind) == ((dict,) if issubclass(kind, ImageLayer) else TAKES.get(name, ()))

@@ -1,6 +1,7 @@
 """Placeholders: what they say, what can be done with them, and that nothing is computed."""
 
 import gc
+import operator
 import tracemalloc
 import weakref
 
@@ -13,6 +14,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.symbolic import KerasTensor, Operation
+from autonet.ops.operators import op_named
 from tests.layers.test_every_layer import draw, every, make
 
 x = KerasTensor((None, 4))
@@ -266,3 +268,43 @@ def test_every_layer_on_placeholders(case, rng):
         assert len(said.shape) == got.ndim
         assert all(n is None or n == m for n, m in zip(said.shape, got.shape, strict=True))
         np.testing.assert_array_equal(np.array(got), np.array(wanted))
+
+
+UFUNCS = sorted({u.__name__: u for u in vars(np).values() if isinstance(u, np.ufunc)}.items())
+
+
+@pytest.mark.parametrize(("name", "ufunc"), UFUNCS)
+def test_functions_of_numpy_name_the_operation_to_use(name, ufunc):
+    placeholder, t = KerasTensor((None, 4)), autonet.Tensor(np.ones((2, 4)))
+    op = op_named(name)
+    instead = rf"autonet\.ops\.{op.__name__}" if op else "operations of autonet.ops"
+    with pytest.raises(TypeError, match=rf"np\.{name}: <KerasTensor .*Use .*{instead}"):
+        ufunc(*[placeholder] * ufunc.nin)
+    if op is None:
+        with pytest.raises(TypeError, match=rf"np\.{name} has no counterpart in autonet\.ops"):
+            ufunc(*[t] * ufunc.nin)
+    with pytest.raises(TypeError, match=rf"np\.{name} "):
+        ufunc(*[t] * ufunc.nin, dtype="float64")
+
+
+def test_other_functions_of_numpy_name_the_operation_too():
+    placeholder = KerasTensor((None, 4))
+    for f, instead in ((np.sum, "sum"), (np.amax, "max"), (np.linalg.norm, "norm"), (np.transpose, "transpose")):
+        with pytest.raises(TypeError, match=rf"Use autonet\.ops\.{instead}"):
+            f(placeholder)
+    for name in ("numpy", "item", "tolist"):
+        assert not hasattr(placeholder, name)
+        with pytest.raises(AttributeError, match=f"placeholder: it has no values, and no {name}"):
+            getattr(placeholder, name)
+
+
+def test_an_array_before_a_placeholder_leaves_the_answer_to_it():
+    placeholder, a = KerasTensor((None, 4)), np.ones((1, 4), "float32")
+    for left in (a, np.float32(2)):
+        for word in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "le", "gt", "ge", "ne"):
+            found = getattr(operator, word)(left, placeholder)
+            assert isinstance(found, KerasTensor) and found.shape == (None, 4)
+        assert (left == placeholder) is False
+    assert (np.ones((3, 4), "float32") @ KerasTensor((4, 2))).shape == (3, 2)
+    with pytest.raises(TypeError, match=r"Use autonet\.ops\.add"):
+        a += placeholder

@@ -1,5 +1,7 @@
 """Many numbers to fewer: rows of the gradient table, and edges."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,50 @@ def test_methods_are_the_operations(rng):
     t = ops.array(x)
     for name in ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin", "cumsum"):
         np.testing.assert_allclose(getattr(t, name)(axis=1), getattr(x, name)(axis=1))
+
+
+# Over nothing
+
+EMPTY = [((0,), None), ((0, 3), None), ((0, 3), 0), ((0, 3), -1), ((3, 0), 1), ((2, 0, 3), (0, 1))]
+SHARES = {"quantile": (0.5,), "percentile": (50,), "nanquantile": (0.5,), "nanpercentile": (50,)}
+COUNTERPARTS = {  # where NumPy has none of that name
+    "logsumexp": lambda x, **options: np.log(np.sum(np.exp(x), **options)),
+    "norm": np.linalg.norm,
+}
+
+
+def reductions():
+    """Operations that keep, on request, the axes that they reduce."""
+    for name in dir(ops):
+        f = getattr(ops, name)
+        if callable(f) and not isinstance(f, type) and {"axis", "keepdims"} <= inspect.signature(f).parameters.keys():
+            yield name
+
+
+def answer(f, *args, **options):
+    """What a call gives, or that it is an error."""
+    try:
+        return np.asarray(f(*args, **options))
+    except (ValueError, TypeError, IndexError):
+        return "error"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", sorted(reductions()))
+def test_reductions_of_nothing(name):
+    """They give what NumPy gives, be it a number, NaN or an error."""
+    f, more = getattr(ops, name), SHARES.get(name, ())
+    other = COUNTERPARTS.get(name) or getattr(np, name)
+    for shape, axis in EMPTY:
+        for keepdims in (False, True):
+            for dtype in ("float32", "int32"):
+                x = np.zeros(shape, dtype)
+                options = {"axis": axis, "keepdims": keepdims}
+                found = answer(f, x, *more, **options)
+                expected = answer(other, x, *more, **options)
+                assert isinstance(found, str) == isinstance(expected, str), (shape, options, found, expected)
+                if not isinstance(expected, str):
+                    np.testing.assert_array_equal(found, expected, err_msg=f"{shape} {options}")
+                if not isinstance(expected, str) and dtype == "float32" and found.dtype.kind == "f":
+                    slopes = gradients.grad(lambda x, f=f, o=options: ops.sum(f(x, *more, **o)))(x)
+                    assert slopes.shape == shape

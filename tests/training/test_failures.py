@@ -87,7 +87,8 @@ def test_nan_goes_through_and_is_told(way, capsys):
     model.compile("sgd", "mse", **way)
     x = X.copy()
     x[5] = np.nan
-    history = model.fit(x, X[:, :1], epochs=2, verbose=0).history
+    with pytest.warns(UserWarning, match="loss is NaN in epoch 1. The data hold such numbers: x, column 0, row 5"):
+        history = model.fit(x, X[:, :1], epochs=2, verbose=0).history
     assert np.isnan(history["loss"]).all() and np.isnan(model.get_weights()[0]).all()
     assert np.isnan(model.evaluate(X, X[:, :1], verbose=0)) and np.isnan(model.predict(X, verbose=0)).all()
     stopped = model.fit(X, X[:, :1], epochs=9, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])

@@ -153,6 +153,8 @@ class HashedCrossing(DataLayer):
     [1, 4, 3]
     """
 
+    _nests: tuple[type, ...] = (list, tuple)
+
     _options = ("num_bins", "output_mode", "sparse")
     _fixed = ("activity_regularizer",)
 

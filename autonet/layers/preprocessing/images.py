@@ -22,6 +22,8 @@ class ImageLayer(DataLayer):
     and whose "labels" stay. A subclass says what happens to images, given what was drawn for the batch.
     """
 
+    _nests: tuple[type, ...] = (dict,)
+
     _options: tuple[str, ...] = ("data_format",)
 
     def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
