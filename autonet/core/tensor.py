@@ -7,7 +7,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.frames import frame_array, is_frame
-from autonet.common.lines import filters_traceback, shorten
+from autonet.common.lines import filters_traceback, shorten, warn
 from autonet.common.types import Axis, Dtype, Operators, Shape, TensorLike
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
@@ -134,7 +134,15 @@ class Tensor(Operators["Tensor"]):
     @property
     def grad(self) -> "Tensor | None":
         """What `backward` calls have summed up for this leaf so far, None before the first."""
-        return getattr(self._node, "grad", None)
+        node = self._node
+        if node is not None and not isinstance(node, Leaf):
+            warn(
+                "This Tensor is computed, not a leaf, so backward() leaves no gradient in it. A leaf that was changed, as by "
+                "t += 1, is another Tensor since: keep the leaf under a name of its own, or start from a new one, "
+                "Tensor(t.detach(), requires_grad=True); a Variable is changed by assign()."
+            )
+            return None
+        return None if node is None else node.grad
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from autonet.common.versions import Versioned, structure
+from autonet.core.tensor import Tensor
 from autonet.core.variable import Variable
+from autonet.errors import ArgumentError
 from autonet.random.seeds import SeedGenerator
 
 _CONTAINERS = (list, tuple, dict)
@@ -27,6 +29,11 @@ class Tracking(Versioned):
                 owned = self.__dict__["_owned"] = []
             old = self.__dict__.get(name)
             if old is not value:
+                if isinstance(old, Variable) and isinstance(value, Tensor) and not isinstance(value, Variable):
+                    raise ArgumentError(
+                        f"{getattr(self, 'label', type(self).__name__)}: its attribute {name!r} is a Variable, in whose place a "
+                        f"Tensor would come, as by self.{name} += 1. Change its values: self.{name}.assign(...) or assign_add."
+                    )
                 if old is not None and _trackable(old) and sum(v is old for v in self.__dict__.values()) == 1:
                     owned[:] = [x for x in owned if x is not old]
                 if _trackable(value) and not any(x is value for x in owned) and name not in self._untracked:

@@ -65,7 +65,7 @@ def _in_tree(tree: Any, given: Any, name: str) -> Iterator[str]:
         bad = ~np.isfinite(tree)
         columns: list[Any] = np.flatnonzero(bad.any(axis=0)).tolist() if tree.ndim == 2 else [None]
         for column in columns:
-            here: np.ndarray = bad[:, column] if column is not None else bad.reshape(len(bad), -1).any(axis=1)
+            here: Any = bad[:, column] if column is not None else bad.reshape(len(bad), -1).any(axis=1)
             row = int(np.argmax(here))
             first = tree[row] if column is None else tree[row, column]
             what = "NaN" if np.isnan(first).any() else "Inf"

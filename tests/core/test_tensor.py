@@ -368,3 +368,24 @@ def test_detach_cuts_the_record():
 def test_the_front_door():
     assert autonet.Tensor is Tensor
     assert isinstance(autonet.Variable(1.0), Tensor)
+
+
+CHANGES = {
+    "+=": operator.iadd,
+    "-=": operator.isub,
+    "*=": operator.imul,
+    "/=": operator.itruediv,
+    "**=": operator.ipow,
+    "@=": operator.imatmul,
+}
+
+
+@pytest.mark.parametrize("sign", CHANGES)
+def test_the_gradient_of_a_leaf_that_was_replaced_is_told_to_be_elsewhere(sign):
+    leaf = t = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    t = CHANGES[sign](t, np.float32([[1.0, 1.0], [1.0, 1.0]]))
+    t.sum().backward()
+    with pytest.warns(UserWarning, match=r"computed, not a leaf.*t \+= 1"):
+        assert t.grad is None
+    assert leaf.grad.shape == (2, 2)
+    assert Tensor([1.0]).grad is None

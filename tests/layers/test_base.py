@@ -420,3 +420,23 @@ def test_a_weight_by_the_name_of_its_initializer():
         assert w.name == "kernel" and w.shape == (2, 3) and w.numpy().all()
     with pytest.raises(ArgumentError, match="by their names"):
         layer.add_weight("kernel", (2, 3), "float32")
+
+
+def test_a_variable_is_not_replaced_by_a_tensor():
+    class Counter(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.count += 1
+            return x
+
+    counter = Counter()
+    with pytest.raises(
+        ArgumentError, match=r"Counter 'counter': its attribute 'count' is a Variable.*self\.count\.assign"
+    ):
+        counter(batch(1, 1))
+    assert isinstance(counter.count, Variable) and len(counter.weights) == 1
+    counter.count = Variable(1.0)  # another one may come
+    counter.count = None
