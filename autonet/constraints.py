@@ -74,7 +74,7 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Vectors get length 1; zero stays zero.
+    """Vectors get length 1; zero stays zero, with a derivative of 0.
 
     Args:
         axis: the axis or axes along which a vector lies; see `MaxNorm`.
@@ -87,7 +87,8 @@ class UnitNorm(Constraint):
     def __call__(self, w: TensorLike) -> Tensor:
         """The value instead of `w`."""
         w = convert_to_tensor(w)
-        return w / (_length(w, self.axis) + dtypes.epsilon())
+        length = _length(w, self.axis)
+        return w * ops.where(ops.equal(length, 0), 0.0, 1 / (length + dtypes.epsilon()))
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}

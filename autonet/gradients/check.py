@@ -330,6 +330,7 @@ class _Verdict(NamedTuple):
     derivative: float
     difference: float
     smooth: bool
+    jumps: bool = False  # the differences grow as their steps shrink
 
 
 def _judge(check: _Float64Check, k: int, gradient: list[np.ndarray], us: list[np.ndarray], limits: _Limits) -> _Verdict:
@@ -361,8 +362,8 @@ def _judge(check: _Float64Check, k: int, gradient: list[np.ndarray], us: list[np
         if min(last.behind, last.ahead) - allowed <= derivative <= max(last.behind, last.ahead) + allowed:
             return _Verdict(True, derivative, first, False)
         if len(tried) == len(STEPS):
-            if k > 0 and abs(last.central) > 5 * abs(tried[2].central) > 25 * abs(tried[0].central):
-                return _Verdict(True, derivative, first, False)
+            if abs(last.central) > 5 * abs(tried[2].central) > 25 * abs(tried[0].central):
+                return _Verdict(k > 0, derivative, first, False, jumps=True)
             close = 0.01 * abs(last.central) + last.rounding
             if abs(last.central - tried[2].central) <= close and abs(last.ahead - last.behind) <= close:
                 return _Verdict(False, derivative, first, True)
@@ -437,6 +438,11 @@ def _disagreement(check: _Float64Check, n: int, flat: int, verdict: _Verdict, k:
     where = f"check_gradients: {check.names[n]}, index {index}"
     if math.isnan(verdict.difference):
         return GradientError(f"{where}: the function is nan or infinite next to it, so it has no derivative there.")
+    if verdict.jumps:
+        return GradientError(
+            f"{where}: the function jumps there (the smaller the step, the larger the differences), so it has no derivative "
+            f"that they could confirm; by the rules it is {verdict.derivative!r}. Check it at other arguments."
+        )
     return _Disagreement(
         f"{where}: the derivative is {verdict.derivative!r} by the rules and {verdict.difference!r} by differences "
         f"({_derivative(k)})."

@@ -9,6 +9,7 @@ from autonet.common.types import LayerOptions, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer, _is_shape
+from autonet.ops.normalization import direction
 
 
 class Merge(Layer):
@@ -255,7 +256,7 @@ class Dot(Merge):
         shapes = [tuple(x.shape) for x in inputs]
         self.compute_output_shape(shapes)
         axes = self._axes(shapes)
-        x1, x2 = (ops.normalize(x, axis=a) for x, a in zip(inputs, axes, strict=True)) if self.normalize else inputs
+        x1, x2 = (direction(x, a) for x, a in zip(inputs, axes, strict=True)) if self.normalize else inputs
         letters = iter(string.ascii_lowercase[2:])
         labels = [["a", *[next(letters) for _ in s[1:]]] for s in shapes]
         for letters_of, axis in zip(labels, axes, strict=True):

@@ -11,6 +11,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
+from autonet.ops.normalization import direction
 
 
 class BatchNormalization(Layer):
@@ -380,7 +381,7 @@ class RMSNormalization(Layer):
 
 
 class UnitNormalization(Layer):
-    """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2).
+    """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2). Zeros stay zeros, with a derivative of 0.
 
     Args:
         axis: the axes of features, a number or several, which then count as one.
@@ -395,7 +396,7 @@ class UnitNormalization(Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Tensor:
-        return ops.normalize(inputs, axis=self.axis, order=2, epsilon=1e-12)
+        return direction(inputs, self.axis, epsilon=1e-12)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         lengths_along(input_shape, self.axis, self.label)

@@ -59,6 +59,7 @@ class SpectralNormalization(Wrapper):
             v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), axis=None)
             u = ops.normalize(ops.matmul(v, matrix), axis=None)
         sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
+        sigma = ops.where(ops.equal(sigma, 0), 1.0, sigma)  # a kernel of zeros stays one
         self.vector_u.assign(u)
         self.kernel.assign(ops.reshape(matrix / sigma, self.kernel.shape))
 

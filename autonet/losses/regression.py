@@ -9,6 +9,7 @@ from autonet.core import Tensor, convert_to_tensor
 from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
+from autonet.ops.normalization import direction
 
 
 def paired(who: str, y_true: TensorLike, y_pred: TensorLike) -> tuple[Tensor, Tensor]:
@@ -167,13 +168,8 @@ def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 
 def cosine(y_true: Tensor, y_pred: Tensor, axis: Any = -1) -> Tensor:
-    """Cosine of the angle between the vectors along `axis`; 0 where one of them is 0."""
-    return ops.sum(_direction(y_true, axis) * _direction(y_pred, axis), axis=axis)
-
-
-def _direction(x: Tensor, axis: Any) -> Tensor:
-    """`x` divided by its length, or by epsilon if that is more: under the root, where the derivative at 0 stays finite."""
-    return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axis, keepdims=True), dtypes.epsilon() ** 2))
+    """Cosine of the angle between the vectors along `axis`; 0, with a derivative of 0, where one of them is 0."""
+    return ops.sum(direction(y_true, axis) * direction(y_pred, axis), axis=axis)
 
 
 @accumulates(like="y_pred")

@@ -13,8 +13,9 @@ from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.comparison import equal
 from autonet.ops.creation import cast
-from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square
+from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square, where
 from autonet.ops.reduction import mean, reduced_count, sum
 from autonet.ops.shaping import reshape, squeeze
 from autonet.ops.sliding_windows import blocks
@@ -293,7 +294,7 @@ def normalize(
 ) -> Tensor:
     """`x` over its norm of whole `order` along `axis` (None: along all), or over `epsilon` where that is larger.
 
-    Several axes count as one: the norm is that of the vector of all their numbers.
+    Several axes count as one: the norm is that of the vector of all their numbers. At zeros the slope is 1 / epsilon.
 
     >>> [round(v, 4) for v in normalize([3.0, 4.0]).tolist()]
     [0.6, 0.8]
@@ -312,6 +313,12 @@ def normalize(
         return x * rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), floor))
     total = sum(power(absolute(x), order), axis=axis, keepdims=True)
     return x * power(maximum(total, floor), -1.0 / order)
+
+
+def direction(x: Tensor, axis: Any, epsilon: float | None = None) -> Tensor:
+    """`normalize(x, axis)` with a derivative that is taken as 0 where all numbers along `axis` are 0."""
+    nothing = equal(sum(square(x), axis=axis, keepdims=True), 0)
+    return normalize(where(nothing, 0.0, x), axis, epsilon=epsilon)
 
 
 # Shapes

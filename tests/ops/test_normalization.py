@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import ops
+from autonet import constraints, gradients, jit, layers, losses, ops, regularizers, utils
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.gradients import grad
 from autonet.ops import sliding_windows
 from autonet.ops.normalization import batch_normalize, standardize
@@ -246,3 +246,54 @@ def test_normalize_as_keras():
 def test_errors_give_advice(call, advice):
     with pytest.raises((ShapeError, ArgumentError), match=advice):
         call()
+
+
+# At zero
+
+WEIGHTS = np.arange(8.0).reshape(2, 4) + 1
+OF_LENGTHS = {  # functions that divide by a length, or are one
+    **{f"normalize {order}": lambda x, order=order: ops.normalize(x, order=order) for order in (1, 2, 3)},
+    **{f"norm {order}": lambda x, order=order: ops.norm(x, ord=order, axis=-1) for order in (1, 2, 3, np.inf)},
+    "UnitNormalization": lambda x: layers.UnitNormalization(dtype="float64")(x),
+    "Dot": lambda x: layers.Dot(-1, normalize=True, dtype="float64")([x, Tensor(WEIGHTS)]),
+    "cosine_similarity": lambda x: losses.cosine_similarity(WEIGHTS, x),
+    "cosine_similarity of targets": lambda x: losses.cosine_similarity(x, WEIGHTS),
+    "CosineSimilarity": lambda x: losses.CosineSimilarity(dtype="float64")(WEIGHTS, x),
+    "UnitNorm": constraints.UnitNorm(axis=-1),
+    "MaxNorm": constraints.MaxNorm(axis=-1),
+    "MinMaxNorm": constraints.MinMaxNorm(axis=-1),
+    "OrthogonalRegularizer": regularizers.OrthogonalRegularizer(),
+    "utils.normalize": utils.normalize,
+    "LayerNormalization": lambda x: layers.LayerNormalization(dtype="float64")(x),
+    "RMSNormalization": lambda x: layers.RMSNormalization(dtype="float64")(x),
+    "std": lambda x: ops.std(x, axis=-1),
+}
+
+
+@pytest.mark.parametrize("name", OF_LENGTHS)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_row_of_zeros_has_no_steep_slope(name, compiled):
+    """0 or that of the formula, but for `ops.normalize`, whose slope there is 1 / epsilon; other rows keep theirs."""
+    f = OF_LENGTHS[name]
+    slopes = gradients.grad(lambda x: ops.sum(f(x) * (1 + ops.arange(f(x).size, dtype="float64").reshape(f(x).shape))))
+    slopes = jit(slopes) if compiled else slopes
+    x = np.array([[0.0, 0.0, 0.0, 0.0], [3.0, 0.5, 4.0, -1.0]])
+    found = slopes(x).numpy()
+    assert np.all(np.isfinite(f(x)))
+    assert np.abs(found[0]).max() < (1e8 if name.startswith("normalize") else 1e4)
+    near = slopes(x + [[1e-3, -2e-3, 1e-3, 3e-3], [0, 0, 0, 0]]).numpy()
+    if name != "OrthogonalRegularizer":
+        np.testing.assert_allclose(found[1], near[1], rtol=1e-6, atol=1e-9)
+
+
+def test_spectral_normalization_of_zeros():
+    layer = layers.SpectralNormalization(layers.Dense(2, kernel_initializer="zeros"))
+    np.testing.assert_array_equal(layer(np.ones((3, 4), "float32"), training=True), 0)
+    assert np.all(np.isfinite(layer.layer.kernel))
+
+
+def test_checks_at_zeros_say_that_it_jumps_there():
+    with pytest.raises(GradientError, match="the function jumps there .* no derivative"):
+        gradients.check_gradients(layers.UnitNormalization(), np.zeros((2, 3)))
+    with pytest.raises(GradientError, match="the function jumps there"):
+        gradients.check_gradients(lambda x: ops.sign(x) + x, np.zeros(2))
