@@ -165,7 +165,7 @@ class Weighted(Tracking):
 
         Raises: NotBuiltError before the weights exist.
         """
-        if not self.built:
+        if not self._is_built():
             raise NotBuiltError(f"{self.label} has no weights yet: build it, or call it on data, first.")
         return sum(v.size for v in self.weights)
 

@@ -93,6 +93,11 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
         else:
             super()._build_for(args, kwargs)
 
+    def _is_built(self) -> bool:
+        if not self.built and not self._has_call():  # then the layers inside are all there is
+            self.built = bool(self.layers) and all(layer._is_built() for layer in self.layers)
+        return self.built
+
     # What is inside
 
     @property

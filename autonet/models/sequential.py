@@ -103,11 +103,19 @@ class Sequential(Model):
     def build(self, input_shape: PartialShape | None = None) -> None:
         """Make the weights for inputs of `input_shape`, batch axis included."""
         shape = tuple(_only(input_shape)) if input_shape is not None else self._batch_shape
+        if shape is not None and any(isinstance(n, (tuple, list)) for n in shape):
+            raise self._only_one(len(shape))
         if shape is None:
             raise ArgumentError(f"{self.label} needs a shape to build: build((None, features)), or an Input layer.")
         if self._batch_shape is None:
             self._batch_shape = (None, *shape[1:])
         self._place()
+
+    def _only_one(self, received: int) -> ArgumentError:
+        return ArgumentError(
+            f"{self.label} expects one input; received {received}. Samples belong into one array, as with np.stack(x); targets "
+            "are an argument of their own, as in fit(x, y); a model of several inputs is made with Model(inputs, outputs)."
+        )
 
     def _place(self) -> None:
         """Lay the placeholders through the layers that have none yet, which builds them."""
@@ -128,10 +136,7 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         x = _only(inputs)
         if type(x) in (list, tuple) and len(x) > 1 and self._batch_shape is not None:
-            raise ArgumentError(
-                f"{self.label} expects one input; received {len(x)}. Targets are an argument of their own, as in fit(x, y); "
-                "a model of several inputs is made with Model(inputs, outputs)."
-            )
+            raise self._only_one(len(x))
         if mask is not None and isinstance(x, Tensor) and getattr(x, "_mask", None) is None:
             x._mask = mask
         if self._batch_shape is not None and isinstance(x, Tensor):

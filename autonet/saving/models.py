@@ -215,8 +215,9 @@ def _target(filepath: str | os.PathLike[str], suffixes: tuple[str, ...], overwri
 
 
 def _check_built(model: Any, what: str) -> None:
-    if not model.built:
-        raise NotBuiltError(f"{model.label} has no weights yet: build it, fit it, or call it on data, then {what}.")
+    if not model._is_built():
+        how = "build it, fit it, or call it on data" if model._has_call() else "build its layers, or fit it"
+        raise NotBuiltError(f"{model.label} has no weights yet: {how}, then {what}.")
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 
     Raises: ArgumentError for a network that is too large, or holds NaN or infinities; NotBuiltError before there are
     weights.
     """
-    if not model.built:
+    if not model._is_built():
         raise NotBuiltError(f"{model.label} has no weights yet: build it, or call it on data, then export it.")
     numbers = sum([v.size for v in model.weights])
     if numbers > most_numbers:

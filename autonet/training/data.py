@@ -14,6 +14,7 @@ from autonet.errors import ArgumentError, AutonetError, DataError
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight: trees of arrays, None where there is none
 NAMES = ("x", "y", "sample_weight")
+MOST_TOLD = 8  # arrays whose lengths an error lists
 
 
 def unpack(batch: Any) -> Batch:
@@ -46,10 +47,15 @@ def arrays(tree: Any, name: str, float_dtype: str) -> Any:
         return None
     if isinstance(tree, Mapping):
         return {key: arrays(branch, f"{name}[{key!r}]", float_dtype) for key, branch in tree.items()}
-    if isinstance(tree, (list, tuple)) and any(_is_branch(branch) for branch in tree):
+    if isinstance(tree, (list, tuple)) and not _is_text_list(tree) and any(_is_branch(branch) for branch in tree):
         branches = [arrays(branch, f"{name}[{i}]", float_dtype) for i, branch in enumerate(tree)]
         return tuple(branches) if isinstance(tree, tuple) else branches
     return _array(tree, name, float_dtype)
+
+
+def _is_text_list(values: Any) -> bool:
+    """Whether nested lists hold texts, perhaps with gaps."""
+    return _holds_text(values) and all(v is None or isinstance(v, (str, bytes)) for v in flatten(values))
 
 
 def _is_branch(x: Any) -> bool:
@@ -85,7 +91,20 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
                 f"{name} cannot be used as an array: {str(error).rstrip('.')}. Make all rows of one length, as with utils.pad_sequences."
             ) from None
     kind = array.dtype.kind
-    texts = kind == "U" or (kind == "O" and array.size and all(isinstance(v, str) for v in array.flat))
+    if kind == "S":
+        array, kind = array.astype(object), "O"
+    found = {type(v) for v in array.flat} if kind == "O" else set()
+    texts = kind == "U" or (bool(found) and all(issubclass(t, (str, bytes)) for t in found))
+    if not texts and any(issubclass(t, (str, bytes)) for t in found):
+        odd = [i for i, v in enumerate(array.flat) if not isinstance(v, (str, bytes))]
+        value, row = array.flat[odd[0]], np.unravel_index(odd[0], array.shape)[0]
+        if value is None or value != value:
+            raise DataError(
+                f"{name}, row {row}: the text is missing ({len(odd)} of {array.size} are). Put '' there, or leave such rows out."
+            )
+        raise DataError(
+            f"{name}, row {row}: {type(value).__name__} {value!r:.60} among texts. Mend it, as with str(value)."
+        )
     if (
         kind not in "biuf" and not texts
     ):  # texts stay objects: as an array of their own each would be as long as the longest
@@ -101,9 +120,14 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
 
 
 def _holds_text(value: Any) -> bool:
-    while isinstance(value, (list, tuple)) and value:
-        value = value[0]
-    return isinstance(value, str)
+    return isinstance(_first_leaf(value), (str, bytes))
+
+
+def _first_leaf(value: Any) -> Any:
+    """The first entry of nested lists that is there."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    return next((leaf for leaf in (_first_leaf(v) for v in value) if leaf is not None), None)
 
 
 def clean(batch: Batch, float_dtype: str) -> Batch:
@@ -118,15 +142,25 @@ def length(data: Batch) -> int:
     Raises: DataError if they do not, or if there are none.
     """
     found: dict[str, int] = {}
+    counts = []
     for name, part in zip(NAMES, data, strict=True):
         leaves = [a for a in flatten(part) if a is not None]
+        counts.append(len(leaves))
         found.update({f"{name}{[i] if len(leaves) > 1 else ''}": len(a) for i, a in enumerate(leaves)})
     if not found:
         raise DataError("There is no data: x is empty.")
     if len(set(found.values())) > 1:
-        lengths = ", ".join(f"{name}: {n}" for name, n in found.items())
+        told = [f"{name}: {n}" for name, n in found.items()]
+        if len(told) > MOST_TOLD:
+            parts = [p for p, leaves in zip(NAMES, counts, strict=True) if leaves > MOST_TOLD]
+            raise DataError(
+                f"All arrays must have one number of samples; received {', '.join(told[:3])}, ..., {told[-1]}. A list of "
+                f"arrays is as many inputs or outputs: where the entries of {' and '.join(parts) or 'a list'} are samples, make "
+                f"one array of them, with np.stack({parts[0] if parts else 'x'}), or with utils.pad_sequences where their "
+                "lengths differ."
+            )
         raise DataError(
-            f"All arrays must have one number of samples; received {lengths}. Cut them alike, as with y = y[:len(x)]."
+            f"All arrays must have one number of samples; received {', '.join(told)}. Cut them alike, as with y = y[:len(x)]."
         )
     return next(iter(found.values()))
 

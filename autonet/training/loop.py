@@ -62,6 +62,7 @@ def fit(
         if hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_variables)
         callbacks.on_train_end(logs)
+    model._is_built()  # a model without a call notices it here
     return model.history
 
 

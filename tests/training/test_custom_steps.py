@@ -5,7 +5,7 @@ import pytest
 
 import autonet as keras
 from autonet import ops
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, NotBuiltError
 
 X = np.random.default_rng(0).standard_normal((20, 4)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
@@ -275,3 +275,49 @@ def test_a_frozen_part_stays(way):
     for a, b in zip(before[0] + before[1], after[0] + after[1], strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(before[2][0], after[2][0])
+
+
+class WithoutCall(keras.Model):
+    """A model as that of an autoencoder or a GAN: parts and a train_step, no map of its own."""
+
+    def __init__(self, known=True, **common):
+        super().__init__(**common)
+        self.net = keras.Sequential([*([keras.Input((2,))] if known else []), keras.layers.Dense(1)])
+
+    def train_step(self, data):
+        x, y = data
+        self.net(x)
+        weights = self.net.trainable_variables
+        loss, slopes = keras.value_and_grad(lambda w: ops.mean((self.net(x) - y) ** 2))(weights)
+        self.optimizer.apply(slopes, weights)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_fitted_model_without_call_is_saved_and_loaded(known, tmp_path):
+    x, y = np.ones((8, 2)), np.ones((8, 1))
+    model, other = WithoutCall(known), WithoutCall(known)
+    model.compile("sgd")
+    if not known:
+        for use in (lambda: model.save_weights(tmp_path / "none.weights"), model.count_params):
+            with pytest.raises(NotBuiltError, match="no weights yet"):
+                use()
+    model.fit(x, y, verbose=0)
+    assert model.built and model.count_params() == 3
+    model.summary(print_fn=lambda text: None)
+    for name in ("w.weights", "w.weights.h5"):
+        model.save_weights(tmp_path / name)
+        other = WithoutCall(known)
+        if not known:
+            with pytest.raises(NotBuiltError, match="build its layers, or fit it"):
+                other.load_weights(tmp_path / name)
+            other.compile("sgd")
+            other.fit(x, y, verbose=0)
+        other.load_weights(tmp_path / name)
+        for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects={"WithoutCall": WithoutCall})
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    loaded.fit(x, y, verbose=0)

@@ -204,3 +204,39 @@ def test_class_weight_refuses_what_has_no_classes():
         data.class_weights(np.ones((3, 4)), {1: 2.0})
     with pytest.raises(ArgumentError, match="single array"):
         data.class_weights({"a": np.ones(3)}, {1: 2.0})
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+@pytest.mark.parametrize("place", [0, 1])
+def test_texts_with_gaps_are_refused_with_the_row(gap, place):
+    texts = ["great", "bad"]
+    texts.insert(place, gap)
+    for x in (texts, np.array(texts, object), [[t] for t in texts]):
+        if gap is None or isinstance(x, np.ndarray):
+            with pytest.raises(DataError, match=rf"x, row {place}: the text is missing \(1 of 3 are\)"):
+                data.arrays(x, "x", "float32")
+    with pytest.raises(DataError, match="x, row 1: int 3 among texts"):
+        data.arrays(np.array(["a", 3], object), "x", "float32")
+
+
+def test_bytes_are_texts():
+    for x in ([b"great", b"bad"], np.array([b"great", b"bad"]), [b"great", "bad"], np.array([b"great", "bad"], object)):
+        found = data.arrays(x, "x", "float32")
+        assert found.dtype == object and list(found) == list(x)
+
+
+@pytest.mark.parametrize("entry", [lambda i: np.zeros((i % 7 + 1, 2)), lambda i: np.zeros((7, 2))])
+def test_a_list_of_samples_is_told_in_few_words_to_be_stacked(entry):
+    many = [entry(i) for i in range(2000)]
+    m = keras.Sequential([keras.layers.Dense(1)])
+    m.compile("sgd", "mse")
+    for call in (
+        lambda: m.fit(many, np.zeros(2000)),
+        lambda: m.fit(np.zeros((2000, 2)), many),
+        lambda: m.fit(many, many),
+        lambda: m.evaluate(many, np.zeros(2000)),
+        lambda: m.predict(many),
+    ):
+        with pytest.raises((DataError, ArgumentError), match="np.stack") as raised:
+            call()
+        assert len(str(raised.value)) < 400
