@@ -57,15 +57,16 @@ class KernelInNumbers(type):
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        layer: Any = cls.__base__ if isinstance(cls, KernelInNumbers) and "stands" in vars(cls) else None
+        layer: Any = cls.__mro__[1] if "stands" in vars(cls) else cls
         rank, sizes = cls.rank, args[1:]  # type: ignore[attr-defined]
         if rank > 1 and len(sizes) >= rank and all(type(n) is int for n in sizes[:rank]):
-            told = f"{cls.__name__}(..., {', '.join(map(str, sizes))}) is read as in Keras 1: write kernel_size={sizes[:rank]}"
+            call = f"{vars(cls).get('stands', cls.__name__)}(..., {', '.join(map(str, sizes))})"
+            told = f"{call} is read as in Keras 1: write kernel_size={sizes[:rank]}"
             if len(sizes) > rank:
                 raise SignatureError(f"{told}, and what follows by its name.")
             warn(f"{told}, or strides=... if these were meant.", LegacyWarning)
             args = args[0], sizes
-        return type.__call__(layer or cls, *args, **kwargs)
+        return type.__call__(layer, *args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, cls.__mro__[1]) if "stands" in vars(cls) else type.__instancecheck__(cls, instance)
@@ -77,7 +78,9 @@ class KernelInNumbers(type):
 
 def first_edition(name: str, layer: type) -> type:
     """The class that makes a `layer` from arguments as Keras 1 took them."""
-    return KernelInNumbers(name, (layer,), {"stands": True, "__doc__": layer.__doc__, "__module__": layer.__module__})
+    return KernelInNumbers(
+        layer.__name__, (layer,), {"stands": name, "__doc__": layer.__doc__, "__module__": layer.__module__}
+    )
 
 
 class _OldModules:

@@ -15,6 +15,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from autonet.common.lines import users_part
+from autonet.errors import AutonetError
+
 ROOTS = ("tensorflow.keras", "tf_keras", "keras")
 STANDARD = ("__file__", "__path__", "__loader__", "__wrapped__", "__warningregistry__")
 VERSIONS = {"tensorflow": "2.16.0+autonet"} | dict.fromkeys(ROOTS, "3.15.1+autonet")  # whose names are meant
@@ -43,10 +46,10 @@ class Stand(ModuleType):
             )
         try:
             value = getattr(self._real, name)
-        except AttributeError:
+        except AttributeError as error:
+            advice = str(error).partition(". ")[2] or f"dir({self._real.__name__}) lists what there is."
             raise AttributeError(
-                f"the script uses {self.__name__}.{name}, which autonet does not have "
-                "(its README lists what of Keras exists here)."
+                f"the script uses {self.__name__}.{name}, which autonet does not have. {advice}", name=name, obj=self
             ) from None
         inner = isinstance(value, ModuleType) and value.__name__ == f"{self._real.__name__}.{name}"
         return importlib.import_module(f"{self.__name__}.{name}") if inner else value
@@ -78,7 +81,7 @@ class Stands:
             real = importlib.import_module("autonet" + inner)
         except ImportError:
             raise ImportError(
-                f"the script imports {spec.name}, which autonet does not have (its README lists what of Keras exists here).",
+                f"the script imports {spec.name}, which autonet does not have. dir(autonet) lists what there is.",
                 name=spec.name,
             ) from None
         return Stand(spec.name, real)
@@ -104,6 +107,11 @@ def run(arguments: Sequence[str]) -> int:
     sys.path = [os.path.dirname(os.path.abspath(script)), *sys.path]  # for modules beside it
     try:
         runpy.run_path(script, run_name="__main__")
+    except Exception as error:
+        own = isinstance(error, (AutonetError, AttributeError, ImportError))  # else its last frame says where
+        error.__traceback__ = users_part(error.__traceback__, own)  # begins with the script
+        sys.excepthook(type(error), error, error.__traceback__)
+        return 1
     finally:
         sys.argv, sys.path = before
         sys.meta_path.remove(hook)  # type: ignore[arg-type]

@@ -45,8 +45,13 @@ def shown(line: tuple[str, int]) -> str:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, in the name of the user's line."""
-    _, distance = _outside()
-    warnings.warn(message, category, stacklevel=distance + 1)
+    frame, distance = _outside()
+    if frame is None:
+        warnings.warn(message, category, stacklevel=distance + 1)
+        return
+    place = frame.f_globals  # said explicitly: levels would not count the frames of an import
+    registry = place.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, place.get("__name__"), registry)
 
 
 # Tracebacks
@@ -80,8 +85,8 @@ def shorten(error: Exception) -> None:
     if not _Filtering.enabled or error.__traceback__ is None:
         return
     ours = isinstance(error, AutonetError)
-    error.__traceback__ = _filtered(error.__traceback__.tb_next, ours)
-    if ours and error.__cause__ is not None and _filtered(error.__cause__.__traceback__, True) is None:
+    error.__traceback__ = users_part(error.__traceback__.tb_next, ours)
+    if ours and error.__cause__ is not None and users_part(error.__cause__.__traceback__, True) is None:
         error.__cause__, error.__suppress_context__ = None, True  # what the package found is in the message
 
 
@@ -150,18 +155,15 @@ def takes_old_words(cls: type, init: F) -> F:
         return init
     from autonet.common import signatures
 
-    old = words.of_class(cls, signatures.taken(init, cls))
+    old, translated = words.of_class(cls, signatures.taken(init, cls)), filters_traceback(init)
 
     @functools.wraps(init)
     def constructor(*args: Any, **kwargs: Any) -> Any:
         if not old.keys().isdisjoint(kwargs):
-            try:
-                kwargs, told = words.translate(signatures.name_of(init, args), old, kwargs)
-            except AutonetError as error:
-                shorten(error)
-                raise
+            kwargs, told = words.translate(signatures.name_of(init, args), old, kwargs)
             for sentence in told:
                 warn(sentence, words.LegacyWarning)
+            return translated(*args, **kwargs)
         return init(*args, **kwargs)
 
     return constructor  # type: ignore[return-value]
@@ -195,9 +197,9 @@ def _filter_methods(c: type) -> None:
         if name.startswith(_INSIDE) or (name[0] == "_" and name not in ("__init__", "__call__")):
             continue
         if type(method) is types.FunctionType:
-            entrance: Any = filters_traceback(method)
             if name == "__init__" and not hasattr(method, "shortens"):
-                entrance = takes_old_words(c, entrance)
+                method = takes_old_words(c, method)
+            entrance: Any = filters_traceback(method)
         elif isinstance(method, classmethod):
             entrance = classmethod(filters_traceback(method.__func__))
         else:
@@ -205,7 +207,7 @@ def _filter_methods(c: type) -> None:
         type.__setattr__(c, name, entrance)
 
 
-def _filtered(traceback: types.TracebackType | None, ours: bool) -> types.TracebackType | None:
+def users_part(traceback: types.TracebackType | None, ours: bool) -> types.TracebackType | None:
     """The entries of the user's frames, and the last one unless the error is `ours`."""
     entries = []
     own = True

@@ -148,3 +148,24 @@ def test_a_model_of_something_else(tmp_path, monkeypatch, capsys):
     assert "m.keras is no model of a table" in capsys.readouterr().err
     assert main(["predict", "--help"]) == 0
     assert "predict MODEL FILE" in capsys.readouterr().out
+
+
+def test_what_is_filled_or_unknown_is_told(tmp_path, monkeypatch, capsys, rows):
+    monkeypatch.chdir(tmp_path)
+    write("mine.csv", rows)
+    assert main(["mine.csv", "--drop", "fare", "--save", "m.keras", *TRAIN]) == 0
+    new = [row[:] for row in rows[:9]]
+    for row, (age, city) in zip(new[1:], [("", "Lima"), ("", "Oslo"), ("30", "")] + [("30", "Oslo")] * 5, strict=True):
+        row[1:3] = age, city
+    write("new.csv", new)
+    capsys.readouterr()
+    assert main(["predict", "m.keras", "new.csv"]) == 0
+    answer = capsys.readouterr()
+    assert len(answer.out.splitlines()) == 9
+    assert answer.err.splitlines() == [
+        "column age: 2 missing values, filled as in training",
+        "column city: 1 missing values, filled as in training",
+        "column city: 1 values that are no categories of the training, such as Lima",
+    ]
+    assert main(["predict", "new.csv", "m.keras"]) == 2
+    assert "predict expects the model first, then the file: predict m.keras new.csv." in capsys.readouterr().err

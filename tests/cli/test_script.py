@@ -1,6 +1,7 @@
 """`python -m autonet run`: Keras scripts, unchanged."""
 
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -126,3 +127,33 @@ def test_the_imports_are_put_back():
     before = list(sys.meta_path), {k for k in sys.modules if k.startswith(("keras", "tensorflow"))}
     assert script.run([]) == 2
     assert (list(sys.meta_path), {k for k in sys.modules if k.startswith(("keras", "tensorflow"))}) == before
+
+
+OLD = """
+from keras.layers.core import Dense
+import keras
+keras.utils.np_utils.to_categorical([0, 1])
+keras.optimizers.adam(lr=0.1)
+from keras.layers import merge
+
+def last():
+    keras.layers.MaxoutDense(3)
+
+last()
+"""
+
+
+def test_warnings_and_tracebacks_show_the_script_alone(tmp_path):
+    answer = run(tmp_path, OLD)
+    warned = [line for line in answer.stderr.splitlines() if "LegacyWarning" in line]
+    lines = [re.search(r"script\.py:(\d+): ", line) for line in warned]
+    assert [int(line[1]) for line in lines] == [3, 5, 6, 6, 7]
+    frames = re.findall(r'File "(.*)", line (\d+)', answer.stderr)
+    assert [(pathlib.Path(file).name, int(line)) for file, line in frames] == [("script.py", 12), ("script.py", 10)]
+    assert answer.stderr.splitlines()[-1].endswith("write Dense, Reshape and ops.max.")
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "import keras.nothing", "import numpy, keras\nkeras.layers.Dense(-1)"])
+def test_tracebacks_begin_with_the_script(text, tmp_path):
+    frames = re.findall(r'File "(.*)", line', run(tmp_path, text).stderr)
+    assert [pathlib.Path(file).name for file in frames] == ["script.py"]
