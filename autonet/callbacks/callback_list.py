@@ -147,6 +147,12 @@ class CallbackList:
     on_batch_begin = on_train_batch_begin
     on_batch_end = on_train_batch_end
 
+    def compiling(self) -> None:
+        """A step is about to be compiled: who shows progress may say so."""
+        for callback in self.callbacks:
+            if isinstance(callback, ProgbarLogger):
+                callback.compiling()
+
     # Epochs, and the whole
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

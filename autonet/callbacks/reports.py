@@ -141,6 +141,11 @@ class ProgbarLogger(Callback):
             self._bar.update(batch + 1, logs, finalize=False)
             self._wait()
 
+    def compiling(self) -> None:
+        """A step is about to be compiled, which takes seconds."""
+        if self._bar is not None:
+            self._bar.note("compiling")
+
     def _close(self, logs: dict[str, Any] | None) -> None:
         """Show the final figures."""
         if self._bar is not None:

@@ -250,10 +250,6 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             self._adopt(value)
         super().__setattr__(name, value)
 
-    def _is_built(self) -> bool:
-        """Whether there are all weights."""
-        return self.built
-
     # Losses
 
     def add_loss(self, loss: TensorLike) -> None:

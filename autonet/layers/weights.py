@@ -22,6 +22,10 @@ class Weighted(Tracking):
     _trainable_variables: list[Variable]
     _non_trainable_variables: list[Variable]
 
+    def _is_built(self) -> bool:
+        """Whether there are all weights."""
+        return self.built
+
     def _adopt(self, variable: Variable) -> None:
         """Count a Variable among the layer's own, once."""
         if any(v is variable for v in self._trainable_variables + self._non_trainable_variables):

@@ -12,6 +12,7 @@ import numpy as np
 from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.reports import History
 from autonet.common.trees import map_structure
+from autonet.compiler.waiting import announcing
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.training.bad_data import NonFiniteWatch
@@ -46,7 +47,7 @@ def fit(
     callbacks = _callbacks(model, callbacks, verbose, epochs, batches.steps, history=True)
     model.stop_training = False
     logs: dict[str, Any] = {}
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, announcing(callbacks.compiling):
         position = model._position = Position(model, callbacks.callbacks, batches, initial_epoch, interrupt.step)
         with position.extending(callbacks):
             callbacks.on_train_begin()
@@ -211,7 +212,7 @@ def evaluate(
     """`Model.evaluate`: see there."""
     batches = make_batches(x, y, sample_weight, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, announcing(callbacks.compiling):
         logs = validate(model, batches, callbacks, interrupt)
     return logs if return_dict else as_list(logs)
 
@@ -236,7 +237,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
     step = model._step_function("predict")
     outputs: list[Any] = []
     model.stop_predicting = False
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, announcing(callbacks.compiling):
         callbacks.on_predict_begin()
         for i, batch in enumerate(batches.epoch()):
             callbacks.on_predict_batch_begin(i)

@@ -164,6 +164,15 @@ class Progbar:
         """Report `n` more steps."""
         self.update(self._seen_so_far + n, values)
 
+    def note(self, text: str) -> None:
+        """Show `text` where values will stand, until the next drawing; for a wait. Only where the output can be redrawn."""
+        if not self._redraws or self._finished:
+            return
+        if self._bar is None:
+            self._bar = self._open_bar()
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.refresh()
+
     def close(self) -> None:
         """Leave the display as it is; for a loop that ends early."""
         if self._bar is not None:

@@ -180,3 +180,23 @@ def test_a_program_without_standard_output(monkeypatch):
         bar.update(1)
         bar.update(2)
         assert bar.seen_so_far == 2
+
+
+def test_a_note_stands_until_values_do():
+    stream = Terminal()
+    bar = Progbar(3, stream=stream, title="Epoch 1/2")
+    bar.note("compiling")
+    assert "Epoch 1/2" in stream.getvalue() and "compiling]" in stream.getvalue()
+    time.sleep(0.11)
+    bar.update(1, {"loss": 0.5})
+    assert "compiling" not in stream.getvalue().rpartition("\r")[2] and "loss=0.5" in stream.getvalue()
+    bar.update(3, {"loss": 0.5})
+    assert stream.getvalue().endswith("\n") and "compiling" not in stream.getvalue().rpartition("\r")[2]
+    pipe = io.StringIO()
+    for silent in (
+        Progbar(3, stream=pipe),
+        Progbar(3, stream=pipe, verbose=0),
+        Progbar(3, stream=Terminal(), verbose=2),
+    ):
+        silent.note("compiling")
+    assert pipe.getvalue() == ""

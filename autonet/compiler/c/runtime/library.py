@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autonet.compiler.c.runtime import blas, cache, sources, toolchain
+from autonet.compiler.waiting import announce
 
 _building: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
@@ -79,6 +80,7 @@ def build(source: str, kind: str = "plan") -> Path:
                 return path
             if (why := _failures.get(key) or _failures.get(compiler)) is not None:
                 raise toolchain.CompilationError(why)
+            announce()
             try:
                 return cache.write(key, compiler.compile(source, kind))
             except toolchain.CompilationError as error:
