@@ -39,6 +39,13 @@ def plain(x: Any, name: str = "The data") -> Any:
     return frame_array(x, name) if is_frame(x) else x
 
 
+def columns_of(x: Any, names: Any) -> Any:
+    """A table as a dictionary of its columns of these names; everything else as it is."""
+    if not is_frame(x) or _kind(type(x)) != "table":
+        return x
+    return {name: column for name, column in _columns(x) if name in names}
+
+
 def as_texts(array: np.ndarray) -> np.ndarray:
     """An array of str objects as one of NumPy's texts; others as they are."""
     objects = array.dtype == object and array.size and all(isinstance(v, str) for v in array.flat)

@@ -425,6 +425,10 @@ def primitive(
 ) -> Any:
     """Decorator that makes a function on arrays a Primitive; see there.
 
+    Positional parameters are operands, which have no defaults and are not changed in place; keyword-only ones are settings.
+    A rule, `vjp(x=...)`, is given by the names of its parameters what it asks for: `g`, the gradient of what follows; `y`,
+    the result; operands and settings by their own names. It is made of operations. `x=None`: the derivative is 0.
+
     >>> @primitive
     ... def cube(x):
     ...     return x**3

@@ -61,6 +61,7 @@ def plain_arguments(init: Callable) -> Callable:
                 ) from error
             raise
 
+    vars(wrapper).pop("shortens", None)  # which `init` may be marked with: the wrapper is an entrance too
     return wrapper
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from autonet.common.frames import plain
+from autonet.common.frames import columns_of, plain
 from autonet.common.signatures import no_argument, taken
 from autonet.common.words import NAMES
 from autonet.core.tensor import Tensor
@@ -39,7 +39,7 @@ class Composed(Layer):
             self.trainable = False  # for the layers inside too
 
     def _receive(self, x: Any) -> Any:
-        x = plain(x, f"The input of {self.label}")
+        x = plain(self._by_column(x), f"The input of {self.label}")
         if isinstance(x, np.ndarray) and x.dtype.kind in "USOT":  # text, for the layers inside that take it
             return x
         return super()._receive(x)
@@ -65,6 +65,11 @@ class Composed(Layer):
             if self._graph is None:
                 return super().call(inputs)
             return self._graph.run(self._graph.enter(inputs, mask, self.label), training)
+
+    def _by_column(self, x: Any) -> Any:
+        return (
+            columns_of(x, self._graph.input) if self._graph is not None and isinstance(self._graph.input, dict) else x
+        )
 
     def _has_call(self) -> bool:
         return self._graph is not None or not is_default(self, "call")

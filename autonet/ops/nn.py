@@ -376,6 +376,12 @@ def multi_hot(
     return max(hot, axis=1 if inputs.ndim > 1 else 0, initial=0) if inputs.ndim else hot
 
 
+def __dir__() -> list[str]:
+    from autonet import ops
+
+    return [name for name in dir(ops) if name[0] != "_" and callable(getattr(ops, name))]
+
+
 def __getattr__(name: str) -> Any:  # keras.ops.nn has more names, whose rooms are others
     from autonet import ops
 

@@ -9,3 +9,9 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
     return getattr(ops, name)
+
+
+def __dir__() -> list[str]:
+    from autonet import ops
+
+    return [name for name in dir(ops) if name[0] != "_" and callable(getattr(ops, name))]

@@ -282,6 +282,10 @@ class Trainer(Layer):
             self._prepare_metrics(batch)
         function.prepared = structure.version
 
+    def _by_column(self, x: Any) -> Any:
+        """Data; a table by columns, if the model has an input for each."""
+        return x
+
     def _has_call(self) -> bool:
         """Whether there is a map to build; a model with a train_step of its own may have none."""
         return True
@@ -374,7 +378,7 @@ class Trainer(Layer):
             try:
                 loop.check_epochs(epochs=epochs, initial_epoch=initial_epoch)
                 batches, validation = fit_batches(
-                    x,
+                    self._by_column(x),
                     y,
                     sample_weight,
                     batch_size=batch_size,

@@ -169,3 +169,16 @@ def test_what_is_filled_or_unknown_is_told(tmp_path, monkeypatch, capsys, rows):
     ]
     assert main(["predict", "new.csv", "m.keras"]) == 2
     assert "predict expects the model first, then the file: predict m.keras new.csv." in capsys.readouterr().err
+
+
+def test_the_model_takes_a_table_in_python(tmp_path, monkeypatch, capsys, rows):
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    write("mine.csv", rows)
+    assert main(["mine.csv", "--drop", "fare", "--save", "m.keras", *TRAIN]) == 0
+    answers = predict(capsys, "m.keras", "mine.csv")
+    model = keras.models.load_model("m.keras")
+    table = pandas.read_csv("mine.csv").fillna({"city": ""})
+    for found in (model.predict(table, verbose=0), model(table)):
+        chances = np.stack([np.ravel(np.asarray(v)) for v in found.values()], axis=1)
+        np.testing.assert_allclose(chances, [[float(p) for p in row[1:]] for row in answers[1:]], atol=1e-5)
