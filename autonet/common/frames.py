@@ -41,7 +41,8 @@ def plain(x: Any, name: str = "The data") -> Any:
 
 def columns_of(x: Any, names: Any) -> Any:
     """A table as a dictionary of its columns of these names; everything else as it is."""
-    if not is_frame(x) or _kind(type(x)) != "table":
+    cls: Any = type(x)
+    if _kind(cls) != "table":
         return x
     return {name: column for name, column in _columns(x) if name in names}
 
