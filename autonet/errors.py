@@ -3,8 +3,11 @@
 Every class is also a ValueError, TypeError or FloatingPointError, so code written for Keras catches what it caught before.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
+
+_MANY_NUMBERS = re.compile(r"\[[-+.,\s\[\]\deafinTrulsF]{120,}\]")  # of an array or a nested list
 
 
 class AutonetError(Exception):
@@ -15,10 +18,20 @@ class AutonetError(Exception):
 
     nameless = False
 
+    def __init__(self, *args: Any):
+        if args and isinstance(args[0], str) and len(args[0]) > 200:
+            args = (_MANY_NUMBERS.sub(_beginning, args[0]), *args[1:])
+        super().__init__(*args)
+
     def prefix(self, who: str) -> None:
         """Put the name of whoever applied the operation in front of the message."""
         self.nameless = False
         self.args = (f"{who}: {self.args[0]}", *self.args[1:])
+
+
+def _beginning(numbers: re.Match) -> str:
+    """The first of many numbers in a message, in one line."""
+    return " ".join(numbers[0][:60].split()).rstrip(",") + ", ...]"
 
 
 class ShapeError(AutonetError, ValueError):

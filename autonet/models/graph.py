@@ -340,7 +340,7 @@ class Graph:
             return n
         raise ShapeError(
             f"{label} expects its input {layer.name!r} to have shape {expected}; received {given}. "
-            "The first axis counts the samples: reshape the data, or change the Input."
+            f"{reshaping(expected, given)}"
         )
 
     def fits(self, inputs: Any, label: str) -> bool:
@@ -405,6 +405,13 @@ def _filled(x: Any, values: list[Any]) -> Any:
     if kind is dict:
         return {k: _filled(v, values) for k, v in x.items()}
     return x
+
+
+def reshaping(expected: tuple, given: tuple) -> str:
+    """What to do with an input of a shape that is not the expected one, whose first axis counts the samples."""
+    if len(given) == len(expected) - 1 and all(a in (None, b) for a, b in zip(expected[1:], given, strict=True)):
+        return "The first axis counts the samples, and one sample lacks it: pass x[None], or change the Input."
+    return "The first axis counts the samples: reshape the data, or change the Input."
 
 
 def _dictionaries(tree: Any) -> Iterator[dict]:

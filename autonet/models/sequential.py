@@ -13,6 +13,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
+from autonet.models.graph import reshaping
 from autonet.models.model import Model
 from autonet.untrusted.faults import described
 
@@ -157,13 +158,13 @@ class Sequential(Model):
         assert expected is not None
         if x.ndim == len(expected) and all(n in (None, m) for n, m in zip(expected[1:], x.shape[1:], strict=True)):
             return x
-        if x.ndim == len(expected) - 1 and expected[-1] == 1:
+        same = all(n in (None, m) for n, m in zip(expected[1:-1], x.shape[1:], strict=False))
+        if x.ndim == len(expected) - 1 and expected[-1] == 1 and same:
             from autonet.ops.shaping import expand_dims
 
             return expand_dims(x, axis=-1)
         raise ShapeError(
-            f"{self.label} expects inputs of shape {expected}; received {x.shape}. "
-            "The first axis counts the samples: reshape the data, or change the Input."
+            f"{self.label} expects inputs of shape {expected}; received {x.shape}. {reshaping(expected, x.shape)}"
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -15,7 +15,7 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DataError, ShapeError
 from autonet.ops.creation import cast, one_hot
-from autonet.ops.labels import binary_labels, one_hot_labels, probabilities
+from autonet.ops.labels import binary_labels, one_hot_labels, probabilities, refuse_nan
 from autonet.ops.nn import log_softmax, sigmoid, softmax
 from autonet.ops.pointwise import clip, log, log1p
 from autonet.ops.reduction import sum
@@ -99,6 +99,7 @@ def _class_numbers(target: np.ndarray, x: np.ndarray) -> np.ndarray:
         raise ValueError("the class numbers must have the shape of the other operand without the axis of classes")
     at = target.reshape(-1)
     if at.dtype.kind not in "iu":
+        refuse_nan(target, "A sparse crossentropy expects class numbers")
         whole = at.astype(np.int64)
         if not np.array_equal(whole, at):
             raise DataError(

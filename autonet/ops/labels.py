@@ -23,6 +23,7 @@ def bounded(x, *, low, high, whole, details):
     if whole:
         wrong |= x != np.floor(x)
     if wrong.any():
+        refuse_nan(x, details.partition("|")[0])
         some = ", ".join(str(v) for v in np.unique(x[wrong])[:4].tolist())
         expected, _, advice = details.partition("|")
         raise DataError(f"{expected}; received {some}, among {x.size} numbers from {x.min()} to {x.max()}. {advice}")
@@ -30,6 +31,16 @@ def bounded(x, *, low, high, whole, details):
 
 
 bounded.vjp(x=lambda g: g)
+
+
+def refuse_nan(x: np.ndarray, expected: str) -> None:
+    """Raise DataError, that begins with `expected`, if there is a NaN among labels that have to be whole numbers."""
+    missing = np.count_nonzero(np.isnan(x)) if x.dtype.kind == "f" else 0
+    if missing:
+        raise DataError(
+            f"{expected}; received NaN, a missing label: {missing} among {x.size}. np.flatnonzero(np.isnan(y)) tells where. "
+            "Leave these samples out: keep = ~np.isnan(y); x[keep], y[keep]."
+        )
 
 
 def binary_labels(y_true: Any, who: str) -> Tensor:

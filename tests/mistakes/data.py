@@ -46,6 +46,7 @@ ROWS = [
     Mistake("NaN in the data", NAN, NonFiniteError, "hidden_kernel", "would become NaN", "row 3 of the data), column 1", "np.nan_to_num(x)"),
     Mistake("words out of range", "words.fit(np.full((20, 2), 11), L, verbose=0)", ShapeError, "take", "from 0 to 9", "11 to 11", "input_dim"),
     # targets
+    Mistake("one sample alone", "m.predict(X[0])", ShapeError, "Sequential", "shape (None, ", "received (", "x[None]"),
     Mistake("y too short", "m.fit(X, L[:19])", DataError, "All arrays", "one number of samples", "y: 19", "Cut them alike"),
     Mistake("y forgotten", "m.fit(X, verbose=0)", ArgumentError, *NO_TARGETS),
     Mistake("y too wide", "r.fit(X, np.zeros((20, 2)))", ShapeError, "mean_squared_error", "one shape", "(20, 2)", "reshape one of them"),
@@ -55,6 +56,7 @@ ROWS = [
     Mistake("labels from 1", "m.fit(X, L + 1)", DataError, *RANGE, "1 to 3", "Count classes from 0"),
     Mistake("labels below 0", "m.fit(X, L - 1)", DataError, *RANGE, "-1 to 1", "Count classes from 0"),
     Mistake("labels in between", "m.fit(X, L + 0.5)", DataError, "sparse crossentropy", "which are whole", "some that are not", "use categorical_crossentropy"),
+    Mistake("missing labels", "m.fit(X, np.where(L == 1, np.nan, L))", DataError, "sparse crossentropy", "class numbers", "NaN, a missing label", "np.isnan(y)"),
     Mistake("names for labels", "m.fit(X, np.array(['cat', 'dog'] * 10))", DataError, "output 'out'", "expects numbers", "texts", "np.unique"),
     Mistake("misspelt output", "outs.fit(X, {'a': L, 'bb': R})", ArgumentError, "output in y", "Unknown", "'bb'", "Did you mean 'b'"),
     Mistake("targets of one output", "outs.fit(X, [L])", ArgumentError, "y expects", "each of the 2 outputs", "received 1", "['a', 'b']"),
