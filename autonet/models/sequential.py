@@ -114,7 +114,7 @@ class Sequential(Model):
 
     def _only_one(self, received: int) -> ArgumentError:
         return ArgumentError(
-            f"{self.label} expects one input; received {received}. Samples belong into one array, as with np.stack(x); targets "
+            f"{self.label} expects one input; received {received}. Samples belong into one array, as with np.stack(x). Targets "
             "are an argument of their own, as in fit(x, y); a model of several inputs is made with Model(inputs, outputs)."
         )
 
