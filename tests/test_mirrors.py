@@ -24,6 +24,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "common/dtypes.py": "core/test_primitive.py utils/test_config.py",
     "common/trees.py": "test_tree.py",
     "common/types.py": "test_signatures.py",
+    "common/words.py": "test_legacy.py",
     "common/versions.py": "compiler/test_model_changes.py",
     "compiler/c/*.py": "compiler/c/test_plan.py compiler/test_random_programs.py",
     "compiler/c/runtime/library.py": "compiler/c/runtime/test_toolchain.py",

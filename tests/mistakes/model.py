@@ -2,7 +2,7 @@
 """Mistakes with models: composing, compiling, saving, callbacks; and with losses, metrics, optimizers, operations."""
 
 from autonet.core.backward import NotRecorded
-from autonet.errors import ArgumentError, DataError, DtypeError, NotBuiltError, ShapeError
+from autonet.errors import ArgumentError, DataError, DtypeError, NotBuiltError, ShapeError, SignatureError
 from autonet.saving.container import ArchiveError
 from tests.mistakes.world import Mistake
 
@@ -75,7 +75,7 @@ ROWS = [
     Mistake("no loss", "m.compile('adam')\nm.fit(X, L, verbose=0)", ArgumentError, "Sequential 'm'", "nothing to lower", "no loss", "compile(loss="),
     Mistake("squares of labels", "m.compile('adam', 'mse')\nm.fit(X, L, verbose=0)", ShapeError, *MSE),
     Mistake("a metric of other shapes", f"m.compile('adam', '{MSE[3]}', metrics=['mse'])\nm.fit(X, L, verbose=0)", ShapeError, *MSE),
-    Mistake("metrics for loss weights", "m.compile('adam', 'mse', 'accuracy')\nm.fit(X, Y, verbose=0)", ArgumentError, "loss_weights", "a number", "'accuracy'", "metrics="),
+    Mistake("metrics for loss weights", "m.compile('adam', 'mse', 'accuracy')\nm.fit(X, Y, verbose=0)", ArgumentError, "loss_weights", "to be numbers", "'accuracy'", "metrics="),
     Mistake("a loss of an unknown output", "outs.compile('adam', {'a': 'mse', 'c': 'mse'})\nouts.fit(X, [Y, R], verbose=0)", ArgumentError, "output in loss", "Unknown", "'c'", "Known: a, b"),
     Mistake("a metric of an unknown output", "outs.compile('adam', 'mse', metrics={'c': ['mae']})\nouts.fit(X, [Y, R], verbose=0)", ArgumentError, "output in metrics", "Unknown", "'c'", "Known: a, b"),
     Mistake("one loss in a list for two", "outs.compile('adam', ['mse'])\nouts.fit(X, [L, R], verbose=0)", ArgumentError, "loss expects", "each of the 2 outputs", "received 1", "['a', 'b']"),
@@ -84,7 +84,7 @@ ROWS = [
     Mistake("an optimizer for two", SHARED, ArgumentError, "Sequential 'other'", "its optimizer", "does not know", "with a new optimizer", True),
     # optimizers, losses, metrics
     Mistake("a rate in quotes", "keras.optimizers.Adam('0.01', name='a')", ArgumentError, "a expects", "a number", "'0.01'", "as 0.01"),
-    Mistake("misspelt rate", "keras.optimizers.Adam(lerning_rate=0.1)", ArgumentError, "Adam", "Unknown argument", "'lerning_rate'", "Did you mean 'learning_rate'"),
+    Mistake("misspelt rate", "keras.optimizers.Adam(lerning_rate=0.1)", SignatureError, "Adam", "no argument", "'lerning_rate'", "Did you mean 'learning_rate'"),
     Mistake("too much momentum", "keras.optimizers.SGD(0.1, momentum=1.5)", ArgumentError, "SGD", "momentum", "1.5", "in [0, 1]"),
     Mistake("two ways to clip", "keras.optimizers.Adam(clipnorm=1.0, clipvalue=1.0, name='a')", ArgumentError, "a:", "only one of", "'clipvalue': 1.0", "global_clipnorm"),
     Mistake("decay over nothing", "keras.optimizers.schedules.ExponentialDecay(0.1, 0, 0.9)", ArgumentError, "ExponentialDecay", "decay_steps", "received 0", "above 0"),

@@ -489,6 +489,6 @@ def test_verbose(verbose, teller, capsys):
 
 
 def test_keras_1_words(teller):
-    with pytest.warns(LegacyWarning, match="epochs=... instead of nb_epoch"):
+    with pytest.warns(LegacyWarning, match="epochs=2 instead of nb_epoch"):
         history = teller().fit(column(4), column(4), nb_epoch=2, verbose=0)
     assert history.epoch == [0, 1]
