@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import warnings
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,14 +78,16 @@ def run(options: Namespace) -> None:
 
     stopping = callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True)
     start = time.perf_counter()
-    history = model.fit(
-        *parts.train,
-        batch_size=options.batch_size,
-        epochs=options.epochs,
-        validation_data=parts.validation,
-        callbacks=[stopping] if options.quiet else [stopping, EpochBar(options.epochs)],
-        verbose=0,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* in epoch .*learning rate")  # said below, in the words of the options
+        history = model.fit(
+            *parts.train,
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            validation_data=parts.validation,
+            callbacks=[stopping] if options.quiet else [stopping, EpochBar(options.epochs)],
+            verbose=0,
+        )
     spent = time.perf_counter() - start
     results = {name: model.evaluate(*part, verbose=0, return_dict=True) for name, part in named(parts)}
     losses = history.history["val_loss"]
