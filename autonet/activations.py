@@ -62,7 +62,7 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
     x = convert_to_tensor(x)
     above = x if max_value is None else ops.clip(x, 0, max_value)
     below = (x - threshold) * negative_slope if negative_slope else 0
-    return ops.where(x > threshold, above, below)
+    return ops.where(x <= threshold, below, above)  # so that NaN stays
 
 
 def sigmoid(x: TensorLike) -> Tensor:

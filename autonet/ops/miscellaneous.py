@@ -8,12 +8,11 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
-from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
-from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, step, trunc
+from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, trunc
 from autonet.ops.creation import cast, ones_like, zeros_like
-from autonet.ops.pointwise import absolute, clip, divide, exp2, maximum, minimum, where
+from autonet.ops.pointwise import _logaddexp_rule, absolute, clip, divide, maximum, minimum, where
 from autonet.ops.reduction import all as every
 
 fabs = absolute
@@ -61,16 +60,9 @@ def logaddexp2(x1, x2):
     return np.logaddexp2(x1, x2)
 
 
-def _logaddexp2_rule(g, x1, x2, y):
-    if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
-        return g * exp2(x1 - y)
-    infinite = isinf(x1)  # as for logaddexp
-    share = exp2(where(infinite, 0, x1) - where(infinite, 0, y))
-    return g * where(infinite, step(x1, x2) * (x1 > 0), share)
-
-
 logaddexp2.vjp(
-    x1=lambda g, x1, x2, y: _logaddexp2_rule(g, x1, x2, y), x2=lambda g, x1, x2, y: _logaddexp2_rule(g, x2, x1, y)
+    x1=lambda g, x1, x2, y: _logaddexp_rule(g, x1, x2, y, math.log(2)),
+    x2=lambda g, x1, x2, y: _logaddexp_rule(g, x2, x1, y, math.log(2)),
 )
 
 

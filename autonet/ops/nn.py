@@ -18,7 +18,7 @@ from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
-from autonet.ops.pointwise import absolute, clip, exp, maximum, sqrt, square, tanh, where
+from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, minimum, square, tanh, where
 from autonet.ops.reduction import max, sum
 from autonet.ops.shaping import split
 from autonet.ops.special import erf
@@ -123,7 +123,7 @@ def relu6(x: TensorLike) -> Tensor:
 def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     """x where it is above the threshold, `default_value` elsewhere."""
     x = convert_to_tensor(x)
-    return where(x > threshold, x, default_value)
+    return where(x <= threshold, default_value, x)  # so that NaN stays
 
 
 def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
@@ -135,7 +135,7 @@ def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
 def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """x where |x| is above the threshold, 0 elsewhere."""
     x = convert_to_tensor(x)
-    return where(absolute(x) > threshold, x, 0.0)
+    return where(absolute(x) <= threshold, 0.0, x)  # so that NaN stays
 
 
 # Sigmoids
@@ -243,7 +243,7 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """
     x = convert_to_tensor(x)
     if approximate:
-        inner = x * (x * x * 0.044715 + 1.0) * math.sqrt(2 / math.pi)
+        inner = x * (minimum(x * x, 1e4) * 0.044715 + 1.0) * math.sqrt(2 / math.pi)  # tanh is 1 long before
         return x * (tanh(inner) + 1.0) * 0.5
     return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
 
@@ -260,7 +260,7 @@ def squareplus(x, *, b: float = 4):
     return np.maximum(x, 0) + b / (2 * (root + np.absolute(x)))
 
 
-squareplus.vjp(x=lambda g, x, y, b: g * y / sqrt(square(x) + b))
+squareplus.vjp(x=lambda g, x, y, b: g * (y / hypot(x, math.sqrt(b))))
 
 
 def sparse_plus(x: TensorLike) -> Tensor:
@@ -330,6 +330,7 @@ def sparsemax(x, *, axis: int = -1):
     z = np.moveaxis(x, axis, -1)
     if not z.size:
         return x
+    z = z - np.max(z, axis=-1, keepdims=True)  # sums of large numbers would lose the 1
     falling = -np.sort(-z, axis=-1)
     rank = np.arange(1, z.shape[-1] + 1, dtype=x.dtype)
     excess = np.cumsum(falling, axis=-1, dtype=x.dtype) - 1

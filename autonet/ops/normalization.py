@@ -8,17 +8,24 @@ import numpy as np
 
 from autonet.common.dtypes import epsilon as default_epsilon
 from autonet.common.types import TensorLike
+from autonet.core.accumulate import detach
 from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops.comparison import equal
+from autonet.ops.comparison import equal, isinf
 from autonet.ops.creation import cast
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square, where
-from autonet.ops.reduction import mean, reduced_count, sum
+from autonet.ops.reduction import amax, l2_norm, mean, p_norm, reduced_count, sum
 from autonet.ops.shaping import reshape, squeeze
 from autonet.ops.sliding_windows import blocks
+
+
+def _inverse_root(variance: Tensor) -> Tensor:
+    """1 / sqrt(variance), and NaN where that is infinite: what could not be squared would else become 0 without a word."""
+    return where(isinf(variance), np.nan, rsqrt(variance))
+
 
 # Over the batch, while training
 
@@ -42,7 +49,7 @@ def batch_normalize(x, scale, offset, *, axis: int = -1, epsilon: float = 0.001)
         apart = np.subtract(rows[some], mean, out=y[some])
         total += np.einsum("nc,nc->c", apart, apart)
     variance = total / n
-    factor = scale / np.sqrt(variance + epsilon)
+    factor = np.where(np.isinf(variance), variance.dtype.type(np.nan), scale / np.sqrt(variance + epsilon))
     for some in _row_blocks(rows):
         np.multiply(y[some], factor, out=y[some])
         np.add(y[some], offset, out=y[some])
@@ -145,7 +152,7 @@ def batch_normalization(
                 f"shape {x.shape}; received {part.shape}. Check axis."
             )
     average, spread, shift, factor = parts
-    inverse = rsqrt(spread + epsilon)
+    inverse = _inverse_root(spread + epsilon)
     factor = inverse if factor is None else inverse * factor
     shift = -average * factor if shift is None else shift - average * factor
     shape = _along(x.shape, (axis,))
@@ -165,7 +172,8 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
     """
     n = max(reduced_count(x.shape, axis), 1)
     y = np.subtract(x, np.add.reduce(x, axis=axis, keepdims=True) / n)
-    r = np.reciprocal(np.sqrt(np.add.reduce(np.square(y), axis=axis, keepdims=True) / n + epsilon))
+    variance = np.add.reduce(np.square(y), axis=axis, keepdims=True) / n + epsilon
+    r = np.where(np.isinf(variance), variance.dtype.type(np.nan), np.reciprocal(np.sqrt(variance)))
     np.multiply(y, r, out=y)
     return y, r
 
@@ -203,7 +211,7 @@ def _standardize_parts(x, axis, epsilon):
     if _in_rows(x, axis):
         return standardize(x, axis=axis, epsilon=epsilon)
     apart = x - mean(x, axis=axis, keepdims=True)
-    r = rsqrt(mean(square(apart), axis=axis, keepdims=True) + epsilon)
+    r = _inverse_root(mean(square(apart), axis=axis, keepdims=True) + epsilon)
     return apart * r, r
 
 
@@ -262,7 +270,7 @@ def rms_normalization(
     x = convert_to_tensor(x)
     x = x if x.dtype.kind == "f" else cast(x, None)
     axis = _axes(axis)
-    r = rsqrt(mean(square(x), axis=axis, keepdims=True) + (default_epsilon() if epsilon is None else epsilon))
+    r = _inverse_root(mean(square(x), axis=axis, keepdims=True) + (default_epsilon() if epsilon is None else epsilon))
     y: Any = x * r
     return y if scale is None else y * _fitted(scale, y, axis, "rms_normalization", "scale")
 
@@ -305,19 +313,25 @@ def normalize(
     x = x if x.dtype.kind == "f" else cast(x, None)
     axis = tuple(range(x.ndim)) if axis is None else _axes(axis)
     least = default_epsilon() if epsilon is None else float(epsilon)
-    floor = max(least**order, float(np.finfo(x.dtype).tiny))
-    # the floor stands inside the root, so that the derivative at 0 is finite
+    floor = max(least, float(np.finfo(x.dtype).tiny))
     if order == 1:
-        return x / maximum(sum(absolute(x), axis=axis, keepdims=True), floor)
-    if order == 2:
-        return x * rsqrt(maximum(sum(square(x), axis=axis, keepdims=True), floor))
-    total = sum(power(absolute(x), order), axis=axis, keepdims=True)
-    return x * power(maximum(total, floor), -1.0 / order)
+        size = sum(absolute(x), axis=axis, keepdims=True)
+    elif order == 2:
+        size = l2_norm(x, axis=axis, keepdims=True)
+    elif len(axis) == 1:
+        size = p_norm(x, p=float(order), axis=axis[0], keepdims=True)
+    else:
+        peak = amax(absolute(detach(x)), axis=axis, keepdims=True, initial=0)
+        peak = where(equal(peak, 0), 1.0, peak)  # at the size of the largest, powers are representable
+        total = sum(power(absolute(x) / peak, order), axis=axis, keepdims=True)
+        size = peak * power(maximum(total, float(np.finfo(x.dtype).tiny)), 1.0 / order)
+    return x / maximum(size, floor)
 
 
 def direction(x: Tensor, axis: Any, epsilon: float | None = None) -> Tensor:
     """`normalize(x, axis)` with a derivative that is taken as 0 where all numbers along `axis` are 0."""
-    nothing = equal(sum(square(x), axis=axis, keepdims=True), 0)
+    axes = None if axis is None else _axes(axis)
+    nothing = equal(amax(absolute(detach(x)), axis=axes, keepdims=True, initial=0), 0)
     return normalize(where(nothing, 0.0, x), axis, epsilon=epsilon)
 
 

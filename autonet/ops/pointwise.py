@@ -241,12 +241,15 @@ def logaddexp(x1, x2):
     return np.logaddexp(x1, x2)
 
 
-def _logaddexp_rule(g, x1, x2, y):
+def _logaddexp_rule(g, x1, x2, y, rate=1.0):
+    from autonet.ops.nn import sigmoid
+
+    # from the difference of the operands: y itself has lost it where they are large
     if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
-        return g * exp(x1 - y)
-    infinite = isinf(x1)  # where x1 - y is NaN: all or half of the derivative is x1's at inf, nothing at -inf
-    share = exp(where(infinite, 0, x1) - where(infinite, 0, y))
-    return g * where(infinite, step(x1, x2) * (x1 > 0), share)
+        return g * sigmoid((x1 - x2) * rate)
+    same = isinf(x1) & equal(x1, x2)  # where the difference is NaN: half of the derivative at inf, nothing at -inf
+    share = sigmoid((where(same, 0, x1) - where(same, 0, x2)) * rate)
+    return g * where(same & (x1 < 0), 0, share)
 
 
 logaddexp.vjp(
@@ -316,10 +319,12 @@ def arctan2(x1, x2):
     return np.arctan2(x1, x2)
 
 
-arctan2.vjp(
-    x1=lambda g, x1, x2: g * x2 / (x1 * x1 + x2 * x2),
-    x2=lambda g, x1, x2: -g * x1 / (x1 * x1 + x2 * x2),
-)
+def _arctan2_rule(g, x1, x2):
+    r = hypot(x1, x2)  # no square of it, which may not be representable
+    return g * (x2 / r) / r
+
+
+arctan2.vjp(x1=_arctan2_rule, x2=lambda g, x1, x2: _arctan2_rule(-g, x2, x1))
 
 
 @primitive(floating=True)
@@ -355,7 +360,7 @@ def arcsinh(x):
     return np.arcsinh(x)
 
 
-arcsinh.vjp(x=lambda g, x: g * rsqrt(x * x + 1))
+arcsinh.vjp(x=lambda g, x: g / hypot(x, 1))
 
 
 @primitive(floating=True)
@@ -364,7 +369,7 @@ def arccosh(x):
     return np.arccosh(x)
 
 
-arccosh.vjp(x=lambda g, x: g * rsqrt((x - 1) * (x + 1)))
+arccosh.vjp(x=lambda g, x: g * rsqrt(x - 1) * rsqrt(x + 1))
 
 
 @primitive(floating=True)

@@ -11,9 +11,9 @@ from autonet.core.primitive import primitive
 from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError, unknown
-from autonet.ops.comparison import equal, greater, isinf, isnan, logical_and, logical_not, sign
+from autonet.ops.comparison import equal, greater, isnan, logical_and, logical_not, sign
 from autonet.ops.kinks import at_kinks
-from autonet.ops.pointwise import absolute, divide, exp, multiply, power, sqrt, square, subtract, where
+from autonet.ops.pointwise import absolute, divide, multiply, power, square, subtract, where
 from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape
 
 
@@ -198,17 +198,15 @@ def logsumexp(x, *, axis: Axis = None, keepdims: bool = False):
 
 
 def _logsumexp_rule(g, x, y, axis, x_shape):
-    # g times the softmax of x; where there is an inf, that takes all, and -inf takes nothing
-    whole = _spread(y, x_shape, axis)
+    from autonet.ops.nn import softmax
+
+    # from differences of the operands: x - y has lost them where they are large
     if state.observer is None and np.isfinite(y._value).all():  # the usual case, with the same bits
-        return _spread(g, x_shape, axis) * exp(subtract(x, whole))
-    infinite = isinf(x)
-    share = exp(where(infinite, 0, subtract(x, whole)))
-    top = equal(x, math.inf)
-    count = sum(convert_to_tensor(top, g.dtype), axis=axis, keepdims=True)
-    return _spread(g, x_shape, axis) * where(
-        infinite, where(top, divide(1, where(equal(count, 0), 1, count)), 0), share
-    )
+        return _spread(g, x_shape, axis) * softmax(x, axis=axis)
+    whole = _spread(y, x_shape, axis)  # where there is an inf, that takes all, and -inf takes nothing
+    nothing = equal(whole, -math.inf)
+    z = where(equal(whole, math.inf), where(equal(x, math.inf), 0.0, -math.inf), x)
+    return _spread(g, x_shape, axis) * where(nothing, 0, softmax(where(nothing, 0, z), axis=axis))
 
 
 logsumexp.vjp(x=_logsumexp_rule)
@@ -217,30 +215,46 @@ logsumexp.vjp(x=_logsumexp_rule)
 # Lengths of vectors
 
 
+def _scaled_norm(x, axis, keepdims, p=2.0):
+    """The norm of order `p`, computed at the size of the largest number: by a power of two, which changes no digit."""
+    peak = np.max(np.absolute(x), axis=axis, keepdims=True, initial=0)
+    exponent = np.where(np.isfinite(peak), np.frexp(peak)[1], 0)
+    with np.errstate(under="ignore", divide="ignore"):
+        x = np.power(np.absolute(np.ldexp(x, -exponent)), p)
+        y = np.ldexp(np.power(np.sum(x, axis=axis, keepdims=True), 1 / p), exponent)
+    return y if keepdims else np.squeeze(y, axis)
+
+
 @primitive(floating=True, accumulates=True)
 def l2_norm(x, *, axis=None, keepdims=False):
-    """Root of the sum of squares along `axis`; its derivative at 0 is taken as 0."""
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    """Root of the sum of squares along `axis`, also of numbers whose squares are not representable; its derivative at 0 is
+    taken as 0."""
+    with np.errstate(over="ignore", under="ignore"):
+        y = np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    least = float(np.finfo(x.dtype).tiny) ** 0.5 * 1e4  # so that what underflows does not matter
+    near = (y > least) & (y < np.inf)
+    return y if near.all() else np.where(near, y, _scaled_norm(x, axis, keepdims))
 
 
 def _l2_norm_rule(g, x, y, x_shape, axis):
     kept = kept_shape(x_shape, axis)
     whole = _spread(y, x_shape, axis)
     zero = equal(whole, 0)
-    c = multiply(x, divide(_spread(g, x_shape, axis), where(zero, math.inf, whole)))
+    c = multiply(_spread(g, x_shape, axis), divide(x, where(zero, math.inf, whole)))
     return at_kinks(c, g, y, x, zero, "radial", kept, tied="all") if is_recording() else c
 
 
 l2_norm.vjp(x=_l2_norm_rule)
-l2_norm.composition = lambda x, axis, keepdims: sqrt(sum(square(x), axis=axis, keepdims=keepdims))
 
 
 @primitive(floating=True, accumulates=True)
 def p_norm(x, *, p, axis, keepdims=False):
     """(sum of |x|^p)^(1/p) along one axis; its derivative at 0 is taken as 0."""
-    with np.errstate(divide="ignore"):  # a negative p
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):  # a negative p; large and small numbers
         sums = np.sum(np.power(np.absolute(x), p), axis=axis, keepdims=keepdims)
-        return np.where(sums > 0, np.power(np.where(sums > 0, sums, 1), 1 / p), sums)
+        y = np.where(sums > 0, np.power(np.where(sums > 0, sums, 1), 1 / p), sums)
+        near = (sums > float(np.finfo(x.dtype).tiny) * 1e8) & (sums < np.inf)
+        return y if near.all() or p < 0 else np.where(near, y, _scaled_norm(x, axis, keepdims, p))
 
 
 def _p_norm_rule(g, x, y, x_shape, p, axis):

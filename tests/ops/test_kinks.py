@@ -125,7 +125,7 @@ TABLE = {
     "reciprocal": (summed(ops.reciprocal), Z1, -INF, INF),
     "arcsin": (summed(ops.arcsin), np.ones(1), INF, INF),
     "arccos": (summed(ops.arccos), np.ones(1), -INF, -INF),
-    "arccosh": (summed(ops.arccosh), np.ones(1), INF, NAN),
+    "arccosh": (summed(ops.arccosh), np.ones(1), INF, -INF),
     "arctanh": (summed(ops.arctanh), np.ones(1), INF, NAN),
     "erfinv": (summed(ops.erfinv), np.ones(1), INF, INF),
     "arctan2": (pair(ops.arctan2), Z2, NAN, N2),
@@ -182,7 +182,7 @@ TABLE = {
     "L2": (regularizers.L2(0.5), Z1, 0, 1),
     "where takes a branch": (lambda x: ops.sum(ops.where(x > 0, x * x, 0.0)), Z1, 0, 0),
     "normalize": (summed(lambda x: ops.normalize(x, epsilon=0.5)), Z2, 2, 0),
-    "cosine similarity": (lambda x: losses.cosine_similarity(np.ones(1), x), Z1, -1e7, 0),
+    "cosine similarity": (lambda x: losses.cosine_similarity(np.ones(1), x), Z1, 0, 0),
     "kl divergence": (lambda x: losses.kl_divergence(x, np.full(2, 0.5)), Z2, 0, 0),
     # products
     **{

@@ -250,7 +250,7 @@ def _standardize(write: Any, i: Instruction) -> bool:
         f"  const float mean = an_sum_f32(from, {n}) / {n};",
         "  float total = 0;",
         *_squares(n),
-        f"  const float scale = 1 / __builtin_sqrtf(total / {n} + {epsilon});",
+        f'  const float scale = __builtin_isinf(total) ? __builtin_nanf("") : 1 / __builtin_sqrtf(total / {n} + {epsilon});',
         f"  for (int64_t j = 0; j < {n}; j++) to[j] *= scale;",
         "  r[i] = scale;",
         "}",

@@ -324,7 +324,8 @@ def _batch_normalize(write: Any, i: Instruction) -> bool:
     epsilon = literal(np.float32(i.settings["epsilon"]), "float")
     write.run(
         f"{{ {head} const float *scale = t[{write.slot(scale)}]; for (int64_t j = 0; j < {c}; j++)"
-        f" factor[j] = scale[j] / __builtin_sqrtf(variance[j] + {epsilon}); (void)mean; }}"
+        f' factor[j] = __builtin_isinf(variance[j]) ? __builtin_nanf("") : scale[j] / __builtin_sqrtf(variance[j] + {epsilon});'
+        " (void)mean; }"
     )
     body = [
         f"const float *x = t[{write.slot(x)}], *mean = t[{write.slot(mean)}], *factor = t[{write.slot(factor)}];",

@@ -72,8 +72,11 @@ def _standardize(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     write.call(np.add.reduce, squares, axis, None, out[1], True)
     write.call(np.divide, out[1], n, out[1])
     write.call(np.add, out[1], i.settings["epsilon"], out[1])
+    flags = write.workspace(r.shape, bool)
+    write.call(np.isinf, out[1], flags)
     write.call(np.sqrt, out[1], out[1])
     write.call(np.reciprocal, out[1], out[1])
+    write.call(np.copyto, out[1], np.nan, where=flags)
     write.call(np.multiply, out[0], out[1], out[0])
 
 
