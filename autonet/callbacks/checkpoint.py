@@ -291,11 +291,13 @@ def _checked(config: Any, path: str) -> dict[str, Any]:
     """A backup's description, if it is one."""
     kinds = {"epoch": int, "step": int, "stopped": bool, "place": dict, "seeds": list, "callbacks": list}
     kinds |= {"data": str, "model": str}
-    if not isinstance(config, dict) or {k: type(v) for k, v in config.items()} != kinds:
+    if not isinstance(config, dict) or {k: type(v) for k, v in config.items() if k != "optimizer"} != kinds:
         raise DataError(f"{path} is no backup of a training. Remove it, or choose another backup_dir.")
-    place = config["place"]
+    place, lists = config["place"], config.get("optimizer", {})
     sound = (
-        min(config["epoch"], config["step"]) >= 0
+        isinstance(lists, dict)
+        and all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists.values())
+        and min(config["epoch"], config["step"]) >= 0
         and place.keys() == {"order", "position"}
         and type(place["position"]) is int
         and place["position"] >= 0

@@ -242,7 +242,7 @@ class Variable(Tensor):
             self.synchronization,
             None if self.unnamed else self.name,
         )
-        return Variable, args
+        return Variable, args, (dict(self.__dict__), {"path": self.path})
 
     def __repr__(self) -> str:
         values = np.array2string(self._array, separator=", ", threshold=50)

@@ -110,6 +110,8 @@ class Optimizer(HasRate):
         if own[-1].kind is inspect.Parameter.VAR_KEYWORD:
             names = {p.name for p in own}
             common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.name not in names]
+            if "learning_rate" not in names:  # what has no default cannot follow what has one, except by keyword
+                common = [p.replace(kind=p.KEYWORD_ONLY) if p.kind is not p.VAR_KEYWORD else p for p in common]
             init.__signature__ = inspect.Signature(own[:-1] + common)
 
     def __repr__(self) -> str:

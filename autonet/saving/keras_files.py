@@ -19,9 +19,15 @@ from autonet.optimizers import Optimizer
 from autonet.saving import hdf5, keras_zip, loading
 from autonet.saving.keras_names import keras_groups, own_variables
 from autonet.saving.matching import LoadReport, Specs, load
+from autonet.saving.names import layer_variables
+from autonet.saving.optimizer_state import build, parts, same
 from autonet.utils.files import atomic_write
 
 KERAS_VERSION = "3.15.1"  # whose files these were compared with
+
+# An optimizer of other weights than the trainable ones, whose state Keras would give to these, is kept where Keras does not
+# look: its state, and the numbers of its weights among those of the model.
+STATE, PLACES = "optimizer/state", "optimizer/places"
 
 
 # Reading
@@ -94,7 +100,7 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
         file = keras_zip.KerasZip(file, path).weights()
     with hdf5.WeightsFile(file, path) as weights:
         report = _fill(model, weights, path, skip_mismatch)
-        if model.compiled and model.optimizer is not None:
+        if model.compiled and model.optimizer is not None and not (report.missing or report.mismatched):
             _fill_optimizer(model, weights, path)
         return report
 
@@ -130,19 +136,43 @@ def _counts(arrays: dict[str, tuple[tuple[int, ...], np.dtype]]) -> bool:
 
 
 def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
-    stored = weights.groups.get("optimizer/vars")
-    if stored is None:
+    """Load the state of a model's optimizer: that of the trainable weights, or of those that the file numbers."""
+    optimizer = model.optimizer
+    group = STATE if STATE in weights.groups else "optimizer/vars"
+    if group not in weights.groups:
         return
-    model.optimizer.build(model.trainable_variables)
-    variables = {f"optimizer/vars/{i}": v for i, v in enumerate(own_variables(model.optimizer))}
-    specs: Specs = {
-        f"optimizer/vars/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)  # Keras counts in int32
-        for n, (shape, dtype) in stored.items()
-    }
+    was_built = optimizer.built
     try:
+        lists = _numbered(model, weights, path) if group == STATE else {}
+        misfit = build(model, optimizer, "optimizer", lists)
+        if not lists and not same(
+            optimizer._trainable_variables or model.trainable_variables, model.trainable_variables
+        ):
+            misfit = "its weights are not the trainable ones"
+        if misfit is not None:
+            raise DataError(f"{path}: {misfit}.")
+        variables = {f"{group}/{i}": v for i, v in enumerate(own_variables(optimizer))}
+        specs: Specs = {
+            f"{group}/{n}": (shape, np.dtype("int64") if dtype.kind == "i" else dtype)  # Keras counts in int32
+            for n, (shape, dtype) in weights.groups[group].items()
+        }
         load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path)
     except AutonetError as error:
-        warn(f"The state of {model.optimizer.name} is not as here, so it starts anew. {error}")
+        then = "stays as it was" if was_built else "starts anew"
+        warn(f"The state of {optimizer.name} is not as here, so it {then}. {error}")
+
+
+def _numbered(model: Any, weights: hdf5.WeightsFile, path: str) -> dict[str, list[str]]:
+    """The names of the weights of the state in a file, which numbers them among all of the model, by part."""
+    known = list(layer_variables(model, generators=False))
+    lists = {}
+    for n, (place, _) in enumerate(parts(model.optimizer, "optimizer")):
+        places = weights.array(PLACES, str(n)).reshape(-1).tolist() if str(n) in weights.groups.get(PLACES, {}) else []
+        if len(set(places)) < len(places) or not set(places) <= set(range(len(known))):
+            raise DataError(f"{path} does not say for which weights its optimizer was built.")
+        if places:
+            lists[place] = [known[int(i)] for i in places]
+    return lists
 
 
 # Writing
@@ -183,13 +213,35 @@ def save_weights(model: Any, path: str | os.PathLike) -> None:
 
 def _weights(model: Any, include_optimizer: bool) -> Any:
     groups: dict[str, tuple[str | None, list[np.ndarray]]] = {}
+    apart = _apart(model)
     for group, x in keras_groups(model):
-        if isinstance(x, Optimizer):
-            if not include_optimizer or not x.built:
-                continue
-            arrays = [v.numpy() for v in own_variables(x)]
-            arrays = [a.astype("int32") if a.dtype == "int64" else a for a in arrays]
+        if not isinstance(x, Optimizer):
+            groups[f"{group}/vars".lstrip("/")] = x.name, [v.numpy() for v in own_variables(x)]
+        elif include_optimizer and x.built and x not in apart:
+            groups[f"{group}/vars"] = x.name, _state(x)
+    if include_optimizer and apart:
+        numbers = {id(v): i for i, v in enumerate(layer_variables(model, generators=False).values())}
+        lists = [[numbers.get(id(v), -1) for v in x._trainable_variables] for x in apart]
+        if -1 not in [i for places in lists for i in places]:
+            groups[PLACES] = None, [np.array(places, "int32") for places in lists]
+            groups[STATE] = None, _state(model.optimizer)
         else:
-            arrays = [v.numpy() for v in own_variables(x)]
-        groups[f"{group}/vars".lstrip("/")] = x.name, arrays
+            warn(
+                f"The state of {model.optimizer.name} is left out of the file, as some of it is of weights which the model "
+                "no longer has. The format 'autonet' keeps it."
+            )
     return hdf5.write(groups)
+
+
+def _state(optimizer: Optimizer) -> list[np.ndarray]:
+    arrays = [v.numpy() for v in own_variables(optimizer)]
+    return [a.astype("int32") if a.dtype == "int64" else a for a in arrays]
+
+
+def _apart(model: Any) -> list[Any]:
+    """The model's optimizer, after those inside, if it is not of the trainable weights of now, as Keras takes it to be."""
+    if not isinstance(model.optimizer, Optimizer) or not model.optimizer.built:
+        return []
+    found = [x for _, x in parts(model.optimizer, "optimizer")]
+    now = model.trainable_variables
+    return found if any(not same(x._trainable_variables or now, now) for x in found) else []

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
-from autonet.saving import loading
+from autonet.saving import loading, optimizer_state
 from autonet.saving.archive import Archive, write_archive
 from autonet.saving.matching import LoadReport, load
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
@@ -37,7 +37,8 @@ def save_model(
         filepath: ends with ".keras".
         overwrite: whether a file that exists may be replaced. It is, at once, when the new one is whole.
         zipped: only True, or None: a model is one file.
-        include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped.
+        include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped: the state of
+            each weight for which it was built, whether that is trainable now or not.
         format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too: this takes
             the extra `keras`, and keeps no generator states.
 
@@ -57,12 +58,14 @@ def save_model(
 
         keras_files.save_model(model, stored, path, include_optimizer and compiled)
         return
+    config = {"model": stored, "built": loading.build_configs(model)}
     variables = layer_variables(model)
     if include_optimizer and compiled:
-        for name, optimizer in model_optimizers(model).items():
-            if optimizer.built:
-                variables |= optimizer_variables(optimizer, name)
-    config = {"model": stored, "built": loading.build_configs(model)}
+        built = {name: optimizer for name, optimizer in model_optimizers(model).items() if optimizer.built}
+        config["optimizers"], others = optimizer_state.describe(model, built)
+        variables |= others
+        for name, optimizer in built.items():
+            variables |= optimizer_variables(optimizer, name)
     write_archive(path, "model", config, {name: v.numpy() for name, v in variables.items()})
 
 
@@ -119,25 +122,15 @@ def load_model(
 
 def _load_own(archive: Archive, path: str, compile: bool) -> Any:
     config = archive.config
-    if not isinstance(config, dict) or set(config) != {"model", "built"}:
+    if not isinstance(config, dict) or set(config) - {"optimizers"} != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
     with loading.loading(path, archive.nbytes):
         model = loading.make_model(config["model"], path, compile)
         loading.build(model, config["built"])
         variables = layer_variables(model)
-        kept = [name for name in archive.names if name.startswith("optimizer")]
-        if model.compiled:
-            for name, optimizer in model_optimizers(model).items():
-                if any(n.startswith(f"{name}/") for n in kept):
-                    if name == "optimizer" and not optimizer.built:
-                        optimizer.build(model.trainable_variables)
-                    if optimizer.built:
-                        variables |= optimizer_variables(optimizer, name)
-        left = [name for name in kept if name not in variables]
-        if left and model.compiled:
-            warn(f"{path}: the state of optimizers that are not built was left out: {left[0]}, ...")
+        found, left = optimizer_state.rebuild(model, config.get("optimizers"), archive.specs, path)
         specs = {name: spec for name, spec in archive.specs.items() if name not in left}
-        load(variables, specs, archive.array, path)
+        load(variables | found, specs, archive.array, path)
     return model
 
 

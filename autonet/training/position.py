@@ -20,6 +20,7 @@ from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.matching import assign
 from autonet.saving.names import layer_variables, named_layers, optimizer_variables
+from autonet.saving.optimizer_state import build, describe
 from autonet.training import step as steps
 from autonet.training.data import as_tensors
 from autonet.training.identity import of_data, of_model
@@ -161,9 +162,14 @@ class Position(Callback):
             "place": self.data_position,
             "seeds": seeds.get_stream(),
             "callbacks": states,
+            "optimizer": self._optimized(),
             **self.identity,
         }
         return config, arrays
+
+    def _optimized(self) -> dict[str, list[str]]:
+        """For which weights the optimizer was built, by name."""
+        return describe(self.model, {"optimizer": self.model.optimizer})[0]["weights"]
 
     def restore(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Go on from a snapshot: its position at once, callbacks when training begins, the rest then too, or, in the midst
@@ -228,9 +234,16 @@ class Position(Callback):
         if not within or (self.batches.steps is not None and self.step > self.batches.steps):
             raise DataError("The backup is of a training on more data, or with smaller batches. Use the same ones.")
         self.batches.seek(config["place"])
+        if (optimized := config.get("optimizer")) is not None:  # else an older backup
+            build(self.model, self.model.optimizer, "optimizer", optimized)
         for batch in itertools.islice(self.batches.epoch(), 1):
             make_state(self.model, batch)
         self.batches.seek(config["place"])
+        if optimized is not None and optimized != self._optimized():
+            raise DataError(
+                "The backup is of a training whose optimizer knew other weights: layers were frozen, unfrozen or replaced "
+                "since it was built. Freeze and unfreeze them as then, or delete the backup to train anew."
+            )
         kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
         assign(self.variables(), kept, "the backup", "Build the model as it was, or delete the backup's folder.")
         seeds.set_stream(config["seeds"])

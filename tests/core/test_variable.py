@@ -122,9 +122,11 @@ def test_operators_and_ops_take_variables():
 
 def test_copies_and_pickles():
     v = Variable([1.0, 2.0], trainable=False, name="m")
+    v.path, v.constraint = "layer/m", abs
     for twin in (copy.deepcopy(v), pickle.loads(pickle.dumps(v))):
         assert isinstance(twin, Variable)
         assert (twin.tolist(), twin.name, twin.trainable) == ([1.0, 2.0], "m", False)
+        assert (twin.path, twin.constraint) == (v.path, v.constraint)
         twin.assign([0.0, 0.0])
         assert v.tolist() == [1.0, 2.0]
 
