@@ -14,7 +14,7 @@ from autonet.errors import AutonetError
 
 F = TypeVar("F", bound=Callable)
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # Python's own, where the package calls it
 
 
@@ -24,7 +24,7 @@ def _outside() -> tuple[Any, int]:
     distance = 1
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<")):  # generated code is the package's own
+        if not name.startswith((PACKAGE, "<")):  # generated code is the package's own
             return frame, distance
         frame = frame.f_back
         distance += 1
@@ -103,7 +103,11 @@ def filters_traceback(f: F) -> F:
             if not was_refused(f, args, kwargs, error):
                 shorten(error)
                 raise
-        return f(*args, **understood(f, args, kwargs))
+        try:
+            return f(*args, **understood(f, args, kwargs))
+        except Exception as error:
+            shorten(error)
+            raise
 
     entrance.shortens = True  # type: ignore[attr-defined]
     return entrance  # type: ignore[return-value]
@@ -213,7 +217,7 @@ def users_part(traceback: types.TracebackType | None, ours: bool) -> types.Trace
     own = True
     while traceback is not None:
         name = traceback.tb_frame.f_code.co_filename
-        own = name.startswith((_PACKAGE, "<frozen", "<autonet")) or (own and name.startswith(_LIBRARY))
+        own = name.startswith((PACKAGE, "<frozen", "<autonet")) or (own and name.startswith(_LIBRARY))
         if not own or (not ours and traceback.tb_next is None):
             entries.append(traceback)
         traceback = traceback.tb_next

@@ -59,9 +59,10 @@ def refusal(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
         if name in given:
             return SignatureError(f"{who} received {name!r} twice, by position and by name. Leave one out.")
     if len(args) > len(positional) and not several:
+        advice = "Put several arrays into one list." if positional == ("xs",) else "Write further ones by name."
         return SignatureError(
             f"{who} takes at most {len(positional) - own} arguments by position ({', '.join(positional[own:])}); received "
-            f"{len(args) - own}. Write further ones by name."
+            f"{len(args) - own}. {advice}"
         )
     there = given | kwargs.keys()
     parameters = inspect.signature(f).parameters.values()

@@ -14,13 +14,13 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import shorten
-from autonet.core import calls, rules
+from autonet.core import calls, refusals, rules
 from autonet.core.halves import HALF, converted
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError, ShapeError, SignatureError
+from autonet.errors import ArgumentError, AutonetError, DtypeError, SignatureError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
@@ -316,27 +316,9 @@ class Primitive:
         return tuple(tensors)
 
     def _explain(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
-        details = self._explanation(error, values, settings)
-        details.nameless = True
-        return details
-
-    def _explanation(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
-        shapes = ", ".join(str(v.shape) for v in values)
-        details = "".join(f", {k}={v!r}" for k, v in settings.items())
-        name, reason = self.name.lstrip("_"), str(error).rstrip(" .")
-        other = ", or choose other settings" if details else ""
-        if isinstance(error, TypeError):
-            kinds = ", ".join(str(v.dtype) for v in values)
-            return DtypeError(
-                f"{name} cannot take operands of dtype {kinds}{details}: {reason}. Cast an operand{other}."
-            )
-        if isinstance(error, np.linalg.LinAlgError) and "dimension" not in reason:  # the numbers are to blame
-            return DataError(
-                f"{name} cannot take these operands of shapes {shapes}{details}: {reason}. Check their numbers."
-            )
-        return ShapeError(
-            f"{name} cannot take operands of shapes {shapes}{details}: {reason}. Reshape or transpose an operand{other}."
-        )
+        told = refusals.explanation(self, error, values, settings)
+        told.nameless = True
+        return told
 
 
 def _check_parameters(body: Callable) -> None:

@@ -339,6 +339,8 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         state.training, current.layer = training, self
         try:
             y = self.call(*args, **kwargs)
+            if y is None:
+                inference.returned(self, y)
         except AutonetError as error:
             if error.nameless:
                 error.prefix(self.label)

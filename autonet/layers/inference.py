@@ -10,6 +10,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, AutonetError
 from autonet.layers.arguments import call_parameters, takes_of
 from autonet.layers.symbolic import KerasTensor, LayerCall
 from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec, infer_spec
@@ -106,6 +107,13 @@ def _on_abstract_tensors(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return map_structure(lambda s: AbstractTensor(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
 
 
+def returned(layer: Any, y: Any) -> Any:
+    """What a layer's `call` gave, which must be something."""
+    if y is None:
+        raise ArgumentError(f"{layer.label}: its call() returned nothing. Let it return its result.")
+    return y
+
+
 def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
     takes = takes_of(type(layer))  # type: ignore[arg-type]
     if not takes.training:
@@ -118,7 +126,11 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
     for x, found in losses:
         x._losses = list(found)
     try:
-        return layer.call(*args, **kwargs)
+        return returned(layer, layer.call(*args, **kwargs))
+    except AutonetError as error:
+        if error.nameless:
+            error.prefix(layer.label)
+        raise
     finally:
         for v, array in before:
             v._array = array

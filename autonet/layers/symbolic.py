@@ -21,7 +21,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Axis, Dtype, PartialShape
 from autonet.core.primitive import Primitive
 from autonet.core.tensor import convert_to_tensor
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops import abstract, operators
 from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
 from autonet.serialization.objects import snake_case
@@ -96,13 +96,15 @@ class KerasTensor(_Stands):
 
         return ops.squeeze(self, axis=axis)  # type: ignore[return-value]
 
+    @filters_traceback
     def __getitem__(self, key: Any) -> Self:
         from autonet.ops.indexing import getitem
 
         return apply_op(getitem, (self, key), {}, "get_item")
 
+    @filters_traceback
     def _no_value(self, *_: Any, **__: Any) -> Any:
-        raise TypeError(
+        raise DtypeError(
             f"{self!r} is a placeholder: it has a shape and a dtype, but no values until a model is called on data. "
             "Use operations of autonet.ops, or a layer, in place of NumPy, `if` and loops over it."
         )
@@ -186,7 +188,7 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
         operands = (*other, self) if swapped else (self, *other)
         return apply_op(getattr(ops, named), operands, {}, named)
 
-    return apply
+    return filters_traceback(apply)
 
 
 for _word, _name in _OPERATORS.items():

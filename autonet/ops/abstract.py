@@ -13,6 +13,7 @@ that is possible; what differs between the results is unknown. `infer_spec` does
 import contextlib
 import functools
 import math
+import re
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -335,7 +336,7 @@ def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         with no_grad(), uncaptured():
             return map_structure(_spec, f(*a, **k))
 
-    first_error: Exception | None = None
+    errors: list[Exception] = []
     for n, (one, two) in enumerate(LENGTHS):
         _limits.append(MOST if unknown and n != 1 else math.inf)
         try:
@@ -345,17 +346,33 @@ def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             with contextlib.suppress(*DRY_RUN_ERRORS):  # at length one some operations have nothing to work on
                 found = map_structure(_agree, found, at(1, 1))
             return found
-        except _TooLarge as error:
-            first_error = first_error or error
-        except DRY_RUN_ERRORS as error:
+        except (_TooLarge, *DRY_RUN_ERRORS) as error:
             if not unknown:
                 raise
-            if first_error is None or isinstance(first_error, _TooLarge):
-                first_error = error
+            errors.append(error)
         finally:
             _limits.pop()
-    assert first_error is not None
-    raise first_error
+    told = [error for error in errors if not isinstance(error, _TooLarge)] or errors
+    _forget_lengths(*told)
+    raise told[0]
+
+
+_NUMBER = re.compile(r"\b\d+\b")
+
+
+def _forget_lengths(error: Exception, *others: Exception) -> None:
+    """In the words of an error, None for the numbers that follow from lengths tried in place of None."""
+    if not error.args or not isinstance(error.args[0], str):
+        return
+    words, numbers = _NUMBER.split(error.args[0]), _NUMBER.findall(error.args[0])
+    alike = [_NUMBER.findall(str(o.args[0])) for o in others if o.args and _NUMBER.split(str(o.args[0])) == words]
+    if alike:
+        shown = [n if all(other[i] == n for other in alike) else "None" for i, n in enumerate(numbers)]
+    else:
+        tried = [str(n) for pairs in LENGTHS for lengths in pairs for n in lengths if n > 12]
+        shown = ["None" if n in tried else n for n in numbers]
+    text = words[0] + "".join([n + word for n, word in zip(shown, words[1:], strict=True)])
+    error.args = (text, *error.args[1:])
 
 
 def _spec(x: Any) -> Any:
@@ -366,7 +383,7 @@ def _agree(a: Any, b: Any) -> Any:
     if not isinstance(a, Spec):
         return a
     if len(a.shape) != len(b.shape):
-        raise ShapeError(f"The number of axes depends on a length that is unknown: {a.shape} or {b.shape}.")
+        raise ShapeError(f"The number of axes depends on a length that is unknown: {len(a.shape)} or {len(b.shape)}.")
     return Spec([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
 
@@ -423,7 +440,11 @@ def symbolic_wrapper(f: Callable) -> Callable:
             if not was_refused(f, args, kwargs, error):
                 shorten(error)
                 raise
-        return f(*args, **understood(f, args, kwargs))
+        try:
+            return f(*args, **understood(f, args, kwargs))
+        except Exception as error:
+            shorten(error)
+            raise
 
     return op
 

@@ -19,12 +19,16 @@ from autonet.ops.products import matmul
 
 
 def _power(x: Any, n: Any) -> Tensor:
-    if type(n) in (int, float):  # the powers that need no logarithm
-        if n == 2:
-            return p.square(x)
-        if n == 1:
-            return p.multiply(x, 1)
-    return p.power(x, n)
+    try:
+        if type(n) in (int, float):  # the powers that need no logarithm
+            if n == 2:
+                return p.square(x)
+            if n == 1:
+                return p.multiply(x, 1)
+        return p.power(x, n)
+    except Exception as error:
+        shorten(error)
+        raise
 
 
 BINARY = {  # __add__ and __radd__, ...
