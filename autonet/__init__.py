@@ -8,6 +8,7 @@ Every package is an attribute (`autonet.layers`, `autonet.ops`, ...), loaded whe
 """
 
 import typing as _typing
+import warnings as _warnings
 from importlib import import_module as _import_module
 
 from autonet import lazy as _lazy
@@ -62,6 +63,9 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.ops import stop_gradient as stop_gradient
     from autonet.optimizers import Optimizer as Optimizer
     from autonet.regularizers import Regularizer as Regularizer
+
+# What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
 
 __version__ = "0.1.0"
 

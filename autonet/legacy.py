@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from autonet.common.lines import warn
-from autonet.common.words import MODULES, NAMES, Advice, Made
+from autonet.common.words import MODULES, NAMES, Advice, Foreign, Made
 from autonet.common.words import LegacyWarning as LegacyWarning
 from autonet.errors import SignatureError
 
@@ -31,7 +31,8 @@ def find(package: str, name: str, home: Any = None, who: str = "") -> Any:
     if today is None and f"{package}.{name}" in MODULES:
         return importlib.import_module(f"{package}.{name}")
     if today is None or isinstance(today, Advice):
-        why = "" if today is None else f". It is Keras 1's or 2's word: {today}."
+        whose = ":" if isinstance(today, Foreign) else ". It is Keras 1's or 2's word:"
+        why = "" if today is None else f"{whose} {today}."
         raise AttributeError(f"{who} has no attribute {name!r}{why}", name=name, obj=home)
     if isinstance(today, Made):
         value, write = today.make(home), today.write

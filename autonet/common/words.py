@@ -21,6 +21,10 @@ class Advice(str):
     """What to write today in place of a word that cannot be translated."""
 
 
+class Foreign(Advice):
+    """The same for a word that other libraries have."""
+
+
 class Part(str):
     """The keyword whose tuple this word is a part of, in the order of the table."""
 
@@ -149,6 +153,10 @@ KEYWORDS: dict[str, dict[str, Entry]] = {  # by the class whose constructor take
         "reset_metrics": Advice("call model.reset_metrics() where metrics are to start anew"),
         "accuracy": _ACCURACY["show_accuracy"],
     },
+    "Persistence.load_weights": {
+        "by_name": Advice("leave it out, with skip_mismatch=True where the file may lack weights or have others")
+    },
+    "Tensor.backward": {"create_graph": Foreign("write autonet.grad(f)(x), whose results have derivatives again")},
     "ModelCheckpoint": {"period": _period},
     "ReduceLROnPlateau": {"epsilon": "min_delta"},
     "MaxNorm": {"m": "max_value"},
@@ -159,6 +167,8 @@ KEYWORDS: dict[str, dict[str, Entry]] = {  # by the class whose constructor take
 
 
 # Names
+
+_IN_PLACE = {"add": "add", "clamp": "clip", "div": "divide", "mul": "multiply", "sub": "subtract", "zero": "zeros_like"}
 
 
 class Made(NamedTuple):
@@ -234,6 +244,51 @@ _TARGET_FIRST = Advice(
 _GRAPH = Advice("write autonet.grad(f), or a Model from the inputs to the layer that is asked for")
 
 NAMES: dict[str, dict[str, Name]] = {
+    "autonet": {
+        "GradientTape": Foreign("write autonet.grad(f)(x) or autonet.value_and_grad(f)(x)"),
+        "Module": Foreign("write autonet.Layer or autonet.Model"),
+        "from_numpy": Foreign("write autonet.Tensor(array)"),
+        "function": Foreign("write autonet.jit(f)"),
+        "jacfwd": Foreign("write autonet.jacobian(f)"),
+        "jacrev": Foreign("write autonet.jacobian(f)"),
+        "nn": Foreign("write autonet.layers for layers, autonet.ops for functions"),
+        "numpy": Foreign("write autonet.ops"),
+        "optim": Foreign("write autonet.optimizers"),
+        "tensor": Foreign("write autonet.Tensor(values)"),
+        "vmap": Foreign("write autonet.ops.vectorized_map(f, xs)"),
+    },
+    "autonet.ops": {
+        "bmm": Foreign("write ops.matmul"),
+        "cat": Foreign("write ops.concatenate"),
+        "concat": Foreign("write ops.concatenate"),
+        "gather": Foreign("write ops.take or ops.take_along_axis"),
+        "masked_fill": Foreign("write ops.where"),
+        "mm": Foreign("write ops.matmul"),
+        "permute": Foreign("write ops.transpose"),
+        **{f"reduce_{name}": Foreign(f"write ops.{name}") for name in "all any max mean min prod sum".split()},
+        "tensor_scatter_nd_update": Foreign("write ops.scatter_update"),
+        "unsqueeze": Foreign("write ops.expand_dims"),
+        "vmap": Foreign("write ops.vectorized_map"),
+    },
+    "Tensor": {
+        **{
+            f"{name}_": Foreign(f"Tensors do not change: write x = ops.{word}(...)") for name, word in _IN_PLACE.items()
+        },
+        "clone": Foreign("Tensors do not change: use it as it is, or ops.copy(x)"),
+        "contiguous": Foreign("leave it out"),
+        "cpu": Foreign("leave it out: Tensors are in the processor's memory"),
+        "cuda": Foreign("leave it out: Tensors are in the processor's memory"),
+        "dim": Foreign("write x.ndim"),
+        "expand": Foreign("write ops.broadcast_to(x, shape)"),
+        "masked_fill": Foreign("write ops.where(mask, value, x)"),
+        "numel": Foreign("write x.size"),
+        "permute": Foreign("write x.transpose(axes)"),
+        "requires_grad_": Foreign("write Tensor(x, requires_grad=True)"),
+        "t": Foreign("write x.T"),
+        "to": Foreign("write x.astype(dtype)"),
+        "unsqueeze": Foreign("write ops.expand_dims(x, axis)"),
+        "view": Foreign("write x.reshape(shape)"),
+    },
     "autonet.backend": {
         **{name: f"autonet.ops:{name}" for name in _SAME},
         "permute_dimensions": "autonet.ops:transpose",
@@ -379,7 +434,8 @@ def translate(who: str, words: dict[str, Entry], kwargs: dict[str, Any]) -> tupl
         if callable(entry):
             entry = entry(kwargs[old])
         if isinstance(entry, Advice):
-            raise SignatureError(f"{who} has no argument {old!r}, which is Keras 1's or 2's word: {entry}.")
+            whose = "" if isinstance(entry, Foreign) else ", which is Keras 1's or 2's word"
+            raise SignatureError(f"{who} has no argument {old!r}{whose}: {entry}.")
         found.append((old, {entry: kwargs[old]} if isinstance(entry, str) else entry or {}))
     told = []
     for old, new in found:

@@ -23,7 +23,8 @@ from autonet.errors import AutonetError
 
 WAYS_OUT = (
     "Two ways out: let the data decide inside the computation (ops.where, ops.cond, a Variable), "
-    "or run step by step (run_eagerly=True; for jit, leave this part outside)."
+    "or run step by step (run_eagerly=True; for jit, leave this part outside, or "
+    "give numbers that only count or choose as static_argnums)."
 )
 
 

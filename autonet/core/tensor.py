@@ -228,8 +228,9 @@ class Tensor(Operators["Tensor"]):
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))  # operators.py gives Tensor its []
 
+    @filters_traceback
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError(
+        raise DtypeError(
             "Tensors do not change. Use ops.slice_update or ops.scatter_update for a changed copy, or a Variable with assign."
         )
 
@@ -299,6 +300,16 @@ class Attachment:
             tensor._attached = {self.name: value}
         else:
             attached[self.name] = value
+
+
+class Absent:
+    """An attribute that Tensors of other libraries have: its error says what to write."""
+
+    def __init__(self, name: str, advice: str):
+        self.name, self.advice = name, advice
+
+    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
+        raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}: {self.advice}.")
 
 
 def attachments(x: Any) -> dict[str, Any]:

@@ -176,6 +176,13 @@ class Variable(Tensor):
         self._look("numpy()")
         return self._array.copy()
 
+    @filters_traceback
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise DtypeError(
+            f"Variable {self.name!r} is not written by places. Assign the whole: v.assign(ops.scatter_update(v, indices, "
+            "updates)), or with ops.slice_update(v, start, updates)."
+        )
+
     def assign(self, value: TensorLike) -> Self:
         """Replace the values; the shape must stay, the dtype stays.
 

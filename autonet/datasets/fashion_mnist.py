@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from autonet.common.lines import filters_traceback
 from autonet.datasets.files import ADVICE, check_shape, damaged, find, read_npz
 from autonet.datasets.mnist import SHAPES
 from autonet.errors import DataError
@@ -32,6 +33,7 @@ CLASSES = (
 )
 
 
+@filters_traceback
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The pictures in their original order; `CLASSES` names the labels.
 

@@ -37,7 +37,7 @@ def find(name: str, url: str, sha256: str, content: str) -> Path:
         raise DataError(
             f"{path.name} is not in {path.parent}, and {problem} Or put the file there yourself ({content}), or set "
             "AUTONET_HOME to a folder whose subfolder 'datasets' has it."
-        ) from problem
+        ) from None
 
 
 def read_npz(path: str | os.PathLike[str], shapes: Mapping[str, Shape], advice: str = ADVICE) -> dict[str, np.ndarray]:

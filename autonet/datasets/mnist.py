@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from autonet.common.lines import filters_traceback
 from autonet.datasets.files import find, read_npz
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -10,6 +11,7 @@ CONTENT = "arrays x_train, y_train, x_test, y_test in one .npz"
 SHAPES = {"x_train": (None, 28, 28), "y_train": (None,), "x_test": (None, 28, 28), "y_test": (None,)}
 
 
+@filters_traceback
 def load_data(path: str = "mnist.npz") -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The digits in their original order.
 

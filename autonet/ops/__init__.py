@@ -7,6 +7,7 @@ programs never enter are loaded when one of their names is first used.
 from importlib import import_module as _import_module
 from sys import modules as _modules
 
+from autonet.common.words import NAMES as _NAMES
 from autonet.core.accumulate import detach as stop_gradient  # noqa: F401
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
 from autonet.ops.abstract import make_symbolic as _make_symbolic
@@ -276,7 +277,9 @@ def __getattr__(name: str):
     elif name in _LATER:
         value = _import_module(f"autonet.ops.{name}")
     else:
-        raise AttributeError(f"autonet.ops has no {name!r}", name=name, obj=_modules[__name__])
+        advice = _NAMES["autonet.ops"].get(name)
+        why = f": {advice}" if advice else ""
+        raise AttributeError(f"autonet.ops has no {name!r}{why}", name=name, obj=_modules[__name__])
     globals()[name] = value
     return value
 

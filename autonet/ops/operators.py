@@ -7,9 +7,10 @@ import numpy as np
 from autonet.common.dtypes import standardize_dtype
 from autonet.common.lines import filters_traceback, shorten
 from autonet.common.types import Dtype
+from autonet.common.words import NAMES
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
-from autonet.core.tensor import Attachment, Tensor
+from autonet.core.tensor import Absent, Attachment, Tensor
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p
 from autonet.ops import reduction as r
@@ -178,6 +179,8 @@ for _name, _f in OPERATORS.items():
     setattr(Tensor, _name, _f)
 for _name, _f in METHODS.items():
     setattr(Tensor, _name, _method(_f))
+for _name, _advice in NAMES["Tensor"].items():
+    setattr(Tensor, _name, Absent(_name, str(_advice)))
 Tensor.reshape = _reshape  # type: ignore[method-assign]
 Tensor.transpose = _transpose  # type: ignore[method-assign]
 Tensor.astype = _astype  # type: ignore[method-assign]

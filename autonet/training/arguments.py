@@ -190,8 +190,9 @@ class CompileLoss(Versioned):
             if loss is None:
                 continue
             if target is None:
+                lacking = "there is no y. Pass y" if y is None else f"y lacks {names[i]!r}. Pass it in y"
                 raise ArgumentError(
-                    f"The loss of output {names[i]!r} needs targets, but there is no y. Pass y to fit or evaluate, "
+                    f"The loss of output {names[i]!r} needs targets, but {lacking} to fit or evaluate, "
                     "and validation_data as (x, y), or compile without a loss and use add_loss."
                 )
             if getattr(getattr(target, "dtype", None), "kind", "f") in "USO":  # texts stay NumPy arrays

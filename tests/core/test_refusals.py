@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import autonet as keras
 from autonet import layers as L
 from autonet import ops
+from autonet.common.words import NAMES
 from autonet.core.primitive import PRIMITIVES
 from autonet.ops import abstract
 from tests.common.test_lines import calls, public
@@ -117,3 +120,40 @@ A, B = np.ones((2, 3)), np.ones((3, 2))
 def test_advice_fits(call, says):
     with pytest.raises(keras.errors.AutonetError, match=says):
         call()
+
+
+@pytest.mark.parametrize(
+    ("home", "key"),
+    [(home, key) for home in ("autonet", "autonet.ops", "Tensor") for key in NAMES[home]],
+)
+def test_words_of_other_libraries_say_what_to_write(home, key):
+    place = {"autonet": keras, "autonet.ops": ops, "Tensor": keras.Tensor([1.0])}[home]
+    with pytest.raises(AttributeError, match=re.escape(NAMES[home][key])):
+        getattr(place, key)
+
+
+def test_values_of_a_variable_are_not_written_by_places():
+    v = keras.Variable([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"v\.assign\(ops\.scatter_update"):
+        v[0] = 3.0
+    v.assign(ops.scatter_update(v, [[0]], [3.0]))
+    assert v.tolist() == [3.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: ops.sum(keras.Tensor([1.0])).backward(create_graph=True), r"autonet\.grad\(f\)\(x\)"),
+        (lambda: keras.Sequential().load_weights("x.npz", by_name=True), "skip_mismatch=True"),
+        (lambda: keras.jit(lambda n: ops.fori_loop(0, n, lambda i, a: a, 1.0))(3), "static_argnums"),
+    ],
+)
+def test_arguments_of_other_libraries_say_what_to_write(call, says):
+    with pytest.raises(TypeError, match=says):
+        call()
+
+
+def test_numpys_warnings_about_the_packages_lines_are_not_shown():
+    code = "from autonet import ops; ops.log(-1.0); ops.square(1e300); ops.exp(ops.array([1e4])) / 0.0"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not run.stderr

@@ -217,7 +217,7 @@ def test_weights_of_several_outputs():
         (dict(), Y, "y expects a list or dictionary"),
         (dict(), [Y], "one entry for each"),
         (dict(), {"a": Y, "c": X}, "Unknown output in y: 'c'"),
-        (dict(), {"a": Y}, "output 'b' needs targets"),
+        (dict(), {"a": Y}, "output 'b' needs targets, but y lacks 'b'"),
     ],
 )
 def test_what_does_not_fit_the_outputs(compiling, y, told):
