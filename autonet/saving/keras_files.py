@@ -100,8 +100,11 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
         file = keras_zip.KerasZip(file, path).weights()
     with hdf5.WeightsFile(file, path) as weights:
         report = _fill(model, weights, path, skip_mismatch)
-        if model.compiled and model.optimizer is not None and not (report.missing or report.mismatched):
-            _fill_optimizer(model, weights, path)
+        if model.compiled and model.optimizer is not None:
+            if not (report.missing or report.unexpected or report.mismatched):
+                _fill_optimizer(model, weights, path)
+            elif STATE in weights.groups or "optimizer/vars" in weights.groups:
+                warn(f"{path}: the state of its optimizer is left out, as it is that of another model.")
         return report
 
 

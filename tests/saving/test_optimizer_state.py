@@ -349,3 +349,14 @@ def test_checkpoints(tmp_path):
     loaded = load_model(tmp_path / "1.keras")
     loaded.run_eagerly = True
     goes_on(model, loaded)
+
+
+@pytest.mark.extra("keras")
+def test_weights_that_fit_in_part(tmp_path):
+    """The state of another model's optimizer is left out, and a warning says so."""
+    trained("adam").save_weights(tmp_path / "x.weights.h5")
+    other = compiled(keras.Sequential([L.Input((4,)), L.Dense(4), L.Dense(4), L.Dense(3)]), "adam")
+    with pytest.warns(UserWarning) as met:
+        other.load_weights(tmp_path / "x.weights.h5", skip_mismatch=True)
+    assert "state of its optimizer is left out" in str(met[1].message) and len(met) == 2
+    assert int(other.optimizer.iterations) == 0
