@@ -16,7 +16,7 @@ from autonet.core.rules import misfit
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.errors import GradientError, ShapeError
+from autonet.errors import DataError, GradientError, ShapeError
 
 
 class NotRecorded(GradientError):
@@ -158,7 +158,13 @@ def walk(
             pull = primitive.pull
             if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
                 pull = primitive.pull_on_arrays
-            for parent, operand, c in pull(g, node, wanted):
+            try:
+                pulled = pull(g, node, wanted)
+            except DataError as error:  # of an operation of the rule, which the user did not write
+                raise DataError(
+                    f"The derivative of {primitive.name.lstrip('_')} fails at these numbers: {error}"
+                ) from None
+            for parent, operand, c in pulled:
                 if not isinstance(c, Tensor):
                     c = convert_to_tensor(c)
                 shape = operand[0] if type(operand) is tuple else operand._value.shape

@@ -154,6 +154,8 @@ def grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the arguments `argnums`; see `value_and_grad`.
 
+    A gradient of a gradient is NaN exactly at a kink where there is none, as that of a relu at 0 is; see `hessian`.
+
     >>> grad(lambda x: x**3)(2.0)
     Tensor(12., dtype=float32)
     >>> grad(grad(lambda x: x**3))(2.0)

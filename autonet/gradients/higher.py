@@ -79,6 +79,11 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool
 def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the second partial derivatives of f's one number.
 
+    Exactly at a kink (relu at 0, a tie of max) they are the limit where there is one, as for relu(x)^3, else NaN, where JAX
+    and PyTorch give what the first derivative's rule gives. For a gradient penalty, or a step that is differentiated,
+    through inputs that are exactly 0, take a smooth function (softplus, gelu, average pooling) or add a little noise.
+    `config.debug_nans()` names the operation.
+
     Shapes: for an argument (...x), (...x, ...x).
 
     >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0])).tolist()

@@ -271,7 +271,7 @@ def _drawn(op: Primitive, *xs: np.ndarray, shape: tuple, dtype: str, **_: Any) -
 RULES: dict[str, Callable] = {
     **dict.fromkeys(["sum", "mean", "prod", "max", "min", "argmax", "argmin", "any", "all", "logsumexp"], _reduced),
     **dict.fromkeys(["softmax", "log_softmax", "sparsemax", "cumsum", "_cumprod", "sort", "argsort"], _alike),
-    **dict.fromkeys(["roll", "inv", "cholesky"], _same),
+    **dict.fromkeys(["roll", "inv", "cofactors", "inverse_or_nan", "cholesky"], _same),
     **dict.fromkeys(["sum_to", "_putitem", "_on_diagonal", "_scatter", "_take_back", "_take_along_back"], _shaped),
     **dict.fromkeys(["pool_max", "pool_mean"], _pooled),
     **dict.fromkeys(["solve", "solve_triangular"], _solved),

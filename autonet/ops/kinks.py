@@ -26,7 +26,7 @@ from autonet.core.tensor import Tensor, wrap
 _MOST = {"radial": 500, "jump": 24, "order": 24}  # operations behind g that are looked through for what it depends on
 
 
-class _Probing(Context):
+class Probing(Context):
     """Inside it derivatives at kinks are NaN rather than agreed ones."""
 
 
@@ -61,7 +61,7 @@ def at_kinks(
             are asked "apart", where cotangents differ (f is a maximum: where all are equal it does not matter which counts).
         beside: another operand of f, which has the same kinks.
     """
-    if not any(isinstance(context, _Probing) for context in state.contexts):
+    if not any(isinstance(context, Probing) for context in state.contexts):
         return bend(c, gy, y, x, x if beside is None else beside, at, kind=kind, kept=kept, tied=tied)
     if kind == "bend":
         return c
@@ -127,7 +127,7 @@ def _pull(v: Tensor, n: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
         if kind == "radial":
             undefined = undefined + times(v, _select(logical_and(at, logical_not(lost)), rate, zero))
         pulled.append((x._node, x, undefined))
-        if gy._node is not None and varies is not None:
+        if gy._node is not None and varies is not None and (wanted is None or gy._node in wanted):
             pulled.append((gy._node, gy, _shrunk(times(v, _select(varies, nan, zero)), kept, gy.shape)))
     return [p for p in pulled if p[0] is not None and (wanted is None or p[0] in wanted)]
 
@@ -185,7 +185,7 @@ def rate_of(gy: Tensor, y: Tensor, n: Node, kind: str = "radial", kept: Any = No
     """
     known = n.grad = getattr(n, "grad", {})  # no leaf: it has no gradient there
     if state.recording not in known:
-        with _Probing(), enable_grad():
+        with Probing(), enable_grad():
             rate = _computed_rate(gy, y, at, kind, kept)
         known[state.recording] = detach(rate) if isinstance(rate, Tensor) and not state.recording else rate
     return known[state.recording]

@@ -11,7 +11,8 @@ from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops.comparison import equal, not_equal
-from autonet.ops.creation import cast
+from autonet.ops.creation import cast, zeros_like
+from autonet.ops.indexing import take
 from autonet.ops.kinks import times
 from autonet.ops.pointwise import absolute, where
 from autonet.ops.products import matmul, matrix_transpose
@@ -81,19 +82,47 @@ def _matrix_norm(x: Tensor, ord: Any, axes: list, keepdims: bool) -> Tensor:
 
 @primitive(floating=True, accumulates=True)
 def det(x):
-    """Determinant of each matrix. Its derivative is that of a matrix with an inverse."""
+    """Determinant of each matrix.
+
+    Its derivative is the matrix of cofactors, of singular matrices too; of those that are larger than 6 x 6 the second
+    one is NaN.
+    """
     return np.linalg.det(x)
 
 
 @primitive(floating=True, accumulates=True)
+def cofactors(x):
+    """At (i, j) of each matrix: (-1)^(i + j) times the determinant of what remains without row i and column j."""
+    u, s, vt = np.linalg.svd(x)
+    # of U diag(s) V.T: det(U) det(V) U diag(products of the other s) V.T, whatever of s is zero
+    n = x.shape[-1]
+    others = np.prod(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]), axis=-1)
+    sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
+    return (sign * np.matmul(u * others[..., None, :], vt)).astype(x.dtype, copy=False)
+
+
+@primitive(floating=True, accumulates=True)
+def inverse_or_nan(x):
+    """Inverse of each matrix, NaN for one that has none."""
+    try:
+        return np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        if x.ndim == 2:
+            return np.full_like(x, np.nan)
+        return np.stack([inverse_or_nan.body(matrix) for matrix in x]).astype(x.dtype, copy=False)
+
+
+@primitive(floating=True, accumulates=True)
 def slogdet(x) -> tuple[np.ndarray, np.ndarray]:
-    """Sign, and logarithm of the absolute value, of the determinant of each matrix."""
+    """Sign, and logarithm of the absolute value, of the determinant of each matrix: 0 and -inf of a singular one, whose
+    derivative is NaN."""
     sign, log = np.linalg.slogdet(x)
     return np.asarray(sign), np.asarray(log)
 
 
 def logdet(x: TensorLike) -> Tensor:
-    """Logarithm of the determinant of each symmetric positive definite matrix."""
+    """Logarithm of the determinant of each symmetric positive definite matrix; -inf, with a derivative of NaN, of a singular
+    one."""
     return slogdet(x)[1]
 
 
@@ -146,8 +175,28 @@ def _triangle(n: int, dtype: Any, lower: bool = True, diagonal: float = 1.0) -> 
     return mask if lower else mask.T
 
 
-det.vjp(x=lambda g, x, y: _outwards(g * y) * matrix_transpose(inv(x)))
-slogdet.vjp(x=lambda g, x: _outwards(g[1]) * matrix_transpose(inv(x)))
+def _cofactors_rule(g, x, y):
+    n = x.shape[-1]
+    if n > 6:
+        joint = _outwards(total(g * y, axis=(-2, -1))) * y
+        return (joint - matmul(matmul(y, matrix_transpose(g)), y)) / _outwards(det(x))
+    # each cofactor is a determinant of a minor, whose derivative are the minor's cofactors
+    c = zeros_like(x)
+    for i in range(n):
+        for j in range(n):
+            rows, columns = ([k for k in range(n) if k != without] for without in (i, j))
+            if rows:
+                minor = take(take(x, rows, -2), columns, -1)
+                put = np.eye(n, dtype=x.dtype)
+                share = matmul(matmul(put[:, rows], cofactors(minor)), put[columns])
+                c = c + _outwards(g[..., i, j] * float((-1) ** (i + j))) * share
+    return c
+
+
+det.vjp(x=lambda g, x: _outwards(g) * cofactors(x))
+cofactors.vjp(x=_cofactors_rule)
+slogdet.vjp(x=lambda g, x: _outwards(g[1]) * matrix_transpose(inverse_or_nan(x)))
+inverse_or_nan.vjp(x=lambda g, y: -matmul(matmul(matrix_transpose(y), g), matrix_transpose(y)))
 inv.vjp(x=lambda g, y: -matmul(matmul(matrix_transpose(y), g), matrix_transpose(y)))
 solve.joint_vjp(_solve_rule)
 solve_triangular.joint_vjp(_solve_triangular_rule)

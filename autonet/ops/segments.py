@@ -15,6 +15,7 @@ from autonet.ops.creation import cast
 from autonet.ops.indexing import take
 from autonet.ops.kinks import at_kinks
 from autonet.ops.pointwise import clip, divide, where
+from autonet.ops.reduction import _extreme_rule as _reduction_rule
 from autonet.ops.reduction import _prod_rule, sum
 from autonet.ops.shaping import axes_from_0, expand_dims, ravel, reshape
 from autonet.ops.sorting import searchsorted
@@ -70,9 +71,22 @@ def _members(g, ids):
     return where(reshape(belongs, (-1,) + (1,) * (g.ndim - 1)), rows, 0)
 
 
-def _extreme_rule(g, x, ids, y, count):
+_TABLE = 2**24  # elements of the largest table of elements by segments; larger ones have no second derivatives at ties
+
+
+def _table(x, ids, count, fill):
+    """Which rows belong to which segment, and a table (rows, count, ...) of the rows beside `fill` elsewhere."""
+    belongs = equal(reshape(ids, (-1, 1)), np.arange(count, dtype=np.int32))
+    belongs = reshape(belongs, (x.shape[0], count) + (1,) * (x.ndim - 1))
+    return belongs, where(belongs, expand_dims(x, 1), fill)
+
+
+def _extreme_rule(g, x, ids, y, count, largest):
     if not count:
         return x * 0
+    if is_recording() and x.size * count <= _TABLE:  # a table with a column for each segment, whose rule knows kinks
+        belongs, table = _table(x, ids, count, np.inf if not largest else -np.inf)
+        return sum(where(belongs, _reduction_rule(g, table, y, table.shape, 0), 0), axis=1)
     top = cast(equal(x, _members(y, ids)), g.dtype)  # equal ones share
     shares = segment_total(top, ids, count=count)
     c = top * _members(divide(g, where(equal(shares, 0), 1, shares)), ids)
@@ -86,9 +100,7 @@ def _product_rule(g, x, ids, count):
     if not count:
         return x * 0
     if is_recording():  # a table with a column for each segment, whose products are differentiated further
-        belongs = equal(reshape(ids, (-1, 1)), np.arange(count, dtype=np.int32))
-        belongs = reshape(belongs, (x.shape[0], count) + (1,) * (x.ndim - 1))
-        table = where(belongs, expand_dims(x, 1), 1)
+        belongs, table = _table(x, ids, count, 1)
         return sum(where(belongs, _prod_rule(g, table, 0), 0), axis=1)
     zero = equal(x, 0)
     rest = segment_product(where(zero, 1, x), ids, count=count)

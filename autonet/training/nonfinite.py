@@ -15,6 +15,7 @@ from autonet.common.lines import shown, users_line
 from autonet.core.state import Observer, capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
 from autonet.layers.current import current
+from autonet.ops.kinks import Probing, bend, times
 
 _MOST = 200_000  # operations whose origin is remembered, for a backward pass that comes later
 
@@ -30,6 +31,10 @@ _ADVICE = {
     **dict.fromkeys(("exp", "exp2", "expm1", "sinh", "cosh"), _EXP),
     "power": "Keep its base above 0, and its exponent small.",
 }
+_KINK = (
+    "At a kink there is no second derivative. Take a smooth function (ops.softplus or ops.gelu for a relu), or move the "
+    "inputs off the kink, as by a little noise."
+)
 _POINTWISE = frozenset({*_ADVICE, "multiply", "add", "subtract", "square", "arccos", "arcsin", "arctanh", "arccosh"})
 
 
@@ -50,7 +55,7 @@ class NonFiniteChecker(Observer):
         self.data: list[tuple[str, np.ndarray]] = []
         self.rows: np.ndarray | None = None
         self._before: dict[int, tuple[Any, np.ndarray]] | None = None  # Variables of a step, as they were
-        self._origins: dict[int, tuple[str, tuple[str, int] | None]] = {}  # by the order of nodes: who, line
+        self._origins: dict[int, tuple[str, tuple[str, int] | None, str]] = {}  # by the order of nodes: who, line, name
 
     # What a step does
 
@@ -76,9 +81,15 @@ class NonFiniteChecker(Observer):
         self, primitive: Any, operands: tuple[Any, ...], settings: dict[str, Any], results: tuple[Any, ...]
     ) -> None:
         """A primitive was applied: look at what it gave."""
+        if any(isinstance(context, Probing) for context in state.contexts):
+            return  # a kink's rule asks where derivatives would be NaN; they are no one's results
         for result in results:
             value = result._value
-            if value.dtype.kind in "fc" and not np.isfinite(value).all() and _guilty(value, operands, settings):
+            if (
+                value.dtype.kind in "fc"
+                and not np.isfinite(value).all()
+                and _guilty(primitive, value, operands, settings)
+            ):
                 raise self._blame(primitive, operands, settings, value)
         node = results[0]._node if results else None
         if node is not None:
@@ -87,7 +98,11 @@ class NonFiniteChecker(Observer):
             if len(self._origins) >= _MOST:
                 for order in list(itertools.islice(self._origins, _MOST // 2)):
                     del self._origins[order]
-            self._origins[node.order] = _who()[0], users_line()
+            origin = self._origins.get(self.pulled.order) if self.pulled is not None else None
+            if primitive is bend and origin is not None:  # the operation whose kink it is
+                self._origins[node.order] = origin
+            else:
+                self._origins[node.order] = _who()[0], users_line(), primitive.name
 
     def read(self, variable: Any) -> np.ndarray:
         if self._before is not None:
@@ -110,8 +125,7 @@ class NonFiniteChecker(Observer):
         node = self.pulled
         if node is not None:
             direction = "backward"
-            who, line = self._origins.get(node.order, (who, line))
-            op = node.primitive.name
+            who, line, op = self._origins.get(node.order, (who, line, node.primitive.name))
             how = f"{primitive.name}, in the derivative of {op}"
         bad = ~np.isfinite(value)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -124,7 +138,7 @@ class NonFiniteChecker(Observer):
         message = (
             f"{self._where()}{details}, made the first {what} from finite numbers: operands of shapes {given}, result of "
             f"shape {value.shape}, {int(bad.sum())} of {value.size} elements{at}{came}.{f' At {shown(line)}.' if line else ''} "
-            f"{_ADVICE.get(op, _ANY)}"
+            f"{_KINK if primitive is times else _ADVICE.get(op, _ANY)}"
         )
         return NonFiniteError(
             message, op=op, layer=who or None, direction=direction, epoch=self.place[0], batch=self.place[1], shapes=shapes, line=line
@@ -168,8 +182,10 @@ def spot(array: np.ndarray, rows: np.ndarray | None) -> str:
     return ", ".join([f"has {what} in row {first[0]} of the batch{within}", *rest])
 
 
-def _guilty(value: np.ndarray, operands: tuple[Any, ...], settings: dict[str, Any]) -> bool:
+def _guilty(primitive: Any, value: np.ndarray, operands: tuple[Any, ...], settings: dict[str, Any]) -> bool:
     """Whether the operation itself made what is not finite in `value`."""
+    if primitive is times:  # by the NaN of a rule, where there is no derivative
+        return bool(np.isnan(value).any()) and not np.isnan(operands[0]._value).any()
     floats = [x._value for x in operands if x._value.dtype.kind in "fc"]
     if np.isnan(value).any() and not any(np.isnan(x).any() for x in floats):
         return True

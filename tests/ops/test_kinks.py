@@ -8,6 +8,7 @@ import pytest
 
 import autonet
 from autonet import activations, gradients, losses, ops, regularizers
+from autonet.errors import NonFiniteError
 from autonet.ops import kinks, spectra
 from tests.ops.cases import Case, made, reals
 from tests.ops.test_linalg import apart_symmetric, spread
@@ -171,7 +172,7 @@ TABLE = {
     "max_pool of one peak": (lambda x: ops.sum(ops.max_pool(x[None, :, None], 3) ** 2), -TIED, 0, np.diag([0, 0, 2])),
     "max_pool of relu": (lambda x: ops.sum(ops.max_pool(ops.relu(x)[None, :, None], 3) ** 2), -ONES, 0, 0),
     "clip between tensors": (lambda x: ops.clip(x[0], x[1], x[2]), Z3, [1, 0, 0], NAN),
-    "segment_max": (lambda x: ops.sum(ops.segment_max(x, [0, 0, 0], 1)), TIED, [0.5, 0.5, 0], np.diag([NAN, NAN, 0])),
+    "segment_max": (lambda x: ops.sum(ops.segment_max(x, [0, 0, 0], 1)), TIED, [0.5, 0.5, 0], TOP_TIE),
     # pieces
     "relu": (summed(ops.relu), Z1, 0, NAN),
     "relu^2": (squared(ops.relu), Z1, 0, NAN),
@@ -236,6 +237,28 @@ def test_derivatives_at_special_points(f, x, first, hessian):
         np.testing.assert_allclose(along.reshape(-1), h @ direction.reshape(-1), atol=1e-12)
     else:
         assert not np.all(np.isfinite(along))
+
+
+@pytest.mark.parametrize("f", [ops.segment_max, ops.segment_min])
+@pytest.mark.parametrize("way", [lambda f: f, autonet.jit])
+def test_ties_of_one_function_have_its_hessian(f, way):
+    ids = [0, 0, 1]
+    of_segments = lambda x: ops.sum(f(ops.take(x**2, ids), ids, 2))
+    np.testing.assert_allclose(way(gradients.hessian(of_segments))(np.array([1.0, 2.0])), 2 * I2)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("f, x, first, hessian", TABLE.values(), ids=list(TABLE))
+def test_debug_nans_finds_just_the_derivatives_that_are_nan(f, x, first, hessian, compiled):
+    way = autonet.jit if compiled else lambda f: f
+    with np.errstate(all="ignore"):
+        found = np.asarray(gradients.hessian(f)(x))
+        with autonet.config.debug_nans():
+            if np.isfinite(found).all() and np.isfinite(np.asarray(first)).all():
+                way(gradients.hessian(f))(x)
+            elif np.isnan(found).any():
+                with pytest.raises(NonFiniteError):
+                    way(gradients.hessian(f))(x)
 
 
 # Every function of one array, whoever wrote it, at the numbers where kinks like to be

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+import autonet
 from autonet import check_gradients, gradients, ops
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, GradientError, ShapeError
+from autonet.errors import ArgumentError, DataError, GradientError, ShapeError
 from autonet.ops import linalg
 from tests.ops.cases import Case, made, reals
 
@@ -62,6 +63,8 @@ CASES = {
         settings=[{"back": False}, {"back": True}],
     ),
     "det": Case(made(regular), shapes=SQUARES, numpy=np.linalg.det),
+    "cofactors": [Case(made(regular), shapes=SQUARES), Case(made(regular), shapes=[((7, 7),)], order=1, rtol=1e-4)],
+    "inverse_or_nan": Case(made(regular), shapes=SQUARES, numpy=np.linalg.inv, value_rtol=1e-10),
     "slogdet": Case(made(regular), shapes=SQUARES, numpy=lambda x: tuple(np.linalg.slogdet(x))),
     "inv": Case(made(regular), shapes=SQUARES, numpy=np.linalg.inv, value_rtol=1e-10),
     "solve": Case(
@@ -271,3 +274,48 @@ def test_small_singular_values_count_as_zero():
         ops.lu_factor(np.zeros((2, 3)))
     with pytest.raises(ShapeError, match="square"):
         ops.cholesky_inverse(np.zeros((2, 3)))
+
+
+SINGULAR = [
+    [[1.0, 2.0], [2.0, 4.0]],
+    [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]],
+    np.ones((3, 3)),
+    np.zeros((1, 1)),
+    np.zeros((4, 4)),
+    np.diag([1.0, 2.0, 3.0, 0.0, 5.0, 6.0, 7.0, 8.0]),
+]
+
+
+def by_minors(x):
+    n = len(x)
+    minor = lambda i, j: np.delete(np.delete(x, i, 0), j, 1)
+    return np.array([[(-1) ** (i + j) * np.linalg.det(minor(i, j)) for j in range(n)] for i in range(n)])
+
+
+@pytest.mark.parametrize("way", [lambda f: f, autonet.jit, lambda f: autonet.jit(f, native=False)])
+@pytest.mark.parametrize("x", SINGULAR, ids=lambda x: f"{len(x)}")
+def test_the_derivative_of_det_is_the_cofactors_also_of_singular_matrices(x, way):
+    batch = np.stack([np.eye(len(x)), np.asarray(x), 2 * np.eye(len(x))])
+    slope = way(gradients.grad(lambda x: ops.sum(ops.det(x))))(batch)
+    np.testing.assert_allclose(slope, [by_minors(m) for m in batch], atol=1e-9)
+
+
+def test_second_derivatives_of_det_exist_where_it_is_zero():
+    h = np.asarray(gradients.hessian(ops.det)(np.array([[1.0, 2.0], [2.0, 4.0]]))).reshape(4, 4)
+    np.testing.assert_allclose(h, np.fliplr(np.diag([1.0, -1, -1, 1])), atol=1e-12)
+
+
+@pytest.mark.parametrize("f", [lambda x: ops.slogdet(x)[1], ops.logdet])
+def test_one_singular_matrix_leaves_the_slogdet_of_others_alone(f):
+    batch = np.stack([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)])
+    with np.errstate(all="ignore"):
+        assert f(batch).numpy()[1] == -np.inf
+        slope = gradients.grad(lambda x: ops.sum(f(x)))(batch).numpy()
+    np.testing.assert_allclose(slope, [np.eye(2), np.full((2, 2), np.nan), np.eye(2) / 2])
+
+
+def test_errors_name_what_was_called():
+    with pytest.raises(DataError, match="The derivative of qr fails at these numbers"):
+        gradients.grad(lambda x: ops.sum(ops.qr(x)[1]))(np.zeros((2, 2)))
+    with pytest.raises(DataError, match="^svd cannot take"):
+        ops.svd(np.full((2, 2), np.nan))
