@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
 
-from autonet.common.lines import warn
+from autonet.common.lines import filters_traceback, warn
 from autonet.common.words import MODULES, NAMES, Advice, Foreign, Made
 from autonet.common.words import LegacyWarning as LegacyWarning
 from autonet.errors import SignatureError
@@ -57,6 +57,7 @@ class KernelInNumbers(type):
     Calling it makes an object of the layer that it stands for.
     """
 
+    @filters_traceback
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         layer: Any = cls.__mro__[1] if "stands" in vars(cls) else cls
         rank, sizes = cls.rank, args[1:]  # type: ignore[attr-defined]

@@ -201,3 +201,20 @@ def test_errors_of_tensors_are_short(kind):
         if callable(f) and (name[0] != "_" or name in vars(keras.common.types.Operators)):
             found += too_long(name, getattr(tensor, name), 40)
     assert not found, (len(found), found[:20])
+
+
+CLASSES = {
+    name: thing
+    for package in PACKAGES
+    for name, thing in public(package)
+    if isinstance(thing, type) and name not in ("CallbackList", "Config")  # which take any
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_errors_of_constructors_end_at_the_users_line(name):
+    with pytest.raises(
+        (TypeError, keras.errors.AutonetError), match=f"no_such_argument|{CLASSES[name].__name__}"
+    ) as told:
+        CLASSES[name](no_such_argument=1)
+    assert traceback.extract_tb(told.tb)[-1].filename == __file__
