@@ -451,7 +451,7 @@ def test_unknown_argument(case):
 ])  # fmt: skip
 def test_older_words(make, words, today):
     """Scripts for Keras 1 run, and are told today's words."""
-    with pytest.warns(LegacyWarning, match="which is Keras 1's word"):
+    with pytest.warns(LegacyWarning, match="it is Keras 1's or 2's word"):
         config = make(**words).get_config()
     assert {k: config[k] for k in today} == today
 
