@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import activations, layers, ops
+from autonet import layers, ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.legacy import LegacyWarning
