@@ -139,7 +139,8 @@ def _state(generator: Any) -> Any:
         if isinstance(generator, np.random.Generator):
             return pickle.dumps(generator.bit_generator.state)
         if isinstance(generator, np.random.RandomState):
-            return pickle.dumps(generator.get_state(legacy=False))
+            name, key, *rest = generator.get_state()
+            return name, key.tobytes(), *rest
         return generator.getstate()
     except (AttributeError, NotImplementedError, TypeError):
         return None

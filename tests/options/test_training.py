@@ -208,7 +208,7 @@ OF_CALLBACKS = {
     "LearningRateScheduler": {"verbose": 1},
     "ModelCheckpoint": {
         "monitor": With("down", mode="min", **SAVING), "verbose": 1, "save_best_only": With(True, filepath="m{epoch}.keras"),
-        "save_weights_only": With(True, filepath="m.weights.h5"), "mode": With("max", **SAVING), "save_freq": With(2, verbose=1),
+        "save_weights_only": With(True, filepath="m.weights"), "mode": With("max", **SAVING), "save_freq": With(2, verbose=1),
         "initial_value_threshold": With(2.0, **SAVING),
     },
     "ReduceLROnPlateau": {
