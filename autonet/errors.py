@@ -5,7 +5,7 @@ Every class is also a ValueError, TypeError or FloatingPointError, so code writt
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 _MANY_NUMBERS = re.compile(r"\[[-+.,\s\[\]\deafinTrulsF]{120,}\]")  # of an array or a nested list
 
@@ -14,9 +14,11 @@ class AutonetError(Exception):
     """Base of all errors that autonet raises on purpose.
 
     nameless: whether it begins with an operation, before whose name the layer that applied it puts its own.
+    operation: the name of that operation, until the function that it is a part of puts its own there.
     """
 
     nameless = False
+    operation = ""
 
     def __init__(self, *args: Any):
         if args and isinstance(args[0], str) and len(args[0]) > 200:
@@ -25,8 +27,13 @@ class AutonetError(Exception):
 
     def prefix(self, who: str) -> None:
         """Put the name of whoever applied the operation in front of the message."""
-        self.nameless = False
+        self.nameless, self.operation = False, ""
         self.args = (f"{who}: {self.args[0]}", *self.args[1:])
+
+    def about(self, operation: str) -> Self:
+        """Itself, as one that begins with the name of an operation."""
+        self.nameless, self.operation = True, operation
+        return self
 
 
 def _beginning(numbers: re.Match) -> str:

@@ -155,15 +155,17 @@ def understood(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 def takes_old_words(cls: type, init: F) -> F:
     """A constructor that takes the words of Keras 1 and 2 too."""
-    if not any(c.__name__ in words.KEYWORDS for c in cls.__mro__):
+    known = frozenset(word for c in cls.__mro__ for word in words.KEYWORDS.get(c.__name__, ()))
+    if not known:
         return init
-    from autonet.common import signatures
-
-    old, translated = words.of_class(cls, signatures.taken(init, cls)), filters_traceback(init)
+    translated = filters_traceback(init)
 
     @functools.wraps(init)
     def constructor(*args: Any, **kwargs: Any) -> Any:
-        if not old.keys().isdisjoint(kwargs):
+        if not known.isdisjoint(kwargs):
+            from autonet.common import signatures
+
+            old = words.of_class(cls, signatures.taken(init, cls))
             kwargs, told = words.translate(signatures.name_of(init, args), old, kwargs)
             for sentence in told:
                 warn(sentence, words.LegacyWarning)
@@ -174,6 +176,7 @@ def takes_old_words(cls: type, init: F) -> F:
 
 
 _INSIDE = ("call", "on_")  # methods that other entrances call
+_filtered: set[type] = set()  # classes whose methods are entrances
 
 
 def filter_tracebacks(package: str) -> None:
@@ -187,7 +190,8 @@ def filter_tracebacks(package: str) -> None:
             continue
         if isinstance(thing, type):
             for c in thing.__mro__:
-                if c.__module__.startswith("autonet.") and not issubclass(c, BaseException):
+                if c not in _filtered and c.__module__.startswith("autonet.") and not issubclass(c, BaseException):
+                    _filtered.add(c)
                     _filter_methods(c)
         elif isinstance(thing, types.FunctionType):
             home, own_name = vars(sys.modules[thing.__module__]), thing.__name__

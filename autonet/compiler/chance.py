@@ -139,8 +139,8 @@ def _state(generator: Any) -> Any:
         if isinstance(generator, np.random.Generator):
             return pickle.dumps(generator.bit_generator.state)
         if isinstance(generator, np.random.RandomState):
-            name, key, *rest = generator.get_state()
-            return name, key.tobytes(), *rest
+            legacy: Any = generator.get_state()
+            return [part.tobytes() if isinstance(part, np.ndarray) else part for part in legacy]
         return generator.getstate()
     except (AttributeError, NotImplementedError, TypeError):
         return None

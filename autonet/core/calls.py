@@ -17,6 +17,7 @@ import numpy as np
 
 from autonet.common.lines import shorten
 from autonet.core.halves import HALF
+from autonet.core.refusals import explanation
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node
@@ -39,7 +40,7 @@ def call({parameters}):
                 except AutonetError:
                     raise
                 except (ValueError, IndexError, TypeError) as error:
-                    raise self._explain(error, [{values}], {settings}) from None
+                    raise explanation(self, error, [{values}], {settings}) from None
                 if type(result) is not ndarray:
                     if type(result) is tuple:
                         return self._wrap_many(({operands},), {settings}, result)
@@ -116,6 +117,7 @@ _LOOKS = {
     "Node": Node,
     "PLAIN": PLAIN,
     "Tensor": Tensor,
+    "explanation": explanation,
     "freeze": freeze,
     "ndarray": np.ndarray,
     "new": object.__new__,

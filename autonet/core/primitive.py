@@ -7,7 +7,7 @@ look in. A rule sees Tensors and is itself made of primitives, so derivatives ha
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -195,7 +195,7 @@ class Primitive:
         except AutonetError:
             raise
         except (ValueError, IndexError, TypeError) as error:
-            raise self._explain(error, values, settings) from None
+            raise refusals.explanation(self, error, values, settings) from None
         if type(result) is not ndarray:
             if type(result) is tuple:
                 return self._wrap_many(operands, settings, result)
@@ -314,11 +314,6 @@ class Primitive:
             elif x._value.dtype != common:
                 tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
         return tuple(tensors)
-
-    def _explain(self, error: Exception, values: Sequence, settings: dict) -> AutonetError:
-        told = refusals.explanation(self, error, values, settings)
-        told.nameless = True
-        return told
 
 
 def _check_parameters(body: Callable) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
-from autonet.core.refusals import called
 from autonet.core.tensor import Tensor
 from autonet.errors import DtypeError
 
@@ -42,7 +41,8 @@ def freeze(value: Any, primitive: str, name: str) -> Any:
     if isinstance(value, (ndarray, Tensor)) and value.ndim == 1:
         return tuple(value.tolist())
     received = f"an array of shape {value.shape}" if isinstance(value, (ndarray, Tensor)) else repr(value)
+    operation = primitive.lstrip("_")
     raise DtypeError(
-        f"{called(primitive)}: {name} is a setting and must be a plain number, string, or tuple of them; received "
+        f"{operation}: {name} is a setting and must be a plain number, string, or tuple of them; received "
         f"{received}. Several arrays go into one list."
-    )
+    ).about(operation)

@@ -340,7 +340,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         try:
             y = self.call(*args, **kwargs)
             if y is None:
-                inference.returned(self, y)
+                raise inference.no_result(self)
         except AutonetError as error:
             if error.nameless:
                 error.prefix(self.label)

@@ -107,11 +107,9 @@ def _on_abstract_tensors(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return map_structure(lambda s: AbstractTensor(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
 
 
-def returned(layer: Any, y: Any) -> Any:
-    """What a layer's `call` gave, which must be something."""
-    if y is None:
-        raise ArgumentError(f"{layer.label}: its call() returned nothing. Let it return its result.")
-    return y
+def no_result(layer: Any) -> ArgumentError:
+    """The error for a layer whose `call` gives None."""
+    return ArgumentError(f"{layer.label}: its call() returned nothing. Let it return its result.")
 
 
 def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +124,10 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
     for x, found in losses:
         x._losses = list(found)
     try:
-        return returned(layer, layer.call(*args, **kwargs))
+        y = layer.call(*args, **kwargs)
+        if y is None:
+            raise no_result(layer)
+        return y
     except AutonetError as error:
         if error.nameless:
             error.prefix(layer.label)

@@ -14,6 +14,7 @@ import contextlib
 import functools
 import math
 import re
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -21,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
-from autonet.common.lines import filters_traceback, shorten, understood, was_refused
+from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.common.types import Dtype
 from autonet.core.primitive import Primitive
+from autonet.core.refusals import explanation
 from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError, ShapeError
@@ -71,7 +73,7 @@ class AbstractTensor(Tensor):
         except AutonetError:
             raise
         except (ValueError, IndexError) as error:
-            raise op._explain(error, values, settings) from error
+            raise explanation(op, error, values, settings) from error
         return tuple([_haunt(r) for r in result]) if type(result) is tuple else _haunt(result)
 
 
@@ -419,34 +421,42 @@ def make_symbolic(namespace: dict[str, Any]) -> None:
     for name, f in list(namespace.items()):
         if type(f) is FunctionType and name[0] != "_" and f.__module__.startswith("autonet."):
             if f not in wrappers:
-                wrappers[f] = filters_traceback(f) if name in WITHOUT else symbolic_wrapper(f)
+                wrappers[f] = symbolic_wrapper(f, name not in WITHOUT)
                 if wrappers[f] is not f:
                     wrappers[f].__module__ = "autonet.ops"  # where it is found: it can be pickled
             namespace[name] = wrappers[f]
 
 
-def symbolic_wrapper(f: Callable) -> Callable:
-    """`f`, which also takes placeholders, as one operation."""
+def symbolic_wrapper(f: Callable, takes_placeholders: bool = True) -> Callable:
+    """`f` as an entrance, whose errors begin with its name; it also takes placeholders, as one operation."""
 
     @functools.wraps(f)
     def op(*args: Any, **kwargs: Any) -> Any:
         try:
             if len(args) == 1 and type(args[0]) is Tensor and not kwargs:
                 return f(args[0])
-            if placeholder is not None and (_stands_in(args) or (kwargs and _stands_in(kwargs.values()))):
-                return placeholder._symbolic(op, args, kwargs)
+            if (
+                takes_placeholders
+                and placeholder is not None
+                and (_stands_in(args) or (kwargs and _stands_in(kwargs.values())))
+            ):
+                return placeholder._symbolic(entrance, args, kwargs)
             return f(*args, **kwargs)
-        except Exception as error:
-            if not was_refused(f, args, kwargs, error):
-                shorten(error)
-                raise
-        try:
-            return f(*args, **understood(f, args, kwargs))
-        except Exception as error:
-            shorten(error)
+        except AutonetError as error:
+            name_caller(error, f.__name__)
             raise
 
-    return op
+    entrance = filters_traceback(op)
+    return entrance
+
+
+def name_caller(error: AutonetError, caller: str) -> None:
+    """Let an error about an operation inside `caller` begin with that name: before the operation's, if that is public."""
+    own, error.operation = error.operation, ""
+    if own and own != caller:
+        text = error.args[0]
+        text = f"{caller}: {text}" if own in dir(sys.modules["autonet.ops"]) else caller + text.removeprefix(own)
+        error.args = (text, *error.args[1:])
 
 
 Primitive.symbolic = staticmethod(dispatch_symbolic)

@@ -11,10 +11,12 @@ from autonet.common.words import NAMES
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
 from autonet.core.tensor import Absent, Attachment, Tensor
+from autonet.errors import AutonetError
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p
 from autonet.ops import reduction as r
 from autonet.ops import shaping as s
+from autonet.ops.abstract import name_caller
 from autonet.ops.indexing import getitem
 from autonet.ops.products import matmul
 
@@ -93,6 +95,8 @@ def _method(op: Any) -> Any:
         try:
             return op(self, *args, **kwargs)
         except Exception as error:
+            if isinstance(error, AutonetError):
+                name_caller(error, op.__name__)
             shorten(error)
             raise
 

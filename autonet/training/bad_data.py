@@ -15,7 +15,7 @@ from autonet.training.data import NAMES
 from autonet.training.nonfinite import is_bad
 
 
-class NonFiniteWatch:
+class NonFiniteReporter:
     """Looks at the logs of each epoch, and warns once, with the rows and columns of the data that hold NaN or infinity.
 
     Args:
@@ -27,7 +27,7 @@ class NonFiniteWatch:
         self.label = label
         self.sources = sources
 
-    def look(self, epoch: int, logs: dict[str, Any]) -> None:
+    def epoch_ended(self, epoch: int, logs: dict[str, Any]) -> None:
         """An epoch has ended with these logs."""
         for name in [n for n in self.sources if n in logs and not is_finite(logs[n])]:
             batches, given = self.sources[name]

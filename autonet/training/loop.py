@@ -15,7 +15,7 @@ from autonet.common.trees import map_structure
 from autonet.compiler.waiting import announcing
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.training.bad_data import NonFiniteWatch
+from autonet.training.bad_data import NonFiniteReporter
 from autonet.training.batches import ArrayBatches, is_stream, make_batches
 from autonet.training.data import arrays, as_arrays, is_empty
 from autonet.training.function import StepFunction
@@ -36,7 +36,7 @@ def fit(
     verbose: Any,
     callbacks: Any,
     validation_freq: Any,
-    watch: NonFiniteWatch,
+    reporter: NonFiniteReporter,
 ) -> History:
     """`Model.fit`, with its data as sources of batches.
 
@@ -58,7 +58,7 @@ def fit(
                     found = validate(model, validation, callbacks, interrupt)
                     logs = {**logs, **{f"val_{k}": v for k, v in found.items()}}
                 if position.journal is None:  # else TerminateOnNaN has more to say
-                    watch.look(epoch, logs)
+                    reporter.epoch_ended(epoch, logs)
                 callbacks.on_epoch_end(epoch, logs)
         if hasattr(model.optimizer, "finalize_variable_values"):
             model.optimizer.finalize_variable_values(model.trainable_variables)

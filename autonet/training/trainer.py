@@ -24,7 +24,7 @@ from autonet.optimizers import Optimizer
 from autonet.training import loop, nonfinite
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
-from autonet.training.bad_data import NonFiniteWatch
+from autonet.training.bad_data import NonFiniteReporter
 from autonet.training.batches import fit_batches
 from autonet.training.busy import Busy
 from autonet.training.data import (
@@ -400,7 +400,7 @@ class Trainer(Layer):
                     verbose=verbose,
                     callbacks=callbacks,
                     validation_freq=validation_freq,
-                    watch=NonFiniteWatch(
+                    reporter=NonFiniteReporter(
                         self.label,
                         {"loss": (batches, (x, y, sample_weight)), "val_loss": (validation, validation_data)},
                     ),
