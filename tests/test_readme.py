@@ -13,7 +13,7 @@ from autonet.core import PRIMITIVES
 from tests.compiler.programs import captured
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ("README.md", "benchmarks/README.md", "notebooks/README.md", "tests/golden/README.md")
+PAGES = ("README.md", "benchmarks/README.md", "notebooks/README.md", "notebooks/keras.md", "tests/golden/README.md")
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
 TEXT = TEXTS["README.md"]
 SCRIPTS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -115,7 +115,7 @@ def test_names_that_its_table_lists_exist():
 
 
 def test_names_in_the_table_of_differences_exist():
-    rows = re.findall(r"^\| (.*?) \| .* \|$", TEXTS["notebooks/README.md"], re.MULTILINE)[2:]
+    rows = re.findall(r"^\| (.*?) \| .* \|$", TEXTS["notebooks/keras.md"], re.MULTILINE)[2:]
     assert len(rows) > 20
     packages = [autonet, *(getattr(autonet, name) for name in autonet._PACKAGES)]
     for row in rows:
