@@ -38,9 +38,20 @@ def users_line() -> tuple[str, int] | None:
 
 
 def shown(line: tuple[str, int]) -> str:
-    """A line in words: file, number, and what stands there if that can be read."""
+    """A line in words: file or cell of a notebook, number, and what stands there if that can be read."""
     text = linecache.getline(*line).strip()
-    return f"{line[0]}:{line[1]}{f': {text}' if text else ''}"
+    cell = _cell(line[0])
+    where = f"{line[0]}:{line[1]}" if cell is None else f"{cell}, line {line[1]}"
+    return f"{where}{f': {text}' if text else ''}"
+
+
+def _cell(file: str) -> str | None:
+    """What Jupyter calls a cell, as in "Cell In[3]", whose code it runs from a temporary file; None for other files."""
+    if "IPython" not in sys.modules:
+        return None
+    shell = sys.modules["IPython"].get_ipython()
+    name = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(file)
+    return None if name is None else " ".join(name)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -4,7 +4,9 @@ import importlib
 import inspect
 import itertools
 import pathlib
+import sys
 import traceback
+import types
 import warnings
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 
 import autonet as keras
 from autonet import layers as L
+from autonet.common import lines
 
 PACKAGE = str(pathlib.Path(keras.__file__).parent)
 X = np.zeros((3, 2))
@@ -218,3 +221,11 @@ def test_errors_of_constructors_end_at_the_users_line(name):
     ) as told:
         CLASSES[name](no_such_argument=1)
     assert traceback.extract_tb(told.tb)[-1].filename == __file__
+
+
+def test_lines_of_a_notebook_are_named_by_their_cell(monkeypatch):
+    names = {"/tmp/ipykernel_1/123.py": ("Cell", "In[3]")}
+    shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=names.get))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert lines.shown(("/tmp/ipykernel_1/123.py", 12)) == "Cell In[3], line 12"
+    assert lines.shown(("script.py", 12)) == "script.py:12"
