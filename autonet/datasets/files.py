@@ -17,13 +17,13 @@ Shape = tuple[int | None, ...]  # None: any length
 ADVICE = "Delete it, and it is downloaded again, or put the whole file in its place."
 
 
-def find(name: str, url: str, sha256: str, content: str) -> Path:
+def find(name: str, url: str | None, sha256: str, content: str) -> Path:
     """The path of a data set's file.
 
     Args:
         name: of the file in the folder of data sets, or an absolute path.
-        url: its public home.
-        sha256: digest of what that home gives.
+        url: its public home; None for a file that has none that is known.
+        sha256: digest of what that home gives, or of the well-known file.
         content: what the file holds, for the error.
 
     Raises: DataError if the file is neither there nor to be had.
@@ -31,12 +31,17 @@ def find(name: str, url: str, sha256: str, content: str) -> Path:
     path = files.home() / "datasets" / name
     if path.is_file():
         return path
+    elsewhere = "or set AUTONET_HOME to a folder whose subfolder 'datasets' has it."
+    if url is None:
+        raise DataError(
+            f"{path.name} is not in {path.parent}, and no address is known from which to download it. Put the file there "
+            f"yourself ({content}; the well-known one has the SHA-256 {sha256}), {elsewhere}"
+        )
     try:
         return files.download(url, path, sha256)
     except DataError as problem:
         raise DataError(
-            f"{path.name} is not in {path.parent}, and {problem} Or put the file there yourself ({content}), or set "
-            "AUTONET_HOME to a folder whose subfolder 'datasets' has it."
+            f"{path.name} is not in {path.parent}, and {problem} Or put the file there yourself ({content}), {elsewhere}"
         ) from None
 
 
