@@ -36,6 +36,7 @@ from autonet.utils.progress import Progbar as Progbar
 from autonet.utils.seeds import set_random_seed as set_random_seed
 from autonet.utils.sequences import pad_sequences as pad_sequences
 from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array
+from autonet.utils.splitting import split as split
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
     from autonet.pictures import plot_graph as plot_graph

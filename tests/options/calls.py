@@ -298,6 +298,7 @@ utils.img_to_array(rgb[0]) | dtype="float64"
 utils.normalize(a) | order=1
 utils.pack_x_y_sample_weight(a) | y=b, sample_weight=With(p, y=b)
 utils.pad_sequences([[1, 2, 3], [4]]) | maxlen=2, padding="post", truncating=With("post", maxlen=2), value=9.0
+utils.split(steps) | parts=(None, 5), stratify=With(np.arange(12) // 6, shuffle=False), shuffle=False, seed=3
 utils.split_dataset(steps) | left_size=Instead(4, 6), right_size=Instead(4, 6), shuffle=With(True, left_size=4),
     seed=With(3, left_size=4, shuffle=True)
 utils.timeseries_dataset_from_array(steps, steps, 3) | sequence_stride=2, sampling_rate=2, batch_size=2,

@@ -60,7 +60,8 @@ def names():
 def result(function, args, **given):
     """What a call gives; arguments without defaults may be replaced by their names."""
     set_random_seed(3)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    named_only = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind not in named_only]
     bound = dict(zip([p.name for p in parameters if p.kind is not p.KEYWORD_ONLY], args, strict=False))
     positional = [given.pop(n, v) for n, v in bound.items()] + list(args[len(bound) :])
     found = function(*positional, **given)
