@@ -31,7 +31,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "modest"))
 NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings
     "bench": ("jax", "keras"),
-    "dev": ("build", "jedi", "mypy", "pyright", "setuptools"),
+    "dev": ("build", "jedi", "mypy", "pyright", "sacrebleu", "setuptools"),
     "images": ("PIL",),
     "keras": ("h5py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),

@@ -31,7 +31,7 @@ ANYTHING = {  # why, and the functions where
     """,
     "a shape, or a nest of shapes": "build compute_output_shape",
     "a nest, or what a function of it gives": """
-        associative_scan cond fori_loop map scan switch vectorized_map while_loop hvp stop_gradient
+        associative_scan beam_search cond fori_loop greedy_search map scan switch vectorized_map while_loop hvp stop_gradient
         assert_same_structure lists_to_tuples map_shape_structure map_structure map_structure_up_to pack_sequence_as
         traverse pack_x_y_sample_weight unpack_x_y_sample_weight
     """,

@@ -46,9 +46,27 @@ def argpartition(x, *, kth: int, axis: int = -1):
 @primitive
 def top_k_indices(x, *, k: int):
     """Positions of the `k` largest elements along the last axis, largest first."""
+    return largest(x, k)
+
+
+def largest(x: np.ndarray, k: int) -> np.ndarray:
+    """Positions, int32, of the `k` largest elements along the last axis, largest first; of equals the first come first."""
     n = x.shape[-1]
-    ascending = np.argsort(x[..., ::-1], axis=-1, kind="stable")  # reversed twice, so that of equals the first wins
-    return np.asarray(n - 1 - ascending[..., ::-1][..., :k], np.int32)
+    if not 0 < k <= n // 16:
+        ascending = np.argsort(x[..., ::-1], axis=-1, kind="stable")  # reversed twice, so that of equals the first wins
+        return np.asarray(n - 1 - ascending[..., ::-1][..., :k], np.int32)
+    kth = np.partition(x, n - k, axis=-1)[..., n - k, None]
+    above, equal = x > kth, x == kth
+    if x.dtype.kind in "fc":  # nan counts as larger than all
+        nan, nan_kth = np.isnan(x), np.isnan(kth)
+        above, equal = above | (nan & ~nan_kth), equal | (nan & nan_kth)
+    room = k - np.count_nonzero(above, axis=-1, keepdims=True)
+    if np.any(np.count_nonzero(equal, axis=-1, keepdims=True) > room):
+        equal &= np.cumsum(equal, axis=-1) <= room
+    kept = above | equal
+    positions = np.nonzero(kept)[-1].reshape(*x.shape[:-1], k)
+    order = largest(np.take_along_axis(x, positions, -1), k)  # too few for another partition
+    return np.take_along_axis(positions, order, -1).astype(np.int32)
 
 
 @primitive

@@ -61,6 +61,21 @@ def test_nan_counts_as_largest():
     assert ops.top_k(x, 2)[1].tolist() == [1, 2]
 
 
+@given(st.data())
+def test_the_first_k_of_a_sorted_row(data):
+    """Of rows that are long for k, as of short ones, with ties, nan and infinities."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    rows, n, k = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 90)), data.draw(st.integers(0, 9))
+    x = rng.choice([-np.inf, -1.0, -0.0, 0.0, 2.0, np.inf, np.nan], (rows, n))
+    x = x.astype(data.draw(st.sampled_from(["float16", "float32", "float64"])))
+    if data.draw(st.booleans()):
+        x = np.nan_to_num(x, posinf=3, neginf=0).astype(data.draw(st.sampled_from(["uint8", "int32", "bool"])))
+    k = min(k, n)
+    key = lambda row: lambda i: (not np.isnan(row[i]), -row[i] if not np.isnan(row[i]) else 0, i)
+    expected = [sorted(range(n), key=key(row.astype(float)))[:k] for row in x]
+    assert ops.top_k(x, k)[1].tolist() == expected
+
+
 def test_the_gradient_goes_to_the_places_that_were_taken():
     g = gradients.grad(lambda x: ops.sum(ops.top_k(x, 2)[0] * np.array([1.0, 10.0])))(np.array([3.0, 9.0, 5.0]))
     assert g.tolist() == [0.0, 1.0, 10.0]
