@@ -92,6 +92,8 @@ class Optimizer(HasRate):
         self._rate: Variable | LearningRateSchedule = (
             rate if isinstance(rate, LearningRateSchedule) else self.add_variable((), rate, name="learning_rate")
         )
+        if isinstance(rate, LearningRateSchedule) and rate.counts_epochs:
+            self._count_epochs()
         self._trainable_variables: list[Variable] = []
         self._position: dict[Variable, int] = {}  # place of each weight in the lists below
         self._averages: list[Variable] = []

@@ -73,6 +73,9 @@ class LossScaleOptimizer(Optimizer):
     def refresh(self) -> None:
         self.inner_optimizer.refresh()
 
+    def begin_epoch(self) -> None:
+        self.inner_optimizer.begin_epoch()
+
     @property  # type: ignore[misc]
     def iterations(self) -> Variable | Tensor:
         """Number of steps of the inner optimizer."""

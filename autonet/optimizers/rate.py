@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet import ops
 from autonet.common.dtypes import floatx
 from autonet.common.lines import warn
 from autonet.common.signatures import no_argument, taken
@@ -46,12 +47,17 @@ class HasRate(Versioned):
     _rate: Variable | LearningRateSchedule
     _variables: list[Variable]
     _iterations: Variable
+    _epochs: Variable | None = None  # number of epochs begun, where the rate counts them
     _unfixed = frozenset({"learning_rate"})  # a property: a new number goes into a Variable
 
     @property
     def learning_rate(self) -> Variable | Tensor:
         """The learning rate: a Variable, or what the schedule says now. Assign a number, a Variable or a schedule."""
-        return self._rate(self._iterations) if isinstance(self._rate, LearningRateSchedule) else self._rate
+        if not isinstance(self._rate, LearningRateSchedule):
+            return self._rate
+        if not self._rate.counts_epochs:
+            return self._rate(self._iterations)
+        return self._rate(ops.maximum(self._count_epochs() - 1, 0))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -68,6 +74,21 @@ class HasRate(Versioned):
         if isinstance(new, Variable):
             self._variables.insert(1, new)
         self._rate = new
+        if getattr(new, "counts_epochs", False):
+            self._count_epochs()
+
+    def _count_epochs(self) -> Variable:
+        """The number of epochs that were begun: a Variable that is there once a rate wants it."""
+        if self._epochs is None:
+            self._epochs = Variable(0, dtype="int64", trainable=False, name="epoch")
+            self._epochs.path = f"{self.name}/epoch"
+            self._variables.insert(1, self._epochs)
+        return self._epochs
+
+    def begin_epoch(self) -> None:
+        """`fit` begins an epoch: a rate that changes by epoch hears of it."""
+        if self._epochs is not None:
+            self._epochs.assign_add(1)
 
     @property
     def asks(self) -> bool:

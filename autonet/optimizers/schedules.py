@@ -26,6 +26,8 @@ from autonet.untrusted.faults import described
 class LearningRateSchedule(Versioned):
     """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`."""
 
+    counts_epochs = False  # whether an optimizer calls it with the number of completed epochs, rather than of updates
+
     def __call__(self, step: TensorLike) -> Tensor:
         """The learning rate after `step` updates, a Tensor without axes."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step), made of autonet.ops.")
@@ -314,6 +316,72 @@ class FunctionSchedule(LearningRateSchedule):
                 f"FunctionSchedule expects its function to return one number; it returned shape {rate.shape}."
             )
         return rate
+
+    def get_config(self) -> dict[str, Any]:
+        function = objects.serialize_keras_object(self.function)
+        return {"function": function, "steps_per_epoch": self.steps_per_epoch, "name": self.name}
+
+
+class ByEpoch(LearningRateSchedule):
+    """The rate changes from epoch to epoch, and stays within each.
+
+        rate = function(e)                  e = 1, 2, ...: the number of the epoch, a float
+        rate = schedule(e - 1)              where another schedule is given: its "steps" are epochs
+
+    Literature's usual ones:
+
+        ByEpoch(lambda e: 0.2 / (1 + d * e))        1 / (1 + decay epoch)
+        ByEpoch(lambda e: 0.95**e * 0.2)            exponential
+        ByEpoch(lambda e: k / ops.sqrt(e) * 0.2)    one over the square root
+        ByEpoch(PiecewiseConstantDecay([29, 59], [0.1, 0.01, 0.001]))    steps: lower after 30 and after 60 epochs
+
+    `fit` counts the epochs that it begins, in a Variable of the optimizer, whatever they are made of: arrays, or a generator
+    of unknown length. So the count is saved with the optimizer, and a second `fit` goes on with it, as `iterations` does.
+    Outside of `fit` (`train_on_batch`, loops of one's own) no epochs are counted: give `steps_per_epoch`.
+
+    Args:
+        function: takes one Tensor without axes and returns the rate; made of arithmetic and `autonet.ops` (not of `math`,
+            `if` or `float(e)`); or a LearningRateSchedule.
+        steps_per_epoch: if given, the epoch is e = 1 + floor(s / steps_per_epoch) instead.
+        name: as for all schedules.
+
+    Called by hand it takes the number of completed epochs (with steps_per_epoch: of updates):
+
+    >>> rate = ByEpoch(lambda e: 0.5 / ops.sqrt(e))
+    >>> [round(float(rate(completed)), 3) for completed in (0, 1, 3)]
+    [0.5, 0.354, 0.25]
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Tensor], Any] | LearningRateSchedule,
+        steps_per_epoch: int | None = None,
+        name: str = "ByEpoch",
+    ):
+        if isinstance(function, dict):
+            function = deserialize(function)
+        if not callable(function):
+            raise ArgumentError(f"ByEpoch expects a function of the epoch, or a schedule; received {function!r}.")
+        if isinstance(function, LearningRateSchedule) and function.counts_epochs:
+            raise ArgumentError("ByEpoch expects a schedule that counts steps, or a function; received a ByEpoch.")
+        if steps_per_epoch is not None:
+            _positive("ByEpoch", "steps_per_epoch", steps_per_epoch)
+        self.function = function
+        self.steps_per_epoch = steps_per_epoch
+        self.name = name
+        self._function = (
+            function if isinstance(function, LearningRateSchedule) else FunctionSchedule(function, 1, name=name)
+        )
+
+    @property
+    def counts_epochs(self) -> bool:  # type: ignore[override]
+        return self.steps_per_epoch is None
+
+    def __call__(self, step: TensorLike) -> Tensor:
+        completed = _number(step)
+        if self.steps_per_epoch is not None:
+            completed = ops.floor(completed / self.steps_per_epoch)
+        return self._function(completed)
 
     def get_config(self) -> dict[str, Any]:
         function = objects.serialize_keras_object(self.function)

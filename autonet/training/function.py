@@ -102,24 +102,28 @@ def _first_run(own: Callable, data: Any, ran: list[bool]) -> Any:
     for left in reversed(range(ATTEMPTS)):
         made = state.made
         try:
-            with _Replaced() as replaced:
+            with Replaced({}) as replaced:
                 result = own(data)
         except ArgumentError:
             if state.made == made or not left:
                 raise
-            for variable, array in replaced.first.items():
-                variable.assign(array)
+            replaced.put_back()
         else:
             ran.append(True)
             return result
     return None
 
 
-class _Replaced(Context):
-    """Keeps the value that each Variable had before its first assignment."""
+class Replaced(Context):
+    """Keeps in `first` the array that each Variable had before its first assignment."""
 
-    def __init__(self) -> None:
-        self.first: dict[Any, Any] = {}
+    def __init__(self, first: dict[Any, Any]):
+        self.first = first
 
     def assigns(self, variable: Any) -> None:
         self.first.setdefault(variable, variable._value)
+
+    def put_back(self) -> None:
+        """Assign these arrays."""
+        for variable, array in self.first.items():
+            variable.assign(array)

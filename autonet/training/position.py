@@ -103,6 +103,8 @@ class Position(Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Remember the data's order. An epoch that was under way gets its state back, and callbacks theirs in its midst."""
         self.epoch = epoch
+        if hasattr(self.model.optimizer, "begin_epoch"):
+            self.model.optimizer.begin_epoch()  # before a restored one puts the number of its own back
         if self.restored is None:
             self.step = 0
         else:

@@ -21,7 +21,7 @@ from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.metrics import Mean
 from autonet.optimizers import Optimizer
-from autonet.training import loop, nonfinite
+from autonet.training import loop, nonfinite, rate_search
 from autonet.training import step as steps
 from autonet.training.arguments import BY_SHAPE, CompileLoss, CompileMetrics, free_name
 from autonet.training.bad_data import NonFiniteReporter
@@ -42,6 +42,7 @@ from autonet.training.data import (
 from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
 from autonet.training.overriding import is_default
+from autonet.training.rate_search import RateSearch
 
 if TYPE_CHECKING:
     from autonet.common.types import HasCall
@@ -407,6 +408,54 @@ class Trainer(Layer):
                 )
             finally:
                 self._position = None  # which knows the data and the model
+
+    @filters_traceback
+    def lr_find(
+        self,
+        x: Data = None,
+        y: Data = None,
+        batch_size: int | None = None,
+        start: float = 1e-6,
+        end: float = 10.0,
+        steps: int | None = None,
+        beta: float | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Data = None,
+    ) -> RateSearch:
+        """Train for a moment at learning rates that rise from far too small to far too large: which is good?
+
+            rate_i = start (end / start)^(i / (steps - 1))        i = 0, 1, ..., steps - 1
+            the loss of batch i, smoothed: utils.exponential_average(losses, beta)
+
+        It ends early once the smoothed loss is 4 times its least value, or not finite. All Variables that a step moves
+        (weights, optimizer, generators, moving averages, metrics) are what they were before, to the bit, also after an
+        error or Ctrl-C; a model without weights is built first, as by `fit`. A generator's batches are used up.
+
+        Args:
+            x, y, batch_size, class_weight, sample_weight: as for `fit`; rows are mixed.
+            start, end: the first and the last rate.
+            steps: number of rates, a batch each; by default those of one pass over the data, and at least 200. Shorter
+                data are walked again.
+            beta: of the smoothing; by default so that a twentieth of the steps weighs in.
+
+        Returns: a `RateSearch`: `rates`, `losses`, `suggestion`, `plot()`.
+        Raises: ArgumentError for rates that do not rise; else as `fit`.
+        Source: Smith, 2015, https://arxiv.org/abs/1506.01186, section 3.3; the form is that of Howard, Gugger, 2020, fastai.
+        """
+        self._assert_compiled("lr_find")
+        with Busy(self, "lr_find"):
+            return rate_search.search(
+                self,
+                self._by_column(x),
+                y,
+                sample_weight,
+                batch_size=batch_size,
+                class_weight=class_weight,
+                start=start,
+                end=end,
+                steps=steps,
+                beta=beta,
+            )
 
     if TYPE_CHECKING:  # by name, the results are a dictionary
 

@@ -16,6 +16,7 @@ from autonet.serialization.registry import get_custom_objects as get_custom_obje
 from autonet.serialization.registry import get_registered_name as get_registered_name
 from autonet.serialization.registry import get_registered_object as get_registered_object
 from autonet.serialization.registry import register_keras_serializable as register_keras_serializable
+from autonet.utils.arrays import exponential_average as exponential_average
 from autonet.utils.arrays import get_source_inputs as get_source_inputs
 from autonet.utils.arrays import is_keras_tensor as is_keras_tensor
 from autonet.utils.arrays import normalize as normalize

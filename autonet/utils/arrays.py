@@ -49,6 +49,42 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> np.ndarray:
     return (labels[..., None] == np.arange(num_classes)).astype(np.float64)
 
 
+def exponential_average(values: TensorLike, beta: float, bias_correction: bool = True) -> np.ndarray:
+    """Running mean along the first axis, in which older values weigh exponentially less: about 1 / (1 - beta) count.
+
+        v_0 = 0,  v_t = beta v_(t-1) + (1 - beta) values_t        t = 1, 2, ...
+        result_t = v_t / (1 - beta^t)                              v_t itself without bias_correction
+
+    With the correction the first averages are means of what there is; without it they are drawn to 0.
+
+    Args:
+        values: shape (n, ...).
+        beta: weight of the past, in [0, 1).
+        bias_correction: see there.
+
+    Returns: float64 array of shape (n, ...). From the first NaN on all is NaN.
+    Raises: ArgumentError for another beta; ShapeError for a single number.
+    Source: Kingma, Ba, 2015, section 3, https://arxiv.org/abs/1412.6980
+
+    >>> exponential_average([4.0, 1.0, 1.0], 0.5)
+    array([4.        , 2.        , 1.42857143])
+    """
+    if isinstance(beta, bool) or not 0 <= beta < 1:
+        raise ArgumentError(f"exponential_average expects beta in [0, 1); received {beta!r}.")
+    rows = np.asarray(plain(values, "values"), np.float64)
+    if not rows.ndim:
+        raise ShapeError(f"exponential_average expects values along an axis; received one number, {values!r}.")
+    averages = np.empty_like(rows)
+    mean: Any = np.zeros(rows.shape[1:])[()]  # floats of Python are faster than arrays without axes
+    for t, row in enumerate(rows.tolist() if rows.ndim == 1 else rows):
+        mean = beta * mean + (1 - beta) * row
+        averages[t] = mean
+    if bias_correction:
+        weights = 1 - beta ** np.arange(1.0, len(rows) + 1)
+        averages /= weights.reshape(-1, *[1] * (rows.ndim - 1))
+    return averages
+
+
 def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> np.ndarray:
     """Vectors along `axis` scaled to norm 1; a zero vector stays zero.
 

@@ -37,6 +37,7 @@ FURTHER = {  # the same with fewer kills
     "pictures": dict(optimizer="momentum", kind="pictures"),
     "data set": dict(optimizer="adam", kind="dataset", dropout=0.3),
     "step of its own": dict(optimizer="adam", kind="own", dropout=0.3),
+    "rate by epoch": dict(optimizer="momentum-epochs", dropout=0.3),
     "scheduler": dict(optimizer="momentum", dropout=0.3, scheduler=True),
     "checkpoint": dict(optimizer="adam", validate=True, checkpoint=True, double=True),
     "averages": dict(optimizer="adam-averages", validate=True, swap=True),
@@ -46,7 +47,10 @@ FURTHER = {  # the same with fewer kills
 
 def make_optimizer(name):
     kind, _, option = name.partition("-")
-    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 7, 0.9) if option == "schedule" else 0.05
+    schedules = keras.optimizers.schedules
+    rate = schedules.ExponentialDecay(0.05, 7, 0.9) if option == "schedule" else 0.05
+    if option == "epochs":
+        rate = schedules.ByEpoch(schedules.InverseTimeDecay(0.05, 1, 0.5))
     if kind == "momentum":
         return keras.optimizers.SGD(rate, momentum=0.9)
     steps = 3 if option == "accumulation" else None

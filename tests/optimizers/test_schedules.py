@@ -1,5 +1,6 @@
 """Schedules against their closed formulas; agreement with Keras is tested in test_against_keras."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autonet as keras
 from autonet import ops
 from autonet.core import Variable
 from autonet.errors import ArgumentError, ShapeError
@@ -97,6 +99,7 @@ ALL = [
     schedules.CosineDecay(0.1, 10, warmup_target=1.0, warmup_steps=4),
     schedules.CosineDecayRestarts(0.1, 10),
     schedules.FunctionSchedule(halving),
+    schedules.ByEpoch(halving, steps_per_epoch=2),
 ]
 
 
@@ -132,3 +135,115 @@ def test_refusals():
         schedules.FunctionSchedule(0.1)
     with pytest.raises(NotImplementedError, match="__call__"):
         schedules.LearningRateSchedule()(0)
+
+
+# By epoch
+
+OF_EPOCH = {  # as the literature writes them, of epochs 1, 2, ...
+    "inverse": (lambda e: 0.2 / (1 + 0.5 * e), lambda e: 0.2 / (1 + 0.5 * e)),
+    "exponential": (lambda e: 0.95**e * 0.2, lambda e: 0.2 * 0.95**e),
+    "root": (lambda e: 0.3 / ops.sqrt(e), lambda e: 0.3 / math.sqrt(e)),
+    "steps": (schedules.PiecewiseConstantDecay([1, 2], [0.3, 0.2, 0.1]), lambda e: [0.3, 0.3, 0.2, 0.1, 0.1][e - 1]),
+    "schedule": (schedules.ExponentialDecay(0.2, 1, 0.5), lambda e: 0.2 * 0.5 ** (e - 1)),
+}
+
+
+def endless():
+    while True:
+        yield np.ones((2, 1)), np.zeros((2, 1))
+
+
+class Four:
+    """Four batches, which it does not say before."""
+
+    def __iter__(self):
+        return itertools.islice(endless(), 4)
+
+
+DATA = {
+    "arrays": lambda: ((np.ones((7, 1)), np.zeros((7, 1))), {"batch_size": 2}),
+    "generator": lambda: ((endless(),), {"steps_per_epoch": 4}),
+    "unknown length": lambda: ((Four(),), {}),
+    "validated": lambda: ((np.ones((10, 1)), np.zeros((10, 1))), {"batch_size": 2, "validation_split": 0.2}),
+}
+
+
+def walker(rate, **compiling):
+    """A weight whose first-order loss moves it by the learning rate at each step."""
+    model = keras.Sequential([keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", input_shape=(1,))])
+    optimizer = rate if isinstance(rate, keras.optimizers.Optimizer) else keras.optimizers.SGD(rate)
+    model.compile(optimizer, lambda y, p: p[:, 0], **compiling)
+    return model
+
+
+@pytest.mark.parametrize("way", [{"run_eagerly": True}, {}, {"steps_per_execution": 3}], ids=["eager", "plan", "group"])
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("name", OF_EPOCH)
+def test_each_epoch_has_its_rate(name, data, way, monkeypatch):
+    monkeypatch.setenv("AUTONET_NATIVE", "0")
+    given, expected = OF_EPOCH[name]
+    model = walker(schedules.ByEpoch(given), **way)
+    where = []
+    for epochs in (3, 2):  # a second fit goes on
+        args, fit = DATA[data]()
+        seen = keras.callbacks.LambdaCallback(on_epoch_end=lambda *a: where.append(float(model.get_weights()[0][0, 0])))
+        model.fit(*args, epochs=epochs, callbacks=[seen], verbose=0, **fit)
+    walked = -np.diff([1.0, *where])
+    assert walked == pytest.approx([4 * expected(e) for e in range(1, 6)], rel=1e-4)
+    assert float(model.optimizer.learning_rate) == pytest.approx(expected(5))
+
+
+def test_steps_per_epoch_says_it_without_fit():
+    by_step = schedules.ByEpoch(lambda e: 1 / e, steps_per_epoch=3)
+    assert [float(by_step(s)) for s in range(7)] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.5, 1 / 3])
+    model = walker(by_step)
+    for _ in range(4):
+        model.train_on_batch(np.ones((2, 1)), np.zeros((2, 1)))
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.5)
+    assert not any(v.name == "epoch" for v in model.optimizer.variables)
+
+
+def test_the_rate_by_epoch_is_saved(tmp_path):
+    args, fit = DATA["arrays"]()
+    rate = schedules.ByEpoch(schedules.InverseTimeDecay(0.1, 1, 1.0))
+    model, other = walker(keras.optimizers.SGD(rate, momentum=0.9)), walker(keras.optimizers.SGD(rate, momentum=0.9))
+    model.compile(model.optimizer, "mse")
+    other.compile(other.optimizer, "mse")
+    model.fit(*args, epochs=2, verbose=0, shuffle=False, **fit)
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    assert float(again.optimizer.learning_rate) == float(model.optimizer.learning_rate) == pytest.approx(0.05)
+    again.fit(*args, epochs=2, verbose=0, shuffle=False, **fit)
+    other.fit(*args, epochs=4, verbose=0, shuffle=False, **fit)
+    assert np.array_equal(again.get_weights()[0], other.get_weights()[0])
+
+
+def test_one_schedule_for_two_optimizers_counts_for_each():
+    rate = schedules.ByEpoch(lambda e: 0.1 / e)
+    one, other = walker(rate), walker(rate)
+    args, fit = DATA["arrays"]()
+    one.fit(*args, epochs=3, verbose=0, **fit)
+    other.fit(*args, epochs=2, verbose=0, **fit)
+    assert float(other.optimizer.learning_rate) == pytest.approx(0.05)
+
+
+def test_a_rate_by_epoch_may_be_assigned_and_wrapped():
+    args, fit = DATA["arrays"]()
+    model = walker(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5)))
+    model.optimizer.learning_rate = schedules.ByEpoch(lambda e: 0.1 / e)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+    model.fit(*args, epochs=3, verbose=0, **fit)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1 / 3)
+    model.optimizer.learning_rate = schedules.ByEpoch(lambda e: 0.2 / e)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.2 / 3)
+
+
+def test_what_is_no_function_of_the_epoch():
+    with pytest.raises(ArgumentError, match="a function of the epoch"):
+        schedules.ByEpoch(0.1)
+    with pytest.raises(ArgumentError, match="received a ByEpoch"):
+        schedules.ByEpoch(schedules.ByEpoch(halving))
+    with pytest.raises(ArgumentError, match="steps_per_epoch above 0"):
+        schedules.ByEpoch(halving, steps_per_epoch=0)
+    again = schedules.deserialize(schedules.serialize(schedules.ByEpoch(halving)))
+    assert again.function is halving and again.counts_epochs

@@ -187,6 +187,7 @@ def optimizer(name, **given):
 # Schedules: rates
 
 OF_SCHEDULES = {
+    "ByEpoch": ((lambda epoch: epoch * 0.1,), {"steps_per_epoch": 2}),
     "CosineDecay": (
         (0.1, 10),
         {"alpha": 0.5, "warmup_target": With(0.5, warmup_steps=3), "warmup_steps": With(5, warmup_target=0.5)},

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from autonet import Input, layers, ops, utils
 from autonet.core.tensor import Tensor
@@ -92,3 +93,28 @@ def test_source_inputs():
     assert utils.get_source_inputs(unused)[0] is unused
     with pytest.raises(ArgumentError, match="made of an Input"):
         utils.get_source_inputs(np.ones(3))
+
+
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3, min_side=1), elements=st.floats(-5, 5)),
+    st.floats(0, 0.99),
+    st.booleans(),
+)
+def test_exponential_average_is_its_definition(values, beta, bias_correction):
+    n = len(values)
+    t, i = np.arange(n)[:, None], np.arange(n)
+    weights = np.where(i <= t, (1 - beta) * np.power(beta, np.maximum(t - i, 0)), 0.0)
+    if bias_correction:
+        weights = weights / weights.sum(axis=1, keepdims=True)  # which makes a mean of it
+    expected = np.tensordot(weights, values, 1)
+    assert np.allclose(utils.exponential_average(values, beta, bias_correction), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_exponential_average_of_what_it_cannot_take():
+    assert np.isnan(utils.exponential_average([1.0, np.nan, 1.0], 0.5)).tolist() == [False, True, True]
+    assert utils.exponential_average([], 0.5).shape == (0,)
+    for beta in (1.0, -0.1, True):
+        with pytest.raises(ArgumentError, match=r"beta in \[0, 1\)"):
+            utils.exponential_average([1.0], beta)
+    with pytest.raises(ShapeError, match="along an axis"):
+        utils.exponential_average(3.0, 0.5)
