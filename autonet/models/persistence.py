@@ -23,7 +23,10 @@ class Persistence:
         zipped: bool | None = None,
         save_format: str | None = None,
     ) -> None:
-        """Write the whole model to a ".keras" file; see `saving.save_model`. `save_format`, of older Keras, is "keras"."""
+        """Write the whole model to a ".keras" or, if it is small, ".json" file; see `saving.save_model`.
+
+        `save_format`, of older Keras, is "keras".
+        """
         if save_format not in (None, "keras"):
             raise ArgumentError(f"Model.save expects save_format 'keras', or nothing; received {save_format!r}.")
         saving.save_model(self, filepath, overwrite, zipped, include_optimizer=include_optimizer, format=format)  # type: ignore[arg-type]

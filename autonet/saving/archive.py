@@ -57,6 +57,13 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(view.cast("B") if view.nbytes else b"").hexdigest()
 
 
+def is_shape(x: Any) -> bool:
+    """Whether a value from a file is the shape of an array that there can be."""
+    if not isinstance(x, list) or len(x) > 64 or not all(type(n) is int and n >= 0 for n in x):
+        return False
+    return math.prod([n or 1 for n in x]) < 2**48
+
+
 class Archive:
     """An archive opened for reading: its description, and its arrays when they are asked for.
 
@@ -114,11 +121,9 @@ class Archive:
         if not isinstance(entry, dict) or set(entry) != {"part", "dtype", "shape"} or entry["dtype"] not in NAMES:
             raise self._wrong(f"the array {name!r} is not described as one")
         shape = entry["shape"]
-        if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        if not is_shape(shape):
             raise self._wrong(f"the array {name!r} has an impossible shape")
         dtype = np.dtype(entry["dtype"]).newbyteorder("<")
-        if math.prod([n or 1 for n in shape]) >= 2**48 or len(shape) > 64:
-            raise self._wrong(f"the array {name!r} has an impossible shape")
         if entry["part"] not in self._parts or self._parts.size(entry["part"]) != math.prod(shape) * dtype.itemsize:
             raise self._wrong(f"the array {name!r} of shape {shape} does not fit the bytes of its part")
         return entry["part"], dtype, tuple(shape)

@@ -11,13 +11,14 @@ from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
 from autonet.saving import loading, optimizer_state
 from autonet.saving.archive import Archive, write_archive
+from autonet.saving.document import Document, write_document
 from autonet.saving.matching import LoadReport, load
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
 from autonet.saving.plain import dumps, loads
 from autonet.serialization.objects import serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope, open_rooms
 
-SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".weights", ".weights.h5"
+SUFFIX, JSON_SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".json", ".weights", ".weights.h5"
 FORMATS = ("autonet", "keras")
 
 
@@ -34,7 +35,8 @@ def save_model(
     """Write a model to one file: configuration, weights, generator states, and how it was compiled.
 
     Args:
-        filepath: ends with ".keras".
+        filepath: ends with ".keras"; or, for a model of at most 300,000 numbers, with ".json": a text that can be read and
+            edited, and is loaded exactly as it was. It has no hash, so that only ".keras" notices every change by accident.
         overwrite: whether a file that exists may be replaced. It is, at once, when the new one is whole.
         zipped: only True, or None: a model is one file.
         include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped: the state of
@@ -42,14 +44,17 @@ def save_model(
         format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too: this takes
             the extra `keras`, and keeps no generator states.
 
-    Raises: ArgumentError for another ending, a file that exists, or what cannot be stored; NotBuiltError for a model that
+    Raises: ArgumentError for another ending, a file that exists, a model that is too large for ".json", or what cannot be
+    stored; NotBuiltError for a model that
     has no weights yet.
     """
-    path = _target(filepath, (SUFFIX,), overwrite)
+    path = _target(filepath, (SUFFIX, JSON_SUFFIX), overwrite)
     if zipped is not None and not zipped:
         raise ArgumentError(f"save_model writes one file; received zipped={zipped!r}. Leave it out.")
     if format not in FORMATS:
         raise ArgumentError(f"save_model expects format 'autonet' or 'keras'; received {format!r}.")
+    if format == "keras" and path.suffix != SUFFIX:
+        raise ArgumentError(f"Keras opens {SUFFIX} files; received {str(filepath)!r}. Change the name.")
     _check_built(model, "save it")
     stored = model_config(model)
     compiled = bool(stored.get("compile_config"))
@@ -66,7 +71,8 @@ def save_model(
         variables |= others
         for name, optimizer in built.items():
             variables |= optimizer_variables(optimizer, name)
-    write_archive(path, "model", config, {name: v.numpy() for name, v in variables.items()})
+    write = write_document if path.suffix == JSON_SUFFIX else write_archive
+    write(path, "model", config, {name: v.numpy() for name, v in variables.items()})
 
 
 def model_config(model: Any) -> dict[str, Any]:
@@ -116,11 +122,11 @@ def load_model(
                 f"{path} is an HDF5 file: of weights, or of Keras 2. Weights are loaded with model.load_weights(); open an "
                 "older model in Keras and save it to a .keras file there."
             )
-        with Archive(file, "model", path) as archive:
-            return _load_own(archive, path, compile)
+        archive = Document(file, "model", path) if kind == "json" else Archive(file, "model", path)
+        return _load_own(archive, path, compile)
 
 
-def _load_own(archive: Archive, path: str, compile: bool) -> Any:
+def _load_own(archive: Archive | Document, path: str, compile: bool) -> Any:
     config = archive.config
     if not isinstance(config, dict) or set(config) - {"optimizers"} != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
@@ -163,15 +169,15 @@ def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: 
     path = str(filepath)
     _check_built(model, "load them")
     with opened(filepath) as (file, kind):
-        if kind != "autonet":
+        if kind in ("keras", "hdf5"):
             from autonet.saving import keras_files
 
             return keras_files.load_weights(model, file, kind, path, skip_mismatch)
-        with Archive(file, path=path) as archive:
-            if archive.kind not in ("weights", "model"):
-                raise DataError(f"{path} holds {archive.kind!r}, where weights or a model are expected.")
-            specs = {name: spec for name, spec in archive.specs.items() if name.startswith("weights/")}
-            return load(layer_variables(model, generators=False), specs, archive.array, path, skip_mismatch)
+        archive = Document(file, None, path) if kind == "json" else Archive(file, path=path)
+        if archive.kind not in ("weights", "model"):
+            raise DataError(f"{path} holds {archive.kind!r}, where weights or a model are expected.")
+        specs = {name: spec for name, spec in archive.specs.items() if name.startswith("weights/")}
+        return load(layer_variables(model, generators=False), specs, archive.array, path, skip_mismatch)
 
 
 def model_to_json(model: Model) -> str:
@@ -196,7 +202,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
 def _target(filepath: str | os.PathLike[str], suffixes: tuple[str, ...], overwrite: bool) -> Path:
     path = Path(filepath)
     if not path.name.endswith(suffixes):
-        what = "a model" if suffixes == (".keras",) else "weights"
+        what = "a model" if SUFFIX in suffixes else "weights"
         raise ArgumentError(
             f"The name of a file of {what} must end with {' or '.join(suffixes)}; received {str(filepath)!r}. Change the name."
         )
@@ -215,7 +221,7 @@ def _check_built(model: Any, what: str) -> None:
 
 @contextlib.contextmanager
 def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
-    """A file, opened once, and what it seems to be: "autonet", "keras" (a zip of Keras's), or "hdf5"."""
+    """A file, opened once, and what it seems to be: "autonet", "json", "keras" (a zip of Keras's), or "hdf5"."""
     path = Path(filepath)
     if not path.is_file():
         raise DataError(
@@ -228,5 +234,7 @@ def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
             yield file, "hdf5"
         elif head.startswith(b"PK\3\4") and b"manifest.json" not in head:
             yield file, "keras"
+        elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            yield file, "json"
         else:
             yield file, "autonet"

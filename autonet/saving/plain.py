@@ -11,6 +11,7 @@ from autonet.errors import ArgumentError, DataError
 
 MOST_DEPTH = 200  # levels of nesting; a model of models of models needs a few dozen
 MOST_BYTES = 64 << 20
+MOST_NESTS = 1_000_000  # lists and objects, which take 20 times the memory of their text if they are empty
 
 
 def dumps(value: Any, what: str = "This") -> bytes:
@@ -27,13 +28,14 @@ def dumps(value: Any, what: str = "This") -> bytes:
 def loads(text: bytes | bytearray | str, what: str) -> Any:
     """The value of a JSON text.
 
-    Raises: DataError, naming `what`, for duplicate keys, NaN, numbers past 64 bits, deep nesting, or text that is no JSON.
+    Raises: DataError, naming `what`, for duplicate keys, NaN, numbers past 64 bits, deep nesting, a million lists, or text
+    that is no JSON.
     """
     if len(text) > MOST_BYTES:
         raise DataError(f"{what} has {len(text):,} bytes; at most {MOST_BYTES:,} are read.")
     try:
         decoded = text if isinstance(text, str) else bytes(text).decode("utf-8")
-        _check_depth(decoded)
+        _check_nests(decoded)
         return json.loads(
             decoded, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
         )
@@ -47,14 +49,17 @@ def loads(text: bytes | bytearray | str, what: str) -> Any:
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-def _check_depth(text: str) -> None:
-    depth = 0
+def _check_nests(text: str) -> None:
+    depth = count = 0
     for token in _TOKEN.finditer(text):
         c = token.group()
         if c in "[{":
             depth += 1
+            count += 1
             if depth > MOST_DEPTH:
                 raise DataError(f"it nests more than {MOST_DEPTH} levels deep, which is all that is read")
+            if count > MOST_NESTS:
+                raise DataError(f"it has more than {MOST_NESTS:,} lists and objects, which are all that are read")
         elif c in "]}":
             depth -= 1
 

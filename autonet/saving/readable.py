@@ -1,6 +1,5 @@
 """A small network as JSON that a person can read: its layers, their shapes, and every number."""
 
-import json
 import os
 from typing import Any
 
@@ -9,16 +8,16 @@ import numpy as np
 from autonet.common.types import Model
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError
+from autonet.saving.layout import laid_out, numbers
 from autonet.saving.names import numbered
-from autonet.saving.plain import dumps
 from autonet.serialization.objects import serialize_keras_object
 from autonet.utils.files import atomic_write
 
-WIDTH = 120
-
 
 def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 100_000) -> None:
-    """Write a network as plain JSON for people and for other programs. It is not read back: that is what `save` is for.
+    """Write a network as plain JSON for people and for other programs: layers and their numbers, and nothing else.
+
+    It is not read back; `model.save("m.json")` writes JSON that is.
 
         {"format": "autonet network", "version": 1, "name": ..., "class": ...,
          "inputs": [{"name", "shape", "dtype"}, ...],      where the model knows them; null for the batch
@@ -41,10 +40,10 @@ def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 
     """
     if not model._is_built():
         raise NotBuiltError(f"{model.label} has no weights yet: build it, or call it on data, then export it.")
-    numbers = sum([v.size for v in model.weights])
-    if numbers > most_numbers:
+    count = sum([v.size for v in model.weights])
+    if count > most_numbers:
         raise ArgumentError(
-            f"{model.label} has {numbers:,} numbers, more than the {most_numbers:,} that anybody reads. Save it with "
+            f"{model.label} has {count:,} numbers, more than the {most_numbers:,} that anybody reads. Save it with "
             "model.save(), or raise most_numbers."
         )
     network: dict[str, Any] = {
@@ -54,7 +53,7 @@ def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 
         "class": type(model).__name__,
     }
     ends = _ends(model)
-    text = _text({**network, **ends, "layers": _layers(model)}, "", 0)
+    text = laid_out({**network, **ends, "layers": _layers(model)})
     with atomic_write(path) as file:
         file.write(f"{text}\n".encode())
 
@@ -158,38 +157,4 @@ def _weight(v: Variable) -> dict[str, Any]:
     array = v.numpy()
     if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
         raise ArgumentError(f"{v.path} holds NaN or infinities, for which JSON has no numbers.")
-    return {"shape": list(v.shape), "trainable": v.trainable, "values": _digits(array)}
-
-
-def _digits(array: np.ndarray) -> Any:
-    """Nested lists of numbers with no more digits than needed."""
-    if array.ndim:
-        return [_digits(a) for a in array]
-    return float(str(array)) if array.dtype.kind == "f" else array.item()
-
-
-def _text(x: Any, before: str, depth: int) -> str:
-    """JSON where what fits on a line stands on one, and rows of numbers stand below each other."""
-    line = json.dumps(x, ensure_ascii=False)
-    if len(line) + len(before) + depth < WIDTH or not isinstance(x, (list, dict)) or _is_row(x):
-        return before + (line if not _is_row(x) else _wrapped(x, len(before), depth))
-    pad = " " * (depth + 1)
-    if isinstance(x, dict):
-        rows = [pad + _text(v, f"{json.dumps(k, ensure_ascii=False)}: ", depth + 1) for k, v in x.items()]
-        return before + "{\n" + ",\n".join(rows) + "\n" + " " * depth + "}"
-    return before + "[\n" + ",\n".join([pad + _text(v, "", depth + 1) for v in x]) + "\n" + " " * depth + "]"
-
-
-def _is_row(x: Any) -> bool:
-    return isinstance(x, list) and bool(x) and not any(isinstance(v, (list, dict)) for v in x)
-
-
-def _wrapped(row: list[Any], used: int, depth: int) -> str:
-    """A list of plain values over as many lines as it needs."""
-    lines, room = [""], WIDTH - used - depth - 2
-    for word in [f"{dumps(v).decode()}, " for v in row]:
-        if lines[-1] and len(lines[-1]) + len(word) > room:
-            lines.append("")
-            room = WIDTH - depth - 2
-        lines[-1] += word
-    return "[" + ("\n" + " " * (depth + 1)).join([line.rstrip() for line in lines]).rstrip(",") + "]"
+    return {"shape": list(v.shape), "trainable": v.trainable, "values": numbers(array)}

@@ -49,12 +49,13 @@ def step(model, x, y):
     return model.train_on_batch(x, y, return_dict=True)
 
 
+@pytest.mark.parametrize("ending", [".keras", ".json"])
 @pytest.mark.parametrize("name", ZOO)
-def test_the_loaded_model_is_the_saved_one(name, tmp_path):
+def test_the_loaded_model_is_the_saved_one(name, ending, tmp_path):
     model, x, y = ZOO[name]()
     model.run_eagerly = True
     model.fit(x, y, epochs=2, batch_size=4, verbose=0)
-    path, again = tmp_path / "a.keras", tmp_path / "b.keras"
+    path, again = tmp_path / f"a{ending}", tmp_path / f"b{ending}"
     model.save(path)
     loaded = load_model(path)
     loaded.run_eagerly = True

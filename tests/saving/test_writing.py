@@ -66,6 +66,7 @@ class Full:
 
 WRITERS = {
     "model": lambda model, path: model.save(path.with_suffix(".keras")),
+    "document": lambda model, path: model.save(path.with_suffix(".json")),
     "weights": lambda model, path: model.save_weights(path.with_suffix(".weights")),
     "readable": lambda model, path: export_json(model, path.with_suffix(".json")),
 }
@@ -248,10 +249,12 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
     model.save(tmp_path / "x.keras")
     with pytest.raises(ArgumentError, match="overwrite is False"):
         model.save(tmp_path / "x.keras", overwrite=False)
-    with pytest.raises(ArgumentError, match=r"must end with \.keras"):
+    with pytest.raises(ArgumentError, match=r"must end with \.keras or \.json;"):
         model.save(tmp_path / "x.h5")
     with pytest.raises(ArgumentError, match=r"must end with \.weights or \.weights\.h5"):
         model.save_weights(tmp_path / "x.keras")
+    with pytest.raises(ArgumentError, match=r"Keras opens \.keras files"):
+        model.save(tmp_path / "x.json", format="keras")
     with pytest.raises(ArgumentError, match="There is no folder"):
         model.save(tmp_path / "none" / "x.keras")
     with pytest.raises(ArgumentError, match="no argument 'signatures'"):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.saving.attack import archives, configurations
+from tests.saving.attack import archives, configurations, documents
 
 VICTIM = pathlib.Path(__file__).with_name("victim.py")
 MEMORY, SECONDS = 128 << 20, 8
@@ -52,6 +52,8 @@ STRANGE = (
     "json-zsound",
     "model-keras-flipped",
     "model-built",
+    "model-document-sound",
+    "model-document-mutation",
 )
 STRANGE += (
     "model-keras-comment",
@@ -103,6 +105,13 @@ def test_arrays(tmp_path):
 
 def test_texts(tmp_path):
     assert len(attacked(archives.texts, tmp_path)) > 90
+
+
+def test_documents(tmp_path):
+    rows = attacked(documents.files, tmp_path)
+    assert len(rows) > 400
+    assert all(row["outcome"] == "loaded" for name, row in rows.items() if name.startswith("model-document-sound"))
+    assert 10 < sum(row["outcome"] == "loaded" for row in rows.values()) < 100
 
 
 def test_configurations(tmp_path):
