@@ -26,6 +26,7 @@ from autonet.utils.files import atomic_write
 MOST_BYTES = 6 << 20
 MOST_NUMBERS = 300_000  # about as many as fit
 _KEYS = {"format", "version", "kind", "config", "arrays"}
+_TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int, str}}  # by the kind of a dtype
 _NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
@@ -121,11 +122,12 @@ class Document:
                 raise self._wrong(f"the lists of the array {name!r} do not have the shape {list(shape)}")
             values = [v for row in values for v in row]
         kinds = set(map(type, values))
-        allowed = {"b": {bool}, "f": {float, int, str}}.get(dtype.kind, {int})
-        if not kinds <= allowed or (str in kinds and not all(v in _NOT_FINITE for v in values if type(v) is str)):
+        if not kinds <= _TYPES[dtype.kind] or (
+            str in kinds and not all(v in _NOT_FINITE for v in values if type(v) is str)
+        ):
             raise self._wrong(f"the array {name!r} holds what is no {dtype}")
         if dtype.kind != "f":
-            limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+            limits = np.iinfo(dtype.name) if dtype.kind in "iu" else None
             if limits and values and not limits.min <= min(values) <= max(values) <= limits.max:
                 raise self._wrong(f"the array {name!r} holds a number that does not fit into {dtype}")
             return np.array(values, dtype).reshape(shape)
