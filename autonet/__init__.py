@@ -125,6 +125,7 @@ __all__ = [*_HOMES, *_PACKAGES, "version"]
 _legacy.install()
 _Variable._initializer_named = staticmethod(lambda name: _import_module("autonet.initializers").get(name))
 _lazy.show("autonet.ops.image", {"elastic_transform": "autonet.random.elastic"})
+_lazy.show("autonet.utils", {"expand": "autonet.layers.preprocessing.expansion"})
 _lazy.show("autonet.utils", {"plot_graph": "autonet.pictures", "plot_model": "autonet.pictures"})
 
 

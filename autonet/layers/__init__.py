@@ -93,6 +93,9 @@ from autonet.layers.preprocessing.augmentation import RandomFlip as RandomFlip
 from autonet.layers.preprocessing.augmentation import RandomRotation as RandomRotation
 from autonet.layers.preprocessing.augmentation import RandomTranslation as RandomTranslation
 from autonet.layers.preprocessing.augmentation import RandomZoom as RandomZoom
+from autonet.layers.preprocessing.distortion import RandomElasticTransform as RandomElasticTransform
+from autonet.layers.preprocessing.distortion import RandomPerspective as RandomPerspective
+from autonet.layers.preprocessing.distortion import RandomShear as RandomShear
 from autonet.layers.preprocessing.encoding import CategoryEncoding as CategoryEncoding
 from autonet.layers.preprocessing.hashing import HashedCrossing as HashedCrossing
 from autonet.layers.preprocessing.hashing import Hashing as Hashing
@@ -103,6 +106,7 @@ from autonet.layers.preprocessing.lookup import StringLookup as StringLookup
 from autonet.layers.preprocessing.numeric import Discretization as Discretization
 from autonet.layers.preprocessing.numeric import Normalization as Normalization
 from autonet.layers.preprocessing.numeric import Rescaling as Rescaling
+from autonet.layers.preprocessing.pipeline import Pipeline as Pipeline
 from autonet.layers.preprocessing.random_colors import RandomBrightness as RandomBrightness
 from autonet.layers.preprocessing.random_colors import RandomContrast as RandomContrast
 from autonet.layers.preprocessing.recoloring import AutoContrast as AutoContrast

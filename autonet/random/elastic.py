@@ -1,12 +1,11 @@
 """Images deformed at random: what `autonet.ops.image` shows as well, but draws."""
 
-import numpy as np
-
 from autonet.common.types import SeedGenerator, TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.ops.abstract import symbolic_wrapper
 from autonet.ops.image.filters import blurred
-from autonet.ops.image.warping import warped
+from autonet.ops.image.resizing import as_floats, image_axes
+from autonet.ops.image.warping import displaced
 from autonet.ops.shaping import split
 from autonet.random.draws import normal
 
@@ -34,14 +33,11 @@ def elastic_transform(
     Source: Simard, Steinkraus, Platt, 2003, https://doi.org/10.1109/ICDAR.2003.1227801
     """
     images = convert_to_tensor(images)
-
-    def places(n, height, width, dtype):
-        moves = normal((n, height, width, 2), stddev=sigma, dtype=dtype.name, seed=seed)
-        radius = 6 * sigma
-        length = int(radius) | 1
-        moves = blurred(moves, (1, 2), (length, length), (sigma, sigma)) * alpha
-        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
-        across, down = split(moves, 2, axis=-1)
-        return y + down[..., 0], x + across[..., 0]
-
-    return warped(images, data_format, "elastic_transform", places, interpolation, fill_mode, fill_value)
+    axis, _ = image_axes(images, data_format, "elastic_transform")
+    n, (height, width) = (images.shape[0] if images.ndim == 4 else 1), images.shape[axis:][:2]
+    dtype = as_floats(images).dtype
+    moves = normal((n, height, width, 2), stddev=sigma, dtype=dtype.name, seed=seed)
+    length = int(6 * sigma) | 1
+    moves = blurred(moves, (1, 2), (length, length), (sigma, sigma)) * alpha
+    across, down = [part[..., 0] for part in split(moves, 2, axis=-1)]
+    return displaced(images, across, down, data_format, "elastic_transform", interpolation, fill_mode, fill_value)

@@ -1,6 +1,7 @@
 """Floor 4: small tools around training: files, progress bars, sequences, labels, data sets.
 
-Pictures (`plot_model`, `plot_graph`) are made upstairs: the front door says where, when one is asked for.
+What needs layers (`expand`, and the pictures of `plot_model` and `plot_graph`) is made upstairs: the front door says where,
+when one is asked for.
 """
 
 import typing as _typing
@@ -45,6 +46,7 @@ from autonet.utils.splitting import split as split
 from autonet.utils.vectors import nearest_neighbors as nearest_neighbors
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
+    from autonet.layers.preprocessing.expansion import expand as expand
     from autonet.pictures import plot_graph as plot_graph
     from autonet.pictures import plot_model as plot_model
 

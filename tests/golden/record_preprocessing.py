@@ -101,7 +101,12 @@ CASES = [  # class, arguments, x, what to adapt to
     ["RandomHue", {"factor": [0.2, 0.4], "seed": 1, **FIRST}, pixels(2, 3, 2, 3), None],
     ["AutoContrast", {}, pixels(2, 3, 4, 3) / 3, None],
     ["AutoContrast", {"value_range": [50, 200]}, pixels(3, 4, 2), None],
+    ["RandomShear", {"x_factor": 0.4, "y_factor": [0.1, 0.3], "seed": 1}, pixels(4, 5, 6, 2), None],
+    ["RandomShear", {"x_factor": 0.5, "fill_mode": "constant", "fill_value": 9.0, **FIRST}, pixels(2, 5, 6), None],
+    ["RandomPerspective", {"factor": [0.5, 0.9], "seed": 1}, pixels(5, 5, 6, 2), None],
+    ["RandomPerspective", {"factor": [1.0, 1.0], "scale": 0.4, "fill_value": 9.0, **FIRST}, pixels(2, 5, 6), None],
 ]
+SIGNED = ["RandomElasticTransform"]  # what is drawn is not shown: only their signatures and configurations
 TEXT = ["Hashing", "HashedCrossing", "StringLookup", "IntegerLookup", "TextVectorization"]
 NEEDED = {
     "scale": 0.5,
@@ -116,6 +121,7 @@ NEEDED = {
 DRAWN = (
     *("flips", "angle", "translations", "height_zoom", "width_zoom", "contrast_factor", "rgb_delta"),
     *("additions", "thresholds", "apply_inversion", "shift_factor", "factor"),
+    *("shear_factor", "apply_perspective", "start_points", "end_points"),
 )
 
 
@@ -159,7 +165,7 @@ if __name__ == "__main__":
         found, shape = record(*case)
         arrays |= {f"{i}/{k}": v for k, v in found.items()}
         cases.append([case[0], case[1], shape])
-    public = {name: described(name) for name in sorted({case[0] for case in CASES} | set(TEXT))}
+    public = {name: described(name) for name in sorted({case[0] for case in CASES} | set(TEXT) | set(SIGNED))}
     facts = {"keras": keras.__version__, "cases": cases, "public": public}
     np.savez_compressed(HERE / "preprocessing.npz", facts=json.dumps(facts), **arrays)
     print(len(cases), "cases, Keras", keras.__version__)

@@ -200,6 +200,24 @@ CASES = [
         trains=True,
     ),
     Case("RandomZoom", {"height_factor": 0.4, **FIRST}, (2, 1, 4, 5), chance=True, differs=True, trains=True),
+    Case("RandomShear", {"x_factor": 0.4, "y_factor": 0.3}, (2, 4, 5, 1), chance=True, differs=True, trains=True),
+    Case("RandomPerspective", {"factor": (1, 1), **FIRST}, (2, 1, 4, 5), chance=True, differs=True, trains=True),
+    Case(
+        "RandomElasticTransform",
+        {"factor": (1, 1), "value_range": (-9, 9)},
+        (2, 4, 5, 1),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
+    Case(
+        "RandomElasticTransform",
+        {"factor": (1, 1), "value_range": (-9, 9), "alpha": 4.0, "sigma": 2.0, **FIRST},
+        (2, 1, 4, 5),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
     Case("RandomCrop", {"height": 2, "width": 3}, (2, 7, 9, 1), chance=True, differs=True, trains=True),
     Case(
         "RandomContrast", {"factor": 0.5, "value_range": (-9, 9)}, (2, 3, 2, 2), chance=True, differs=True, trains=True
@@ -276,7 +294,7 @@ def numbers(y):
 
 
 def test_every_layer_has_a_row():
-    abstract = {"Layer", "InputSpec", "Input", "Wrapper"}
+    abstract = {"Layer", "InputSpec", "Input", "Wrapper", "Pipeline"}  # the last: preprocessing/test_pipeline.py
     abstract |= {"SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # called with states: see test_recurrent.py
     abstract |= {case.name for case in CATEGORIES}  # whose results are no floats, or whose inputs are none
     public = {n for n, c in vars(layers).items() if isinstance(c, type) and c.__name__ == n} - abstract
@@ -470,7 +488,7 @@ TAKES = {  # what layers take for several inputs, whose own messages say what is
         ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"), (list, tuple)
     ),
     **dict.fromkeys(("Attention", "AdditiveAttention", "HashedCrossing"), (list, tuple)),
-    **dict.fromkeys(("Identity", "Lambda", "Wrapper"), (list, tuple, dict)),
+    **dict.fromkeys(("Identity", "Lambda", "Pipeline", "Wrapper"), (list, tuple, dict)),
 }
 
 

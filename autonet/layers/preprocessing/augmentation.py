@@ -26,6 +26,8 @@ class RandomImageLayer(ImageLayer):
     Like in Keras, a call that says nothing about training is one in training.
     """
 
+    factor: Any
+
     def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(data_format, **common)
         self.seed = seed
@@ -34,6 +36,11 @@ class RandomImageLayer(ImageLayer):
     def _uniform(self, shape: tuple[Any, ...], bounds: Any, seed: Any = None) -> Tensor:
         low, high = sorted(bounds)
         return random.uniform(shape, low, high, self.compute_dtype, self.generator if seed is None else seed)
+
+    def _chosen(self, n: int | None, seed: Any) -> Tensor:
+        """Which images are changed: each with a probability of its own, drawn in the range `factor`."""
+        chance = self._uniform((n or 1,), self.factor, seed)
+        return ops.less(self._uniform((n or 1,), (0.0, 1.0), seed), chance)
 
     def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         images = ops.cast(images, self.compute_dtype)
@@ -73,7 +80,22 @@ def bounds(who: str, name: str, factor: Any, low: float = -1.0, least: float | N
         return float(min(pair)), float(max(pair))
     if least is not None and pair[0] < least:
         raise ArgumentError(f"{who} expects {name} to be a number from {least:g} to 1, or two; received {factor!r}.")
-    return float(-abs(pair[0]) if least is None else least), float(abs(pair[0]))
+    return float(0 - abs(pair[0]) if least is None else least), float(abs(pair[0]))
+
+
+def check_range(who: str, value_range: Any) -> tuple[Any, ...]:
+    """`value_range` as a tuple, if it is two numbers, the smaller first."""
+    pair = tuple(value_range) if isinstance(value_range, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(v, (int, float)) for v in pair) or not pair[0] < pair[1]:
+        raise ArgumentError(
+            f"{who} expects value_range to be two numbers, the smaller first; received {value_range!r}."
+        )
+    return pair
+
+
+def per_image(x: Any, images: Tensor) -> Tensor:
+    """`x`, one number for each image, in a shape that meets all its pixels."""
+    return ops.reshape(x, (-1, *(1,) * (images.ndim - 1)) if images.ndim == 4 else (1,) * images.ndim)
 
 
 class RandomFlip(RandomImageLayer):
@@ -109,7 +131,7 @@ class RandomFlip(RandomImageLayer):
         return ops.where(transformation["flips"], ops.flip(images, axis=axes), images)
 
 
-class _Warping(RandomImageLayer):
+class Warping(RandomImageLayer):
     """Layers that move pixels by an affine map, drawn anew for every image."""
 
     _options: tuple[str, ...] = ("fill_mode", "fill_value", "interpolation", "seed")
@@ -151,7 +173,7 @@ class _Warping(RandomImageLayer):
         )
 
 
-class RandomRotation(_Warping):
+class RandomRotation(Warping):
     """Every image turned about its middle by an angle of its own.
 
     Args:
@@ -190,7 +212,7 @@ class RandomRotation(_Warping):
         return [cos, -sin, (w - (cos * w - sin * h)) / 2, sin, cos, (h - (sin * w + cos * h)) / 2]
 
 
-class RandomTranslation(_Warping):
+class RandomTranslation(Warping):
     """Every image shifted by distances of its own.
 
     Args:
@@ -231,7 +253,7 @@ class RandomTranslation(_Warping):
         return [1.0, 0.0, -shifts[:, 0], 0.0, 1.0, -shifts[:, 1]]
 
 
-class RandomZoom(_Warping):
+class RandomZoom(Warping):
     """Every image shrunk or enlarged about its middle by factors of its own.
 
     Args:

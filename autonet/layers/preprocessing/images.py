@@ -25,6 +25,7 @@ class ImageLayer(DataLayer):
     _nests: tuple[type, ...] = (dict,)
 
     _options: tuple[str, ...] = ("data_format",)
+    mixes_labels = False  # whether "labels" of a dictionary change with its images
 
     def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)

@@ -6,8 +6,7 @@ from typing import Any
 from autonet import ops
 from autonet.common.types import ImageOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError
-from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
+from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, check_range
 
 
 class Coloring(RandomImageLayer):
@@ -17,12 +16,7 @@ class Coloring(RandomImageLayer):
 
     def __init__(self, value_range: Sequence[float], seed: int | None, **common: Unpack[ImageOptions]):
         super().__init__(common.pop("data_format", None), seed, **common)  # type: ignore[misc]
-        pair = tuple(value_range) if isinstance(value_range, (tuple, list)) else ()
-        if len(pair) != 2 or not all(isinstance(v, (int, float)) for v in pair) or not pair[0] < pair[1]:
-            raise ArgumentError(
-                f"{self.label} expects value_range to be two numbers, the smaller first; received {value_range!r}."
-            )
-        self.value_range = pair
+        self.value_range = check_range(self.label, value_range)
 
     def transform_segmentation_masks(
         self, segmentation_masks: Any, transformation: Any, training: bool = True

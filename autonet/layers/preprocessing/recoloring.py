@@ -9,7 +9,7 @@ from autonet import ops, random
 from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds
+from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, per_image
 from autonet.layers.preprocessing.random_colors import Coloring
 from autonet.random.seeds import SeedGenerator
 
@@ -79,8 +79,7 @@ class RandomInvert(Coloring):
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
-        chance = self._uniform((n or 1,), self.factor, seed)
-        return {"apply_inversion": ops.less(self._uniform((n or 1,), (0.0, 1.0), seed), chance)}
+        return {"apply_inversion": self._chosen(n, seed)}
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         chosen = per_image(transformation["apply_inversion"], images)
@@ -234,8 +233,3 @@ class AutoContrast(Coloring):
         self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
     ) -> None:
         return None
-
-
-def per_image(x: Any, images: Tensor) -> Tensor:
-    """`x`, one number for each image, in a shape that meets all its pixels."""
-    return ops.reshape(x, (-1, *(1,) * (images.ndim - 1)) if images.ndim == 4 else (1,) * images.ndim)

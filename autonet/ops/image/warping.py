@@ -19,24 +19,30 @@ from autonet.ops.creation import cast
 from autonet.ops.image.resizing import as_before, as_floats, image_axes
 from autonet.ops.indexing import take
 from autonet.ops.linalg import solve
-from autonet.ops.pointwise import absolute, clip, minimum, mod, where
+from autonet.ops.pointwise import absolute, minimum, where
 from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, stack
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 
 
 def _inside(place: Tensor, n: int, mode: str) -> Tensor:
-    """Whole numbers, any, to places of an axis of length n, as the fill mode says."""
+    """Whole numbers, any, in a dtype of floats, to places of an axis of length n, as the fill mode says."""
     if mode == "wrap":
-        return mod(place, n)
-    if mode == "mirror":  # ... 2 1 | 0 1 2 | 1 0 ...
+        place = _remainder(place, n)
+    elif mode == "mirror":  # ... 2 1 | 0 1 2 | 1 0 ...
         period = max(2 * (n - 1), 1)
-        folded = mod(place, period)
-        return minimum(folded, period - folded) if n > 1 else folded * 0
-    if mode == "reflect":  # ... 1 0 | 0 1 2 | 2 1 ...
-        folded = mod(place, 2 * n)
-        return minimum(folded, 2 * n - 1 - folded)
-    return clip(place, 0, n - 1)  # nearest; constant, where what lies outside is filled afterwards
+        folded = _remainder(place, period)
+        place = minimum(folded, period - folded) if n > 1 else folded * 0
+    elif mode == "reflect":  # ... 1 0 | 0 1 2 | 2 1 ...
+        folded = _remainder(place, 2 * n)
+        place = minimum(folded, 2 * n - 1 - folded)
+    # nearest; constant, where what lies outside is filled afterwards; NaN is nowhere, and 0 as good as any
+    return cast(where(greater_equal(place, 0), minimum(place, n - 1), 0), "int32")
+
+
+def _remainder(x: Tensor, n: int) -> Tensor:
+    """x modulo n, for whole numbers in a dtype of floats: `mod` is no operation of machine code."""
+    return x - n * floor(x / n)
 
 
 def _sampled(
@@ -47,24 +53,30 @@ def _sampled(
     Shapes: rows (tables * grid cells, k); base (whole numbers: where a table starts) and each of places (...,); result
     (..., k).
     """
-    if order == 0:
-        corners = [[(_nearest(p), None)] for p in places]
-    else:
-        corners = []
-        for p in places:
+    corners = []  # along each axis, the places to take: where in the table, how much of it, whether it is inside
+    for p, n, step in zip(places, sizes, _steps(sizes), strict=True):
+        if order == 0:
+            sides = [(_nearest(p), None)]
+        else:
             low = floor(p)
             share = p - low
-            low = cast(low, "int32")
-            corners.append([(low, 1 - share), (low + 1, share)])
+            sides = [(low, 1 - share), (low + 1, share)]
+        corners.append(
+            [
+                (_inside(at, n, mode) * step, weight, logical_and(greater_equal(at, 0), less(at, n)))
+                if mode == "constant"
+                else (_inside(at, n, mode) * step, weight, None)
+                for at, weight in sides
+            ]
+        )
     total = None
     for corner in itertools.product(*corners):
         at, weight, valid = base, None, None
-        for (place, share), n, step in zip(corner, sizes, _steps(sizes), strict=True):
-            at = at + _inside(place, n, mode) * step
+        for place, share, ok in corner:
+            at = at + place
             if share is not None:
                 weight = share if weight is None else weight * share
-            if mode == "constant":
-                ok = logical_and(greater_equal(place, 0), less(place, n))
+            if ok is not None:
                 valid = ok if valid is None else logical_and(valid, ok)
         part = take(rows, at, 0)
         if valid is not None:
@@ -78,7 +90,7 @@ def _sampled(
 
 def _nearest(x: Tensor) -> Tensor:
     """The whole number next to x; halves go away from zero."""
-    return cast(where(x >= 0, floor(absolute(x) + 0.5), -floor(absolute(x) + 0.5)), "int32")
+    return where(x >= 0, floor(absolute(x) + 0.5), -floor(absolute(x) + 0.5))
 
 
 def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -148,6 +160,24 @@ def warped(
     y = _sampled(reshape(x, (-1, channels)), base, (rows, columns), (height, width), order, fill_mode, fill_value)
     y = moveaxis(y, -1, 1) if first else y
     return as_before(reshape(y, images.shape), images.dtype)
+
+
+def displaced(
+    images: Tensor,
+    across: Tensor,
+    down: Tensor,
+    data_format: str | None,
+    who: str,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: Any,
+) -> Tensor:
+    """Images whose pixels come from places that lie so far to the right and down, shapes (n, height, width), in pixels."""
+
+    def places(n, height, width, dtype):
+        return np.arange(height, dtype=dtype)[:, None] + down, np.arange(width, dtype=dtype) + across
+
+    return warped(images, data_format, who, places, interpolation, fill_mode, fill_value)
 
 
 def affine_transform(

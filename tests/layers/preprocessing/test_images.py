@@ -13,6 +13,10 @@ MOVING = [
     lambda **o: layers.RandomTranslation(0.5, 0.5, **o),
     lambda **o: layers.RandomZoom(0.5, **o),
     lambda **o: layers.RandomCrop(3, 2, **o),
+    lambda **o: layers.RandomShear(0.5, 0.3, **o),
+    lambda **o: layers.RandomPerspective((0.5, 0.5), 0.6, **o),
+    lambda **o: layers.RandomElasticTransform((0.5, 0.5), **o),
+    lambda **o: layers.RandomElasticTransform((1, 1), alpha=9.0, sigma=2.0, **o),
 ]
 COLORING = [
     lambda **o: layers.RandomContrast(0.5, **o),
@@ -78,6 +82,7 @@ def test_flips_come_half_of_the_time():
         (layers.RandomRotation((0.1, 0.3), seed=1), "angle", 36, 108),
         (layers.RandomTranslation((0.1, 0.2), (-0.5, -0.25), seed=1), "translations", (-5, 1), (-2.5, 2)),
         (layers.RandomZoom((-0.5, -0.2), seed=1), "height_zoom", 0.5, 0.8),
+        (layers.RandomShear(0.2, (0.1, 0.3), seed=1), "shear_factor", (-0.2, -0.3), (0.2, 0.3)),
         (layers.RandomContrast((0.3, 0.6), seed=1), "contrast_factor", 0.7, 1.6),
         (layers.RandomBrightness(0.1, (0, 1), seed=1), "rgb_delta", -0.1, 0.1),
         (layers.RandomHue((0.2, 0.6), seed=1), "factor", -0.3, 0.3),
@@ -153,6 +158,13 @@ def test_dtypes_of_pixels(rng):
         (lambda: layers.RandomRotation(0.1, interpolation="bicubic"), "'nearest'"),
         (lambda: layers.RandomTranslation(0.1, "far"), "width_factor"),
         (lambda: layers.RandomZoom((-1, 0)), "nothing is left"),
+        (lambda: layers.RandomShear(1.5), "x_factor"),
+        (lambda: layers.RandomPerspective(scale=2.0), "scale"),
+        (lambda: layers.RandomPerspective((-0.5, 0.5)), "from 0 to 1"),
+        (lambda: layers.RandomElasticTransform(scale=(0.5, 2.0)), "scale"),
+        (lambda: layers.RandomElasticTransform(alpha=34), "both None"),
+        (lambda: layers.RandomElasticTransform(alpha=34, sigma=0), "both None"),
+        (lambda: layers.RandomElasticTransform(value_range=255), "value_range"),
         (lambda: layers.RandomContrast(-0.1), "from 0 to 1"),
         (lambda: layers.RandomBrightness(0.1, value_range=(1, 0)), "the smaller first"),
         (lambda: layers.RandomCrop(0, 2), "height of at least 1"),
@@ -206,3 +218,34 @@ def test_colours_of_images_come_or_go(rng):
 def test_what_colours_cannot_do(call):
     with pytest.raises(ArgumentError, match="expects .*factor"):
         call()
+
+
+def test_shear_and_perspective_do_nothing_where_nothing_is_drawn(rng):
+    x = images(rng, 3, 5, 6, 2)
+    for layer in (layers.RandomShear(), layers.RandomPerspective(0.0), layers.RandomPerspective((1, 1), scale=0.0)):
+        np.testing.assert_allclose(layer(x), x, rtol=1e-4, atol=1e-3)
+    for layer in (layers.RandomElasticTransform(0.0), layers.RandomElasticTransform((1, 1), 0.0)):
+        np.testing.assert_allclose(layer(x), x, rtol=1e-4, atol=1e-3)
+
+
+def test_perspectives_come_as_often_as_was_asked(rng):
+    x = images(rng, 1000, 3, 3, 1)
+    for make in (layers.RandomPerspective, layers.RandomElasticTransform):
+        moved = make((0.3, 0.3), (0.9, 0.9) if make is layers.RandomElasticTransform else 0.9, seed=2)(x).numpy() != x
+        assert 0.25 < moved.any((1, 2, 3)).mean() < 0.35
+
+
+def test_an_elastic_field_moves_as_far_as_the_paper_says_and_is_smooth():
+    """Noise of deviation s smoothed by a Gaussian in two directions has s / (2 sqrt(pi) sigma); here s = 1 / sqrt(3)."""
+    layer = layers.RandomElasticTransform((1, 1), alpha=34.0, sigma=4.0, seed=1)
+    moves = layer.get_random_transformation(np.zeros((200, 48, 48, 1)))["moves"].numpy()[..., 16:32, 16:32]
+    assert abs(moves.mean()) < 0.1
+    np.testing.assert_allclose(moves.std(), 34 / np.sqrt(3) / (2 * np.sqrt(np.pi) * 4), rtol=0.05)
+    step = np.diff(moves, axis=-1).std() / moves.std()  # neighbours correlate by exp(-1 / (4 sigma^2))
+    np.testing.assert_allclose(step, np.sqrt(2 - 2 * np.exp(-1 / 64)), rtol=0.05)
+
+
+def test_values_outside_the_range_are_cut_from_images_not_from_masks():
+    x = np.full((1, 4, 4, 1), 300.0, "float32")
+    out = layers.RandomElasticTransform((1, 1))({"images": x, "segmentation_masks": x})
+    assert np.all(out["images"].numpy() == 255) and np.all(out["segmentation_masks"].numpy() == 300)
