@@ -37,6 +37,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import regularizers as regularizers
     from autonet import saving as saving
     from autonet import tree as tree
+    from autonet import tuner as tuner
     from autonet import utils as utils
     from autonet.compiler.jit import jit as jit
     from autonet.core import Tensor as Tensor
@@ -91,6 +92,7 @@ _PACKAGES = (
     "regularizers",
     "saving",
     "tree",
+    "tuner",
     "utils",
 )
 _HOMES = {

@@ -37,6 +37,7 @@ EXTRAS = {  # what each optional extra brings
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
     "plot": ("matplotlib",),
     "tensorboard": ("tensorboardX",),
+    "tune": ("optuna",),
 }
 
 

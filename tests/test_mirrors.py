@@ -84,6 +84,10 @@ ELSEWHERE = {  # source files: the tests that hold them
     "training/nonfinite.py": "training/test_first_nan.py",
     "training/position.py": "callbacks/test_resume.py",
     "training/*.py": "training/test_fit.py training/test_custom_steps.py",
+    "tuner/folder.py": "tuner/test_search.py",
+    "tuner/interrupt.py": "tuner/test_workers.py",
+    "tuner/plots.py": "tuner/test_result.py",
+    "tuner/trial.py": "tuner/test_search.py",
     "untrusted/*.py": "saving/attack/test_attack.py",
     "utils/naming.py": "layers/test_base.py",
 }

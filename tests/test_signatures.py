@@ -42,6 +42,7 @@ ANYTHING = {  # why, and the functions where
         deserialize deserialize_keras_object find from_config get get_registered_object serialize serialize_keras_object
     """,
     "a number of Python, or nested lists of them": "item tolist",
+    "a Figure of matplotlib, which need not be installed": "plot plot_parallel",
     "a picture of Pillow, which need not be installed": "array_to_img load_img",
 }
 FREE = {name for names in ANYTHING.values() for name in names.split()}

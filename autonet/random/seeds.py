@@ -5,6 +5,9 @@ seeds do, in any order in which independent generators are asked.
 """
 
 import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any, Self
 
@@ -76,18 +79,47 @@ def checked_seed(seed: Any) -> int:
     )
 
 
+class _Apart(threading.local):
+    """What a thread has to itself inside `apart`; None outside."""
+
+    fresh: Random | None = None
+    generator: SeedGenerator | None = None
+
+
 _fresh = Random()  # gives seeds to whoever was given none
 _global: SeedGenerator | None = None
+_apart = _Apart()
+
+
+@contextmanager
+def apart(seed: int) -> Iterator[None]:
+    """Inside, this thread has a global generator and a stream of seeds of its own, which start from `seed`.
+
+    What is drawn inside depends on the seed alone, whatever other threads draw meanwhile, and what is drawn after it is as
+    if nothing had been drawn inside.
+    """
+    before = _apart.fresh, _apart.generator
+    _apart.fresh, _apart.generator = Random(seed), SeedGenerator(seed, name="global_seed_generator")
+    try:
+        yield
+    finally:
+        _apart.fresh, _apart.generator = before
+
+
+def _stream() -> Random:
+    return _fresh if _apart.fresh is None else _apart.fresh
 
 
 def fresh_seed() -> int:
     """The next seed for whatever was made without one; repeatable after `set_global_seed`."""
-    return _fresh.randrange(_LIMIT)
+    return _stream().randrange(_LIMIT)
 
 
 def global_generator() -> SeedGenerator:
     """The generator behind draws with `seed=None`."""
     global _global
+    if _apart.generator is not None:
+        return _apart.generator
     if _global is None:
         _global = SeedGenerator(name="global_seed_generator")
     return _global
@@ -97,13 +129,13 @@ def set_global_seed(seed: int) -> None:
     """Restart the global generator, and the stream of seeds for whatever is made without one."""
     seed = checked_seed(seed)
     generator = global_generator()  # made before the stream restarts: its own first seed comes from there
-    _fresh.seed(seed)
+    _stream().seed(seed)
     generator.state.assign(np.array([seed, 0], np.uint32))
 
 
 def get_stream() -> list[Any]:
     """Where the stream of seeds stands, as plain values."""
-    version, words, rest = _fresh.getstate()
+    version, words, rest = _stream().getstate()
     return [version, list(words), rest]
 
 
@@ -117,7 +149,7 @@ def set_stream(kept: Any) -> None:
         good = len(words) == 625 and all(type(w) is int and 0 <= w < 2**32 for w in words) and words[-1] <= 624
         if not good or version != 3 or not (rest is None or type(rest) is float):
             raise ValueError("out of range")
-        _fresh.setstate((version, tuple(words), rest))
+        _stream().setstate((version, tuple(words), rest))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"This is no state of a stream of seeds: {error}.") from None
 

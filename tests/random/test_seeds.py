@@ -1,5 +1,6 @@
 """SeedGenerator: its state counts draws, repeats from its seed, and is all that a draw depends on."""
 
+import concurrent.futures
 import json
 import pickle
 
@@ -13,7 +14,7 @@ from autonet.compiler import Compiled
 from autonet.core import Variable, no_grad
 from autonet.errors import ArgumentError
 from autonet.random import SeedGenerator
-from autonet.random.seeds import draw_state, fresh_seed, global_generator
+from autonet.random.seeds import apart, draw_state, fresh_seed, get_stream, global_generator, set_stream
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 from autonet.utils import set_random_seed
 
@@ -151,3 +152,37 @@ def test_replayed_draws_go_on_like_eager_ones():
     np.testing.assert_array_equal(captured, eager)
     np.testing.assert_array_equal(replayed, state)
     assert state.tolist() == [8, 4]
+
+
+def some_draws():
+    found = [fresh_seed(), random.uniform((3,)).tolist(), SeedGenerator().state.tolist(), get_stream()]
+    set_random_seed(8)
+    return [*found, fresh_seed(), random.normal((2,)).tolist()]
+
+
+@given(seed=seeds)
+def test_chance_apart_depends_on_its_seed_alone_and_leaves_that_outside_alone(seed):
+    set_random_seed(5)
+    expected = fresh_seed(), random.uniform((2,)).tolist()
+    set_random_seed(5)
+    with apart(seed):
+        first = some_draws()
+        with apart(0):
+            fresh_seed()
+        stream = get_stream()
+        later = fresh_seed()
+        set_stream(stream)
+        assert fresh_seed() == later
+    assert (fresh_seed(), random.uniform((2,)).tolist()) == expected
+    with apart(seed):
+        assert some_draws() == first
+
+
+def test_threads_apart_do_not_disturb_each_other():
+    def draw(seed):
+        with apart(seed):
+            return [[fresh_seed(), random.uniform((2,)).tolist()] for _ in range(50)]
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(draw, range(8)))
+    assert together == [draw(seed) for seed in range(8)]

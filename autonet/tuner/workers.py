@@ -1,0 +1,121 @@
+"""Workers: trials one after another, or side by side in threads or processes."""
+
+import concurrent.futures
+import os
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import get_context, parent_process
+from typing import Any
+
+from autonet.common import dtypes
+from autonet.errors import ArgumentError
+from autonet.tuner.trial import Order, Outcome, run
+
+Objective = Callable[[Any], Any]
+
+
+class Workers:
+    """Runs trials of one objective, `count` at a time. A context manager: at its end all have stopped.
+
+    Args:
+        processes: in processes of their own rather than in threads of this one.
+    """
+
+    def __init__(self, objective: Objective, count: int, processes: bool):
+        self.objective = objective
+        self.stopping = threading.Event()
+        self.pool: Any = None
+        self.processes = processes
+        if processes:
+            share = max(_processors() // count, 1)
+            self.pool = concurrent.futures.ProcessPoolExecutor(
+                count,
+                mp_context=get_context("spawn"),
+                initializer=_begin,
+                initargs=(_pickled(objective), share, dtypes.floatx(), dtypes.epsilon()),
+            )
+        elif count > 1:
+            self.pool = concurrent.futures.ThreadPoolExecutor(count, "autonet-trial")
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stopping.set()  # trials that are running end with their next report
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, orders: list[Order]) -> Iterator[Outcome]:
+        """The outcomes of trials, as they come."""
+        if self.pool is None:
+            for order in orders:
+                yield run(self.objective, order)
+            return
+        if self.processes:
+            futures = [self.pool.submit(_work, replace(order, watch=None)) for order in orders]
+        else:
+            futures = [self.pool.submit(run, self.objective, order, self.stopping.is_set) for order in orders]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool:
+            raise ArgumentError(
+                "A worker process ended before its trial did: it was killed, perhaps for want of memory, or the script that "
+                'starts the search does so when it is imported too. Put the search under: if __name__ == "__main__":'
+            ) from None
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pickled(objective: Objective) -> bytes:
+    try:
+        return pickle.dumps(objective)
+    except Exception as error:
+        raise _unknown(error) from None
+
+
+def _unknown(error: BaseException) -> ArgumentError:
+    return ArgumentError(
+        f"Processes must find the objective by its name: {type(error).__name__}: {error}. Define it, and what it holds, at "
+        "the top of a module or script, or use threads: processes=False."
+    )
+
+
+# In a process of its own
+
+_given: dict[str, Any] = {}
+
+
+def _begin(objective: bytes, threads: int, floatx: str, epsilon: float) -> None:
+    """What a worker process does first. It ends with its parent, however that ends, and takes no more threads than its share."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    os.environ["AUTONET_NUM_THREADS"] = str(threads)
+    from autonet.compiler.c.runtime import blas
+
+    found = blas.find()
+    if found is not None and found.set_threads is not None:
+        found.set_threads(threads)
+    dtypes.set_floatx(floatx)
+    dtypes.set_epsilon(epsilon)
+    _given["pickled"] = objective
+
+
+def _follow_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(order: Order) -> Outcome:
+    if "objective" not in _given:
+        try:
+            _given["objective"] = pickle.loads(_given["pickled"])
+        except Exception as error:
+            raise _unknown(error) from None
+    return run(_given["objective"], order)
