@@ -15,6 +15,7 @@ from autonet.callbacks.reports import ProgbarLogger as ProgbarLogger
 from autonet.callbacks.stopping import EarlyStopping as EarlyStopping
 from autonet.callbacks.stopping import TerminateOnNaN as TerminateOnNaN
 from autonet.callbacks.tensorboard import TensorBoard as TensorBoard
+from autonet.callbacks.training_monitor import TrainingMonitor as TrainingMonitor
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 
 _filter_tracebacks(__name__)

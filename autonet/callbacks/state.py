@@ -31,7 +31,7 @@ def state_of(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         elif isinstance(value, list) and value and all(isinstance(v, np.ndarray) for v in value):
             arrays |= {f"{name}/{n}": v for n, v in enumerate(value)}
         elif _is_plain(value):
-            plain[name] = _encoded(value)
+            plain[name] = encoded(value)
     return plain, arrays
 
 
@@ -47,7 +47,7 @@ def load_state(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarra
             lists.setdefault(attribute, []).append(array)
         else:
             lists[attribute] = array  # type: ignore[assignment]
-    for name, value in {**{k: _decoded(v) for k, v in plain.items()}, **lists}.items():
+    for name, value in {**{k: decoded(v) for k, v in plain.items()}, **lists}.items():
         if name in callback.unkept | _settings(type(callback)) or not _may_set(callback, name):  # type: ignore[arg-type]
             raise DataError(f"The backup would set {name!r} of {type(callback).__name__}, which has no such state.")
         known = getattr(callback, name, None)
@@ -88,24 +88,25 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _encoded(value: Any) -> Any:
+def encoded(value: Any) -> Any:
     """JSON has no words for NaN and infinity: they become {"float": "nan"}."""
     if isinstance(value, (list, tuple)):
-        return [_encoded(v) for v in value]
+        return [encoded(v) for v in value]
     if isinstance(value, dict):
-        return {k: _encoded(v) for k, v in value.items()}
+        return {k: encoded(v) for k, v in value.items()}
     if isinstance(value, float):
         return {"float": str(float(value))} if not math.isfinite(value) else float(value)
     return value
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
+    """What `encoded` was given."""
     if isinstance(value, list):
-        return [_decoded(v) for v in value]
+        return [decoded(v) for v in value]
     if isinstance(value, dict):
         if set(value) == {"float"} and value["float"] in ("nan", "inf", "-inf"):
             return float(value["float"])
-        return {k: _decoded(v) for k, v in value.items()}
+        return {k: decoded(v) for k, v in value.items()}
     return value
 
 

@@ -38,6 +38,9 @@ class Observer:
     def touch(self, thing: Any) -> None:
         """An object with attributes that operations depend on takes part."""
 
+    def returned(self, thing: Any, result: Any) -> None:
+        """What was touched before gives its result: a layer's call has come to its end."""
+
     def refuse(self, reason: str) -> None:
         """Something happens that a replay would not repeat."""
 
@@ -65,6 +68,10 @@ class Context:
 
     def assigns(self, variable: Any) -> None:
         """A Variable is about to be given other values."""
+
+    def applies(self, optimizer: Any, grads: list[Any], variables: list[Any] | None) -> bool:
+        """An optimizer is about to step along gradients. Returns: whether it shall leave that."""
+        return False
 
     def casts(self, old: np.dtype[Any], new: Any) -> Any:
         """Values of dtype `old` are cast. Returns: the dtype that they get."""

@@ -318,8 +318,9 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             self._build_for(args, kwargs)
         if self.input_spec is not None:
             self._check_input(args)
-        if state.observer is not None:
-            state.observer.touch(self)
+        observer = state.observer
+        if observer is not None:
+            observer.touch(self)
         takes = arguments.takes_of(self.__class__)  # type: ignore[arg-type]
         before, outer = state.training, current.layer
         if outer is None and _losses_were_added:
@@ -352,6 +353,8 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
                 self.add_loss(self.activity_regularizer(output) / output.shape[0])
         if args:
             self._carry_mask(args[0], y, kwargs.get("mask"))
+        if observer is not None:
+            observer.returned(self, y)
         return y
 
     def _check_nest(self, inputs: Any) -> None:

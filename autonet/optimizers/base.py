@@ -222,6 +222,8 @@ class Optimizer(HasRate):
         if state.observer is not None:
             state.observer.touch(self)
         with no_grad():
+            if state.contexts and any([context.applies(self, grads, variables) for context in state.contexts]):
+                return
             grads, variables = self._pair(grads, variables)
             if variables:
                 self._step(grads, variables)

@@ -166,6 +166,7 @@ class StreamBatches:
         self.kept: list[Batch] | None = [] if keep and self.once and steps is None else None
         self.running: Iterator | None = None
         self.ahead: list[Any] = []  # at most one batch, taken to see whether there is one
+        self.last: Any = None  # the batch under way
 
     def _new_pass(self) -> Iterator:
         if self.once or not isinstance(self.source, PyDataset):
@@ -191,7 +192,8 @@ class StreamBatches:
         if fresh:
             self.running = self._new_pass()
         seen = list(self.kept or ())
-        yield from seen
+        for self.last in seen:
+            yield self.last
         done = len(seen)
         while done != self.steps:
             batch = self._next()
@@ -204,6 +206,7 @@ class StreamBatches:
             cleaned = weigh(clean(unpack(batch), self.float_dtype), self.table)
             if self.kept is not None:
                 self.kept.append(cleaned)
+            self.last = cleaned
             yield cleaned
             done += 1
         if not done:
@@ -232,6 +235,10 @@ class StreamBatches:
             )
         if self.generator is not None:
             self.generator.state.assign(np.array(place["order"], np.uint32))
+
+    def batch(self, number: int) -> Batch:
+        """The batch under way, the only one that is at hand."""
+        return self.last
 
     def rows(self, number: int | None) -> None:
         """Which rows of the data a step takes: nobody knows."""

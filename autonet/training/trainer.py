@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -43,6 +44,7 @@ from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
 from autonet.training.overriding import is_default
 from autonet.training.rate_search import RateSearch
+from autonet.training.rehearsal import Rehearsal, rehearse
 
 if TYPE_CHECKING:
     from autonet.common.types import HasCall
@@ -317,6 +319,13 @@ class Trainer(Layer):
         if self._position is not None:
             self._position.journal = Journal(self._position, self._step_function("train"))
         return getattr(self._position, "journal", None)
+
+    def _rehearse(self, number: int, observer: Any) -> Rehearsal | None:
+        """Step `number` of the running `fit`'s epoch once more, operation by operation, and undone; None outside one."""
+        if self._position is None:
+            return None
+        batches = self._position.batches
+        return rehearse(self, batches.batch(number % getattr(batches, "available", sys.maxsize)), observer)
 
     def _data_dtype(self) -> str:
         """The dtype that float data is brought to once, before any batch is cut."""

@@ -1,0 +1,58 @@
+"""Pictures of a training, drawn with matplotlib (extra `plot`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+TITLES = {  # quantity of a TrainingMonitor to the name of its axis, and whether it is drawn on a log scale
+    "gradient": ("gradient norm |g|", True),
+    "update": ("update / weight |w' - w| / |w|", True),
+    "saturated": ("saturated units (share)", False),
+    "dead": ("dead relus (share)", False),
+    "mean": ("mean of results", False),
+    "std": ("spread of results (std)", True),
+}
+STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def layer_curves(history: Any) -> Any:
+    """A matplotlib Figure of a `LayerHistory`: a picture for each quantity that any layer has, against the steps.
+
+    Lines go from dark (the first layer) to light (the last), with markers and dashes, so that they can be told apart in
+    print.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    shown = [q for q in TITLES if any(not np.isnan(own[q]).all() for own in history.values())]
+    columns = min(3, max(len(shown), 1))
+    rows = max(-(-len(shown) // columns), 1)
+    deep = 0.21 * len(history) + 0.3  # inches of the legend
+    figure = Figure(figsize=(4.0 * columns + 2.2, max(2.7 * rows, min(deep, 8.0))), layout="constrained")
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, max(len(history), 1)))
+    lines: dict[str, Any] = {}
+    for n, quantity in enumerate(shown):
+        axes = figure.add_subplot(rows, columns, n + 1)
+        title, logarithmic = TITLES[quantity]
+        for i, (name, own) in enumerate(history.items()):
+            there = np.isfinite(own[quantity]) & ((own[quantity] > 0) | (not logarithmic))
+            if there.any():
+                x, y = history.step[there] + 1, own[quantity][there]
+                (line,) = axes.plot(x, y, color=colors[i], linewidth=1.3, markersize=3.5, markevery=-(-len(x) // 12))
+                line.set(linestyle=STYLES[i % len(STYLES)], marker=MARKERS[i % len(MARKERS)])
+                lines.setdefault(name, line)
+        if logarithmic and axes.lines:
+            axes.set_yscale("log")
+        if quantity in ("saturated", "dead"):
+            axes.set_ylim(-0.04, 1.04)
+        axes.set(xlabel="training step", ylabel=title)
+        axes.grid(alpha=0.3)
+    named = [name for name in history if name in lines]
+    named = named[:: max(-(-len(named) // 36), 1)]
+    if named:
+        handles = [lines[name] for name in named]
+        figure.legend(handles, named, loc="outside right upper", frameon=False, fontsize=8)
+    return figure
