@@ -1,7 +1,5 @@
 """What the layers of a model do in one step: an observer of their activations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

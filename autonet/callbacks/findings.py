@@ -1,7 +1,5 @@
 """What the numbers of a TrainingMonitor say in words."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass
@@ -223,7 +221,9 @@ class _Look:
         else:
             epoch = int(np.argmax(~np.isfinite(self.losses)))
         layer = bad[-1] if bad else None
-        text = f"numbers are no longer finite from epoch {epoch + 1} on" + (f", gradients of {layer} first." if layer else ".")
+        text = f"numbers are no longer finite from epoch {epoch + 1} on" + (
+            f", gradients of {layer} first." if layer else "."
+        )
         return [Finding("exploding", layer, epoch, math.inf, text, ADVICE["exploding"])]
 
     # Rates

@@ -1,7 +1,6 @@
 """Pictures of a training, drawn with matplotlib (extra `plot`)."""
 
-from __future__ import annotations
-
+import io
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,21 @@ STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib Figure, in inches, that a notebook shows as a picture also where pyplot was never imported."""
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        """A Figure that knows how to show itself."""
+
+        def _repr_png_(self) -> bytes:
+            drawn = io.BytesIO()
+            self.savefig(drawn, format="png", dpi=100)
+            return drawn.getvalue()
+
+    return Picture(figsize=(width, height), layout="constrained")
+
+
 def layer_curves(history: Any) -> Any:
     """A matplotlib Figure of a `LayerHistory`: a picture for each quantity that any layer has, against the steps.
 
@@ -25,13 +39,12 @@ def layer_curves(history: Any) -> Any:
     print.
     """
     import matplotlib
-    from matplotlib.figure import Figure
 
     shown = [q for q in TITLES if any(not np.isnan(own[q]).all() for own in history.values())]
     columns = min(3, max(len(shown), 1))
     rows = max(-(-len(shown) // columns), 1)
     deep = 0.21 * len(history) + 0.3  # inches of the legend
-    figure = Figure(figsize=(4.0 * columns + 2.2, max(2.7 * rows, min(deep, 8.0))), layout="constrained")
+    figure = new_figure(4.0 * columns + 2.2, max(2.7 * rows, min(deep, 8.0)))
     colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, max(len(history), 1)))
     lines: dict[str, Any] = {}
     for n, quantity in enumerate(shown):

@@ -1,7 +1,5 @@
 """TrainingMonitor: looks into the layers of a model in training, now and then."""
 
-from __future__ import annotations
-
 import math
 import sys
 import time
@@ -14,6 +12,7 @@ from autonet.callbacks.base import Callback
 from autonet.callbacks.findings import Findings, look_into
 from autonet.callbacks.state import decoded, encoded
 from autonet.common.lines import warn
+from autonet.common.types import Figure
 from autonet.common.versions import structure
 from autonet.errors import ArgumentError, DataError
 from autonet.utils.progress import format_value
@@ -124,7 +123,7 @@ class TrainingMonitor(Callback):
         """What the numbers say in words: a list of `Finding`s, to print; one of kind "healthy" if nothing is wrong."""
         return look_into(self.history, self._facts)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """A matplotlib Figure: a small picture for each quantity, against the steps, with a line for each layer.
 
         It needs the extra `plot`.

@@ -260,3 +260,10 @@ else:
     Derivative = _Generic("Derivative")
     SupportsArray = _Name("SupportsArray")
     NestedNumbers = _Name("NestedNumbers")
+
+
+class Figure(Protocol):
+    """A matplotlib Figure; a notebook shows it."""
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Write the picture into a file, by the ending of its name."""

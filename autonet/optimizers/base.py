@@ -222,7 +222,7 @@ class Optimizer(HasRate):
         if state.observer is not None:
             state.observer.touch(self)
         with no_grad():
-            if state.contexts and any([context.applies(self, grads, variables) for context in state.contexts]):
+            if state.contexts and any(context.applies(self, grads, variables) for context in state.contexts):
                 return
             grads, variables = self._pair(grads, variables)
             if variables:

@@ -7,12 +7,14 @@ from autonet import initializers, layers, ops, optimizers
 
 (PICTURES, LABELS), _ = keras.datasets.digits.load_data()
 PICTURES = (PICTURES / 16).astype("float32").reshape(-1, 8, 8, 1)
-LABELS = np.asarray(LABELS)
+LABELS, PICTURES = np.asarray(LABELS)[:960], PICTURES[:960]
 FLAT = PICTURES.reshape(len(PICTURES), -1)
 ONE_HOT = keras.utils.to_categorical(LABELS, 10)
 DRAWS = np.random.default_rng(0)
 POINTS = DRAWS.standard_normal((960, 8)).astype("float32")
-HEIGHTS = (np.sin(POINTS[:, :1]) + POINTS[:, 1:2] * POINTS[:, 2:3] + 0.1 * DRAWS.standard_normal((960, 1))).astype("float32")
+HEIGHTS = (np.sin(POINTS[:, :1]) + POINTS[:, 1:2] * POINTS[:, 2:3] + 0.1 * DRAWS.standard_normal((960, 1))).astype(
+    "float32"
+)
 SIDES = (POINTS[:, :1] + POINTS[:, 1:2] ** 2 > 1).astype("float32")
 WORDS = DRAWS.integers(0, 500, (960, 12))
 TOPICS = (np.mean(WORDS < 150, 1, keepdims=True) > 0.3).astype("float32")
@@ -34,16 +36,20 @@ def convolutional():
 
 
 def normalized():
-    parts = [[layers.Dense(48, use_bias=False), layers.BatchNormalization(), layers.ReLU()] for _ in range(3)]
-    return keras.Sequential([*sum(parts, []), layers.Dense(10)])
+    model = keras.Sequential()
+    for _ in range(3):
+        for layer in (layers.Dense(48, use_bias=False), layers.BatchNormalization(), layers.ReLU()):
+            model.add(layer)
+    model.add(layers.Dense(10))
+    return model
 
 
 def residual():
     inputs = keras.Input((8, 8, 1))
-    x = layers.Conv2D(8, 3, padding="same", activation="relu")(inputs)
-    for _ in range(3):
-        y = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x))
-        y = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(layers.ReLU()(y)))
+    x = layers.Conv2D(8, 3, 2, padding="same", activation="relu")(inputs)
+    for _ in range(2):
+        y = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x)))
+        y = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(y))
         x = layers.ReLU()(layers.Add()([x, y]))
     return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
@@ -70,22 +76,22 @@ CE, BCE, SGD, Adam = "sparse_categorical_crossentropy", "binary_crossentropy", o
 ROWS = PICTURES[..., 0]
 
 HEALTHY = {  # name: how to make the model and its optimizer, loss, x, y, epochs, batch size
-    "relu": (lambda: dense("relu"), lambda: Adam(), CE, FLAT, LABELS, 8, 32),
+    "relu": (lambda: dense("relu"), lambda: Adam(0.003), CE, FLAT, LABELS, 8, 32),
     "relu, SGD": (lambda: dense("relu"), lambda: SGD(0.1), CE, FLAT, LABELS, 8, 16),
-    "relu, slow": (lambda: dense("relu"), lambda: SGD(0.01), CE, FLAT, LABELS, 8, 32),
+    "relu, slow": (lambda: dense("relu"), lambda: SGD(0.02), CE, FLAT, LABELS, 12, 16),
     "relu, to the end": (lambda: dense("relu", 64), lambda: Adam(), CE, FLAT, LABELS, 30, 32),
     "tanh, full batch": (lambda: dense("tanh"), lambda: Adam(0.01), CE, FLAT, LABELS, 40, len(FLAT)),
     "sigmoid, quadratic": (lambda: dense("sigmoid", 30, 1, "sigmoid"), lambda: SGD(15.0), "mse", FLAT, ONE_HOT, 10, 10),
     "sigmoid": (lambda: dense("sigmoid", 30, 1, "sigmoid"), lambda: SGD(5.0), BCE, FLAT, ONE_HOT, 10, 10),
-    "deep, he": (lambda: dense("relu", 32, 8, init="he_normal"), lambda: Adam(), CE, FLAT, LABELS, 8, 32),
+    "deep, he": (lambda: dense("relu", 32, 8, init="he_normal"), lambda: Adam(0.003), CE, FLAT, LABELS, 8, 32),
     "deep, selu": (lambda: dense("selu", 32, 8, init="lecun_normal"), lambda: SGD(0.02), CE, FLAT, LABELS, 8, 32),
     "convolutional": (convolutional, lambda: SGD(0.05, momentum=0.9), CE, PICTURES, LABELS, 4, 32),
     "normalized": (normalized, lambda: Adam(0.003), LOGITS, FLAT, LABELS, 5, 32),
     "normalized, fast": (normalized, lambda: SGD(0.5), LOGITS, FLAT, LABELS, 5, 32),
     "lstm": (lambda: keras.Sequential([layers.LSTM(24), layers.Dense(10)]), lambda: Adam(0.01), LOGITS, ROWS, LABELS, 5, 32),
-    "residual": (residual, lambda: Adam(0.003), LOGITS, PICTURES, LABELS, 2, 32),
+    "residual": (residual, lambda: Adam(0.01), LOGITS, PICTURES, LABELS, 3, 32),
     "transformer": (transformer, lambda: Adam(0.003), LOGITS, ROWS, LABELS, 3, 32),
-    "subclassed": (Subclassed, lambda: Adam(), LOGITS, FLAT, LABELS, 8, 32),
+    "subclassed": (Subclassed, lambda: Adam(0.003), LOGITS, FLAT, LABELS, 6, 32),
     "embedding": (
         lambda: keras.Sequential(
             [layers.Embedding(500, 16), layers.GlobalAveragePooling1D(), layers.Dense(16, "relu"), layers.Dense(1, "sigmoid")]

@@ -7,9 +7,34 @@ from autonet.callbacks.findings import Finding, Findings, look_into
 from autonet.callbacks.training_monitor import LayerHistory
 from tests.callbacks.nets import HEALTHY, ILL, trained
 
+LONG = {
+    "five sigmoids",
+    "tiny weights",
+    "twelve, adam",
+    "not finite",
+    "thrown off, adam",
+    "1e-6, adam",
+    "1e-6, convolutions",
+}
+LONG |= {"100, tanh", "100, convolutions", "100, normalized", "inputs not scaled"}
+LONG |= {
+    "relu, to the end",
+    "tanh, full batch",
+    "deep, selu",
+    "normalized, fast",
+    "regression, large numbers",
+    "relu, slow",
+}
+LONG |= {"sigmoid, quadratic", "autoencoder", "binary"}
+
+
+def cases(family):
+    """All of them; those that others resemble are for those who have minutes."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in family]
+
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", cases(HEALTHY))
 def test_nothing_is_found_in_a_training_that_goes_well(name):
     monitor, history = trained(*HEALTHY[name])
     found = monitor.diagnose()
@@ -18,7 +43,7 @@ def test_nothing_is_found_in_a_training_that_goes_well(name):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ILL)
+@pytest.mark.parametrize("name", cases(ILL))
 def test_an_illness_is_named(name):
     kind, *training = ILL[name]
     monitor, _ = trained(*training)

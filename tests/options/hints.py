@@ -33,6 +33,7 @@ LABELS = {"name"}
 EXCEPT = {
     **{(n, "data_format"): "colours are changed one number at a time" for n in
        ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
+    ("TrainingMonitor", "share"): "trainings as short as these may be looked at for longer",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip
 

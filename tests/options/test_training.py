@@ -181,7 +181,8 @@ def watched(name, **given):
     except RuntimeError as error:
         return str(type(error))
     rates = [float(model.optimizer.learning_rate), Weights.path.copy()]
-    return text, seen.events, files(), rates, [w.numpy() for w in model.weights]
+    looked = list(getattr(getattr(callback, "history", None), "step", ()))
+    return text, seen.events, files(), rates, [w.numpy() for w in model.weights], looked
 
 
 class Weights(callbacks.Callback):
@@ -218,6 +219,7 @@ OF_CALLBACKS = {
     },
     "SwapEMAWeights": {"swap_on_epoch": True},
     "TerminateOnNaN": {"raise_error": True},
+    "TrainingMonitor": {"every": 1},
 }  # fmt: skip
 NO_RUN = {"CallbackList", "LambdaCallback", "MonitorCallback", "TensorBoard"}
 WATCHED = [
