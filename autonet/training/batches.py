@@ -14,6 +14,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
 from autonet.random.seeds import SeedGenerator
 from autonet.training.data import Batch, class_table, clean, cut, length, split, unpack, weigh
+from autonet.training.missing_classes import tell_missing_classes
 from autonet.utils.datasets import PyDataset, made_ahead
 
 
@@ -345,10 +346,12 @@ def fit_batches(
     validation_steps: int | None,
     validation_batch_size: int | None,
     float_dtype: str,
+    loss: Any = None,
 ) -> tuple[Any, Any]:
     """Sources of batches for training and for validation (None without) from the arguments of `fit`."""
     if validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = held_out((x, y, sample_weight), validation_split, float_dtype)
+        tell_missing_classes(loss, y, validation_data[1], validation_split)
     batches = make_batches(
         x,
         y,

@@ -369,7 +369,7 @@ class Trainer(Layer):
             epochs: number of the epoch at which to stop, counted from 0.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line per epoch.
             callbacks: list of Callbacks.
-            validation_split: share of the last rows to hold out.
+            validation_split: share of the last rows to hold out. A warning tells if they lack classes, as of sorted data.
             validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch, or batches as for x.
             shuffle: whether rows are mixed anew in each epoch; "batch" mixes whole batches.
             class_weight: weight of the samples of each class.
@@ -400,6 +400,7 @@ class Trainer(Layer):
                     validation_steps=validation_steps,
                     validation_batch_size=validation_batch_size,
                     float_dtype=self._data_dtype(),
+                    loss=self.loss,
                 )
                 return loop.fit(
                     self,
