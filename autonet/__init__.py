@@ -28,6 +28,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import initializers as initializers
     from autonet import layers as layers
     from autonet import legacy as legacy
+    from autonet import linalg as linalg
     from autonet import losses as losses
     from autonet import metrics as metrics
     from autonet import models as models
@@ -82,6 +83,7 @@ _PACKAGES = (
     "initializers",
     "layers",
     "legacy",
+    "linalg",
     "losses",
     "metrics",
     "models",

@@ -35,6 +35,7 @@ ANYTHING = {  # why, and the functions where
         assert_same_structure lists_to_tuples map_shape_structure map_structure map_structure_up_to pack_sequence_as
         traverse pack_x_y_sample_weight unpack_x_y_sample_weight
     """,
+    "trees of arrays, of any form": "axpy conjugate_gradient dot norm scale",
     "one or several, as the model has outputs and metrics; overloads tell where it is known": """
         evaluate predict predict_on_batch test_on_batch train_on_batch
     """,

@@ -156,7 +156,7 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_functions": {}}  # compiled for this very object
+        return {**super().__getstate__(), "_functions": {}, "_batch_objective": None}  # compiled for this very object
 
 
 class Functional(Model):

@@ -17,8 +17,10 @@ from autonet.optimizers.adaptive import Lion as Lion
 from autonet.optimizers.adaptive import RMSprop as RMSprop
 from autonet.optimizers.base import Optimizer as Optimizer
 from autonet.optimizers.factored import Adafactor as Adafactor
+from autonet.optimizers.hessian_free import HessianFree as HessianFree
 from autonet.optimizers.layerwise import Lamb as Lamb
 from autonet.optimizers.layerwise import Muon as Muon
+from autonet.optimizers.lbfgs import LBFGS as LBFGS
 from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
 from autonet.optimizers.regularized import Ftrl as Ftrl
 from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
@@ -36,7 +38,7 @@ _family = Family(
     base=Optimizer,
     members=(
         *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Adafactor, Nadam, Ftrl, Lion, Lamb, Muon),
-        *(ScheduleFreeAdamW, LossScaleOptimizer),
+        *(ScheduleFreeAdamW, LossScaleOptimizer, HessianFree, LBFGS),
     ),
 )
 

@@ -52,6 +52,7 @@ class Optimizer(HasRate):
     """
 
     slots: tuple[str, ...] = ()  # names of what is kept for each weight; zeros at first
+    needs_function = False  # whether steps need the loss as a function of the weights, as `SearchingOptimizer`'s do
     optional_slots: tuple[str, ...] = ()  # those that an argument asks for; `update` receives them by keyword
 
     def __init__(

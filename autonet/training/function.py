@@ -68,7 +68,7 @@ class StepFunction:
             model._position.journal.before(batch, number)  # type: ignore[union-attr]
         if isinstance(state.observer, NonFiniteChecker):
             return run_checked(self.run, model, batch, self.trains, number)
-        if self._eager(model):
+        if self._eager(model) or self._searches(model):
             return self.run(*[as_tensors(part) for part in batch])
         if self.trains:
             model.optimizer.refresh()  # type: ignore[union-attr]
@@ -79,7 +79,8 @@ class StepFunction:
 
         To be asked after a call with a batch of `batches`.
         """
-        if self._eager(self.model()) or (self.trains and self.model().optimizer.asks):  # type: ignore[union-attr]
+        model = self.model()
+        if self._eager(model) or self._searches(model) or (self.trains and model.optimizer.asks):  # type: ignore[union-attr]
             return None
         count = min(most, batches.size // batches.batch_size - number)
         run = self.compiled.repeatable(batches.data, batches.batch_size, batches.read) if count > 0 else None
@@ -87,6 +88,10 @@ class StepFunction:
             return None
         first = number * batches.batch_size
         return count, lambda n: run(batches.order, first, n)
+
+    def _searches(self, model: Any) -> bool:
+        """Whether a step decides by values how it goes on; its parts are compiled (objective.py)."""
+        return self.trains and not self.custom and getattr(model.optimizer, "needs_function", False)
 
     @staticmethod
     def _eager(model: Any) -> bool:

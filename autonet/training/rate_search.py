@@ -115,6 +115,11 @@ def search(
 ) -> RateSearch:
     """`Model.lr_find`: see there."""
     _check(start, end, steps, beta)
+    if getattr(model.optimizer, "needs_function", False):
+        raise ArgumentError(
+            f"lr_find looks for the rate of an optimizer that steps by it; {model.optimizer.name} searches for the length of "
+            "each step by itself. Leave its learning_rate at 1."
+        )
     stream = seeds.get_stream()
     try:
         sized: dict[str, Any] = {"batch_size": batch_size, "shuffle": True, "endless": True}

@@ -29,10 +29,9 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
 
     Returns: None, or the results of a `compute_metrics` of the model's own.
     """
-    model._clear_losses()
-    with enable_grad():
-        y_pred = model(x, training=True)
-        loss = loss_of(model, x, y, y_pred, sample_weight, training=True)
+    if getattr(model.optimizer, "needs_function", False):
+        return model._objective().step(x, y, sample_weight)
+    y_pred, loss = forward(model, x, y, sample_weight)
     trained = [v for v in model.trainable_variables if v.requires_grad]
     if trained:
         apply_gradients(model.optimizer, loss, trained)
@@ -40,6 +39,14 @@ def train_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
         warn(f"{model.label} has no trainable weights: fit changes nothing.")
     with no_grad():
         return update_metrics(model, x, y, y_pred, sample_weight, loss)
+
+
+def forward(model: Any, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Tensor]:
+    """The outputs in training, and their loss."""
+    model._clear_losses()
+    with enable_grad():
+        y_pred = model(x, training=True)
+        return y_pred, loss_of(model, x, y, y_pred, sample_weight, training=True)
 
 
 def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
@@ -50,12 +57,17 @@ def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
         seed = optimizer.scale_loss(wrap(np.ones(loss.shape, loss.dtype)))
         found = gradients([(loss, seed)], [v._node for v in variables], record=False)
     if all(g is None for g in found):
-        raise ArgumentError(
-            "The loss does not depend on any trainable weight, so nothing can be learned. "
-            "Check that call() uses the weights, and that nothing on the way is stop_gradient, argmax or rounding."
-        )
+        raise independent()
     with no_grad():
         optimizer.apply(found, variables)
+
+
+def independent() -> ArgumentError:
+    """The error for a loss that no weight changes."""
+    return ArgumentError(
+        "The loss does not depend on any trainable weight, so nothing can be learned. "
+        "Check that call() uses the weights, and that nothing on the way is stop_gradient, argmax or rounding."
+    )
 
 
 def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:

@@ -42,6 +42,7 @@ from autonet.training.data import (
 )
 from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
+from autonet.training.objective import BatchObjective
 from autonet.training.overriding import is_default
 from autonet.training.rate_search import RateSearch
 from autonet.training.rehearsal import Rehearsal, rehearse
@@ -67,6 +68,7 @@ class Trainer(Layer):
         "stop_evaluating",
         "stop_predicting",
         "_functions",
+        "_batch_objective",
         "_known_dtype",
         "_position",
     }
@@ -89,6 +91,7 @@ class Trainer(Layer):
         self._compile_metrics: CompileMetrics | None = None
         self._loss_tracker = Mean(name="loss")
         self._functions: dict[str, StepFunction] = {}
+        self._batch_objective: BatchObjective | None = None
         self._known_dtype = (-1, "")
         self._position: Any = None  # while fit runs: where it stands
 
@@ -153,6 +156,7 @@ class Trainer(Layer):
         }
         self.compiled = True
         self._functions = {}
+        self._batch_objective = None
 
     def _assert_compiled(self, asked: str) -> None:
         if not self.compiled:
@@ -251,6 +255,12 @@ class Trainer(Layer):
             self._leave_record(which)
         return function
 
+    def _objective(self) -> BatchObjective:
+        """The loss of a batch as a function of the weights, for optimizers that search."""
+        if self._batch_objective is None:
+            self._batch_objective = BatchObjective(self)
+        return self._batch_objective
+
     def _leave_record(self, which: str) -> None:
         """Tell whoever records: what the steps of the loop give are numbers, which go on outside."""
         asked = f"a {which} step of {self.label}; the model itself, model(x), is recorded"
@@ -266,6 +276,8 @@ class Trainer(Layer):
         """
         if which not in self._functions:
             raise NotBuiltError(f"{self.label} has run no {which} step yet: fit, evaluate or predict first.")
+        if which == "train" and self._batch_objective is not None:
+            return self._batch_objective.compiled.explain()  # the part of a step that computes loss and gradient
         return self._functions[which].compiled.explain()
 
     def _prepare(self, batch: Batch, function: StepFunction) -> None:

@@ -37,6 +37,8 @@ FURTHER = {  # the same with fewer kills
     "pictures": dict(optimizer="momentum", kind="pictures"),
     "data set": dict(optimizer="adam", kind="dataset", dropout=0.3),
     "step of its own": dict(optimizer="adam", kind="own", dropout=0.3),
+    "hessian-free": dict(optimizer="hessian", dropout=0.3, normalized=True),
+    "l-bfgs": dict(optimizer="lbfgs", dropout=0.3),
     "rate by epoch": dict(optimizer="momentum-epochs", dropout=0.3),
     "scheduler": dict(optimizer="momentum", dropout=0.3, scheduler=True),
     "checkpoint": dict(optimizer="adam", validate=True, checkpoint=True, double=True),
@@ -51,6 +53,10 @@ def make_optimizer(name):
     rate = schedules.ExponentialDecay(0.05, 7, 0.9) if option == "schedule" else 0.05
     if option == "epochs":
         rate = schedules.ByEpoch(schedules.InverseTimeDecay(0.05, 1, 0.5))
+    if kind == "hessian":
+        return keras.optimizers.HessianFree(rate, cg_iterations=5)
+    if kind == "lbfgs":
+        return keras.optimizers.LBFGS(rate, history=3)
     if kind == "momentum":
         return keras.optimizers.SGD(rate, momentum=0.9)
     steps = 3 if option == "accumulation" else None

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from autonet import Variable, constraints, initializers, losses, metrics, optimizers, regularizers
+from autonet import Variable, constraints, initializers, layers, losses, metrics, models, optimizers, regularizers
 from autonet.optimizers import schedules
 from autonet.utils import set_random_seed
 from tests.losses.table import CASES as LOSSES
@@ -152,10 +152,18 @@ USUAL_OPTIMIZER = {
     "clip_threshold": 0.2,
     "relative_step": With(False, learning_rate=0.9),
     "warmup_steps": 3,
+    "damping": 30.0,
+    "curvature": "hessian",
+    "cg_iterations": 1,
+    "tolerance": 0.5,
+    "decay": 0.1,
+    "precondition": True,
+    "history": 1,
     "initial_scale": 4.0,
     "dynamic_growth_steps": 1,
 }
 OF_OPTIMIZERS = {
+    ("LBFGS", "evaluations"): With(1, learning_rate=50.0),
     ("Muon", "nesterov"): False,
     **{("Muon", k): v for k, v in {
         "adam_beta_1": 0.3, "adam_beta_2": 0.3, "adam_weight_decay": 0.5, "exclude_layers": ["kernel"],
@@ -173,6 +181,8 @@ def optimizer(name, **given):
         made = cls(optimizers.SGD(0.1), **given)
     else:
         made = cls(**given)
+    if made.needs_function:
+        return searched(made)
     made.build(ws)
     found = []
     for step in range(5):
@@ -182,6 +192,16 @@ def optimizer(name, **given):
         found.append([scaled, *[w.numpy() for w in ws]])
     made.finalize_variable_values(ws)
     return [*found, *[w.numpy() for w in ws]]
+
+
+def searched(made):
+    """Weights after each of five steps of an optimizer that needs the loss as a function of the weights."""
+    rng = np.random.default_rng(2)
+    set_random_seed(0)
+    model = models.Sequential([layers.Input((4,)), layers.Dense(3, activation="tanh"), layers.Dense(2)])
+    model.compile(made, "mse", run_eagerly=True)
+    x, y = rng.normal(size=(8, 4)), rng.normal(size=(8, 2))
+    return [[model.train_on_batch(x, y), *model.get_weights()] for _ in range(5)]
 
 
 # Schedules: rates
