@@ -41,7 +41,7 @@ class BatchObjective(Objective):
             self.__dict__[name] = compiled
 
     @property
-    def compiled(self) -> Compiled[..., Any]:
+    def compiled(self) -> Any:
         """Of its parts, the one that computes loss and gradient."""
         return self.__dict__["_value_and_gradient"]
 
