@@ -45,6 +45,7 @@ def axpy(a: TensorLike, x: Tree, y: Tree) -> Tree:
 
 
 def paired(who: str, x: Tree, y: Tree) -> list[tuple[Tensor, Tensor]]:
+    """The leaves of two trees of one form side by side; ShapeError or ArgumentError in the name of `who` where it is not."""
     if not isinstance(x, Tensor) or not isinstance(y, Tensor):
         assert_same_structure(x, y)
     pairs = [(convert_to_tensor(p), convert_to_tensor(q)) for p, q in zip(flatten(x), flatten(y), strict=True)]
@@ -57,4 +58,5 @@ def paired(who: str, x: Tree, y: Tree) -> list[tuple[Tensor, Tensor]]:
 
 
 def empty(who: str) -> ArgumentError:
+    """The error for a tree without leaves."""
     return ArgumentError(f"{who} expects a tree with at least one array; received one without.")
