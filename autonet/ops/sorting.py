@@ -55,15 +55,16 @@ def largest(x: np.ndarray, k: int) -> np.ndarray:
     if not 0 < k <= n // 16:
         ascending = np.argsort(x[..., ::-1], axis=-1, kind="stable")  # reversed twice, so that of equals the first wins
         return np.asarray(n - 1 - ascending[..., ::-1][..., :k], np.int32)
-    kth = np.partition(x, n - k, axis=-1)[..., n - k, None]
-    above, equal = x > kth, x == kth
-    if x.dtype.kind in "fc":  # nan counts as larger than all
-        nan, nan_kth = np.isnan(x), np.isnan(kth)
-        above, equal = above | (nan & ~nan_kth), equal | (nan & nan_kth)
-    room = k - np.count_nonzero(above, axis=-1, keepdims=True)
-    if np.any(np.count_nonzero(equal, axis=-1, keepdims=True) > room):
-        equal &= np.cumsum(equal, axis=-1) <= room
-    kept = above | equal
+    top = np.partition(x, n - k, axis=-1)[..., n - k :]
+    kth = top[..., :1]
+    kept = x >= kth
+    nan = x.dtype.kind == "f" and np.isnan(top).any()
+    if nan or np.any(np.count_nonzero(kept, axis=-1) > k):  # of what equals the last, only the first ones are kept
+        above, equal = x > kth, x == kth
+        if nan:  # counts as larger than all
+            above, equal = above | (np.isnan(x) & ~np.isnan(kth)), equal | (np.isnan(x) & np.isnan(kth))
+        room = k - np.count_nonzero(above, axis=-1, keepdims=True)
+        kept = above | (equal & (np.cumsum(equal, axis=-1) <= room))
     positions = np.nonzero(kept)[-1].reshape(*x.shape[:-1], k)
     order = largest(np.take_along_axis(x, positions, -1), k)  # too few for another partition
     return np.take_along_axis(positions, order, -1).astype(np.int32)

@@ -93,8 +93,11 @@ def beam_search(
             if end is not None:  # what ended is followed by the end alone, at no cost
                 following[ended] = np.where(np.arange(vocabulary) == end, 0.0, -np.inf)
             candidates = (log_p[..., None] + following).reshape(n, width * vocabulary)
-            penalties = np.repeat(_penalty(np.where(ended, lengths, t + 1), length_penalty), vocabulary, axis=1)
-            best = largest(candidates / penalties, width)
+            ranked = candidates
+            if length_penalty:
+                penalties = _penalty(np.where(ended, lengths, t + 1), length_penalty)
+                ranked = candidates / np.repeat(penalties, vocabulary, axis=1)
+            best = largest(ranked, width)
             log_p = np.take_along_axis(candidates, best, 1)
             parents, new = best // vocabulary, best % vocabulary
             ended, lengths = np.take_along_axis(ended, parents, 1), np.take_along_axis(lengths, parents, 1)
