@@ -37,7 +37,8 @@ class BatchObjective(Objective):
         for name in ("_value", "_value_and_gradient", "_hessian_product", "_gauss_newton_product", "_observe"):
             part = functools.partial(getattr(type(self), name), self.model)
             part.__name__ = name.strip("_")  # type: ignore[attr-defined]
-            compiled: Any = Compiled(part, strict=False, native=model.jit_compile, differentiable=False)
+            once = {"at_once": True, "repeats": True}  # so that every run has a plan's bits
+            compiled: Any = Compiled(part, strict=False, native=model.jit_compile, differentiable=False, **once)
             self.__dict__[name] = compiled
 
     @property
