@@ -54,6 +54,15 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: a change must exceed this to be an improvement.
         cooldown: number of epochs after a reduction in which no patience is lost.
         min_lr: the rate does not fall below this.
+        stop_at: training ends once the rate has fallen to this share of the one that it began with, above 0 and below 1; by
+            default it goes on. Not one of Keras's.
+
+    Nielsen's schedule (Neural Networks and Deep Learning, chapter 3), to halve the rate whenever accuracy has not improved in
+    10 epochs, and to end when it is 1/128 of what it was:
+
+        ReduceLROnPlateau("val_accuracy", factor=1 / 2, patience=10, min_delta=0, stop_at=1 / 128)
+
+    To end after 10 epochs without improvement and leave the rate as it is: `EarlyStopping("val_accuracy", patience=10)`.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_delta: float = 0.0001,
         cooldown: int = 0,
         min_lr: float = 0.0,
+        stop_at: float | None = None,
     ):
         super().__init__(monitor, mode, min_delta, verbose)
         if not 0 < factor < 1:
@@ -74,9 +84,15 @@ class ReduceLROnPlateau(MonitorCallback):
         self.patience = whole(patience, "patience", self)
         self.cooldown = whole(cooldown, "cooldown", self)
         self.min_lr = min_lr
+        if stop_at is not None and (isinstance(stop_at, bool) or not 0 < stop_at < 1):
+            raise ArgumentError(
+                f"ReduceLROnPlateau expects stop_at, a share of the first rate, above 0 and below 1; received {stop_at!r}."
+            )
+        self.stop_at = stop_at
         self._reset()
 
     def _reset(self) -> None:
+        self.first_rate: float | None = None
         self.wait = 0
         self.cooldown_counter = 0
         self.best: float | None = None
@@ -88,6 +104,8 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         optimizer = _optimizer(self)
         rate = float(optimizer.learning_rate)
+        if self.first_rate is None:
+            self.first_rate = self._first(rate)
         if logs is not None:
             logs["learning_rate"] = rate
         value = self.current(logs)
@@ -107,6 +125,18 @@ class ReduceLROnPlateau(MonitorCallback):
                 self.say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
+                if self.stop_at is not None and rate <= self.stop_at * self.first_rate * (1 + 1e-5):  # 0.1 ten times
+                    self.model.stop_training = True
+                    self.say(f"Epoch {epoch + 1}: the rate is {self.stop_at:.6g} of the first or less, training stops.")
+
+    def _first(self, rate: float) -> float:
+        """`rate`, if `stop_at` can be reached from it."""
+        if self.stop_at is not None and self.min_lr > self.stop_at * rate:
+            raise ArgumentError(
+                f"ReduceLROnPlateau would never end training: min_lr={self.min_lr} is above stop_at={self.stop_at:.6g} times the "
+                f"first rate, {rate:.6g}. Leave min_lr out."
+            )
+        return rate
 
     def in_cooldown(self) -> bool:
         """Whether the rate was lowered less than `cooldown` epochs ago."""

@@ -9,6 +9,8 @@ from autonet.callbacks.monitor import MonitorCallback, is_finite, whole
 class EarlyStopping(MonitorCallback):
     """End training when a value has stopped improving.
 
+    "No improvement in n" epochs, as early stopping is often stated, is `patience=n`.
+
     Args:
         monitor: name of the value in the logs.
         min_delta: a change must exceed this to be an improvement.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autonet as keras
 from autonet import callbacks, metrics
 from autonet.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 from autonet.callbacks.monitor import FALLING, RISING
@@ -55,6 +56,39 @@ def test_one_callback_serves_several_fits():
         model, rates = fit([plateau], losses([1.0, 1.0, 1.0]))
         assert rates == [1.0, 0.5, 0.25]
         assert model.history.history["learning_rate"] == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "factor, stop_at, times", [(1 / 2, 1 / 128, 7), (0.1, 1 / 1024, 4), (0.1, 1e-5, 5), (1 / 2, 0.3, 2)]
+)
+@pytest.mark.parametrize("start", [1.0, 0.3, 0.001])
+def test_training_ends_where_the_rate_has_fallen_to_a_share_of_the_first(factor, stop_at, times, start):
+    for patience in (1, 3):
+        plateau = ReduceLROnPlateau("loss", factor=factor, patience=patience, stop_at=stop_at)
+        for _ in range(2):  # each fit begins anew
+            model = keras.Sequential([keras.layers.Dense(1, input_shape=(1,))])
+            model.compile(keras.optimizers.SGD(start), lambda y, p: 0 * p[:, 0] + 1.0, run_eagerly=True)
+            history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=99, callbacks=[plateau], verbose=0)
+            assert len(history.epoch) == 1 + times * patience
+            assert float(model.optimizer.learning_rate) == pytest.approx(start * factor**times, rel=1e-5)
+
+
+def test_no_improvement_in_n_is_patience_n():
+    for n in (1, 2, 5):
+        values = [3.0, 2.0, *[2.0] * 20]
+        _, rates = fit([EarlyStopping(patience=n)], losses(values))
+        assert len(rates) == 2 + n
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 2.0, -0.5, True])
+def test_a_share_that_is_none_is_refused(stop_at):
+    with pytest.raises(ArgumentError, match="share of the first rate"):
+        ReduceLROnPlateau(stop_at=stop_at)
+
+
+def test_a_share_that_cannot_be_reached_is_refused():
+    with pytest.raises(ArgumentError, match="never end training"):
+        fit([ReduceLROnPlateau(min_lr=0.5, stop_at=0.1)], losses([1.0, 2.0]))
 
 
 class Measured:

@@ -215,7 +215,7 @@ OF_CALLBACKS = {
     "ReduceLROnPlateau": {
         "monitor": With("down", patience=0, mode="min"), "factor": With(0.5, patience=0), "patience": 0,
         "verbose": With(1, patience=0), "mode": With("max", patience=0), "min_delta": With(0.5, patience=0),
-        "cooldown": With(9, patience=0), "min_lr": With(0.05, patience=0),
+        "cooldown": With(9, patience=0), "min_lr": With(0.05, patience=0), "stop_at": With(0.5, patience=0),
     },
     "SwapEMAWeights": {"swap_on_epoch": True},
     "TerminateOnNaN": {"raise_error": True},
