@@ -11,10 +11,10 @@ import pathlib
 
 import pytest
 
-from autonet import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from autonet import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers, tuner
 from autonet.optimizers import schedules
 
-PACKAGES = (layers, losses, metrics, optimizers, schedules, initializers, regularizers, constraints, callbacks)
+PACKAGES = (layers, losses, metrics, optimizers, schedules, initializers, regularizers, constraints, callbacks, tuner)
 CLASSES = {
     f"{package.__name__.removeprefix('autonet.')}.{name}": cls
     for package in PACKAGES
