@@ -57,7 +57,9 @@ def search(
         mode: "max" if larger scores are better, "min" if smaller ones are; "auto": as the objective's monitored value says,
             else "max".
         workers: number of trials at a time.
-        processes: whether these are processes of their own, which find the objective by its name; otherwise threads.
+        processes: whether these are processes of their own, which find the objective by its name; otherwise threads. Steps
+            that are not compiled to C (eager ones, and all where there is no compiler) share the processors better with
+            OPENBLAS_NUM_THREADS=1 in the environment.
         journal: path of a file that keeps each outcome as it comes, from which the same search, started again after whatever
             ended it, goes on; folder `<journal>.trials` beside it holds what trials need to go on, and the best weights.
         verbose: 0 silent, 1 a line for each trial.

@@ -92,14 +92,12 @@ _given: dict[str, Any] = {}
 
 
 def _begin(objective: bytes, threads: int, floatx: str, epsilon: float) -> None:
-    """What a worker process does first. It ends with its parent, however that ends, and takes no more threads than its share."""
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    os.environ["AUTONET_NUM_THREADS"] = str(threads)
-    from autonet.compiler.c.runtime import blas
+    """What a worker process does first. It ends with its parent, however that ends, and its plans take their share of threads.
 
-    found = blas.find()
-    if found is not None and found.set_threads is not None:
-        found.set_threads(threads)
+    NumPy's BLAS is left as it is: the bits of its products depend on its threads, those of plans do not.
+    """
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    os.environ.setdefault("AUTONET_NUM_THREADS", str(threads))
     dtypes.set_floatx(floatx)
     dtypes.set_epsilon(epsilon)
     _given["pickled"] = objective
