@@ -44,8 +44,11 @@ class Workers:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stopping.set()  # trials that are running end with their next report
+        self.stopping.set()  # trials that are running in threads end with their next report
         if self.pool is not None:
+            if exc[0] is not None and self.processes:
+                for process in list((self.pool._processes or {}).values()):
+                    process.terminate()  # what they have written is whole, and they go on from it
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, orders: list[Order]) -> Iterator[Outcome]:
@@ -54,11 +57,11 @@ class Workers:
             for order in orders:
                 yield run(self.objective, order)
             return
-        if self.processes:
-            futures = [self.pool.submit(_work, replace(order, watch=None)) for order in orders]
-        else:
-            futures = [self.pool.submit(run, self.objective, order, self.stopping.is_set) for order in orders]
         try:
+            if self.processes:
+                futures = [self.pool.submit(_work, replace(order, watch=None)) for order in orders]
+            else:
+                futures = [self.pool.submit(run, self.objective, order, self.stopping.is_set) for order in orders]
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:

@@ -35,8 +35,15 @@ def dying(trial):
     os._exit(3)
 
 
-def which_process(trial):
+def elsewhere(trial):
+    """Tells its process; the first raises."""
+    if trial.number == 0:
+        raise ZeroDivisionError("trial 0")
     return os.getpid()
+
+
+def endless(trial):
+    time.sleep(600)
 
 
 def build(rate, units, kind):

@@ -8,7 +8,7 @@ import pytest
 
 from autonet import tuner
 from autonet.errors import ArgumentError
-from tests.tuner.objectives import SPACE, dying, failing, key, smooth, training, which_process
+from tests.tuner.objectives import SPACE, dying, elsewhere, endless, key, smooth, training
 
 
 def test_processes_do_what_one_worker_does():
@@ -28,10 +28,18 @@ def test_threads_that_fit_do_what_one_worker_does():
 
 
 def test_processes_are_others_and_keep_errors():
-    result = tuner.search(failing, SPACE, trials=4, seed=2, verbose=0, workers=2, processes=True)
-    assert key(result) == key(tuner.search(failing, SPACE, trials=4, seed=2, verbose=0))
-    result = tuner.search(which_process, SPACE, trials=1, verbose=0, processes=True)
-    assert result.best.score != os.getpid()
+    result = tuner.search(elsewhere, SPACE, trials=2, seed=2, verbose=0, processes=True)
+    assert result.outcomes[0].error.startswith("ZeroDivisionError: trial 0 (objectives.py:")
+    assert result.outcomes[1].score not in (0, os.getpid())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_ctrl_c_ends_processes_that_have_not_heard_of_it():
+    timer = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(endless, SPACE, trials=2, verbose=0, processes=True)
+    timer.join()
 
 
 def test_a_process_that_dies_is_told():
