@@ -41,6 +41,7 @@ class Variable(Tensor):
         "_readback",  # a copy of the storage, and the version that it had
         "_storage",  # where compiled plans keep the values; None before the first plan
         "_version",  # changes whenever the storage does
+        "initializer",  # the function that made the first values; None where these were given
         "name",
         "path",
     )
@@ -73,6 +74,7 @@ class Variable(Tensor):
         else:
             value = initializer
         first = to_array(value, dtype)
+        self.initializer: Any = None if value is initializer else initializer
         if value is initializer:
             _reserve(first.nbytes)
         array = np.array(first, order="C")
@@ -233,6 +235,7 @@ class Variable(Tensor):
         new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=name)
         memo[id(self)] = new
         new.path = self.path
+        new.initializer = copy.deepcopy(self.initializer, memo)
         for key, value in self.__dict__.items():
             new.__dict__[key] = copy.deepcopy(value, memo)
         return new
@@ -249,7 +252,10 @@ class Variable(Tensor):
             self.synchronization,
             None if self.unnamed else self.name,
         )
-        return Variable, args, (dict(self.__dict__), {"path": self.path})
+        known = (
+            self.initializer if hasattr(self.initializer, "get_config") else None
+        )  # a function may not go into a file
+        return Variable, args, (dict(self.__dict__), {"path": self.path, "initializer": known})
 
     def __repr__(self) -> str:
         values = np.array2string(self._array, separator=", ", threshold=50)

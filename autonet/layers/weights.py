@@ -8,6 +8,7 @@ import numpy as np
 from autonet.core.tensor import convert_to_tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
+from autonet.initializers import Constant
 from autonet.layers.tracking import Tracking
 from autonet.random.seeds import SeedGenerator
 
@@ -30,6 +31,8 @@ class Weighted(Tracking):
         """Count a Variable among the layer's own, once."""
         if any(v is variable for v in self._trainable_variables + self._non_trainable_variables):
             return
+        if variable.initializer is None:  # made from values, with which it begins anew
+            variable.initializer = Constant(variable._array)
         (self._trainable_variables if variable.trainable else self._non_trainable_variables).append(variable)
         if not self._trainable:
             variable.trainable = False

@@ -13,6 +13,7 @@ from autonet.layers.symbolic import KerasTensor
 from autonet.metrics import Metric
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
+from autonet.models.restart import reinitialize
 from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.training.overriding import is_default
 from autonet.training.trainer import Trainer
@@ -153,7 +154,29 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
         picture = picture_of(self)
         return None if picture is None else picture.svg
 
-    # Copies
+    # Copies, and starting anew
+
+    def reinitialize(self, seed: int | None = None) -> None:
+        """Draw all weights anew by their initializers, as a fresh model's, and forget all training.
+
+        Back at their first values are weights, frozen ones too, moving averages, generators of seeds, states of recurrent
+        layers, metrics, and optimizers, their learning rates too. Variables that layers made from given values have these again. What layers
+        learned by `adapt` is kept. Plans stay: no step is compiled again. Initializers and generators that were given a seed
+        start from that one again, others from new seeds.
+
+        Random restarts are three lines:
+
+            for seed in range(5):
+                model.reinitialize(seed)
+                runs[seed] = model.fit(x, y, epochs=20, verbose=0).history["loss"][-1], model.get_weights()
+
+        Args:
+            seed: from which new seeds come, so that the same seed gives the same weights; nothing else is moved then. By default
+                they come from the stream that `utils.set_random_seed` starts.
+
+        Raises: NotBuiltError before there are weights.
+        """
+        reinitialize(self, seed)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_functions": {}, "_batch_objective": None}  # compiled for this very object

@@ -186,7 +186,7 @@ class Optimizer(HasRate):
         if isinstance(initializer, str):
             initializer = initializers.get(initializer)
         elif isinstance(initializer, (int, float)):
-            initializer = np.full(shape, initializer, dtype)
+            initializer = initializers.Constant(initializer)
         variable = Variable(initializer, shape=tuple(shape), dtype=dtype, trainable=False, name=name)
         variable.path = f"{self.name}/{variable.name}"
         self._variables.append(variable)
@@ -413,6 +413,12 @@ class Optimizer(HasRate):
                 raise ShapeError(f"{self.name}: {v.path} has shape {v.shape}; received shape {array.shape}.")
         for v, array in zip(self.variables, arrays, strict=True):
             v.assign(array)
+
+    def reset(self) -> None:
+        """Start anew: all state, the learning rate too, has the value with which it was made."""
+        for v in self._variables:
+            if v.initializer is not None:
+                v.assign(v.initializer(v.shape, dtype=v.dtype.name))
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put the values of `variables` into a dict-like store, under "0", "1", ..."""

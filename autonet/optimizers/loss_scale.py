@@ -73,6 +73,10 @@ class LossScaleOptimizer(Optimizer):
     def refresh(self) -> None:
         self.inner_optimizer.refresh()
 
+    def reset(self) -> None:
+        super().reset()
+        self.inner_optimizer.reset()
+
     def begin_epoch(self) -> None:
         self.inner_optimizer.begin_epoch()
 

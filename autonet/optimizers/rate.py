@@ -80,7 +80,7 @@ class HasRate(Versioned):
     def _count_epochs(self) -> Variable:
         """The number of epochs that were begun: a Variable that is there once a rate wants it."""
         if self._epochs is None:
-            self._epochs = Variable(0, dtype="int64", trainable=False, name="epoch")
+            self._epochs = Variable("zeros", shape=(), dtype="int64", trainable=False, name="epoch")
             self._epochs.path = f"{self.name}/epoch"
             self._variables.insert(1, self._epochs)
         return self._epochs

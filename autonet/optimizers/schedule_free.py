@@ -43,6 +43,12 @@ class ScheduleFreeAdamW(Optimizer):
             for w, z in zip(variables, self._slots["momentum"], strict=True):
                 z.assign(w.value)
 
+    def reset(self) -> None:
+        super().reset()
+        if self.built:
+            for w, z in zip(self._trainable_variables, self._slots["momentum"], strict=True):
+                z.assign(w.value)
+
     def update(self, w: Variable, g: Tensor, z: Variable, v: Variable, *, lr: Tensor, t: Tensor) -> None:
         if self.warmup_steps:
             lr = lr * ops.minimum(t / self.warmup_steps, 1.0)
