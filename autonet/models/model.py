@@ -160,9 +160,9 @@ class Model(Persistence, Composed, Trainer, Gives["Out"]):
         """Draw all weights anew by their initializers, as a fresh model's, and forget all training.
 
         Back at their first values are weights, frozen ones too, moving averages, generators of seeds, states of recurrent
-        layers, metrics, and optimizers, their learning rates too. Variables that layers made from given values have these again. What layers
-        learned by `adapt` is kept. Plans stay: no step is compiled again. Initializers and generators that were given a seed
-        start from that one again, others from new seeds.
+        layers, metrics, and optimizers, their learning rates too. Variables that layers made from given values have these
+        again. What layers learned by `adapt` is kept. Plans stay: no step is compiled again. Initializers and generators that
+        were given a seed start from that one again, others from new seeds.
 
         Random restarts are three lines:
 
