@@ -11,6 +11,7 @@ import numpy as np
 from autonet.callbacks.base import Callback
 from autonet.callbacks.monitor import MonitorCallback
 from autonet.common.types import PathLike, Position
+from autonet.compiler.account import is_account
 from autonet.errors import ArgumentError, DataError
 
 
@@ -291,11 +292,18 @@ def _checked(config: Any, path: str) -> dict[str, Any]:
     """A backup's description, if it is one."""
     kinds = {"epoch": int, "step": int, "stopped": bool, "place": dict, "seeds": list, "callbacks": list}
     kinds |= {"data": str, "model": str}
-    if not isinstance(config, dict) or {k: type(v) for k, v in config.items() if k != "optimizer"} != kinds:
+    if (
+        not isinstance(config, dict)
+        or {k: type(v) for k, v in config.items() if k not in ("optimizer", "plans")} != kinds
+    ):
         raise DataError(f"{path} is no backup of a training. Remove it, or choose another backup_dir.")
     place, lists = config["place"], config.get("optimizer", {})
+    plans = config.get("plans", {})
     sound = (
         isinstance(lists, dict)
+        and isinstance(plans, dict)
+        and plans.keys() <= {"train", "test"}
+        and all(is_account(state) for state in plans.values())
         and all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists.values())
         and min(config["epoch"], config["step"]) >= 0
         and place.keys() == {"order", "position"}

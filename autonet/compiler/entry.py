@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ class Entry:
         self.captured = Program() if self.obstacle else recorder.program
         self.program: Program | None = None
         self.plan: Any = None
-        self.machine_code = True  # whether the plan may be that
+        self.compiled: set[str] = set()  # names of C that is there
+        self.may_compile = True
         self.lock = threading.Lock()
 
     @property
@@ -88,11 +90,16 @@ class Entry:
         return None if self.template is None else _filled(self.template, arrays)
 
     def build(self, native: Any) -> None:
-        """Make the plan: NumPy's, quickly made, where each batch of texts may need another."""
+        """Make the plan: NumPy's, quickly made, where each batch of texts may need another.
+
+        Raises: NotCompiled if that needs the compiler, which may not run.
+        """
         if any(r.varies for r in self.readings):
             native = False
         self.program = optimize(self.captured)
-        self.plan = make_plan(self.program, native if self.machine_code else False)
+        self.plan = make_plan(self.program, native, None if self.may_compile else self.compiled)
+        if self.plan.kind == "native":
+            self.compiled.add(self.plan.source_name)
 
 
 @functools.cache
@@ -100,8 +107,11 @@ def _say_once(line: str) -> None:
     print(f"autonet: {line}", file=sys.stderr)
 
 
-def make_plan(program: Program, native: Any = "auto") -> Any:
-    """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's."""
+def make_plan(program: Program, native: Any = "auto", compiled: Collection[str] | None = None) -> Any:
+    """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's.
+
+    Raises: NotCompiled if its C is none of `compiled`, where that is given.
+    """
     from autonet.compiler.c.runtime import cache, library, toolchain
 
     if native is not False:
@@ -111,7 +121,7 @@ def make_plan(program: Program, native: Any = "auto") -> Any:
             from autonet.compiler.c.plan import NativePlan
 
             try:
-                return NativePlan(program)
+                return NativePlan(program, compiled)
             except toolchain.CompilationError as error:
                 warn(f"Native code could not be made, so the step runs with NumPy: {error}")
         elif (why := library.why_none()) is not None:

@@ -142,6 +142,9 @@ class Guards:
         return taken
 
 
+_PLAIN = frozenset({bool, int, str, bytes, type(None)})
+
+
 def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) -> dict[str, Any]:
     """The attributes of `thing` that a step may have used as constants, in a form that compares with ==.
 
@@ -152,6 +155,8 @@ def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) ->
 
 
 def _frozen(value: Any, inside: Callable[[Any], None]) -> Any:
+    if type(value) in _PLAIN:
+        return type(value), value
     if isinstance(value, (bool, int, str, bytes, type(None))):
         return type(value), value
     if isinstance(value, (float, np.generic)):

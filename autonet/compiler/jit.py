@@ -13,13 +13,13 @@ import numpy as np
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Explanation
-from autonet.compiler.account import KNOWN, Account
+from autonet.compiler.account import KNOWN, Account, NotCompiled
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.entry import Entry
 from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
 from autonet.compiler.texts import Reading, run_all, run_rows
 from autonet.core.state import state
-from autonet.core.tensor import WeakScalar, convert_to_tensor
+from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor
 
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 
@@ -91,15 +91,23 @@ class Compiled(Generic[P, R]):
         if entry is None:
             with self._lock:
                 entry = self._find(key)  # another thread may have been faster
-                if entry is None and self.account.allows(key):
+                if entry is None and self.account.allows(key, key in self.entries):
                     return self._capture(signature, reader, args, kwargs)
         if entry is None and not reader.texts:  # without the lock, which captures need
+            if reader.all_tensors:
+                return _strong(self.f(*args, **kwargs))
             return self._plainly([a.view() for a in reader.inputs], reader, args, kwargs)
         if entry is None or entry.obstacle is not None or (entry.tracked and state.recording):
             return self._eagerly(args, kwargs)
+        try:
+            result = entry.run(inputs, self.native)
+        except NotCompiled:
+            self.entries.pop(key, None)
+            self.account.refuse(key)
+            return self._eagerly(args, kwargs)
         self.last = entry
         self.account.hits += 1
-        return entry.run(inputs, self.native)
+        return result
 
     if TYPE_CHECKING:
 
@@ -160,8 +168,7 @@ class Compiled(Generic[P, R]):
         rest = iter([arrays[k] for k in reader.places])
         new = [reader.exchange(i, a, rest) for i, a in enumerate(args)]
         named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
-        result = self.f(*new, **{k: named[k] for k in kwargs})
-        return map_structure(lambda x: x.to_strong() if type(x) is WeakScalar else x, result)
+        return _strong(self.f(*new, **{k: named[k] for k in kwargs}))
 
     @filters_traceback
     def _capture(
@@ -200,14 +207,20 @@ class Compiled(Generic[P, R]):
         if recorder.readings and not recorder.obstacle:
             key = with_readings(signature, recorder.readings, recorder.arrays)
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
-        entry.machine_code = self.account.charge()
+        entry.may_compile = self.account.charge(key, entry.captured, key in self.entries)
+        entry.compiled = self.account.compiled
+        if self.at_once and entry.obstacle is None:
+            try:
+                entry.build(self.native)
+            except NotCompiled:
+                self.account.refuse(key)
+                return result
+            recorder.take_back()
+            result = entry.run(recorder.arrays, self.native)
         self.entries[key] = entry
         self.entries.move_to_end(key)
         self.last = entry
         self.account.trim(self.entries)
-        if self.at_once and entry.obstacle is None:
-            recorder.take_back()
-            return entry.run(recorder.arrays, self.native)
         return result
 
     def explain(self) -> Explanation:
@@ -272,6 +285,12 @@ class Compiled(Generic[P, R]):
             self.account = Account()
 
 
+def _strong(result: Any) -> Any:
+    if type(result) is Tensor or result is None:
+        return result
+    return map_structure(lambda x: x.to_strong() if type(x) is WeakScalar else x, result)
+
+
 def _held(x: Any, compiled: Compiled, key: Any) -> Any:
     """What keeps a key that knows `x` by its address from meaning another object: when `x` goes, so does the plan."""
     owner = weakref.ref(compiled)
@@ -313,9 +332,9 @@ def jit(
     """Make `f` fast: its first call for each signature runs as it is and is recorded; later calls replay the record.
 
     The signature is made of the structure, shapes and dtypes of the arguments, and of the values of those that are not
-    numbers or arrays. The first 16 signatures have plans at once, further ones when they come again and others have paid
-    for them; `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned and made (the call
-    that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by
+    numbers or arrays. The first shapes have plans at once; where many come in turn, those that come again have, as far as
+    other runs have paid for them. `.clear()` forgets all, `.explain()` shows the last one. Variables may be read, assigned
+    and made (the call that makes them is not the one that is recorded). What else `f` finds outside itself (arrays, numbers) is fixed by
     the recorded call, and what else it does besides computing (printing, appending to lists) happens in that call only.
     So do draws from NumPy's and Python's generators, of which a warning tells, and what no warning can tell of: clocks
     (time.time, datetime.now), uuid, os.urandom, generators made inside f. Chance comes from `autonet.random`.

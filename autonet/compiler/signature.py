@@ -26,6 +26,7 @@ class Reader:
         self.held: list[Any] = []  # what the key knows by identity
         self.tracked = False  # whether one of the arrays has a derivative
         self.foreign = False  # whether there are arrays that no plan can take
+        self.all_tensors = True  # whether the arrays and numbers among the arguments are Tensors already
         self.texts: list[np.ndarray] = []
         self.text: Any = None  # during a capture: what stands for an array of texts there
 
@@ -59,6 +60,7 @@ class Reader:
                     self.key.append(name)
                     self._structure(value, self._leaf)
         elif is_array(x):
+            self.all_tensors = False
             if is_numeric(x):
                 self._array(to_array(x))
             elif is_texts(x):
@@ -67,6 +69,7 @@ class Reader:
             else:
                 self.foreign = True
         elif kind is int or kind is float:
+            self.all_tensors = False
             self.places.append(len(self.inputs))
             self.inputs.append(WeakScalar(x)._value)
             self.key.append((kind, kind is int and abs(x) >= 2**31))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from autonet.compiler.jit import Compiled
@@ -92,6 +93,15 @@ class StepFunction:
     def _searches(self, model: Any) -> bool:
         """Whether a step decides by values how it goes on; its parts are compiled (objective.py)."""
         return self.trains and not self.custom and getattr(model.optimizer, "needs_function", False)
+
+    @contextmanager
+    def expecting(self, batches: Any, epochs: int = 1) -> Iterator[None]:
+        """Inside, batches of arrays are to be run through so often: plans for their one or two shapes may pay."""
+        self.compiled.account.ahead = batches.available * epochs if isinstance(batches, ArrayBatches) else 0
+        try:
+            yield
+        finally:
+            self.compiled.account.ahead = 0
 
     @staticmethod
     def _eager(model: Any) -> bool:

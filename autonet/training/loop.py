@@ -121,13 +121,15 @@ def run_epoch(
     }[which]
     returned: Any = None
     done = skip
-    for first, done, run in step_groups(model._step_function(which), batches, callbacks, skip):
-        before(first)
-        with interrupt.step:
-            returned = run()
-        after(done - 1, lambda: read(model, returned))  # noqa: B023  # called at once or never
-        if getattr(model, STOPS[which]):
-            break
+    step = model._step_function(which)
+    with step.expecting(batches, (callbacks.params or {}).get("epochs", 1)):
+        for first, done, run in step_groups(step, batches, callbacks, skip):
+            before(first)
+            with interrupt.step:
+                returned = run()
+            after(done - 1, lambda: read(model, returned))  # noqa: B023  # called at once or never
+            if getattr(model, STOPS[which]):
+                break
     logs = read(model, returned)
     batches.end_epoch()
     if which == "train" and batches.steps is not None and done < batches.steps:
@@ -239,7 +241,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
     step = model._step_function("predict")
     outputs: list[Any] = []
     model.stop_predicting = False
-    with Interrupt() as interrupt, announcing(callbacks.compiling):
+    with Interrupt() as interrupt, announcing(callbacks.compiling), step.expecting(batches):
         callbacks.on_predict_begin()
         for i, batch in enumerate(batches.epoch()):
             callbacks.on_predict_batch_begin(i)

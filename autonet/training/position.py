@@ -165,9 +165,14 @@ class Position(Callback):
             "seeds": seeds.get_stream(),
             "callbacks": states,
             "optimizer": self._optimized(),
+            "plans": {w: self._account(w).get_state() for w in ("train", "test")},
             **self.identity,
         }
         return config, arrays
+
+    def _account(self, which: str) -> Any:
+        """What decides which batches have plans: their bits are not quite those of eager runs."""
+        return self.model._step_function(which).compiled.account
 
     def _optimized(self) -> dict[str, list[str]]:
         """For which weights the optimizer was built, by name."""
@@ -249,6 +254,8 @@ class Position(Callback):
         kept = {k: a for k, a in arrays.items() if not k.startswith("callback/")}
         assign(self.variables(), kept, "the backup", "Build the model as it was, or delete the backup's folder.")
         seeds.set_stream(config["seeds"])
+        for which, plans in config.get("plans", {}).items():
+            self._account(which).set_state(plans)
 
 
 def make_state(model: Any, batch: Any) -> None:

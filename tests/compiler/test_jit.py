@@ -295,7 +295,7 @@ def test_plans_are_bounded_in_bytes_and_those_used_last_are_kept(monkeypatch):
     assert len(g.entries) == 6 and f.runs == 7
     g(np.zeros(1))
     assert f.runs == 7
-    g(np.zeros(2))
+    g(np.zeros(2)), g(np.zeros(2))
     assert f.runs == 8
     monkeypatch.setattr(account, "MEMORY", 0)
     g(np.zeros(8))

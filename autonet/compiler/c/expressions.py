@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,18 +13,8 @@ from autonet.compiler.facts import facts, row
 from autonet.compiler.program import Instruction
 
 C_TYPES = {
-    "bool": "uint8_t",
-    "uint8": "uint8_t",
-    "uint16": "uint16_t",
-    "uint32": "uint32_t",
-    "uint64": "uint64_t",
-    "int8": "int8_t",
-    "int16": "int16_t",
-    "int32": "int32_t",
-    "int64": "int64_t",
-    "float32": "float",
-    "float64": "double",
-}
+    np.dtype(name): f"{name}_t" for name in ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+} | {np.dtype("bool"): "uint8_t", np.dtype("float32"): "float", np.dtype("float64"): "double"}
 
 
 def literal(value: Any, ctype: str) -> str:
@@ -50,7 +41,7 @@ def _suffix(dtype: np.dtype) -> str:
 
 
 def _setting(i: Instruction, name: str) -> str:
-    return literal(i.results[0].dtype.type(i.settings[name]), C_TYPES[i.results[0].dtype.name])
+    return literal(i.results[0].dtype.type(i.settings[name]), C_TYPES[i.results[0].dtype])
 
 
 _ANY: dict[str, Template] = {
@@ -136,7 +127,7 @@ _enter(lambda i: _kinds(i) == {"f"}, _TESTS)
 def template(i: Instruction) -> str | None:
     """The expression of one element of the instruction's result, None if there is none."""
     found = facts(i).c_expression
-    if found is None or any(v.dtype.name not in C_TYPES for v in (*i.operands, i.results[0])):
+    if found is None or any(v.dtype not in C_TYPES for v in (*i.operands, i.results[0])):
         return None
     fits, text = found
     if not fits(i):
@@ -154,24 +145,25 @@ def expression(i: Instruction, names: list[str]) -> str:
     text = template(i)
     assert text is not None
     words: dict[str, Any] = dict(zip("abc", names, strict=False))
-    words["T"] = C_TYPES[i.results[0].dtype.name]
+    words["T"] = C_TYPES[i.results[0].dtype]
     words["F"] = _suffix(i.results[0].dtype)
-    words["U"] = C_TYPES[i.operands[0].dtype.name]
+    words["U"] = C_TYPES[i.operands[0].dtype]
     words["G"] = _suffix(i.operands[0].dtype)
     return _fill(text, words)
 
 
 def _fill(text: str, words: dict[str, str]) -> str:
-    out = []
-    k = 0
-    while k < len(text):
+    return "".join([words[part] if named else part for part, named in _parts(text, frozenset(words))])
+
+
+@functools.cache
+def _parts(text: str, words: frozenset[str]) -> tuple[tuple[str, bool], ...]:
+    """A template's text in pieces, and whether each is one of these words."""
+    out: list[tuple[str, bool]] = []
+    for k, c in enumerate(text):
         c = text[k]
         before = text[k - 1] if k else " "
         after = text[k + 1] if k + 1 < len(text) else " "
         alone = not (before.isalnum() or after.isalnum() or after == "_" or before == ".")
-        if c in words and alone and (before != "_" or c in "FG"):
-            out.append(words[c])
-        else:
-            out.append(c)
-        k += 1
-    return "".join(out)
+        out.append((c, c in words and alone and (before != "_" or c in "FG")))
+    return tuple(out)

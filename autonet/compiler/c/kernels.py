@@ -99,7 +99,7 @@ def _matmul(write: Any, i: Instruction) -> bool:
                 terms.append(f"{rest} % {lead[axis]} * {step}" if axis else f"({rest}) * {step}")
             rest = f"i / {math.prod(lead[axis:])}"
         at[name] = " + ".join(terms) or "0"
-    ctype = C_TYPES[c.dtype.name]
+    ctype = C_TYPES[c.dtype]
     pa, pb, pc = write.slot(a), write.slot(b), write.slot(c)
     body = [
         f"const {ctype} *a = t[{pa}], *b = t[{pb}]; {ctype} *c = t[{pc}];",
@@ -179,7 +179,7 @@ def _class_crossentropy(write: Any, i: Instruction) -> bool:
     if not (_floats(x) and _contiguous(target, x) and target.dtype.kind in "iu" and _along_last(i, x.ndim) and x.size):
         return False
     n = x.shape[-1]
-    ctype = C_TYPES[target.dtype.name]
+    ctype = C_TYPES[target.dtype]
     peaks, logs = write.space((2, x.size // n), np.float32)
     write.demand(i, f"(uint64_t)((const {ctype} *)t[{write.slot(target)}])[k] < {n}", target.size)
     body = [
@@ -195,9 +195,9 @@ def _class_crossentropy(write: Any, i: Instruction) -> bool:
 @native("bounded")
 def _bounded(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
-    if not _contiguous(x, y) or x.dtype.name not in C_TYPES or not x.size:
+    if not _contiguous(x, y) or x.dtype not in C_TYPES or not x.size:
         return False
-    own = C_TYPES[x.dtype.name]
+    own = C_TYPES[x.dtype]
     at = f"((const {own} *)t[{write.slot(x)}])[k]"
     low, high = (
         literal(x.dtype.type(i.settings[k]) if x.dtype.kind == "f" else i.settings[k], "double")
@@ -215,7 +215,7 @@ def _one_hot(write: Any, i: Instruction) -> bool:
     if not (_contiguous(x) and x.dtype.kind in "iu" and i.settings["axis"] % (x.ndim + 1) == x.ndim and x.size):
         return False
     n = i.settings["num_classes"]
-    own, made = C_TYPES[x.dtype.name], C_TYPES[y.dtype.name]
+    own, made = C_TYPES[x.dtype], C_TYPES[y.dtype]
     write.run(
         f"{{ const {own} *x = t[{write.slot(x)}]; {made} *y = t[{write.slot(y)}];"
         f" for (int64_t r = 0; r < {x.size}; r++) for (int64_t j = 0; j < {n}; j++) y[r * {n} + j] = x[r] == j; }}"
@@ -227,11 +227,11 @@ def _one_hot(write: Any, i: Instruction) -> bool:
 def _argmax(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     axis = i.settings["axis"]
-    if not (_contiguous(x) and x.dtype.name in C_TYPES and x.ndim and x.size and axis is not None) or not _along_last(
+    if not (_contiguous(x) and x.dtype in C_TYPES and x.ndim and x.size and axis is not None) or not _along_last(
         i, x.ndim
     ):
         return False
-    n, ctype = x.shape[-1], C_TYPES[x.dtype.name]
+    n, ctype = x.shape[-1], C_TYPES[x.dtype]
     write.run(  # the first NaN wins, as in NumPy
         f"{{ const {ctype} *x = t[{write.slot(x)}]; int32_t *y = t[{write.slot(y)}];"
         f" for (int64_t r = 0; r < {x.size // n}; r++, x += {n}) {{ int32_t at = 0;"
@@ -256,7 +256,7 @@ def _random_uniform(write: Any, i: Instruction) -> bool:
     if y.dtype not in (np.float32, np.float64) or not _contiguous(state, y):
         return False
     kind = "f32" if y.dtype == np.float32 else "f64"
-    ctype = C_TYPES[y.dtype.name]
+    ctype = C_TYPES[y.dtype]
     body = [
         _philox(write, state),
         f"an_uniform_{kind}(({ctype} *)t[{write.slot(y)}] + begin, begin, end, key, counter);",
@@ -455,11 +455,11 @@ def _unpool_max(write: Any, i: Instruction) -> bool:
 def _take(write: Any, i: Instruction) -> bool:
     x, at = (write.arrays[v] for v in i.operands)
     y = write.arrays[i.results[0]]
-    if i.settings["axis"] % x.ndim or not (_contiguous(x, at) and at.size and x.size and at.dtype.name in C_TYPES):
+    if i.settings["axis"] % x.ndim or not (_contiguous(x, at) and at.size and x.size and at.dtype in C_TYPES):
         return False
     n = x.shape[0]
     width = x.size // n * x.itemsize
-    ctype = C_TYPES[at.dtype.name]
+    ctype = C_TYPES[at.dtype]
     write.demand(i, f"({_signed(at, f'((const {ctype} *)t[{write.slot(at)}])[k]', n)})", at.size)
     body = [
         f"const char *x = t[{write.slot(x)}]; const {ctype} *at = t[{write.slot(at)}]; char *y = t[{write.slot(y)}];",
@@ -484,7 +484,7 @@ def _take_back(write: Any, i: Instruction) -> bool:
         return False
     n = y.shape[0]
     width = y.size // n
-    ctype = C_TYPES[at.dtype.name]
+    ctype = C_TYPES[at.dtype]
     body = [  # each piece owns its columns, so equal places add up in order
         f"const float *g = t[{write.slot(g)}]; const {ctype} *at = t[{write.slot(at)}]; float *y = t[{write.slot(y)}];",
         f"for (int64_t r = 0; r < {n}; r++) memset(y + r * {width} + begin, 0, (size_t)(end - begin) * sizeof *y);",

@@ -54,7 +54,7 @@ class LoopWriter:
         self.fixed: dict[Value, str] = {}
         for v in loop.operands:
             if v.kind == CONSTANT and v.size == 1:
-                self.fixed[v] = literal(v.source.reshape(())[()], C_TYPES[v.dtype.name])
+                self.fixed[v] = literal(v.source.reshape(())[()], C_TYPES[v.dtype])
             else:
                 self.inputs.append(v)
         reduced = {i.results[0] for i in self.reductions}
@@ -109,7 +109,7 @@ class LoopWriter:
         parts: dict[Value, str] = {}
         for i in self.reductions:
             r = i.results[0]
-            ctype = C_TYPES[r.dtype.name]
+            ctype = C_TYPES[r.dtype]
             if direct[r] or pieces <= 1:
                 slot = self.table.slot(self.arrays[r])
                 lines.append(f"  {ctype} *o{r.id} = t[{slot}];")
@@ -135,7 +135,7 @@ class LoopWriter:
         return len(self.dims) > 1 and steps[-1] == 0 and all(steps[:-1])
 
     def _pointer(self, lines: list[str], name: str, array: np.ndarray, const: bool) -> str:
-        ctype = C_TYPES[array.dtype.name]
+        ctype = C_TYPES[array.dtype]
         slot = self.table.slot(array)
         lines.append(f"  {'const ' if const else ''}{ctype} *{name} = t[{slot}];")
         return name
@@ -158,7 +158,7 @@ class LoopWriter:
             offset = " + ".join([f"i{a} * {s // size}" for a, s in enumerate(steps[:-1]) if s])
             moved[v] = f"r{v.id}"
             const = "const " if v in self.inputs else ""
-            lines.append(f"    {const}{C_TYPES[v.dtype.name]} *r{v.id} = {name}{' + ' + offset if offset else ''};")
+            lines.append(f"    {const}{C_TYPES[v.dtype]} *r{v.id} = {name}{' + ' + offset if offset else ''};")
         places = {}
         for i in self.reductions:
             r = i.results[0]
@@ -173,16 +173,16 @@ class LoopWriter:
         lines = []
         for v in self.inputs:
             if self.steps[v][-1] == 0:
-                lines.append(f"  const {C_TYPES[v.dtype.name]} v{v.id} = *{bases[v]};")
+                lines.append(f"  const {C_TYPES[v.dtype]} v{v.id} = *{bases[v]};")
         for i in summed:
             r = i.results[0]
-            lines.append(f"  {C_TYPES[r.dtype.name]} s{r.id} = {self._start(i)};")
+            lines.append(f"  {C_TYPES[r.dtype]} s{r.id} = {self._start(i)};")
         body = self._statements(bases, places)
         if not summed:
             lines += ["  #pragma GCC ivdep", f"  for (int64_t j = {begin}; j < {end}; j++) {{", *body, "  }"]
             return lines
         for i in summed:
-            lines.append(f"  {C_TYPES[i.results[0].dtype.name]} e{i.results[0].id}[{TILE}];")
+            lines.append(f"  {C_TYPES[i.results[0].dtype]} e{i.results[0].id}[{TILE}];")
         lines.append(f"  for (int64_t j0 = {begin}; j0 < {end}; j0 += {TILE}) {{")
         lines.append(f"    const int64_t most = {end} - j0 < {TILE} ? {end} - j0 : {TILE};")
         lines += [
@@ -216,14 +216,12 @@ class LoopWriter:
             names[v] = f"v{v.id}"
             if step:
                 at = "j" if step == size else f"j * {step // size}"
-                lines.append(f"    const {C_TYPES[v.dtype.name]} v{v.id} = {bases[v]}[{at}];")
+                lines.append(f"    const {C_TYPES[v.dtype]} v{v.id} = {bases[v]}[{at}];")
         for i in self.loop.body:
             r = i.results[0]
             x = reduction_operand(i)
             if x is None:
-                lines.append(
-                    f"    const {C_TYPES[r.dtype.name]} v{r.id} = {expression(i, [names[o] for o in i.operands])};"
-                )
+                lines.append(f"    const {C_TYPES[r.dtype]} v{r.id} = {expression(i, [names[o] for o in i.operands])};")
                 names[r] = f"v{r.id}"
             elif self.reduced_steps[r][-1] == 0:
                 lines.append(f"    e{r.id}[jj] = {names[x]};")
@@ -239,7 +237,7 @@ class LoopWriter:
     def _finish(self, i: Instruction, parts: dict[Value, str], pieces: int) -> list[str]:
         """Pieces' private results joined; sums to means."""
         r = i.results[0]
-        ctype = C_TYPES[r.dtype.name]
+        ctype = C_TYPES[r.dtype]
         out = f"o{self.number}_{r.id}"
         count = self.loop_size() // max(r.size, 1)
         lines = []

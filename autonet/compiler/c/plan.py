@@ -8,11 +8,12 @@ form, which is kept on disk. A step without Python in it can be repeated over th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
+from autonet.compiler.account import NotCompiled, digest
 from autonet.compiler.c import attention, copies, recurrent, windows  # noqa: F401  # which enter their kernels in the table of facts
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import Kernels
@@ -63,11 +64,19 @@ class Table:
 
 
 class NativePlan(NumpyPlan):
-    """A program made ready to run as machine code."""
+    """A program made ready to run as machine code.
+
+    Args:
+        program: the program.
+        compiled: names of C sources that may be used; None where the compiler may run.
+
+    Raises: CompilationError; NotCompiled.
+    """
 
     kind = "native"
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, compiled: Collection[str] | None = None):
+        self.compiled = compiled
         self.table = Table()
         self.status = np.zeros(1, np.int64)
         self.control = np.zeros(4, np.int64)  # first row, steps wanted, steps done, address of the order or 0
@@ -163,6 +172,9 @@ class NativePlan(NumpyPlan):
             writes = {}
         self.whole = self.whole and bool(self.parts)
         self.source_c = self._unit(program)
+        self.source_name = digest(self.source_c)
+        if self.compiled is not None and self.source_name not in self.compiled:
+            raise NotCompiled
         self.addresses = self.table.addresses()
         self._parameters = self.kernels.arrays(self.addresses)
         self.addresses[[CONTEXTS, SIZES]] = [a.ctypes.data for a in self._parameters[:2]]

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from autonet.compiler.c.expressions import is_pointwise
 from autonet.compiler.facts import facts
 from autonet.compiler.program import Instruction, Program, Value
 
-REALS = ("float32", "float64")
+REALS = (np.dtype("float32"), np.dtype("float64"))
 
 
 class _Loop:
@@ -40,7 +42,7 @@ class Loop(Instruction):
 
 def reduction_operand(i: Instruction) -> Value | None:
     """What an instruction reduces, None if it is no reduction that a loop can end with."""
-    if not facts(i).reduction or i.operands[0].dtype.name not in REALS or i.settings.get("initial") is not None:
+    if not facts(i).reduction or i.operands[0].dtype not in REALS or i.settings.get("initial") is not None:
         return None
     if i.results[0].dtype != i.operands[0].dtype or not i.operands[0].size:
         return None

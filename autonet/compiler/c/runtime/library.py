@@ -16,6 +16,7 @@ from autonet.compiler.waiting import announce
 
 _building: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
+_loaded: weakref.WeakValueDictionary[tuple[str, bool], Library] = weakref.WeakValueDictionary()  # plans', by source
 _failures: dict[object, str] = {}  # of sources (by key) and of compilers: none is tried twice in a process
 
 
@@ -157,9 +158,12 @@ def load(source: str, double: bool = False) -> Library:
 
     `double` says that the plan calls float64 products. Raises: CompilationError.
     """
+    if (library := _loaded.get((source, double))) is not None:  # of a plan for other shapes
+        return library
     warm(double)  # beside the plan, on another core
     library = _open(build(sources.header() + source))
     library.function("an_bind", None, ctypes.c_void_p)(services(double))
+    _loaded[source, double] = library
     return library
 
 
