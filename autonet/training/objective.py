@@ -37,9 +37,14 @@ class BatchObjective(Objective):
         for name in ("_value", "_value_and_gradient", "_hessian_product", "_gauss_newton_product", "_observe"):
             part = functools.partial(getattr(type(self), name), self.model)
             part.__name__ = name.strip("_")  # type: ignore[attr-defined]
-            once = {"at_once": True, "repeats": True}  # so that every run has a plan's bits
-            compiled: Any = Compiled(part, strict=False, native=model.jit_compile, differentiable=False, **once)
-            self.__dict__[name] = compiled
+            self.__dict__[name] = Compiled(
+                part,
+                strict=False,
+                native=model.jit_compile,
+                differentiable=False,
+                at_once=True,  # so that every run has a plan's bits
+                repeats=True,
+            )
 
     @property
     def compiled(self) -> Any:
