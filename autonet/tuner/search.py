@@ -44,8 +44,9 @@ def search(
     """Try parameters of a space.
 
     The same seed makes the same trials, with the same chance in each, whatever the number of workers, and whether or not the
-    search was killed and started again. Autonet's generators start each trial from its `seed`, and are for whoever called as
-    if nothing had been drawn; draws of np.random are seeded by an objective itself (np.random.default_rng(trial.seed)).
+    search was killed and started again. All generators start each trial from its `seed`, and are for whoever called as if
+    nothing had been drawn; but threads share those behind np.random and random: there, draw from
+    np.random.default_rng(trial.seed).
 
     Args:
         objective: function of a `Trial` that returns its score; or a `Training`, which builds and fits models.

@@ -2,15 +2,20 @@
 
 import math
 import os
+import random
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autonet.common.lines import PACKAGE
+import numpy as np
+
+from autonet.common.lines import PACKAGE, warn
 from autonet.errors import ArgumentError
 from autonet.random import seeds
 from autonet.tuner.interrupt import Interrupt
@@ -43,7 +48,8 @@ class Trial:
     Attributes:
         number: from 0.
         parameters: name to value; `trial["rate"]` is one of them.
-        seed: an integer below 2**32 that belongs to this trial. Autonet's generators start from it.
+        seed: an integer below 2**32 that belongs to this trial. Autonet's generators start from it, and, where trials are not
+            in threads, those of np.random and random.
         epochs: how many epochs the trial is to have been trained for in all, those before included; None where the method
             does not say (all but successive halving).
         reports: the scores that were reported.
@@ -120,7 +126,7 @@ def run(objective: Callable[[Trial], Any], order: Order, stopped: Callable[[], b
     with Interrupt() as interrupt:
         trial = Trial(order, lambda: interrupt.asked or stopped())
         try:
-            with seeds.apart(order.seed):
+            with _chance(order.seed):
                 score = _number(objective(trial))
         except Exception as problem:
             error = f"{type(problem).__name__}: {problem}{_place(problem)}"[:1000]
@@ -136,6 +142,34 @@ def run(objective: Callable[[Trial], Any], order: Order, stopped: Callable[[], b
         trial._pruned,
         tuple(trial.reports),
     )
+
+
+@contextmanager
+def _chance(seed: int) -> Iterator[None]:
+    """Autonet's generators start from `seed` inside; so do the global ones of NumPy and Python, unless threads share them."""
+    with seeds.apart(seed):
+        if threading.current_thread() is not threading.main_thread():
+            before = _global_chance()
+            yield
+            if _global_chance() != before:
+                warn(
+                    "Trials in threads share the generators behind np.random and random: what one draws depends on which is "
+                    "faster. Draw from np.random.default_rng(trial.seed), or use processes=True."
+                )
+            return
+        kept = np.random.get_state(), random.getstate()
+        np.random.seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(kept[0])
+            random.setstate(kept[1])
+
+
+def _global_chance() -> Any:
+    words: Any = np.random.get_state()[1]
+    return words.tobytes(), np.random.get_state()[2], random.getstate()
 
 
 def rank(outcomes: Iterable[Outcome], mode: str) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """search: the same trials however they are run; errors are kept; chance is each trial's own."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -75,6 +76,23 @@ def test_the_callers_chance_is_left_alone(method):
     autonet.utils.set_random_seed(7)
     search(method)
     assert (float(autonet.random.uniform(())), autonet.initializers.GlorotUniform().seed) == expected
+
+
+def test_draws_of_numpy_and_python_belong_to_the_trial():
+    def objective(trial):
+        return np.random.random() + random.random()
+
+    np.random.seed(4)
+    random.seed(4)
+    expected = np.random.random(), random.random()
+    np.random.seed(4)
+    random.seed(4)
+    whole = key(tuner.search(objective, SPACE, trials=6, seed=1, verbose=0))
+    assert (np.random.random(), random.random()) == expected
+    assert len({row[2] for row in whole}) == 6
+    assert key(tuner.search(objective, SPACE, trials=3, seed=1, verbose=0)) == whole[:3]
+    with pytest.warns(UserWarning, match="Trials in threads share the generators"):
+        tuner.search(objective, SPACE, trials=2, seed=1, verbose=0, workers=2)
 
 
 def test_without_a_seed_the_global_one_decides():
