@@ -1,4 +1,21 @@
-"""Floor 5: one number to lower. Named, called and configured as in `keras.losses`."""
+"""Floor 5: one number to lower. Named, called and configured as in `keras.losses`.
+
+A loss has one number for each sample; losses of several outputs at a time (mse, binary_crossentropy, hinge, ...) are means over
+a sample's outputs, the last axis, as Keras's are. `reduction` says what becomes of the samples: their mean by default. Much of
+the literature sums over outputs, or has a factor, so that its learning rates mean another step; here they can be used as they
+stand. With n the number of samples in the batch, a the outputs, y the targets:
+
+| literature | formula | here |
+|---|---|---|
+| quadratic cost (Nielsen, 2015, ch. 1) | 1/(2n) sum_x sum_j (y_j - a_j)^2 | `Scaled("mse", 1 / 2, outputs="sum")` |
+| cross-entropy (Nielsen, ch. 3) | -1/n sum_x sum_j [y_j ln a_j + (1-y_j) ln(1-a_j)] | `Scaled("binary_crossentropy", outputs="sum")` |
+| log-likelihood cost, softmax | -1/n sum_x ln a_y | `"sparse_categorical_crossentropy"`, `"categorical_crossentropy"` |
+| error (Rumelhart, Hinton, Williams, 1986) | 1/2 sum_x sum_j (a_j - y_j)^2 | `Scaled("mse", 1 / 2, outputs="sum", reduction="sum")` |
+| least squares with one output (Ng) | 1/(2n) sum_x (a - y)^2 | `Scaled("mse", 1 / 2)` |
+| L2 term, weight decay (Nielsen; Ng), N training rows | lambda/(2N) sum w^2 | `regularizers.L2(lambda_ / (2 * N))` |
+| L1 term, N training rows | lambda/N sum abs(w) | `regularizers.L1(lambda_ / N)` |
+| PyTorch's MSELoss, BCELoss | mean over samples and outputs | `"mse"`, `"binary_crossentropy"` |
+"""
 
 import typing as _typing
 from collections.abc import Callable, Mapping
@@ -55,6 +72,7 @@ from autonet.losses.regression import mean_absolute_percentage_error as mean_abs
 from autonet.losses.regression import mean_squared_error as mean_squared_error
 from autonet.losses.regression import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from autonet.losses.regression import poisson as poisson
+from autonet.losses.scaled import Scaled as Scaled
 from autonet.losses.sequence import CTC as CTC
 from autonet.losses.sequence import ctc as ctc
 from autonet.serialization import Family
@@ -84,6 +102,7 @@ _MEMBERS = (  # a class first: where its name in snake_case is a function's, the
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     Poisson,
+    Scaled,
     SparseCategoricalCrossentropy,
     SquaredHinge,
     Tversky,
@@ -144,6 +163,9 @@ def get(identifier: Identifier) -> Any:
         warn(f"The loss {identifier!r} is called {today!r} today.", LegacyWarning)
         identifier = today
     return _family.get(identifier)
+
+
+Scaled._get = staticmethod(get)
 
 
 def serialize(loss: Loss | Callable[..., Any]) -> Any:

@@ -266,7 +266,7 @@ def projection(name, **given):
 
 # (what is made, how it is tried, values by (name, option) and by option)
 KINDS = {
-    "losses": (classes(losses, losses.Loss, {"LossFunctionWrapper"}), loss, OF_LOSSES, USUAL_LOSS),
+    "losses": (classes(losses, losses.Loss, {"LossFunctionWrapper", "Scaled"}), loss, OF_LOSSES, USUAL_LOSS),
     "metrics": (
         classes(metrics, metrics.Metric, {"MeanMetricWrapper", "Mean", "Sum"}),
         metric,
