@@ -168,8 +168,8 @@ def _chance(seed: int) -> Iterator[None]:
 
 
 def _global_chance() -> Any:
-    words: Any = np.random.get_state()[1]
-    return words.tobytes(), np.random.get_state()[2], random.getstate()
+    state: Any = np.random.get_state()
+    return state[1].tobytes(), state[2], random.getstate()
 
 
 def rank(outcomes: Iterable[Outcome], mode: str) -> list[Outcome]:
