@@ -183,11 +183,14 @@ class Optimizer(HasRate):
             aggregation, layout: a hint without effect.
         """
         dtype = dtype or floatx()
+        first = initializer
         if isinstance(initializer, str):
-            initializer = initializers.get(initializer)
+            first = initializer = initializers.get(initializer)
         elif isinstance(initializer, (int, float)):
+            first = np.full(shape, initializer, dtype)  # as values: a model that is loaded draws none
             initializer = initializers.Constant(initializer)
-        variable = Variable(initializer, shape=tuple(shape), dtype=dtype, trainable=False, name=name)
+        variable = Variable(first, shape=tuple(shape), dtype=dtype, trainable=False, name=name)
+        variable.initializer = initializer if callable(initializer) else None
         variable.path = f"{self.name}/{variable.name}"
         self._variables.append(variable)
         return variable
@@ -337,8 +340,10 @@ class Optimizer(HasRate):
 
     def _decay(self, w: Variable) -> float | None:
         """The weight decay of `w`, None for none."""
-        spared = w in self._undecayed or any(re.search(p, w.name) for p in self._undecayed_names)
-        return None if spared else self._decay_of(w)
+        return None if self._is_spared(w) else self._decay_of(w)
+
+    def _is_spared(self, w: Variable) -> bool:
+        return w in self._undecayed or any(re.search(p, w.name) for p in self._undecayed_names)
 
     def _decay_of(self, w: Variable) -> float | None:
         return self.weight_decay

@@ -61,6 +61,10 @@ def save_model(
     if format == "keras":
         from autonet.saving import keras_files
 
+        if include_optimizer and compiled and optimizer_state.undecayed(model):
+            warn(
+                f"{path}: Keras's files do not say which weights are spared the weight decay; call it again after loading."
+            )
         keras_files.save_model(model, stored, path, include_optimizer and compiled)
         return
     config = {"model": stored, "built": loading.build_configs(model)}
@@ -71,6 +75,8 @@ def save_model(
         variables |= others
         for name, optimizer in built.items():
             variables |= optimizer_variables(optimizer, name)
+        if spared := optimizer_state.undecayed(model):
+            config["undecayed"] = spared
     write = write_document if path.suffix == JSON_SUFFIX else write_archive
     write(path, "model", config, {name: v.numpy() for name, v in variables.items()})
 
@@ -128,13 +134,14 @@ def load_model(
 
 def _load_own(archive: Archive | Document, path: str, compile: bool) -> Any:
     config = archive.config
-    if not isinstance(config, dict) or set(config) - {"optimizers"} != {"model", "built"}:
+    if not isinstance(config, dict) or set(config) - {"optimizers", "undecayed"} != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
     with loading.loading(path, archive.nbytes):
         model = loading.make_model(config["model"], path, compile)
         loading.build(model, config["built"])
         variables = layer_variables(model)
         found, left = optimizer_state.rebuild(model, config.get("optimizers"), archive.specs, path)
+        optimizer_state.spare(model, config.get("undecayed"), path)
         specs = {name: spec for name, spec in archive.specs.items() if name not in left}
         load(variables | found, specs, archive.array, path)
     return model

@@ -63,6 +63,34 @@ def describe(model: Any, optimizers: Mapping[str, Any]) -> tuple[dict[str, Any],
     return {"weights": weights, "others": {name: v.path for name, v in others.items()}}, others
 
 
+def undecayed(model: Any) -> dict[str, list[str]]:
+    """The names of the weights that `exclude_from_weight_decay` spares, by optimizer: what its patterns find too."""
+    known = layer_variables(model, generators=False)
+    spared = {
+        place: [name for name, v in known.items() if part._is_spared(v)]
+        for name, optimizer in model_optimizers(model).items()
+        for place, part in parts(optimizer, name)
+        if hasattr(part, "_is_spared")
+    }
+    return {place: names for place, names in spared.items() if names}
+
+
+def spare(model: Any, described: Any, path: str) -> None:
+    """Spare weights the decay as `undecayed` said; None where a file says nothing."""
+    if described is None or not model.compiled:
+        return
+    known = layer_variables(model, generators=False)
+    if not isinstance(described, dict) or not all(
+        isinstance(names, list) and all(isinstance(n, str) and n in known for n in names)
+        for names in described.values()
+    ):
+        raise DataError(f"{path} does not say which weights are spared the weight decay. Take another copy of it.")
+    for name, optimizer in model_optimizers(model).items():
+        for place, part in parts(optimizer, name):
+            if place in described:
+                part.exclude_from_weight_decay([known[n] for n in described[place]])
+
+
 def rebuild(model: Any, described: Any, specs: Specs, path: str) -> tuple[dict[str, Variable], list[str]]:
     """Build a model's optimizers for the weights that they had.
 

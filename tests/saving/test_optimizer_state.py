@@ -360,3 +360,29 @@ def test_weights_that_fit_in_part(tmp_path):
         other.load_weights(tmp_path / "x.weights.h5", skip_mismatch=True)
     assert "state of its optimizer is left out" in str(met[1].message) and len(met) == 2
     assert int(other.optimizer.iterations) == 0
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("optimizer", ["adamw", "scaled"])
+@pytest.mark.parametrize("way", ["m.keras", "m.json", "copy", "pickle"])
+def test_weights_that_are_spared_the_decay(way, optimizer, trained, tmp_path):
+    """By pattern or by themselves, before or after training: what comes back goes on to the same bits."""
+    model = keras.Sequential([L.Dense(4, activation="tanh"), L.Dense(4)])
+    model.build((None, 4))
+    adamw = keras.optimizers.AdamW(0.01, weight_decay=0.5)
+    model.compile(keras.optimizers.LossScaleOptimizer(adamw) if optimizer == "scaled" else adamw, "mse")
+    adamw.exclude_from_weight_decay([model.layers[1].kernel], ["bias"])
+    if trained:
+        model.fit(X, Y, verbose=0)
+    if way == "copy":
+        again = copy.deepcopy(model)
+    elif way == "pickle":
+        again = pickle.loads(pickle.dumps(model))
+    else:
+        model.save(tmp_path / way)
+        again = load_model(tmp_path / way)
+    for each in (model, again):
+        each.fit(X, Y, epochs=3, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(again.optimizer._trainable_variables) == 4
