@@ -105,8 +105,30 @@ CASES = [  # class, arguments, x, what to adapt to
     ["RandomShear", {"x_factor": 0.5, "fill_mode": "constant", "fill_value": 9.0, **FIRST}, pixels(2, 5, 6), None],
     ["RandomPerspective", {"factor": [0.5, 0.9], "seed": 1}, pixels(5, 5, 6, 2), None],
     ["RandomPerspective", {"factor": [1.0, 1.0], "scale": 0.4, "fill_value": 9.0, **FIRST}, pixels(2, 5, 6), None],
+    ["RandomSaturation", {"factor": [0.1, 0.9], "value_range": [0, 1], "seed": 1}, pixels(4, 2, 3, 3) / 255, None],
+    ["RandomSaturation", {"factor": 0.4, "seed": 1, **FIRST}, pixels(3, 3, 2, 3), None],
+    ["RandomColorDegeneration", {"factor": 0.8, "seed": 1}, pixels(4, 2, 3, 3), None],
+    ["RandomColorDegeneration", {"factor": [0.2, 0.6], "seed": 1, **FIRST}, pixels(4, 3, 2, 3), None],
+    ["RandomSharpness", {"factor": 1.0, "seed": 1}, pixels(4, 4, 5, 2), None],
+    ["RandomSharpness", {"factor": [0.1, 0.9], "value_range": [20, 200], "seed": 1, **FIRST}, pixels(3, 2, 4, 5), None],
+    ["RandomGaussianBlur", {"factor": [0.5, 0.9], "seed": 1}, pixels(5, 4, 5, 2), None],
+    ["RandomGaussianBlur", {"kernel_size": [5, 3], "sigma": [0.5, 1.0], "seed": 2, **FIRST}, pixels(4, 2, 6, 5), None],
+    ["RandomErasing", {"factor": [0.5, 0.9], "seed": 1}, pixels(5, 6, 7, 2), None],
+    ["RandomErasing", {"scale": [0.2, 0.5], "fill_value": 300.0, "seed": 1}, pixels(5, 6, 7, 3), None],
+    ["RandomErasing", {"fill_value": 7.0, "factor": [1.0, 1.0], "seed": 1, **FIRST}, pixels(2, 3, 6, 7), None],
+    [
+        "RandomColorJitter",
+        {"value_range": [0, 1], "brightness_factor": [0.2, 0.2], "saturation_factor": [0.3, 0.3]},
+        pixels(2, 3, 4, 3) / 255,
+        None,
+    ],
+    ["MixUp", {"alpha": 0.7, "seed": 1}, pixels(5, 2, 3, 2), None],
+    ["CutMix", {"factor": [0.5, 1.0], "seed": 1}, pixels(5, 6, 7, 2), None],
+    ["CutMix", {"seed": 2, **FIRST}, pixels(4, 2, 6, 5), None],
+    ["Equalization", {}, pixels(9, 10, 2), None],
+    ["Equalization", {"value_range": [0, 1], "bins": 20, **FIRST}, pixels(2, 9, 10) / 255, None],
 ]
-SIGNED = ["RandomElasticTransform"]  # what is drawn is not shown: only their signatures and configurations
+SIGNED = ["RandomElasticTransform", "RandAugment"]  # whose draws are not shown: signatures and configurations only
 TEXT = ["Hashing", "HashedCrossing", "StringLookup", "IntegerLookup", "TextVectorization"]
 NEEDED = {
     "scale": 0.5,
@@ -122,6 +144,8 @@ DRAWN = (
     *("flips", "angle", "translations", "height_zoom", "width_zoom", "contrast_factor", "rgb_delta"),
     *("additions", "thresholds", "apply_inversion", "shift_factor", "factor"),
     *("shear_factor", "apply_perspective", "start_points", "end_points"),
+    *("should_apply_blur", "blur_factor", "batch_masks", "apply_erasing", "fill_value"),
+    *("mix_weight", "permutation_order"),
 )
 
 
@@ -131,13 +155,16 @@ def record(name, config, x, data):
     if data is not None:
         layer.adapt(data)
         found["data"] = data
-    if name.startswith("Random") or name == "Solarization":
+    if (name.startswith("Random") or name in ("Solarization", "MixUp", "CutMix")) and name != "RandomColorJitter":
         drawn = layer.get_random_transformation(x, training=True)
         found["y"] = layer.transform_images(x, drawn, training=True)
         if isinstance(drawn, tuple):
             drawn = {"top": drawn[0], "left": drawn[1]}
         if not isinstance(drawn, dict):
             drawn = {"alone": drawn}
+        if name in ("MixUp", "CutMix"):
+            labels = np.eye(len(x), dtype="float32")
+            found |= {"labels": labels, "mixed": layer.transform_labels(labels, drawn)}
         found |= {f"drawn_{k}": v for k, v in drawn.items() if k in (*DRAWN, "top", "left", "alone")}
     else:
         found["y"] = layer(x)

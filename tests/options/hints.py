@@ -34,6 +34,7 @@ EXCEPT = {
     **{(n, "data_format"): "colours are changed one number at a time" for n in
        ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
     ("TrainingMonitor", "share"): "trainings as short as these may be looked at for longer",
+    ("MixUp", "data_format"): "whole images are mixed",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip
 

@@ -19,7 +19,8 @@ class ImageLayer(DataLayer):
     """Base of layers for images: one (height, width, channels), or a batch of them, or channels first.
 
     They also take a dictionary with such "images", whose "segmentation_masks" go the same way (to the nearest pixel)
-    and whose "labels" stay. A subclass says what happens to images, given what was drawn for the batch.
+    and whose "labels" stay, unless images are mixed. A subclass says what happens to images, given what was drawn for the
+    batch.
     """
 
     _nests: tuple[type, ...] = (dict,)
@@ -49,6 +50,10 @@ class ImageLayer(DataLayer):
         """The masks after the same; by default as images."""
         return self.transform_images(segmentation_masks, transformation, training=training)
 
+    def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
+        """The labels after the same; by default as they are."""
+        return labels
+
     def _shape(self, shape: tuple[Any, ...]) -> tuple[Any, ...]:
         """Shape of the images that come out; those that go in have `shape`."""
         return shape
@@ -73,6 +78,8 @@ class ImageLayer(DataLayer):
             masks = data["segmentation_masks"]
             moved = self.transform_segmentation_masks(masks, transformation, training=training)
             found["segmentation_masks"] = ops.cast(moved, masks.dtype)
+        if "labels" in data:
+            found["labels"] = self.transform_labels(data["labels"], transformation, training=training)
         return found
 
     def _images(self, images: Any, transformation: Any, training: bool) -> Tensor:
@@ -87,6 +94,11 @@ class ImageLayer(DataLayer):
                 f"{tuple(shape)}."
             )
         return (-3, -2) if self.data_format == "channels_last" else (-2, -1)
+
+    @property
+    def _channels(self) -> int:
+        """Where channels are, from the end."""
+        return -1 if self.data_format == "channels_last" else -3
 
     def _size(self, data: Any) -> tuple[int | None, int, int]:
         """Number of images (None for one without that axis), height and width."""
@@ -104,7 +116,8 @@ class ImageLayer(DataLayer):
         if not isinstance(data, dict):
             return KerasTensor(self._shape(tuple(data.shape)), self._dtype_of(data))
         shapes = self.compute_output_shape({k: x.shape for k, x in data.items()})
-        kinds = {k: self._dtype_of(x) if k == "images" else x.dtype for k, x in data.items()}
+        changed = ("images", "labels") if self.mixes_labels else ("images",)
+        kinds = {k: self._dtype_of(x) if k in changed else x.dtype for k, x in data.items()}
         return {k: KerasTensor(shapes[k], kinds[k]) for k in data}
 
 

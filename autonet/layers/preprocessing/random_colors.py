@@ -1,12 +1,16 @@
-"""Images made lighter, darker, stronger or weaker at random in training."""
+"""Images in other colours at random in training: lighter, stronger, of another hue, more or less colourful."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from autonet import ops
-from autonet.common.types import ImageOptions, Unpack
+from autonet.common import dtypes
+from autonet.common.types import ImageOptions, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, check_range
+from autonet.errors import ArgumentError
+from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, check_range, per_image
 
 
 class Coloring(RandomImageLayer):
@@ -26,6 +30,39 @@ class Coloring(RandomImageLayer):
     def _numbers(self, n: int | None, interval: Any, seed: Any) -> Tensor:
         """A number for each image, to meet all its pixels."""
         return self._uniform((1, 1, 1) if n is None else (n, 1, 1, 1), interval, seed)
+
+
+class FactorColoring(Coloring):
+    """Colouring by a factor of its own for each image, uniform in the range that `factor` means.
+
+    `_limits`: the least number allowed, and what a single number begins at, None for its negative.
+    """
+
+    _options: tuple[str, ...] = ("factor",)
+    _limits: tuple[float, float | None] = (0.0, 0.0)
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **common: Unpack[LayerOptions],
+    ):
+        super().__init__(value_range, seed, data_format=data_format, **common)
+        low, least = self._limits
+        self.factor = bounds(self.label, "factor", factor, low=low, least=least)
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        return {"factor": self._uniform((n or 1,), self.factor, seed)}
+
+    def _in_hsv(self, images: Tensor, change: Any) -> Tensor:
+        """Images whose hue, saturation and value, each from 0 to 1, went through a function of the three."""
+        low, high = self.value_range
+        axis = self._channels
+        hsv = ops.image.rgb_to_hsv((images - low) / float(high - low), data_format=self.data_format)
+        changed = ops.concatenate(change(*ops.split(hsv, 3, axis=axis)), axis)
+        return ops.image.hsv_to_rgb(changed, data_format=self.data_format) * float(high - low) + low
 
 
 class RandomContrast(Coloring):
@@ -89,3 +126,160 @@ class RandomBrightness(Coloring):
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         return ops.clip(images + transformation["rgb_delta"], *self.value_range)
+
+
+class RandomHue(FactorColoring):
+    """The hue of each image's colours turned by an angle of its own, in training.
+
+    The angle, in whole turns, is plus or minus f / 2, with f uniform in [lower, upper].
+
+    Args:
+        factor: (lower, upper) from 0 to 1, or a number for (0, number).
+        value_range: smallest and largest value.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+    """
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        turn = super()._draw(n, height, width, seed)["factor"] * 0.5
+        forward = ops.less(self._uniform((n or 1,), (0.0, 1.0), seed), 0.5)
+        return {"factor": ops.where(forward, turn, -turn)}
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        turn = per_image(ops.cast(transformation["factor"], images.dtype), images)
+        return self._in_hsv(images, lambda hue, s, v: [ops.mod(hue + turn, 1.0), s, v])
+
+
+class RandomSaturation(FactorColoring):
+    """Colours of each image made weaker or stronger: the saturation times f / (1 - f), at most 1, in training.
+
+    f is uniform in [lower, upper]: 0 (and below) makes images grey, 0.5 changes nothing, 1 makes colours full. As in
+    Keras, a single number stands for (-number, number), so that half of the images become grey: give two.
+
+    Args:
+        factor: (lower, upper) from -1 to 1, or a number for (-number, number).
+        value_range: smallest and largest value.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+    """
+
+    _limits = (-1.0, None)
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        factor = super()._draw(n, height, width, seed)["factor"]
+        return {"factor": factor / (1 - factor + dtypes.epsilon())}
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        factor = per_image(ops.cast(transformation["factor"], images.dtype), images)
+        return self._in_hsv(images, lambda h, saturation, v: [h, ops.clip(saturation * factor, 0.0, 1.0), v])
+
+
+class RandomColorDegeneration(FactorColoring):
+    """Each image mixed with its grey version, in training.
+
+        y = x + f (grey - x), kept within value_range;  f uniform in [lower, upper]
+
+    Below 0, colours get stronger.
+
+    Args:
+        factor: (lower, upper) from -1 to 1, or a number for (-number, number).
+        value_range: smallest and largest value.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+    """
+
+    _limits = (-1.0, None)
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        factor = per_image(ops.cast(transformation["factor"], images.dtype), images)
+        grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
+        return ops.clip(images + factor * (grey - images), *self.value_range)
+
+
+class RandomGrayscale(RandomImageLayer):
+    """Every image, with probability `factor`, made grey in training; it keeps its three channels.
+
+    Args:
+        factor: probability, from 0 to 1.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+    """
+
+    _options = ("factor",)
+
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **common: Unpack[LayerOptions],
+    ):
+        super().__init__(data_format, seed, **common)
+        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor <= 1:
+            raise ArgumentError(f"{self.label} expects factor from 0 to 1; received {factor!r}.")
+        self.factor = factor
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> Any:
+        return ops.less(self._uniform((n or 1, 1, 1, 1), (0.0, 1.0), seed), self.factor)
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
+        return ops.where(per_image(transformation, images), grey, images)  # grey's one channel meets all
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any, training: bool = True
+    ) -> Tensor:
+        return segmentation_masks
+
+
+class RandomColorJitter(Coloring):
+    """Brightness, contrast, saturation and hue of each image changed at random, in this order, in training.
+
+    Args:
+        value_range: smallest and largest value.
+        brightness_factor: as of `RandomBrightness`; None leaves it out.
+        contrast_factor: as of `RandomContrast`.
+        saturation_factor: as of `RandomSaturation`.
+        hue_factor: as of `RandomHue`.
+        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    _options = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
+
+    def __init__(
+        self,
+        value_range: Sequence[float] = (0, 255),
+        brightness_factor: float | Sequence[float] | None = None,
+        contrast_factor: float | Sequence[float] | None = None,
+        saturation_factor: float | Sequence[float] | None = None,
+        hue_factor: float | Sequence[float] | None = None,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
+        super().__init__(value_range, seed, data_format=data_format, **common)
+        self.brightness_factor = brightness_factor
+        self.contrast_factor = contrast_factor
+        self.saturation_factor = saturation_factor
+        self.hue_factor = hue_factor
+        made: dict[Any, Any] = {
+            RandomBrightness: brightness_factor,
+            RandomContrast: contrast_factor,
+            RandomSaturation: saturation_factor,
+            RandomHue: hue_factor,
+        }
+        self._parts: list[Any] = [
+            kind(factor, self.value_range, seed=seed, data_format=self.data_format, dtype=self.dtype)
+            for kind, factor in made.items()
+            if factor is not None
+        ]
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> list[Any]:
+        generator = self.generator if seed is None else seed
+        return [part._draw(n, height, width, generator) for part in self._parts]
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        for part, drawn in zip(self._parts, transformation, strict=True):
+            images = part._apply(images, drawn)
+        return images

@@ -31,6 +31,9 @@ def test_values(i):
         what = (drawn["top"], drawn["left"]) if "top" in drawn else drawn.get("alone", drawn)
         y = layer.transform_images(convert_to_tensor(found["x"]), what)
         assert layer(found["x"]).shape == y.shape
+        if "labels" in found:
+            mixed = layer.transform_labels(convert_to_tensor(found["labels"]), what)
+            np.testing.assert_allclose(mixed, found["mixed"], rtol=1e-5, atol=1e-6)
     else:
         y = layer(found["x"])
     assert y.dtype == found["y"].dtype

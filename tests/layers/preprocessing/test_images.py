@@ -24,6 +24,9 @@ COLORING = [
     lambda **o: layers.Solarization(0.5, 0.5, **o),
     lambda **o: layers.RandomInvert((0.5, 0.5), **o),
     lambda **o: layers.RandomPosterization(4, **o),
+    lambda **o: layers.RandomSharpness((0.2, 0.9), **o),
+    lambda **o: layers.RandomGaussianBlur((0.5, 0.5), **o),
+    lambda **o: layers.RandomErasing((0.5, 0.5), (0.3, 0.6), fill_value=5.0, **o),
 ]
 random_layer = pytest.mark.parametrize("make", MOVING + COLORING)
 
@@ -213,6 +216,13 @@ def test_colours_of_images_come_or_go(rng):
         lambda: layers.RandomPosterization(9),
         lambda: layers.RandomPosterization(2.5),
         lambda: layers.RandomHue((0.1, 1.2)),
+        lambda: layers.RandomSaturation(1.5),
+        lambda: layers.RandomSharpness(-0.1),
+        lambda: layers.RandomColorDegeneration("full"),
+        lambda: layers.RandomColorJitter(brightness_factor=2.0),
+        lambda: layers.RandomGaussianBlur((0.5, 1.5)),
+        lambda: layers.CutMix(2.0),
+        lambda: layers.RandAugment(factor=-0.5),
     ],
 )
 def test_what_colours_cannot_do(call):

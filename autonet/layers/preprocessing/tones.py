@@ -1,4 +1,4 @@
-"""Images in other colours: solarized, inverted, grey, in fewer shades, of another hue, of full contrast."""
+"""Images whose values go through a curve: solarized, inverted, in fewer shades, of full contrast, of an even histogram."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from autonet import ops, random
 from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, per_image
+from autonet.layers.preprocessing.augmentation import bounds, per_image
 from autonet.layers.preprocessing.random_colors import Coloring
 from autonet.random.seeds import SeedGenerator
 
@@ -86,42 +86,6 @@ class RandomInvert(Coloring):
         return ops.where(chosen, self.value_range[0] + self.value_range[1] - images, images)
 
 
-class RandomGrayscale(RandomImageLayer):
-    """Every image, with probability `factor`, made grey in training; it keeps its three channels.
-
-    Args:
-        factor: probability, from 0 to 1.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-    """
-
-    _options = ("factor",)
-
-    def __init__(
-        self,
-        factor: float = 0.5,
-        data_format: str | None = None,
-        seed: int | None = None,
-        **common: Unpack[LayerOptions],
-    ):
-        super().__init__(data_format, seed, **common)
-        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor <= 1:
-            raise ArgumentError(f"{self.label} expects factor from 0 to 1; received {factor!r}.")
-        self.factor = factor
-
-    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> Any:
-        return ops.less(self._uniform((n or 1, 1, 1, 1), (0.0, 1.0), seed), self.factor)
-
-    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
-        grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
-        return ops.where(per_image(transformation, images), grey, images)  # grey's one channel meets all
-
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any, training: bool = True
-    ) -> Tensor:
-        return segmentation_masks
-
-
 class RandomPosterization(Coloring):
     """Values of fewer bits, in training: of 8 bits only some, drawn for each image, are kept, the others become 0.
 
@@ -164,46 +128,6 @@ class RandomPosterization(Coloring):
         return ops.cast(kept, images.dtype) * scale + low
 
 
-class RandomHue(Coloring):
-    """The hue of each image's colours turned by an angle of its own, in training.
-
-    The angle, in whole turns, is plus or minus f / 2, with f uniform in [lower, upper].
-
-    Args:
-        factor: (lower, upper) from 0 to 1, or a number for (0, number).
-        value_range: smallest and largest value.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-    """
-
-    _options = ("factor",)
-
-    def __init__(
-        self,
-        factor: float | Sequence[float],
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **common: Unpack[LayerOptions],
-    ):
-        super().__init__(value_range, seed, data_format=data_format, **common)
-        self.factor = bounds(self.label, "factor", factor, low=0, least=0)
-
-    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
-        turn = self._uniform((n or 1,), self.factor, seed) * 0.5
-        forward = ops.less(self._uniform((n or 1,), (0.0, 1.0), seed), 0.5)
-        return {"factor": ops.where(forward, turn, -turn)}
-
-    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
-        low, high = self.value_range
-        axis = -1 if self.data_format == "channels_last" else -3
-        hsv = ops.image.rgb_to_hsv((images - low) / float(high - low), data_format=self.data_format)
-        hue, saturation, value = ops.split(hsv, 3, axis=axis)
-        hue = ops.mod(hue + per_image(ops.cast(transformation["factor"], hue.dtype), images), 1.0)
-        turned = ops.image.hsv_to_rgb(ops.concatenate([hue, saturation, value], axis), data_format=self.data_format)
-        return turned * float(high - low) + low
-
-
 class AutoContrast(Coloring):
     """Each channel of each image stretched over the whole range of values, in training and after.
 
@@ -233,3 +157,55 @@ class AutoContrast(Coloring):
         self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
     ) -> None:
         return None
+
+
+class Equalization(Coloring):
+    """Values of each channel of each image spread so that all are about as frequent, in training.
+
+        y = round(255 (c(x) - c_min) / (c_max - c_min)), for values from 0 to 255
+
+    c(x) is how many pixels of the channel lie in the histogram's bin of x or below, c_min the first bin's that has any. A
+    channel of one bin stays as it is. (Keras counts all images of a batch together, in one histogram for each channel.)
+
+    Args:
+        value_range: smallest and largest value.
+        bins: of the histogram.
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+    """
+
+    _options = ("bins",)
+    _fixed = ("seed",)
+
+    def __init__(
+        self,
+        value_range: Sequence[float] = (0, 255),
+        bins: int = 256,
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
+        super().__init__(value_range, None, data_format=data_format, **common)
+        if isinstance(bins, bool) or not hasattr(bins, "__index__") or bins < 2:
+            raise ArgumentError(f"{self.label} expects bins to be a whole number of at least 2; received {bins!r}.")
+        self.bins = int(bins)
+
+    def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
+        return {}
+
+    def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
+        low, high = self.value_range
+        x = images if self.data_format == "channels_first" else ops.moveaxis(images, -1, -3)
+        planes = ops.reshape(x, (-1, x.shape[-2] * x.shape[-1]))
+        grey = (planes - low) / float(high - low)
+        bins = ops.cast(ops.clip(grey * (self.bins - 1), 0, self.bins - 1), "int32")
+        count = planes.shape[0]
+        place = bins + np.arange(count, dtype="int32")[:, None] * self.bins
+        ones = ops.ones((place.size,), images.dtype)
+        histogram = ops.reshape(ops.segment_sum(ones, ops.reshape(place, (-1,)), count * self.bins), (count, self.bins))
+        below = ops.cumsum(histogram, axis=1)
+        first = ops.min(ops.where(ops.greater(below, 0), below, np.inf), axis=1, keepdims=True)
+        spread = below[:, -1:] - first
+        table = ops.round((below - first) * 255.0 / ops.where(ops.equal(spread, 0), 1.0, spread))
+        table = ops.clip(table, 0, 255) / 255.0 * float(high - low) + low
+        even = ops.take(ops.reshape(table, (-1,)), place)
+        even = ops.reshape(ops.where(ops.equal(spread, 0), planes, even), x.shape)
+        return even if self.data_format == "channels_first" else ops.moveaxis(even, -3, -1)

@@ -1,0 +1,139 @@
+"""Images that are erased in part, mixed with others, or go through layers chosen at random."""
+
+import numpy as np
+import pytest
+
+from autonet import layers, ops
+from autonet.errors import ArgumentError, DtypeError
+from autonet.utils import expand
+
+MIXING = [
+    lambda **o: layers.MixUp(alpha=1.0, **o),
+    lambda **o: layers.CutMix((1.0, 1.0), **o),
+    lambda **o: layers.CutMix(data_format="channels_first", **o),
+]
+
+
+def numbered(n, shape=(6, 8, 1)):
+    """Images that show their number in every pixel."""
+    return np.broadcast_to(np.arange(n, dtype="float32").reshape(-1, *(1,) * len(shape)), (n, *shape)).copy()
+
+
+@pytest.mark.parametrize("make", MIXING)
+def test_labels_are_mixed_in_the_parts_of_the_pixels(make):
+    """Of images that show their number, the mean is what their mixed one-hot rows say it is."""
+    shape = (1, 6, 8) if make().data_format == "channels_first" else (6, 8, 1)
+    x = numbered(12, shape)
+    for labels in (np.eye(12, dtype="float32"), np.eye(12, dtype="int64"), np.eye(12, dtype=bool)):
+        out = make(seed=3)({"images": x, "labels": labels})
+        mixed = out["labels"].numpy()
+        np.testing.assert_allclose(mixed.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(mixed @ np.arange(12), out["images"].numpy().mean((1, 2, 3)), rtol=1e-4, atol=1e-4)
+        assert (np.count_nonzero(mixed > 1e-6, axis=1) <= 2).all() and not np.array_equal(mixed, labels)
+    numbers = np.arange(12, dtype="float32")  # of a regression
+    out = make(seed=3)({"images": x, "labels": numbers})
+    np.testing.assert_allclose(out["labels"], out["images"].numpy().mean((1, 2, 3)), rtol=1e-4, atol=1e-4)
+    same = make()({"images": x, "labels": np.eye(12)}, training=False)
+    np.testing.assert_array_equal(same["labels"], np.eye(12))
+    np.testing.assert_array_equal(same["images"], x)
+
+
+@pytest.mark.parametrize("make", MIXING)
+@pytest.mark.parametrize("labels", [np.arange(4), np.arange(4)[:, None], np.arange(4, dtype="uint8")])
+def test_class_numbers_cannot_be_mixed(make, labels):
+    x = numbered(4, (1, 6, 8) if make().data_format == "channels_first" else (6, 8, 1))
+    with pytest.raises(DtypeError, match=r"class numbers cannot be.*utils.to_categorical"):
+        make()({"images": x, "labels": labels})
+
+
+def test_expanded_rows_have_mixed_labels():
+    x, y = expand(numbered(10), np.eye(10, dtype="uint8"), [layers.RandomFlip(), layers.MixUp(1.0, seed=1)], times=2)
+    np.testing.assert_array_equal(y[:10], np.eye(10))
+    np.testing.assert_allclose(y @ np.arange(10), x.mean((1, 2, 3)), rtol=1e-4, atol=1e-4)
+    with pytest.raises(ArgumentError, match="one array of one-hot rows"):
+        expand(numbered(10), None, layers.MixUp())
+
+
+def test_erased_rectangles_have_the_parts_that_were_asked_for():
+    x = np.full((400, 40, 50, 1), -1.0, "float32")
+    layer = layers.RandomErasing((0.5, 0.5), scale=(0.25, 0.25), fill_value=7.0, value_range=(-1, 9), seed=1)
+    erased = layer(x).numpy()[..., 0] == 7
+    rows, columns = erased.any(2).sum(1), erased.any(1).sum(1)
+    assert 0.4 < (rows > 0).mean() < 0.6
+    assert set(rows) <= {0, 20, 21} and set(columns) <= {0, 25, 26}
+    np.testing.assert_array_equal(erased.sum((1, 2)), rows * columns)  # one rectangle
+    noise = layers.RandomErasing((1, 1), (1, 1))(np.full((2, 9, 9, 1), 100.0)).numpy()
+    assert noise.min() == 0 and noise.max() > 150 and len(np.unique(noise)) > 50
+    three = layers.RandomErasing((1, 1), (1, 1), fill_value=[1, 2, 300])(np.zeros((1, 4, 4, 3)))
+    np.testing.assert_array_equal(three[0, 1, 1], [1, 2, 255])
+    first = layers.RandomErasing((1, 1), (1, 1), fill_value=[1, 2, 3], data_format="channels_first")(
+        np.zeros((3, 4, 4))
+    )
+    np.testing.assert_array_equal(first[:, 1, 1], [1, 2, 3])
+    with pytest.raises(ArgumentError, match="fill_value"):
+        layers.RandomErasing(fill_value=[1, 2])
+
+
+def test_rand_augment_does_what_its_choices_do(rng):
+    x = rng.uniform(0, 255, (3, 6, 6, 3)).astype("float32")
+    mask = rng.integers(0, 5, (3, 6, 6, 1))
+    layer = layers.RandAugment(num_ops=2, seed=5)
+    found = set()
+    for _ in range(12):
+        drawn = layer.get_random_transformation(x)
+        chosen = drawn["layer_idxes"].numpy().tolist()
+        expected, moved = ops.convert_to_tensor(x), ops.convert_to_tensor(mask)
+        for i in chosen:
+            expected = layer._choices[i].transform_images(expected, drawn["transforms"][i])
+            moved = layer._choices[i].transform_segmentation_masks(moved, drawn["transforms"][i])
+        np.testing.assert_array_equal(layer.transform_images(x, drawn), expected)
+        np.testing.assert_array_equal(layer.transform_segmentation_masks(mask, drawn), moved)
+        found |= set(chosen)
+    assert len(found) > 6
+    np.testing.assert_array_equal(layers.RandAugment(num_ops=0)(x), x)
+    np.testing.assert_array_equal(layer(x, training=False), x)
+    with pytest.raises(ArgumentError, match="num_ops"):
+        layers.RandAugment(num_ops=-1)
+
+
+def test_equal_histograms(rng):
+    """Every channel of every image by itself, as the formula says; what has one value stays."""
+    x = (255 * rng.uniform(0, 1, (2, 16, 16, 2)) ** 2).astype("float32")
+    y = layers.Equalization()(x).numpy()
+    plane = np.floor(x[1, :, :, 0])
+    below = (plane.reshape(-1) <= plane[..., None]).sum(-1)
+    np.testing.assert_array_equal(y[1, :, :, 0], np.round(255 * (below - below.min()) / (256 - below.min())))
+    np.testing.assert_array_equal(layers.Equalization()(x[0]), y[0])
+    scaled = layers.Equalization((0, 1))(x / 255).numpy()
+    np.testing.assert_allclose(scaled, y / 255, atol=0.05)
+    np.testing.assert_array_equal(layers.Equalization()(x, training=False), x)
+    flat = np.full((1, 4, 4, 1), 7.25, "float32")
+    np.testing.assert_array_equal(layers.Equalization()(flat), flat)
+    with pytest.raises(ArgumentError, match="bins"):
+        layers.Equalization(bins=1)
+
+
+def test_colours_in_full_and_in_grey(rng):
+    x = rng.uniform(0, 255, (4, 3, 3, 3)).astype("float32")
+    grey = layers.RandomSaturation((0.0, 0.0))(x).numpy()
+    np.testing.assert_allclose(grey, np.repeat(x.max(-1, keepdims=True), 3, -1), rtol=1e-5)
+    np.testing.assert_allclose(layers.RandomSaturation((0.5, 0.5))(x), x, rtol=1e-3, atol=1e-2)
+    full = layers.RandomSaturation((1.0, 1.0))(x).numpy()
+    assert np.all(full.min(-1) < 1e-2) and full.min() >= -1e-3 and full.max() <= 255.001
+    dull = layers.RandomColorDegeneration((1.0, 1.0))(x).numpy()
+    np.testing.assert_allclose(dull, dull[..., :1] + np.zeros(3), rtol=1e-5)
+    np.testing.assert_array_equal(layers.RandomColorJitter()(x), x)
+    jitter = layers.RandomColorJitter((0, 255), (0.1, 0.1), None, (0.5, 0.5), 0.0)(x).numpy()
+    np.testing.assert_allclose(jitter, np.minimum(x + 25.5, 255), rtol=1e-3, atol=1e-2)
+
+
+def test_sharpness_and_blur(rng):
+    x = rng.uniform(50, 200, (2, 8, 8, 1)).astype("float32")
+    np.testing.assert_allclose(layers.RandomSharpness((0.5, 0.5))(x), x, rtol=1e-5)
+    spread = [np.std(layers.RandomSharpness((f, f), (-999, 999))(x).numpy()[:, 1:-1, 1:-1]) for f in (0.0, 0.5, 1.0)]
+    assert spread[0] < spread[1] < spread[2]
+    blurred = layers.RandomGaussianBlur((1, 1), 5, (0.8, 0.8))(x)
+    np.testing.assert_allclose(blurred, ops.image.gaussian_blur(x, (5, 5), (0.8, 0.8)), rtol=1e-4)
+    for size in (4, 0, (3, 5, 7), 2.5):
+        with pytest.raises(ArgumentError, match="kernel_size"):
+            layers.RandomGaussianBlur(kernel_size=size)
