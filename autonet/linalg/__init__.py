@@ -3,6 +3,7 @@
 All is made of `autonet.ops`, so it is differentiable and may be recorded. Leaves are arrays or Tensors of floats, those of two
 trees in one expression of the same shapes.
 
+>>> import numpy as np
 >>> w, g = [np.ones((2, 2)), np.zeros(3)], [np.full((2, 2), 0.5), np.ones(3)]
 >>> float(dot(w, g))
 2.0

@@ -224,8 +224,8 @@ def test_errors_of_constructors_end_at_the_users_line(name):
 
 
 def test_lines_of_a_notebook_are_named_by_their_cell(monkeypatch):
-    names = {"/tmp/ipykernel_1/123.py": ("Cell", "In[3]")}
+    names = {"ipykernel_1/123.py": ("Cell", "In[3]")}
     shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=names.get))
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
-    assert lines.shown(("/tmp/ipykernel_1/123.py", 12)) == "Cell In[3], line 12"
+    assert lines.shown(("ipykernel_1/123.py", 12)) == "Cell In[3], line 12"
     assert lines.shown(("script.py", 12)) == "script.py:12"
