@@ -7,6 +7,8 @@ from autonet.callbacks.checkpoint import ModelCheckpoint as ModelCheckpoint
 from autonet.callbacks.checkpoint import SwapEMAWeights as SwapEMAWeights
 from autonet.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
 from autonet.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+from autonet.callbacks.measures import BatchLoss as BatchLoss
+from autonet.callbacks.measures import TrainingEvaluation as TrainingEvaluation
 from autonet.callbacks.monitor import MonitorCallback as MonitorCallback
 from autonet.callbacks.reports import CSVLogger as CSVLogger
 from autonet.callbacks.reports import History as History

@@ -13,6 +13,7 @@ TITLES = {  # quantity of a TrainingMonitor to the name of its axis, and whether
     "mean": ("mean of results", False),
     "std": ("spread of results (std)", True),
 }
+COLORS = {"-": "#006ba4", "--": "#ff800e"}  # blue and orange: apart in print, and to the colour-blind
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -68,4 +69,30 @@ def layer_curves(history: Any) -> Any:
     if named:
         handles = [lines[name] for name in named]
         figure.legend(handles, named, loc="outside right upper", frameon=False, fontsize=8)
+    return figure
+
+
+def curves(history: Any, names: Any, epochs_of: Any = None, width: float = 4.2, height: float = 2.8) -> Any:
+    """A matplotlib Figure with a picture for each name: training and, where there is one, validation, against the epoch.
+
+    Args:
+        history: name to values, an epoch each, as in `History.history`.
+        epochs_of: name to the numbers of those epochs, from 0; by default all of them.
+        width, height: of a picture, in inches.
+    """
+    columns = max(min(len(names), 4), 1)
+    rows = -(-len(names) // columns)
+    figure = new_figure(width * columns, height * max(rows, 1))
+    for n, name in enumerate(names):
+        axes = figure.add_subplot(rows, columns, n + 1)
+        for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):
+            if values := history.get(key):
+                epochs = (epochs_of or {}).get(key, range(len(values)))
+                mark = "o" if len(values) == 1 else None
+                color = COLORS[style]
+                axes.plot([epoch + 1 for epoch in epochs], values, style, color=color, marker=mark, label=label)
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
     return figure

@@ -13,40 +13,22 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
+from autonet.callbacks.findings import Findings
+from autonet.callbacks.history_findings import look_at_history
+from autonet.callbacks.plots import curves
 from autonet.common.lines import warn
+from autonet.common.types import Figure
 from autonet.errors import DataError, unknown
 from autonet.utils.progress import Progbar, format_value
 
 
-def curves(history: Any, names: Any, epochs_of: Any = None, width: float = 4.2, height: float = 2.8) -> Any:
-    """A matplotlib Figure with a picture for each name: training and, where there is one, validation, against the epoch.
-
-    Args:
-        history: name to values, an epoch each, as in `History.history`.
-        epochs_of: name to the numbers of those epochs, from 0; by default all of them.
-        width, height: of a picture, in inches.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * len(names), height), layout="constrained")
-    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
-            if values := history.get(key):
-                epochs = (epochs_of or {}).get(key, range(len(values)))
-                axes.plot([epoch + 1 for epoch in epochs], values, label=label)
-        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    return figure
-
-
 class History(Callback):
-    """What the logs held at the end of each epoch. `fit` makes one by itself and returns it.
+    """What the logs held at the end of each epoch, and the learning rate. `fit` makes one by itself and returns it.
 
     Attributes:
         epoch: the epochs' numbers, from 0.
-        history: name to its value in each of them, or in those that have one: validation may be rarer.
+        history: name to its value in each of them, or in those that have one: validation may be rarer. "learning_rate" is
+            the rate in force; of a schedule, that at the end of the epoch.
         epochs_of: name to the numbers of those epochs.
     """
 
@@ -60,7 +42,10 @@ class History(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
-        for name, value in (logs or {}).items():
+        values = dict(logs or {})
+        if "learning_rate" not in values and (rate := _rate(self.model)) is not None:
+            values["learning_rate"] = rate
+        for name, value in values.items():
             self.history.setdefault(name, []).append(value)
             self.epochs_of.setdefault(name, []).append(epoch)
 
@@ -90,17 +75,58 @@ class History(Callback):
 
     def _curves(self) -> str:
         """Up to three curves as SVG, where there is something to draw and matplotlib to do it."""
-        names = [n for n, values in self.history.items() if not n.startswith("val_") and np.ndim(values) == 1][:3]
+        names = self._names()[:3]
         if not names or len(self.epoch) < 2 or importlib.util.find_spec("matplotlib") is None:
             return ""
         drawn = io.StringIO()
         curves(self.history, names, self.epochs_of).savefig(drawn, format="svg")
         return "".join(drawn.getvalue().partition("<svg")[1:])
 
+    def plot(self) -> Figure:
+        """A matplotlib Figure: the loss and each metric against the epoch, of training and of validation.
+
+        It needs the extra `plot`.
+        """
+        return curves(self.history, self._names(), self.epochs_of)
+
+    def diagnose(self, noise_floor: float | None = None) -> Findings:
+        """What the curves say in words: a list of `Finding`s, to print.
+
+        Judged are the errors of training and validation at the end: 1 - accuracy where there is an accuracy, else the loss.
+
+            avoidable bias = training error - noise floor        variance = validation error - training error
+
+        "bias" and "variance" name the larger, or both; "over-fitting" says from which epoch on, by the loss (its minimum)
+        and by the accuracy (where it stops rising), which may be much later; "too short" that the validation loss still
+        falls; "healthy" that nothing was found.
+
+        Args:
+            noise_floor: error that nobody can avoid, as that of people who know the task, in the units of the error
+                (0.01 for 1 % wrong); 0 unless given. A loss is judged for bias only if it is given.
+
+        Source: Ng, Machine Learning Yearning, 2018, chapters 20 to 27.
+        """
+        return look_at_history(self.history, self.epochs_of, noise_floor)
+
+    def _names(self) -> list[str]:
+        """Names that can be drawn, without those of validation."""
+        return [
+            name
+            for name, values in self.history.items()
+            if not name.startswith("val_") and name != "learning_rate" and np.ndim(values) == 1
+        ]
+
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         super().set_state(plain, arrays)
         if not all(isinstance(values, list) for values in [*self.history.values(), *self.epochs_of.values()]):
             raise DataError("The backup holds no history of a training. Remove it.")
+
+
+def _rate(model: Any) -> float | None:
+    """The learning rate that a model's optimizer steps with now; None if it has none, or has not stepped."""
+    optimizer = getattr(model, "optimizer", None)
+    rate = getattr(optimizer, "learning_rate", None)
+    return None if rate is None or callable(rate) or not getattr(optimizer, "built", True) else float(rate)
 
 
 class ProgbarLogger(Callback):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from autonet.callbacks.reports import curves
+from autonet.callbacks.plots import curves
 from autonet.errors import DataError
 from autonet.utils.files import atomic_write
 

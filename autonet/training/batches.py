@@ -118,6 +118,10 @@ class ArrayBatches:
             for number in range(first, last):
                 yield self.batch(number)
 
+    def again(self, label: str) -> ArrayBatches:
+        """The same rows, each once, in their own order."""
+        return ArrayBatches(self.data, self.batch_size, False, None, False)
+
     def has_more(self) -> bool:
         """Whether there will be another epoch: always."""
         return True
@@ -243,6 +247,18 @@ class StreamBatches:
 
     def rows(self, number: int | None) -> None:
         """Which rows of the data a step takes: nobody knows."""
+
+    def again(self, label: str) -> StreamBatches:
+        """The same batches, from the first on.
+
+        Raises: ArgumentError for what can be walked only once, and for what has no end.
+        """
+        if self.once or (self.known is None and not isinstance(self.source, PyDataset) and self.endless):
+            raise ArgumentError(
+                f"{label}: callbacks.TrainingEvaluation walks the training data again, which a generator does not allow. Pass "
+                "arrays or a PyDataset."
+            )
+        return StreamBatches(self.source, False, self.steps, self.float_dtype, self.table, False, False)
 
     def has_more(self) -> bool:
         """Whether another epoch will have a batch."""

@@ -147,6 +147,12 @@ def validate(model: Any, batches: Any, callbacks: CallbackList, interrupt: Inter
     return logs
 
 
+def evaluate_training(model: Any, batches: Any) -> dict[str, Any]:
+    """Loss and metrics over the data of a running `fit`, in its own order. Callbacks do not hear of it."""
+    with Interrupt() as interrupt:
+        return validate(model, batches.again(model.label), CallbackList(), interrupt)
+
+
 def step_groups(
     step: StepFunction, batches: Any, callbacks: CallbackList, skip: int = 0
 ) -> Iterator[tuple[int, int, Callable]]:

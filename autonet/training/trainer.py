@@ -339,6 +339,10 @@ class Trainer(Layer):
         batches = self._position.batches
         return rehearse(self, batches.batch(number % getattr(batches, "available", sys.maxsize)), observer)
 
+    def _evaluate_training(self) -> dict[str, Any]:
+        """Loss and metrics on the data of the running `fit`, in inference."""
+        return loop.evaluate_training(self, self._position.batches)
+
     def _data_dtype(self) -> str:
         """The dtype that float data is brought to once, before any batch is cut."""
         if self._known_dtype[0] != structure.version:  # nothing but a change of structure can change it

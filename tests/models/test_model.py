@@ -125,7 +125,7 @@ def test_an_inner_model_may_be_trained_by_itself(way):
         m.compile("sgd", "mse", metrics=["mae"], **way)
     inner.fit(X, Y, verbose=0)
     history = model.fit(X, Y, verbose=0).history
-    assert list(history) == ["loss", "mae"]
+    assert list(history) == ["loss", "mae", "learning_rate"]
     np.testing.assert_array_equal(inner.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
@@ -174,7 +174,7 @@ def test_a_copy_goes_its_own_way(way_to_copy, way):
     for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     before = model.get_weights()
-    assert list(twin.fit(X, Y, epochs=2, shuffle=False, verbose=0).history) == ["loss", "mae"]
+    assert list(twin.fit(X, Y, epochs=2, shuffle=False, verbose=0).history) == ["loss", "mae", "learning_rate"]
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     model.fit(X, Y, epochs=2, shuffle=False, verbose=0)

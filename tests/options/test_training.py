@@ -181,7 +181,7 @@ def watched(name, **given):
     except RuntimeError as error:
         return str(type(error))
     rates = [float(model.optimizer.learning_rate), Weights.path.copy()]
-    looked = list(getattr(getattr(callback, "history", None), "step", ()))
+    looked = list(getattr(getattr(callback, "history", None), "step", getattr(callback, "steps", ())))
     return text, seen.events, files(), rates, [w.numpy() for w in model.weights], looked
 
 
@@ -200,6 +200,7 @@ class Weights(callbacks.Callback):
 
 SAVING = {"save_best_only": True, "filepath": "m{epoch}.keras"}
 OF_CALLBACKS = {
+    "BatchLoss": {"every": 2},
     "BackupAndRestore": {"save_freq": 1, "double_checkpoint": True, "delete_checkpoint": False},
     "CSVLogger": {"separator": ";", "append": True},
     "EarlyStopping": {
@@ -219,6 +220,7 @@ OF_CALLBACKS = {
     },
     "SwapEMAWeights": {"swap_on_epoch": True},
     "TerminateOnNaN": {"raise_error": True},
+    "TrainingEvaluation": {"every": 3},
     "TrainingMonitor": {"every": 1},
 }  # fmt: skip
 NO_RUN = {"CallbackList", "LambdaCallback", "MonitorCallback", "TensorBoard"}

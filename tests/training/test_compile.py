@@ -149,7 +149,7 @@ def test_metrics_of_layers_are_told(way):
     made = keras.Sequential([Counts(), Counts(), keras.layers.Dense(1)])
     made.compile("sgd", "mse", metrics=["mae"], **way)
     history = made.fit(X, Y, epochs=2, batch_size=4, verbose=0).history
-    assert list(history) == ["loss", "mae", "activity", "activity_1"]
+    assert list(history) == ["loss", "mae", "activity", "activity_1", "learning_rate"]
     assert history["activity"] == pytest.approx([X.mean()] * 2)
 
 
@@ -279,7 +279,7 @@ def test_a_loss_may_come_from_layers_alone(way):
     made = Codes()
     made.compile(keras.optimizers.SGD(0.1), **way)
     losses = made.fit(X, epochs=5, validation_data=(X,), verbose=0).history
-    assert losses["loss"][-1] < losses["loss"][0] and list(losses) == ["loss", "val_loss"]
+    assert losses["loss"][-1] < losses["loss"][0] and list(losses) == ["loss", "val_loss", "learning_rate"]
     assert made.evaluate(X, verbose=0) == pytest.approx(losses["val_loss"][-1])
     assert made.train_on_batch(X) > 0
 

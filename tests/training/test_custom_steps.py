@@ -151,7 +151,7 @@ def test_metrics_of_ones_own(way):
     model.compile("sgd", "mse", metrics=["mae"], **way)
     history = model.fit(X, Y, batch_size=8, epochs=2, validation_data=(X, Y), verbose=0).history
     own = ["loss", "mae", "answer", "named"]
-    assert list(history) == [*own, *[f"val_{name}" for name in own]]
+    assert list(history) == [*own, *[f"val_{name}" for name in own], "learning_rate"]
     assert history["val_named"][-1] == pytest.approx(model.predict(X, verbose=0).mean(), rel=1e-4)
 
 

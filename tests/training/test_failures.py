@@ -66,7 +66,7 @@ def test_targets_of_a_wrong_shape(y, error, way):
             model.fit(X, y, verbose=0)
         with pytest.raises(error):
             model.evaluate(X, y, verbose=0)
-    assert list(model.fit(X, np.zeros((20, 3)), verbose=0).history) == ["loss", "mae"]
+    assert list(model.fit(X, np.zeros((20, 3)), verbose=0).history) == ["loss", "mae", "learning_rate"]
     with pytest.raises(error):
         model.fit(X, y, verbose=0)
 

@@ -155,7 +155,7 @@ def run(keras, name, **compiling):
     for attribute, value in compiling.items():
         setattr(model, attribute, value)
     history = model.fit(**{**COMMON, **data}).history
-    found = {f"history/{k}": v for k, v in history.items()}
+    found = {f"history/{k}": v for k, v in history.items() if k != "learning_rate"}
     if isinstance(data.get("y"), (np.ndarray, dict)):
         results = model.evaluate(data["x"], data["y"], batch_size=9, verbose=0, return_dict=True)
         found |= {f"evaluate/{k}": v for k, v in results.items()}

@@ -37,7 +37,7 @@ outputs = layers.Dense(1, kernel_regularizer="l2")(layers.Dense(8, activation="g
 model = CustomModel(inputs, outputs)
 model.compile(optimizer=keras.optimizers.Adam(0.02))
 history = model.fit(np.random.rand(40, 4), np.random.rand(40, 1), epochs=3, verbose=0).history
-assert sorted(history) == ["loss", "mae"] and history["loss"][-1] < history["loss"][0]
+assert sorted(history) == ["learning_rate", "loss", "mae"] and history["loss"][-1] < history["loss"][0]
 
 optimizer = keras.optimizers.SGD(0.1)
 w = keras.Variable(np.ones((4, 1), "float32"))

@@ -1,0 +1,121 @@
+"""Callbacks that measure what `fit` does not log: each batch's own loss; training data at the end of an epoch."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from autonet.callbacks.base import Callback
+from autonet.callbacks.state import decoded, encoded
+from autonet.errors import ArgumentError, DataError
+
+
+class BatchLoss(Callback):
+    """The loss of each batch by itself, before the step that is made on it.
+
+    What `on_train_batch_end` gets, as in Keras, is the mean of the epoch so far. Here the loss is that of the batch alone:
+
+        loss = (total - total of the step before) / (rows - rows of the step before)
+
+    from the sums that the mean is made of, which are float64; nothing is computed anew. It includes penalties of
+    regularized weights, as the loss in the logs does.
+
+    Args:
+        every: note every so many steps, from the first on. Steps between may run in a row, as without callbacks.
+
+    Attributes:
+        losses: a number for each step noted, of all epochs, as a list; those of the last `fit`.
+        steps: their numbers, from 0.
+
+    Source: none needed: it is the difference of two sums.
+
+    >>> losses = BatchLoss()
+    >>> losses.losses, losses.steps
+    ([], [])
+    """
+
+    steers = False
+
+    def __init__(self, every: int = 1):
+        if not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1:
+            raise ArgumentError(f"BatchLoss expects every to be a number of steps, at least 1; received {every!r}.")
+        self.every = int(every)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.losses: list[float] = []
+        self.steps: list[int] = []
+        self._done = 0  # steps before this epoch
+        self._seen = 0  # in this epoch
+        self._sums = (0.0, 0.0)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._clear()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._seen, self._sums = 0, (0.0, 0.0)
+        self._wait()
+
+    def _wait(self) -> None:
+        """The next batch to note; where others lie between, the one before it, too, for its sums."""
+        ahead = -(self._done + self._seen) % self.every
+        self.due = self._seen + max(ahead - 1, 0)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        total, rows = (float(v.numpy()) for v in self.model._loss_tracker.variables)
+        step = self._done + batch
+        if step % self.every == 0 and rows > self._sums[1]:
+            self.losses.append((total - self._sums[0]) / (rows - self._sums[1]))
+            self.steps.append(step)
+        self._sums, self._seen = (total, rows), batch + 1
+        self._wait()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        position = getattr(self.model, "_position", None)
+        self._done += self._seen if position is None else max(position.step, self._seen)
+        self.due = sys.maxsize
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        plain = {k: getattr(self, k) for k in ("losses", "steps", "_done", "_seen", "_sums")}
+        return encoded(plain), {}
+
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        kept = decoded(plain)
+        try:
+            self.losses, self.steps = [float(v) for v in kept["losses"]], [int(v) for v in kept["steps"]]
+            self._done, self._seen = int(kept["_done"]), int(kept["_seen"])
+            self._sums = float(kept["_sums"][0]), float(kept["_sums"][1])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(f"The backup holds no state of a BatchLoss: {error!r}. Remove it.") from None
+        self._wait()
+
+
+class TrainingEvaluation(Callback):
+    """Loss and metrics of training measured after each epoch, in place of the means over its steps.
+
+    What `fit` reports of training is a mean over an epoch in which the weights change, with dropout at work: beside the
+    validation's, which are measured at the end, it looks too bad at first. With this callback the training data is
+    evaluated as validation data is, with the weights of the epoch's end and in inference, and the results take the places
+    of the means in the logs ("loss", "accuracy", ...), so also in the History, progress bar and files of the callbacks that
+    come after it in the list. The training itself stays the same to the bit. It costs an evaluation of the training data
+    per epoch.
+
+    It is a callback because `fit` has Keras's arguments. Data must be arrays or a data set that can be walked again.
+
+    Args:
+        every: evaluate after every so many epochs, and after the last; the others' logs keep their means.
+    """
+
+    steers = False
+
+    def __init__(self, every: int = 1):
+        if not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1:
+            raise ArgumentError(
+                f"TrainingEvaluation expects every to be a number of epochs, at least 1; received {every!r}."
+            )
+        self.every = int(every)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        last = epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training
+        if logs is not None and ((epoch + 1) % self.every == 0 or last):
+            logs.update(self.model._evaluate_training())
