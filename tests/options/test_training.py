@@ -182,7 +182,15 @@ def watched(name, **given):
         return str(type(error))
     rates = [float(model.optimizer.learning_rate), Weights.path.copy()]
     looked = list(getattr(getattr(callback, "history", None), "step", getattr(callback, "steps", ())))
-    return text, seen.events, files(), rates, [w.numpy() for w in model.weights], looked
+    return (
+        text,
+        seen.events,
+        files(),
+        rates,
+        [w.numpy() for w in model.weights],
+        looked,
+        str(model.history.history["loss"]),
+    )
 
 
 class Weights(callbacks.Callback):
