@@ -9,7 +9,7 @@ import numpy as np
 from autonet import linalg
 from autonet.errors import ArgumentError
 from autonet.optimizers.schedules import LearningRateSchedule
-from autonet.optimizers.searching import Objective, Ray, SearchingOptimizer, Weights, backtrack
+from autonet.optimizers.searching import Objective, Ray, SearchingOptimizer, Weights, backtrack, joined, parted
 
 CURVATURES = ("gauss_newton", "hessian")
 
@@ -97,19 +97,20 @@ class HessianFree(SearchingOptimizer):
     def _direction(self, objective: Objective, g: Weights, damping: float) -> tuple[Weights, float]:
         """The direction p, and p.B p without the damping."""
         product = objective.gauss_newton_product if self.curvature == "gauss_newton" else objective.hessian_product
-        b = linalg.scale(-1, g)
+        whole = joined(g)  # one vector: operations on it cost less than on a tree of many leaves
+        b = -whole
         count = 0
 
-        def damped(v: Weights) -> Weights:
+        def damped(v: Any) -> Any:
             nonlocal count
             count += 1
-            return linalg.axpy(damping, v, product(v))
+            return damping * v + joined(product(parted(v, g)))
 
         inverse = None
         if self.precondition:
-            scales = [(leaf * leaf + max(damping, 1e-12)) ** 0.75 for leaf in g]
-            inverse = lambda r: [leaf / s for leaf, s in zip(r, scales, strict=True)]
-        last = linalg.scale(self.decay, [v.value for v in self._slots["direction"]])
+            scales = (whole * whole + max(damping, 1e-12)) ** 0.75
+            inverse = lambda r: r / scales
+        last = self.decay * joined([v.value for v in self._slots["direction"]])
         found = linalg.conjugate_gradient(
             damped,
             b,
@@ -125,12 +126,12 @@ class HessianFree(SearchingOptimizer):
             length = float(linalg.dot(b, b))
             bent = float(linalg.dot(b, damped(b)))
             if length > 0 and bent > 0:
-                p = linalg.scale(length / bent, b)
+                p = b * (length / bent)
             curved = float(linalg.dot(p, damped(p)))
         else:
             curved = 2 * (found.values[-1] + float(linalg.dot(b, p)))
         self.products.assign_add(count)
-        return p, curved - damping * float(linalg.dot(p, p))
+        return parted(p, g), curved - damping * float(linalg.dot(p, p))
 
     def _slow(self, values: list[float]) -> bool:
         """Whether the quadratic falls too little per iteration to go on."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from autonet import linalg
+from autonet import linalg, ops
 from autonet.core import Tensor, Variable, no_grad
 from autonet.core.accumulate import detach
 from autonet.core.state import state
@@ -129,6 +129,20 @@ def assign(variables: list[Variable], values: Weights) -> None:
     """Give each Variable its value."""
     for v, value in zip(variables, values, strict=True):
         v.assign(value)
+
+
+def joined(leaves: Weights) -> Tensor:
+    """All numbers of the leaves in one vector."""
+    return ops.concatenate([ops.reshape(leaf, (-1,)) for leaf in leaves])
+
+
+def parted(vector: Tensor, like: Weights) -> Weights:
+    """What `joined` joined, with the shapes and dtypes of `like`."""
+    parts, at = [], 0
+    for leaf in like:
+        parts.append(ops.cast(ops.reshape(vector[at : at + leaf.size], leaf.shape), leaf.dtype))
+        at += leaf.size
+    return parts
 
 
 class Ray:
