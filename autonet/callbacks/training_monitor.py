@@ -19,7 +19,7 @@ from autonet.utils.progress import format_value
 
 QUANTITIES = ("gradient", "update", "saturated", "dead", "mean", "std")
 REST = 64  # rows in a row at which a unit was 0, after which it counts as dead
-ALLOWANCE = 0.1  # seconds that samples may take of a short training, even if that is more than its share
+ALLOWANCE = 0.04  # seconds that samples may take of a short training, even if that is more than its share
 CAUTION = 0.75  # a sample also costs what steps in a row lose by it
 
 
@@ -71,7 +71,7 @@ class TrainingMonitor(Callback):
     Args:
         every: sample the first step, and then every so many, whatever it costs; None for as often as `share` allows.
         share: part of the training's time that samples may take. The first step is always looked at, and short trainings
-            are for 0.1 s in all, spread over their epochs.
+            are for 0.04 s in all, spread over their epochs.
 
     Attributes:
         history: the numbers by layer and quantity (a `LayerHistory`); those of the last `fit`.
