@@ -145,11 +145,11 @@ KEYWORDS: dict[str, dict[str, Entry]] = {  # by the class whose constructor take
     },
     "Trainer.evaluate": {**_ACCURACY, **_WORKERS, **_BATCHES},
     "Trainer.predict": {**_WORKERS, **_BATCHES},
-    "Trainer.train_on_batch": {
+    "OnBatchTrainer.train_on_batch": {
         "reset_metrics": Advice("call model.reset_metrics() where metrics are to start anew"),
         "accuracy": _ACCURACY["show_accuracy"],
     },
-    "Trainer.test_on_batch": {
+    "OnBatchTrainer.test_on_batch": {
         "reset_metrics": Advice("call model.reset_metrics() where metrics are to start anew"),
         "accuracy": _ACCURACY["show_accuracy"],
     },

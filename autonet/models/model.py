@@ -16,13 +16,13 @@ from autonet.models.persistence import Persistence
 from autonet.models.restart import reinitialize
 from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.training.overriding import is_default
-from autonet.training.trainer import Trainer
+from autonet.training.on_batch import OnBatchTrainer
 
 if TYPE_CHECKING:
     from autonet.common.types import Out
 
 
-class Model(Persistence, Composed, Trainer, Gives["Out"]):
+class Model(Persistence, Composed, OnBatchTrainer, Gives["Out"]):
     """A layer with a training loop: `compile`, `fit`, `evaluate`, `predict`.
 
     Give it `inputs` and `outputs`, placeholders with layers between them (see `Functional`); or subclass it (layers in

@@ -18,7 +18,7 @@ from autonet.common.types import Callbacks, Data, Explanation, Identifier
 from autonet.common.versions import structure
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, DataError, NotBuiltError
+from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.metrics import Mean
 from autonet.optimizers import Optimizer
@@ -30,15 +30,8 @@ from autonet.training.batches import fit_batches
 from autonet.training.busy import Busy
 from autonet.training.data import (
     Batch,
-    arrays,
-    as_arrays,
     as_tensors,
-    class_table,
-    clean,
-    is_empty,
-    length,
     unpack,
-    weigh,
 )
 from autonet.training.function import StepFunction
 from autonet.training.journal import Journal
@@ -576,93 +569,6 @@ class Trainer(Layer):
         Shapes: x (n, ...); result (n, ...), or a tree of such for several outputs.
         """
         return loop.predict(self, x, batch_size=batch_size, verbose=verbose, steps=steps, callbacks=callbacks)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def train_on_batch(
-            self,
-            x: Data,
-            y: Data = None,
-            sample_weight: Data = None,
-            class_weight: Mapping[int, float] | None = None,
-            *,
-            return_dict: Literal[True],
-        ) -> dict[str, float]: ...
-        @overload
-        def train_on_batch(
-            self,
-            x: Data,
-            y: Data = None,
-            sample_weight: Data = None,
-            class_weight: Mapping[int, float] | None = None,
-            return_dict: bool = False,
-        ) -> Any: ...
-
-    @filters_traceback
-    def train_on_batch(
-        self,
-        x: Data,
-        y: Data = None,
-        sample_weight: Data = None,
-        class_weight: Mapping[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """One step on one batch; returns the loss and the metrics of this batch alone.
-
-        Args: as for `fit`; with return_dict the results come by name, otherwise as the loss alone or a list.
-        """
-        self._assert_compiled("train_on_batch")
-        batch = self._one_batch(x, y, sample_weight, class_weight)
-        with Busy(self, "train_on_batch"):
-            self.reset_metrics()
-            logs = loop.read(self, self._step_function("train")(batch))
-        return logs if return_dict else loop.as_list(logs)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def test_on_batch(
-            self, x: Data, y: Data = None, sample_weight: Data = None, *, return_dict: Literal[True]
-        ) -> dict[str, float]: ...
-        @overload
-        def test_on_batch(
-            self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False
-        ) -> Any: ...
-
-    @filters_traceback
-    def test_on_batch(self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False) -> Any:
-        """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
-        self._assert_compiled("test_on_batch")
-        batch = self._one_batch(x, y, sample_weight)
-        with Busy(self, "test_on_batch"):
-            self.reset_metrics()
-            logs = loop.read(self, self._step_function("test")(batch))
-        return logs if return_dict else loop.as_list(logs)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def predict_on_batch(self: HasCall[..., Tensor], x: Data) -> np.ndarray: ...
-        @overload
-        def predict_on_batch(self, x: Data) -> Any: ...
-
-    @filters_traceback
-    def predict_on_batch(self, x: Data) -> Any:
-        """Outputs for one batch, in inference, as arrays."""
-        if type(x) is not np.ndarray or not x.ndim or x.dtype != self._data_dtype():
-            x = arrays(x, "x", self._data_dtype())
-        function = self._step_function("predict")
-        if is_empty(x):
-            self._prepare((x, None, None), function)
-            return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
-        return as_arrays(function((x, None, None)))
-
-    def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
-        batch = clean((x, y, sample_weight), self._data_dtype())
-        if not length(batch):
-            raise DataError("There is no data: the batch has no rows.")
-        return weigh(batch, None if class_weight is None else class_table(class_weight))
 
 
 nonfinite.ROLES[Trainer] = "model", "forward"
