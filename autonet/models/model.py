@@ -15,8 +15,8 @@ from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
 from autonet.models.restart import reinitialize
 from autonet.ops.abstract import DRY_RUN_ERRORS
-from autonet.training.overriding import is_default
 from autonet.training.on_batch import OnBatchTrainer
+from autonet.training.overriding import is_default
 
 if TYPE_CHECKING:
     from autonet.common.types import Out

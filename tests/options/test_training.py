@@ -78,6 +78,8 @@ def called(method, arguments=(), compiled=None, **given):
     found, text = printed(lambda: getattr(model, method)(*arguments, **given))
     if isinstance(found, callbacks.History):
         found = found.history
+    if method == "lr_find":
+        found = [found.rates, found.batch_losses, found.losses]
     return found, text, seen.events, files(), [w.numpy() for w in model.weights]
 
 
@@ -98,6 +100,12 @@ METHODS = {
         "sample_weight": WEIGHTS, "steps": With(1, batch_size=4), "return_dict": True,
         "callbacks": [callbacks.LambdaCallback(on_test_begin=lambda logs: print("begun"))],
     }),
+    "lr_find": ((), {
+        "x": Instead(X * 2, X, y=Y), "y": Instead(Y * 2, Y, x=X), "batch_size": With(5, x=X, y=Y),
+        "start": With(1e-3, x=X, y=Y), "end": With(0.1, x=X, y=Y), "steps": With(20, x=X, y=Y), "beta": With(0.5, x=X, y=Y),
+        "class_weight": With({0: 3.0, 1: 1.0}, x=X, y=Y), "sample_weight": With(WEIGHTS, x=X, y=Y),
+    }),
+    "reinitialize": ((), {"seed": 5}),
     "predict": ((X,), {
         "batch_size": 5, "verbose": 0, "steps": With(1, batch_size=4),
         "callbacks": [callbacks.LambdaCallback(on_predict_begin=lambda logs: print("begun"))],
