@@ -12,7 +12,7 @@ import pytest
 from tests.compiler.programs import needs_compiler
 
 FOLDER = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
-SCRIPTS = ("eager", "first_step", "training", "mnist_sigmoid", "imports", "texts")
+SCRIPTS = ("eager", "first_step", "training", "chapter", "imports", "texts")
 
 
 @pytest.fixture(autouse=True)
@@ -77,12 +77,26 @@ def test_eager_blocks_give_microseconds(task):
 
 
 def test_the_network_on_mnist_is_the_books():
-    model = importlib.import_module("mnist_sigmoid").network()
-    shapes = [w.shape for w in model.weights]
-    assert shapes == [(784, 30), (30,), (30, 10), (10,)]
+    chapter = importlib.import_module("chapter")
+    model = chapter.Sigmoid(3, 97.92, hidden=100, penalty=5.0).network(1000)
+    assert [w.shape for w in model.weights] == [(784, 100), (100,), (100, 10), (10,)]
     kernel, bias = model.get_weights()[:2]
-    assert np.std(kernel) == pytest.approx(784**-0.5, rel=0.05)
+    assert np.std(kernel) == pytest.approx(1, rel=0.05)
     assert 0.5 < np.std(bias) < 1.6
+    assert float(model.losses[0]) == pytest.approx(5.0 * np.sum(kernel**2) / (2 * 1000), rel=1e-4)
+
+
+def test_the_chapter_prints_every_row(monkeypatch, capsys):
+    chapter = importlib.import_module("chapter")
+    images = np.random.default_rng(0).random((24, 28, 28, 1), dtype="float32")
+    labels = np.eye(10, dtype="float32")[np.arange(24) % 10]
+    monkeypatch.setattr(chapter, "load", lambda: ((images, labels), (images, labels)))
+    monkeypatch.setenv("AUTONET_NATIVE", "0")  # nothing to compile for a step or two
+    chapter.main(["--epochs", "1", "--seeds", "1", "--images", "20"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    figures = [row for row in rows if not row[0].startswith("| table")]
+    assert [row[0].removeprefix("| ") for row in figures] == [str(row) for row in chapter.ROWS]
+    assert all(0 <= float(row[2]) <= 100 and row[2] == row[3] == row[4] for row in figures)
 
 
 def test_candidates_work_in_turn_and_missing_ones_are_named(tmp_path):
