@@ -143,7 +143,7 @@ ROWS: list[Sigmoid | Expanded] = [
     Sigmoid(3, 96.49, penalty=5.0),
     Sigmoid(3, 97.92, hidden=100, penalty=5.0),
     *(Expanded(5, p, "MLP-800", change, 8) for p, change in zip((98.4, 98.9, 99.3), CHANGES, strict=True)),
-    *(Expanded(5, p, "convnet", change, 6) for p, change in zip((None, 99.4, 99.6), CHANGES, strict=True)),
+    *(Expanded(5, p, "convnet", change, 7) for p, change in zip((None, 99.4, 99.6), CHANGES, strict=True)),
 ]
 
 
