@@ -47,6 +47,12 @@ def columns_of(x: Any, names: Any) -> Any:
     return {name: column for name, column in _columns(x) if name in names}
 
 
+def names_of(x: Any) -> list[Any]:
+    """The names of a table's columns; none of what is no table."""
+    cls: Any = type(x)
+    return [name for name, _ in _columns(x)] if _kind(cls) == "table" else []
+
+
 def as_texts(array: np.ndarray) -> np.ndarray:
     """An array of str objects as one of NumPy's texts; others as they are."""
     objects = array.dtype == object and array.size and all(isinstance(v, str) for v in array.flat)

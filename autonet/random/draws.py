@@ -311,7 +311,9 @@ def _is_number(x: Any) -> TypeGuard[float]:
 def _float(who: str, dtype: Any) -> str:
     name = dtypes.standardize_dtype(dtype)
     if not dtypes.is_float(name):
-        raise DtypeError(f"{who} expects a float dtype; received {name}. Use randint for integers, or cast the result.")
+        raise DtypeError(
+            f"{who} expects a float dtype; received {name}. Use randint for integers, or cast the result."
+        ).about(who)
     return name
 
 

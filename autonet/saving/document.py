@@ -27,6 +27,7 @@ MOST_BYTES = 6 << 20
 MOST_NUMBERS = 300_000  # about as many as fit
 _KEYS = {"format", "version", "kind", "config", "arrays"}
 _TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {float, int, str}}  # by the kind of a dtype
+_JSON = {list: "a list", str: "a text", bool: "a truth value", type(None): "null", int: "a number", float: "a number"}
 _NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
@@ -75,11 +76,15 @@ class Document:
             )
         file.seek(0)
         document = loads(file.read(size), path)
-        if isinstance(document, dict) and document.get("format") == "autonet network":
+        if not isinstance(document, dict):
+            raise self._wrong(
+                f"it describes no model: it holds {_JSON[type(document)]}, where a model is an object, {{...}}"
+            )
+        if document.get("format") == "autonet network":
             raise self._wrong("it was written by export_json, for others to read. Save the model with model.save()")
-        if isinstance(document, dict) and "class_name" in document:
+        if "class_name" in document:
             raise self._wrong("it describes a model without weights, which is for models.model_from_json")
-        if not isinstance(document, dict) or set(document) != _KEYS:
+        if set(document) != _KEYS:
             raise self._wrong(f"it has not exactly the keys {', '.join(sorted(_KEYS))}")
         if document["format"] != FORMAT or document["version"] != VERSION:
             raise self._wrong(

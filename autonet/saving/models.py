@@ -241,7 +241,9 @@ def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
             yield file, "hdf5"
         elif head.startswith(b"PK\3\4") and b"manifest.json" not in head:
             yield file, "keras"
-        elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or (
+            path.suffix == JSON_SUFFIX and not head.startswith(b"PK")
+        ):
             yield file, "json"
         else:
             yield file, "autonet"

@@ -35,6 +35,7 @@ def against_each(result: Any) -> Any:
         axes.set(xlabel=name.replace("_", " "), xlim=(-0.05, 1.05))
         ticks, texts = _ticks(scale)
         axes.set_xticks(ticks, texts, rotation=30 if sum(map(len, texts)) > 20 else 0)
+        axes.margins(y=0.12)  # so that the star is whole
         axes.grid(alpha=0.3)
         if n % columns == 0:
             axes.set_ylabel(_score(result))

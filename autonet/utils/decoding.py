@@ -1,6 +1,8 @@
 """Sequences from a function that gives the log-probability of each next token: greedy and beam search."""
 
+import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -58,7 +60,8 @@ def beam_search(
             same, so that `jit(step)` is recorded once.
         state: the first state: a nest of arrays or Tensors with n rows, which are repeated and re-ordered as the sequences
             are; numbers, None and the like, and arrays of no axes, are everybody's.
-        start: the token before the first one: n of them, or one for all rows of the state.
+        start: the token before the first one: n of them, or one for all rows of the state. `step` alone must know it: it
+            may lie beyond the vocabulary of what follows.
         end: the token that ends a sequence; None if every sequence has max_length tokens.
         width: how many sequences are kept, and returned.
         max_length: most tokens of a sequence.
@@ -76,8 +79,14 @@ def beam_search(
     ([[[1, 2], [2, 2]]], [[0.36, 0.3]])
     """
     for name, number in (("width", width), ("max_length", max_length)):
-        if number < 1:
-            raise ArgumentError(f"beam_search expects {name} of at least 1; received {number}.")
+        if not isinstance(number, (int, np.integer)) or number < 1:
+            raise ArgumentError(f"beam_search expects {name} of at least 1, a whole number; received {number!r}.")
+    if not isinstance(length_penalty, Real) or not math.isfinite(length_penalty):
+        raise ArgumentError(f"A search expects length_penalty to be a finite number; received {length_penalty!r}.")
+    if end is not None and not (isinstance(end, (int, np.integer)) and not isinstance(end, bool) and end >= 0):
+        raise ArgumentError(
+            f"A search expects `end` to be the number of a token, an integer of at least 0, or None; received {end!r}."
+        )
     tokens = np.repeat(_first_tokens(start, state), width)
     n = len(tokens) // width
     rows = np.repeat(np.arange(n), width)
@@ -135,6 +144,8 @@ def _first_tokens(start: TensorLike, state: Any) -> np.ndarray:
         raise ArgumentError(
             f"A search expects `start` as an integer, or one for each row; received dtype {tokens.dtype}, shape {tokens.shape}."
         )
+    if tokens.size and tokens.min() < 0:
+        raise ArgumentError(f"A search expects `start` of at least 0, numbers of tokens; received {tokens.min()}.")
     rows = next((x.shape[0] for x in trees.flatten(state) if _has_rows(x)), 1)
     return np.full(rows, tokens, np.int32) if not tokens.ndim else tokens.astype(np.int32)
 

@@ -66,6 +66,11 @@ def skipgrams(
         raise DataError(
             f"skipgrams expects a sequence of integers, shape (n,); received dtype {words.dtype}, shape {words.shape}."
         )
+    if vocabulary_size < 1:
+        raise ArgumentError(
+            "skipgrams expects a vocabulary_size of at least 1, one more than the largest number of a word; received "
+            f"{vocabulary_size}."
+        )
     words = words.astype(np.int64)
     if words.size and not 0 <= words.min() <= words.max() < vocabulary_size:
         wrong = words[(words < 0) | (words >= vocabulary_size)][0]

@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from autonet.common.frames import frame_array, is_frame
+from autonet.common.frames import columns_of, frame_array, is_frame, names_of
 from autonet.common.lines import warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Data, TensorLike
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, DataError, ShapeError
+from autonet.errors import ArgumentError, DataError, ShapeError, unknown
 from autonet.random.seeds import checked_seed, fresh_seed
 
 
 def split(
     *data: Data,
     parts: Sequence[float | None] | None = None,
-    stratify: bool | TensorLike = False,
+    stratify: bool | str | TensorLike = False,
     shuffle: bool = True,
     seed: int | None = 0,
 ) -> tuple[Any, ...]:
@@ -32,7 +32,7 @@ def split(
         stratify: True: each class has the same share of every part, to the nearest row, and is in every part where there are
             enough rows (a warning says where not). The classes are the second argument of data (x, y, sample_weight), or
             the only one: class numbers, names, or one-hot rows. Or the classes themselves, shape (n,), where they are
-            none of the data.
+            none of the data; or the name of a table's column that holds them.
         shuffle: draw the rows at random. False: in their order, the first part from the front (of each class).
         seed: of that draw, which nothing else influences; None for another one each time that `utils.set_random_seed` repeats.
 
@@ -55,7 +55,7 @@ def split(
     if stratify is False:
         rows = np.split(order, np.cumsum(sizes)[:-1])
     else:
-        labels = data[min(1, len(data) - 1)] if stratify is True else stratify
+        labels = data[min(1, len(data) - 1)] if stratify is True else _column(data, stratify)
         rows = _stratified(order, _classes(labels, n), sizes)
     pieces = tuple([tuple([_take(tree, at) for tree in trees]) for at in rows])
     return pieces if len(trees) > 1 else tuple([piece[0] for piece in pieces])
@@ -165,6 +165,22 @@ def _sizes(parts: Any, n: int) -> np.ndarray:
 
 
 # Strata
+
+
+def _column(data: Sequence[Any], stratify: Any) -> Any:
+    """The column of a table that a name stands for; what is no name is the classes themselves."""
+    if not isinstance(stratify, str):
+        return stratify
+    for table in data:
+        if stratify in names_of(table):
+            return columns_of(table, [stratify])[stratify]
+    names = [name for table in data for name in names_of(table)]
+    if not names:
+        raise ArgumentError(
+            f"utils.split takes a column's name as stratify where it splits a table; received {stratify!r}. Pass the class "
+            "of each row, an array."
+        )
+    raise unknown("column to stratify by", stratify, names)
 
 
 def _classes(labels: Any, n: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from autonet.ops.sorting import largest
 BLOCK = 1 << 20  # numbers in a temporary array, or one row of it
 
 
-def nearest_neighbors(vectors: TensorLike, queries: TensorLike, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbors(vectors: TensorLike, queries: TensorLike, k: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The rows of `vectors` with the largest cosine to each query.
 
         cosine(u, v) = u . v / (|u| |v|), 0 if either is zero
@@ -21,7 +21,7 @@ def nearest_neighbors(vectors: TensorLike, queries: TensorLike, k: int = 10) -> 
     Args:
         vectors: shape (n, d), such as an embedding's weights.
         queries: shape (m, d), or (d,) for one.
-        k: how many; at most n.
+        k: how many; at most n. By default 10, or all of fewer.
 
     Returns: rows, int32, shape (m, k), or (k,) for one query, nearest first; and their cosines, in floating point, likewise.
     Raises: ShapeError for other shapes; DataError for NaN or infinities.
@@ -35,6 +35,7 @@ def nearest_neighbors(vectors: TensorLike, queries: TensorLike, k: int = 10) -> 
         raise ShapeError(
             f"nearest_neighbors expects vectors (n, d) and queries (m, d) or (d,); received {table.shape} and {asked.shape}."
         )
+    k = min(10, len(table)) if k is None and len(table) else k or 0
     if not 1 <= k <= len(table):
         raise ArgumentError(f"nearest_neighbors expects k from 1 to {len(table)}, the number of vectors; received {k}.")
     dtype = np.result_type(table, asked)

@@ -151,3 +151,16 @@ def test_other_texts_of_models_are_told(tmp_path):
     path.write_text(json.dumps({**found, "version": 2}))
     with pytest.raises(DataError, match="version 2; this is version 1"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    "text, what", [("[]", "a list"), ('"m"', "a text"), ("3", "a number"), ("null", "null"), ("true", "a truth")]
+)
+def test_json_that_is_no_object(text, what, tmp_path):
+    path = tmp_path / "m.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=f"describes no model: it holds {what}"):
+        load_model(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="no JSON text"):
+        load_model(path)

@@ -196,3 +196,13 @@ def test_errors():
     for wrong in ([2.0, -1.0], [0.3, 0.7], [-0.1, -0.2], [np.inf, 0.0]):
         with pytest.raises(DataError, match="log_softmax"):
             beam_search(lambda tokens, state, wrong=wrong: (np.tile(wrong, (len(tokens), 1)), state), None, 0)
+    for wrong in ("</s>", -1, 1.0, True):
+        with pytest.raises(ArgumentError, match="`end` to be the number of a token"):
+            beam_search(good, None, 0, end=wrong)
+    for wrong in (np.nan, np.inf, "0.6", None):
+        with pytest.raises(ArgumentError, match="length_penalty to be a finite number"):
+            beam_search(good, None, 0, length_penalty=wrong)
+    with pytest.raises(ArgumentError, match="`start` of at least 0.*received -1"):
+        beam_search(good, None, -1)
+    with pytest.raises(ArgumentError, match="width of at least 1"):
+        beam_search(good, None, 0, width="4")

@@ -93,3 +93,9 @@ def test_errors():
         skipgrams([1, 2], 5, -1)
     with pytest.raises(ArgumentError, match="at least 1"):
         make_sampling_table(0)
+
+
+@pytest.mark.parametrize("words", [[], [1]])
+def test_a_vocabulary_holds_something(words):
+    with pytest.raises(ArgumentError, match="vocabulary_size of at least 1.*received 0"):
+        skipgrams(words, 0)

@@ -176,3 +176,12 @@ def test_tables_stay_tables(package):
     if package == "polars":
         with pytest.raises(DataError, match="lazy"):
             split(frame.lazy())
+    by_name = split(frame, parts=(60, 40), stratify="y", seed=2)
+    assert [np.asarray(t["a"]).tolist() for t in by_name] == [np.asarray(t["a"]).tolist() for t, _ in parts]
+    with pytest.raises(ArgumentError, match=r"column to stratify by: 'z'. .*Known: a, y"):
+        split(frame, stratify="z")
+
+
+def test_a_name_needs_a_table():
+    with pytest.raises(ArgumentError, match="where it splits a table"):
+        split(np.arange(10), stratify="y")

@@ -61,3 +61,17 @@ def test_errors():
         nearest_neighbors(table, table - np.inf, 1)
     with pytest.raises(DataError, match="numbers as queries"):
         nearest_neighbors(table, ["a", "b", "c"], 1)
+
+
+def test_by_default_ten_or_all_of_fewer(rng):
+    assert [nearest_neighbors(rng.normal(size=(n, 3)), [1.0, 2.0, 3.0])[0].shape for n in (1, 5, 10, 12)] == [
+        (1,),
+        (5,),
+        (10,),
+        (10,),
+    ]
+    for k in (None, 1):
+        with pytest.raises(ArgumentError, match="from 1 to 0"):
+            nearest_neighbors(np.zeros((0, 3)), [1.0, 2.0, 3.0], k)
+    with pytest.raises(ArgumentError, match="from 1 to 5, the number of vectors; received 10"):
+        nearest_neighbors(rng.normal(size=(5, 3)), [1.0, 2.0, 3.0], 10)

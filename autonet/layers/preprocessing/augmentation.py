@@ -56,7 +56,8 @@ class RandomImageLayer(ImageLayer):
     def get_random_transformation(
         self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
     ) -> Any:
-        return self._draw(*self._size(data), seed) if training else None
+        size = self._size(data)
+        return self._draw(*size, seed) if training and size[0] != 0 else None  # of no images there is nothing to draw
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         """What is drawn for n images (None for one without that axis) of this size."""

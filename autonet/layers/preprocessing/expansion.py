@@ -13,6 +13,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.preprocessing.images import ImageLayer
+from autonet.layers.preprocessing.mixing import check_mixable
 from autonet.layers.preprocessing.pipeline import Pipeline
 from autonet.random.seeds import checked_seed
 
@@ -37,7 +38,8 @@ def expand(
 
     Returns: (x, y) of (1 + times) n rows. x keeps its dtype, whole numbers being rounded; y too, unless layers mix labels
         (MixUp, CutMix), which they do with one-hot rows.
-    Raises: ShapeError if the layers change the shape of rows, or if images have no axis of channels.
+    Raises: ShapeError if the layers change the shape of rows, or if images have no axis of channels; DtypeError for class
+        numbers that were to be mixed.
 
     >>> from autonet import layers
     >>> x, y = expand(np.zeros((10, 8, 8, 1), "uint8"), np.arange(10), layers.RandomTranslation(0.1, 0.1), times=2)
@@ -48,7 +50,9 @@ def expand(
     if isinstance(times, bool) or not isinstance(times, (int, np.integer)) or times < 0:
         raise ArgumentError(f"utils.expand expects times to be a whole number of at least 0; received {times!r}.")
     x = x.numpy() if isinstance(x, Tensor) else np.asarray(plain(x, "x"))
-    n = len(x) if x.ndim else 0
+    if not x.ndim:
+        raise ShapeError("utils.expand expects x of shape (n, ...), n rows; received one number.")
+    n = len(x)
     y = map_structure(lambda leaf: None if leaf is None else np.asarray(plain(leaf, "y")), y)
     if any(len(leaf) != n for leaf in flatten(y) if leaf is not None):
         raise ShapeError(f"utils.expand expects a label for each of {n} rows; received {[len(a) for a in flatten(y)]}.")
@@ -65,10 +69,11 @@ def expand(
     if mixes:
         if not isinstance(labels, np.ndarray):
             raise ArgumentError("utils.expand with layers that mix labels expects y to be one array of one-hot rows.")
+        check_mixable("utils.expand", labels)
         labels = labels.astype("float32") if labels.dtype.kind != "f" else labels
     run = Compiled(_changed(steps, mixes), strict=False, differentiable=False)
     with _Seeded(steps, seed):
-        for start in range(n, total, n):
+        for start in range(n, total, max(n, 1)):
             for first in range(0, n, BATCH):
                 last = min(first + BATCH, n)
                 out = run(x[first:last], labels[first:last] if mixes else None)
@@ -88,6 +93,8 @@ def _steps(layers: Any) -> Iterator[Layer]:
     """The layers one by one, those of pipelines too."""
     if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, Layer) for layer in layers):
         raise ArgumentError(f"utils.expand expects a layer, or a list of layers; received {layers!r}.")
+    if not layers:
+        raise ArgumentError("utils.expand expects at least one layer, else the copies are no new data; received none.")
     for layer in layers:
         if isinstance(layer, Pipeline):
             yield from _steps(layer.layers)

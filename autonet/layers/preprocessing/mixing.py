@@ -109,17 +109,21 @@ class _Mixing(RandomImageLayer):
         return None if self._size(data)[0] is None else super().get_random_transformation(data, training, seed)
 
     def transform_labels(self, labels: Any, transformation: Any, training: bool = True) -> Any:
-        whole = labels.dtype.kind in "biu"
-        if whole and (labels.ndim < 2 or labels.shape[-1] == 1):
-            raise DtypeError(
-                f"{self.label} mixes labels, which class numbers cannot be: received labels of shape {labels.shape}, dtype "
-                f"{labels.dtype}. Make one-hot rows of them first, with utils.to_categorical."
-            )
+        check_mixable(self.label, labels)
         labels = ops.cast(labels, self.compute_dtype)
         if transformation is None or not training:
             return labels
         weight = ops.reshape(ops.cast(transformation["mix_weight"], labels.dtype), (-1, *(1,) * (labels.ndim - 1)))
         return weight * labels + (1.0 - weight) * ops.take(labels, transformation["permutation_order"], axis=0)
+
+
+def check_mixable(who: str, labels: Any) -> None:
+    """Raise DtypeError for labels that are class numbers: 2 and 4 mixed are not 3."""
+    if labels.dtype.kind in "biu" and (labels.ndim < 2 or labels.shape[-1] == 1):
+        raise DtypeError(
+            f"{who} mixes labels, which class numbers cannot be: received labels of shape {labels.shape}, dtype "
+            f"{labels.dtype}. Make one-hot rows of them first, with utils.to_categorical."
+        )
 
 
 class MixUp(_Mixing):

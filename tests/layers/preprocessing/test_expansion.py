@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import layers, ops
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.preprocessing import expansion
+from autonet.layers.preprocessing.augmentation import RandomImageLayer
 from autonet.models import Sequential
 from autonet.utils import expand
 
@@ -66,3 +67,38 @@ def test_refusals(rng):
         expand(x, None, layers.RandomFlip(), -1)
     with pytest.raises(ArgumentError, match="a list of layers"):
         expand(x, None, np.flip)
+    with pytest.raises(ArgumentError, match="at least one layer"):
+        expand(x, None, [])
+    with pytest.raises(ArgumentError, match="at least one layer"):
+        expand(x, None, layers.Pipeline([]))
+    with pytest.raises(ShapeError, match="one number"):
+        expand(3.0, None, layers.RandomFlip())
+
+
+RANDOM = sorted(
+    (c for c in map(vars(layers).get, dir(layers)) if isinstance(c, type) and issubclass(c, RandomImageLayer)),
+    key=lambda c: c.__name__,
+)
+NEEDS = {
+    "RandomCrop": (5, 5),
+    **dict.fromkeys(("RandomTranslation", "RandomZoom"), (0.1, 0.1)),
+    **dict.fromkeys(("RandomBrightness", "RandomContrast", "RandomRotation", "RandomHue", "RandomSaturation"), (0.1,)),
+    **dict.fromkeys(("RandomSharpness", "RandomColorDegeneration"), (0.1,)),
+    "RandomPosterization": (4,),
+}
+
+
+@pytest.mark.parametrize("layer", RANDOM, ids=lambda c: c.__name__)
+def test_no_rows_stay_no_rows(layer, rng):
+    made = layer(*NEEDS.get(layer.__name__, ()))
+    x, labels = np.zeros((0, 5, 5, 3), "float32"), np.zeros((0, 2), "float32")
+    assert made(x, training=True).shape == x.shape
+    assert made({"images": x, "labels": labels}, training=True)["labels"].shape == labels.shape
+    rows, y = expand(x, labels, made, times=2)
+    assert rows.shape == x.shape and y.shape == labels.shape
+
+
+@pytest.mark.parametrize("layer", ["GaussianNoise", "GaussianDropout", "AlphaDropout"])
+def test_a_layer_that_refuses_whole_numbers_is_named(layer):
+    with pytest.raises(DtypeError, match=r"'its_name'.*expects a float dtype; received uint8"):
+        expand(np.ones((4, 3), "uint8"), None, getattr(layers, layer)(0.5, name="its_name"))

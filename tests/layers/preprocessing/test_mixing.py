@@ -44,6 +44,8 @@ def test_class_numbers_cannot_be_mixed(make, labels):
     x = numbered(4, (1, 6, 8) if make().data_format == "channels_first" else (6, 8, 1))
     with pytest.raises(DtypeError, match=r"class numbers cannot be.*utils.to_categorical"):
         make()({"images": x, "labels": labels})
+    with pytest.raises(DtypeError, match=r"class numbers cannot be.*utils.to_categorical"):
+        expand(x, labels, make())
 
 
 def test_expanded_rows_have_mixed_labels():
