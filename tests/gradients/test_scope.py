@@ -21,6 +21,7 @@ def number(result):
     """One number of whatever a method returned."""
     if isinstance(result, autonet.callbacks.History):
         result = result.history["loss"]
+    result = getattr(result, "batch_losses", result)  # of `lr_find`
     while isinstance(result, (list, tuple, dict)):
         result = next(iter(result.values())) if isinstance(result, dict) else result[0]
     return ops.sum(ops.convert_to_tensor(result))
