@@ -14,8 +14,9 @@ from tests.layers.masked import CASES, run
 
 with np.load(Path(__file__).parents[1] / "golden" / "masks.npz") as file:
     GOLDEN = dict(file)
-ELSEWHERE = {  # no layers of sequences; and ConvLSTM, which in Keras on JAX refuses masks
+ELSEWHERE = {  # no layers of sequences; ConvLSTM, which in Keras on JAX refuses masks; Pipeline: its layers' own affair
     *("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "InputLayer", "SpatialDropout2D", "SpatialDropout3D"),
+    "Pipeline",
 }
 
 

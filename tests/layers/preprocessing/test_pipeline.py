@@ -49,3 +49,12 @@ def test_configurations_go_round():
 def test_what_is_no_list_of_layers(odd):
     with pytest.raises(ArgumentError, match="expects a list of layers"):
         layers.Pipeline(odd)
+
+
+def test_masks_go_from_layer_to_layer():
+    x = np.array([[1, 2, 0], [3, 0, 0]])
+    embedding, recurrent = layers.Embedding(5, 4, mask_zero=True), layers.GRU(3)
+    pipeline = layers.Pipeline([embedding, layers.Activation("tanh"), recurrent])
+    found = pipeline(x).numpy()
+    np.testing.assert_array_equal(found, recurrent(layers.Activation("tanh")(embedding(x))).numpy())
+    np.testing.assert_array_equal(found[1], pipeline(x[1:, :1]).numpy()[0])
