@@ -40,12 +40,13 @@ class Finding:
     """One thing that was found.
 
     Attributes:
-        kind: "exploding", "vanishing", "saturated", "dead", "rate too large", "rate too small" or "healthy".
+        kind: "exploding", "vanishing", "saturated", "dead", "rate too large", "rate too small" or "healthy"; "nothing" where
+            there was nothing to look at.
         layer: name of the layer that shows it most; None if it is about all.
         epoch: number of the epoch in which it shows, from 0.
         value: the figure that shows it.
         text: what is the matter, with that figure.
-        advice: what usually helps; "" for "healthy".
+        advice: what usually helps; "" for "healthy" and "nothing".
     """
 
     kind: str
@@ -71,7 +72,9 @@ class Findings(list[Finding]):
 def look_into(history: Any, facts: dict[str, Any]) -> Findings:
     """The findings in a monitor's numbers, in the order in which to mend them."""
     if not len(history.step):
-        return Findings([Finding("healthy", None, None, math.nan, "nothing was sampled, so nothing was found.")])
+        return Findings(
+            [Finding("nothing", None, None, math.nan, "no step was sampled yet: fit a model with this callback first.")]
+        )
     look = _Look(history, facts)
     found = [*look.saturated(), *look.dead(), *look.vanishing(), *look.exploding(), *look.too_large()]
     return Findings(found or look.too_small() or [look.healthy()])

@@ -25,7 +25,7 @@ def look_at_history(
     """The findings in a History: see `History.diagnose`."""
     loss = np.array(history.get("loss", []), np.float64)
     if not len(loss):
-        return Findings([Finding("healthy", None, None, np.nan, "there is no epoch to judge.")])
+        return Findings([Finding("nothing", None, None, np.nan, "there is no epoch to judge yet: fit a model first.")])
     if not np.isfinite(loss[-1]):
         first = int(np.argmax(~np.isfinite(loss)))
         text = f"the loss is no longer finite from epoch {epochs_of['loss'][first] + 1} on."

@@ -54,13 +54,9 @@ class MonitorCallback(Callback):
         """The monitored value in `logs`; None, and a warning, if it is not there."""
         logs = logs or {}
         if self.monitor not in logs:
-            near = difflib.get_close_matches(self.monitor, logs, n=1)
-            advice = f"Did you mean {near[0]!r}? " if near else ""
-            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
-                advice = "Pass validation_data or validation_split to fit. "
             warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which the logs of this epoch do not hold. "
-                f"{advice}They hold: {', '.join(logs)}."
+                f"{missing(self.monitor, logs)}"
             )
             return None
         return float(logs[self.monitor])
@@ -90,10 +86,27 @@ class MonitorCallback(Callback):
                 return False
             if name.endswith(RISING):
                 return True
-        raise ArgumentError(
-            f"{type(self).__name__} cannot tell whether {self.monitor!r} shall rise or fall. "
-            "Pass mode='max' or mode='min'."
-        )
+        raise undirected(type(self).__name__, self.monitor)
+
+
+def undirected(who: str, monitor: str, more: str = "") -> ArgumentError:
+    """The error for a value that no usual metric has the name of."""
+    name = monitor.removeprefix("val_")
+    near = difflib.get_close_matches(name, [*FALLING, *RISING], n=1, cutoff=0.75)
+    meant = f"Did you mean {monitor.removesuffix(name) + near[0]!r}? " if near and near[0] != name else ""
+    return ArgumentError(
+        f"{who} cannot tell whether {monitor!r} shall rise or fall: it is no metric of that name that is known. {meant}{more}"
+        "For a metric of your own, pass mode='max' or mode='min'."
+    )
+
+
+def missing(monitor: str, logs: dict[str, Any]) -> str:
+    """What to do where the logs do not hold a value, and what they hold."""
+    near = difflib.get_close_matches(monitor, logs, n=1)
+    advice = f"Did you mean {near[0]!r}? " if near else ""
+    if monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+        advice = "Pass validation_data or validation_split to fit. "
+    return f"{advice}They hold: {', '.join(logs)}."
 
 
 def _metrics(model: Any) -> list[Any]:

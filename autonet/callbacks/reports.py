@@ -98,7 +98,7 @@ class History(Callback):
 
         "bias" and "variance" name the larger, or both; "over-fitting" says from which epoch on, by the loss (its minimum)
         and by the accuracy (where it stops rising), which may be much later; "too short" that the validation loss still
-        falls; "healthy" that nothing was found.
+        falls; "healthy" that nothing was found; "nothing" that there is no epoch to judge.
 
         Args:
             noise_floor: error that nobody can avoid, as that of people who know the task, in the units of the error

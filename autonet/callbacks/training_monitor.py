@@ -120,7 +120,8 @@ class TrainingMonitor(Callback):
         return LayerHistory(values, self._epochs, self._steps, self._losses)
 
     def diagnose(self) -> Findings:
-        """What the numbers say in words: a list of `Finding`s, to print; one of kind "healthy" if nothing is wrong."""
+        """What the numbers say in words: a list of `Finding`s, to print; one of kind "healthy" if nothing
+        is wrong, of kind "nothing" before a step was sampled."""
         return look_into(self.history, self._facts)
 
     def plot(self) -> Figure:

@@ -87,15 +87,15 @@ def is_traceback_filtering_enabled() -> bool:
     return _Filtering.enabled
 
 
-def shorten(error: Exception) -> None:
+def shorten(error: BaseException) -> None:
     """Take the package's frames out of an error's traceback; called where it leaves: `except ... as e: shorten(e); raise`.
 
-    The user's frames stay, and of the package's own the last, where the error is none that autonet raises: a fault must
-    be found. (A `try` costs nothing where nothing is raised: entrances that have no time for a decorator call this.)
+    The user's frames stay, and of the package's own the last, where the error is none that autonet raises (nor Ctrl-C): a
+    fault must be found. (A `try` costs nothing where nothing is raised: entrances that have no time for a decorator call this.)
     """
     if not _Filtering.enabled or error.__traceback__ is None:
         return
-    ours = isinstance(error, AutonetError)
+    ours = isinstance(error, (AutonetError, KeyboardInterrupt))
     error.__traceback__ = users_part(error.__traceback__.tb_next, ours)
     if ours and error.__cause__ is not None and users_part(error.__cause__.__traceback__, True) is None:
         error.__cause__, error.__suppress_context__ = None, True  # what the package found is in the message
@@ -110,7 +110,7 @@ def filters_traceback(f: F) -> F:
     def entrance(*args: Any, **kwargs: Any) -> Any:
         try:
             return f(*args, **kwargs)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if not was_refused(f, args, kwargs, error):
                 shorten(error)
                 raise
@@ -124,7 +124,7 @@ def filters_traceback(f: F) -> F:
     return entrance  # type: ignore[return-value]
 
 
-def was_refused(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> bool:
+def was_refused(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: BaseException) -> bool:
     """Whether an error is Python's, because the arguments of a call of `f` do not fit; decorators inside may have passed it on."""
     if type(error) is not TypeError:
         return False

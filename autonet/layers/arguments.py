@@ -164,6 +164,17 @@ def make(cls: Any, config: dict[str, Any]) -> Any:
     return layer
 
 
+@functools.lru_cache(maxsize=1024)
+def made_by_build(cls: Any) -> frozenset[str]:
+    """The attributes that `build` sets: by its code and that of the base classes' own, or announced by an annotation."""
+    import dis
+
+    builds = [inspect.unwrap(vars(c)["build"]) for c in cls.__mro__ if "build" in vars(c)]
+    code = [f.__code__ for f in builds if hasattr(f, "__code__")]
+    stored = {i.argval for c in code for i in dis.get_instructions(c) if i.opname == "STORE_ATTR"}
+    return frozenset(stored.union(*[vars(c).get("__annotations__", ()) for c in cls.__mro__]))
+
+
 def built_with(build: Callable, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a call of `build`, by name."""
     names = list(inspect.signature(build).parameters)[1:]

@@ -239,6 +239,10 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             if isinstance(found, property):  # which raised an AttributeError: let it speak
                 return found.__get__(self)
             if "_losses" in self.__dict__ or name.startswith("__"):
+                if not self.__dict__.get("built", True) and name in arguments.made_by_build(type(self)):  # type: ignore[arg-type]
+                    raise AttributeError(
+                        f"{self.label} has no {name!r} before it is built: call it on data, or build(input_shape), first."
+                    )
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             raise AttributeError(
                 f"{type(self).__name__} has no {name!r} yet: its __init__ did not call super().__init__(). "

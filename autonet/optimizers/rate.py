@@ -55,9 +55,15 @@ class HasRate(Versioned):
         """The learning rate: a Variable, or what the schedule says now. Assign a number, a Variable or a schedule."""
         if not isinstance(self._rate, LearningRateSchedule):
             return self._rate
-        if not self._rate.counts_epochs:
-            return self._rate(self._iterations)
-        return self._rate(ops.maximum(self._count_epochs() - 1, 0))
+        counts = self._rate.counts_epochs
+        rate = self._rate(ops.maximum(self._count_epochs() - 1, 0) if counts else self._iterations)
+        value: Any = getattr(rate, "_value", rate)
+        if np.ndim(value) == 0 and not value >= 0:  # of captured steps, the first; `fit` looks after each epoch
+            raise ArgumentError(
+                f"{self.name}: its learning rate is {float(value):g} after {int(self._iterations)} steps, by its {type(self._rate).__name__}. "
+                "It must be at least 0, or training goes uphill; mend the schedule, as with ops.maximum(rate, 0.0)."
+            )
+        return rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

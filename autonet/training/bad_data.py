@@ -32,12 +32,9 @@ class NonFiniteReporter:
         for name in [n for n in self.sources if n in logs and not is_finite(logs[n])]:
             batches, given = self.sources[name]
             self.sources = {}
-            found = list(_places(batches, given)) if isinstance(batches, ArrayBatches) else []
+            why = bad_places(batches, given)
             what = "NaN" if np.isnan(logs[name]) else "infinite"
-            if found:
-                places = "; ".join(found[:3] + ["..."] * (len(found) > 3))
-                why = f"The data hold such numbers: {places}. Fill them, as with fillna or np.nan_to_num, or leave such rows out."
-            else:
+            if not why:
                 clean = "The data are finite. " if isinstance(batches, ArrayBatches) else ""
                 why = (
                     f"{clean}callbacks.TerminateOnNaN() says in which step and operation it begins. Often the learning rate "
@@ -45,6 +42,15 @@ class NonFiniteReporter:
                 )
             warn(f"{self.label}: {name} is {what} in epoch {epoch + 1}. {why}")
             return
+
+
+def bad_places(batches: Any, given: Any) -> str:
+    """Where the data behind batches hold NaN or infinity, in words; "" if nowhere, or if they are no arrays."""
+    found = list(_places(batches, given)) if isinstance(batches, ArrayBatches) else []
+    if not found:
+        return ""
+    places = "; ".join(found[:3] + ["..."] * (len(found) > 3))
+    return f"The data hold such numbers: {places}. Fill them, as with fillna or np.nan_to_num, or leave such rows out."
 
 
 def _places(batches: ArrayBatches, given: Any) -> Iterator[str]:

@@ -4,14 +4,17 @@ import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from autonet.common.lines import warn
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.random import seeds
 from autonet.training import loop
+from autonet.training.bad_data import bad_places
 from autonet.training.batches import make_batches
 from autonet.training.data import as_tensors
 from autonet.training.function import Replaced
@@ -132,9 +135,25 @@ def search(
         batches = make_batches(x, y, sample_weight, steps=count, **sized)
         beta = 1 - 1 / max(count / 20, 2) if beta is None else beta
         with Interrupt() as interrupt:
-            return _run(model, batches, np.geomspace(start, end, count), beta, interrupt)
+            found = _run(model, batches, np.geomspace(start, end, count), beta, interrupt)
+        _tell(model.label, found, batches, (x, y, sample_weight))
+        return found
     finally:
         seeds.set_stream(stream)
+
+
+def _tell(label: str, found: RateSearch, batches: Any, given: Any) -> None:
+    """Warn of data that hold NaN or infinity where the loss is none any more, and of a search that suggests no rate."""
+    last = found.batch_losses[-1]
+    what = "NaN" if math.isnan(last) else "infinite"
+    if not math.isfinite(last) and (bad := bad_places(batches, given)):
+        warn(f"{label}: the loss is {what} in step {len(found.rates)} of lr_find. {bad}")
+    elif found.suggestion is None:
+        ended = "" if math.isfinite(last) else f" before it was {what}, at the rate {found.rates[-1]:.3g}"
+        warn(
+            f"{label}: lr_find has no suggestion, since the loss did not fall by more than batches differ{ended}. Take more "
+            "steps, lower start, or look whether the model can learn these data."
+        )
 
 
 def _run(model: Any, batches: Any, rates: np.ndarray, beta: float, interrupt: Interrupt) -> RateSearch:
@@ -202,9 +221,11 @@ def _rate_of(optimizer: Any) -> Iterator[Variable]:
 
 
 def _check(start: float, end: float, steps: int | None, beta: float | None) -> None:
-    if not 0 < start < end < math.inf:
-        raise ArgumentError(f"lr_find expects rates 0 < start < end; received start={start!r}, end={end!r}.")
+    if not all(isinstance(r, Real) and not isinstance(r, bool) for r in (start, end)) or not 0 < start < end < math.inf:
+        raise ArgumentError(
+            f"lr_find expects rates, numbers with 0 < start < end; received start={start!r}, end={end!r}."
+        )
     if steps is not None and (not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 10):
         raise ArgumentError(f"lr_find expects steps to be a whole number of at least 10; received {steps!r}.")
-    if beta is not None and not 0 <= beta < 1:
+    if beta is not None and (not isinstance(beta, Real) or not 0 <= beta < 1):
         raise ArgumentError(f"lr_find expects beta in [0, 1); received {beta!r}.")

@@ -457,7 +457,7 @@ class Trainer(Layer):
                 data are walked again.
             beta: of the smoothing; by default so that a twentieth of the steps weighs in.
 
-        Returns: a `RateSearch`: `rates`, `losses`, `suggestion`, `plot()`.
+        Returns: a `RateSearch`: `rates`, `losses`, `suggestion`, `plot()`. A warning says why there is no suggestion.
         Raises: ArgumentError for rates that do not rise; else as `fit`.
         Source: Smith, 2015, https://arxiv.org/abs/1506.01186, section 3.3; the form is that of Howard, Gugger, 2020, fastai.
         """

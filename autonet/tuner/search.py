@@ -87,8 +87,12 @@ def search(
     task = Task(space, trials, wanted or 0, mode, workers, getattr(objective, "epochs", None))
     with _Records(journal, _header(objective, chosen, task, wanted), space) as records:
         task = Task(space, trials, records.seed, mode, workers, task.epochs)
-        with Workers(objective, workers, processes) as pool:
-            _run(chosen, task, records, pool, verbose)
+        try:
+            with Workers(objective, workers, processes) as pool:
+                _run(chosen, task, records, pool, verbose)
+        except KeyboardInterrupt as error:
+            error.add_note(_interrupted(len(records.outcomes), journal))
+            raise
     return Result(space, mode, records.seed, records.sorted(), objective, records.folder)
 
 
@@ -163,6 +167,14 @@ class _Records:
     def keep_folders(self, numbers: set[int], mode: str) -> None:
         """Remove the folders of all trials but these and the best."""
         self.folder.keep(numbers | ({self.best(mode).number} if self.outcomes else set()))
+
+
+def _interrupted(count: int, journal: Any) -> str:
+    """What Ctrl-C leaves."""
+    done = f"The search had {count} outcome{'s' if count != 1 else ''}"
+    if journal is None:
+        return f"{done}, which are gone. With journal='search.json' the same call goes on where it was ended."
+    return f"{done}, which {str(journal)!r} keeps: the same call with this journal goes on from there."
 
 
 def _header(objective: Any, method: Method, task: Task, seed: int | None) -> dict[str, Any]:

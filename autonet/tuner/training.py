@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks import BackupAndRestore
-from autonet.callbacks.monitor import MonitorCallback
+from autonet.callbacks.monitor import MonitorCallback, missing, undirected
 from autonet.common.trees import flatten
 from autonet.common.types import Callbacks, Data, Model
 from autonet.errors import ArgumentError, DataError
@@ -54,7 +54,7 @@ class Training:
         self.x, self.y = x, y
         self.epochs = epochs
         self.monitor = monitor
-        self.mode = direction(monitor, mode)
+        self.mode = self._direction(mode, fit)
         self.callbacks = callbacks
         self.fit = fit
 
@@ -122,6 +122,18 @@ class Training:
         model.load_weights(path)
         return model
 
+    def _direction(self, mode: str, fit: dict[str, Any]) -> str:
+        """ "max" or "min", where "auto" is told from the name of the value."""
+        try:
+            return direction(self.monitor, mode)
+        except ArgumentError:
+            if mode != "auto":
+                raise
+        held_out = fit.get("validation_data") is not None or fit.get("validation_split")
+        val = self.monitor.startswith("val_") and not held_out
+        more = "Values of validation need validation_data or validation_split, which were not given. " if val else ""
+        raise undirected("Training", self.monitor, more)
+
     def _made(self, parameters: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The model of some parameters, and those among them that are for `fit`."""
         signature = inspect.signature(self.build).parameters
@@ -155,8 +167,7 @@ class _Best(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.monitor not in (logs or {}):
             raise ArgumentError(
-                f"Training monitors {self.monitor!r}, which the logs do not hold: {', '.join(logs or {})}. Choose one of "
-                "them, or pass validation_data."
+                f"Training monitors {self.monitor!r}, which the logs do not hold. {missing(self.monitor, logs or {})}"
             )
         value = float((logs or {})[self.monitor])
         self.scores.append(value)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from autonet.callbacks import TrainingMonitor
 from autonet.callbacks.findings import Finding, Findings, look_into
 from autonet.callbacks.training_monitor import LayerHistory
 from tests.callbacks.nets import HEALTHY, ILL, trained
@@ -68,5 +69,6 @@ def test_findings_print_as_paragraphs():
 
 
 def test_of_nothing_nothing_is_said():
+    assert [f.kind for f in TrainingMonitor().diagnose()] == ["nothing"]
     (finding,) = look_into(LayerHistory({}, [], [], []), {})
-    assert finding.kind == "healthy" and "nothing was sampled" in finding.text and np.isnan(finding.value)
+    assert finding.kind == "nothing" and "no step was sampled yet" in finding.text and np.isnan(finding.value)

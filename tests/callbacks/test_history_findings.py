@@ -77,7 +77,7 @@ def test_a_loss_that_is_no_number():
 def test_without_validation_or_epochs():
     (found,) = drawn(loss=[1.0, 0.5], accuracy=[0.9, 0.995]).diagnose()
     assert found.kind == "healthy" and "pass validation_data" in found.text
-    assert kinds(History().diagnose()) == ["healthy"]
+    assert kinds(History().diagnose()) == ["nothing"]
 
 
 def test_validation_may_be_rarer():

@@ -440,3 +440,26 @@ def test_a_variable_is_not_replaced_by_a_tensor():
     assert isinstance(counter.count, Variable) and len(counter.weights) == 1
     counter.count = Variable(1.0)  # another one may come
     counter.count = None
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: layers.Dense(3), "kernel"),
+        (lambda: layers.Dense(3), "bias"),
+        (lambda: layers.Embedding(5, 3), "embeddings"),
+        (lambda: layers.Conv2D(3, 3), "kernel"),
+        (lambda: layers.BatchNormalization(), "gamma"),
+        (lambda: layers.LSTMCell(3), "recurrent_kernel"),
+    ],
+)
+def test_a_weight_before_build_is_not_there_yet(make, name):
+    layer = make()
+    with pytest.raises(AttributeError, match=rf"has no '{name}' before it is built: call it on data"):
+        getattr(layer, name)
+    assert not hasattr(layer, name)
+    layer.built = True  # as somebody's own `build` may say that made no such weight
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
+        getattr(layer, name)
+    with pytest.raises(AttributeError, match="has no attribute 'misspelt'"):
+        getattr(make(), "misspelt")

@@ -247,3 +247,40 @@ def test_what_is_no_function_of_the_epoch():
         schedules.ByEpoch(halving, steps_per_epoch=0)
     again = schedules.deserialize(schedules.serialize(schedules.ByEpoch(halving)))
     assert again.function is halving and again.counts_epochs
+
+
+def trained_at(rate, epochs=1):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=epochs, verbose=0)
+
+
+class Own(schedules.LearningRateSchedule):
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        return ops.cast(step, "float32") * 0 + self.rate
+
+
+@pytest.mark.parametrize("wrong", [-0.1, float("nan")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rate: schedules.ByEpoch(lambda e: e * 0 + rate),
+        lambda rate: schedules.ByEpoch(schedules.FunctionSchedule(lambda s: rate)),
+        lambda rate: schedules.FunctionSchedule(lambda s: rate),
+        lambda rate: lambda step: step * 0 + rate,
+        lambda rate: lambda: rate,
+        Own,
+    ],
+)
+def test_a_rate_below_zero_is_refused(make, wrong):
+    with pytest.raises(ArgumentError, match=f"its learning rate is {wrong} after 0 steps"):
+        trained_at(make(wrong))
+    trained_at(make(0.0))
+
+
+def test_a_rate_that_becomes_negative_ends_the_training():
+    with pytest.raises(ArgumentError, match=r"learning rate is -0.05 after 3 steps"):
+        trained_at(schedules.ByEpoch(lambda e: 0.25 - 0.1 * e), epochs=9)

@@ -213,7 +213,8 @@ def test_a_loss_that_becomes_infinite_ends_the_search():
     model = keras.Sequential([layers.Dense(1, input_shape=(2,))])
     model.compile(optimizers.SGD(), "mse")
     x = np.full((40, 2), 1e15, "float32")
-    found = model.lr_find(x, x[:, :1], end=1e20)
+    with pytest.warns(UserWarning, match="no suggestion, .* before it was infinite"):
+        found = model.lr_find(x, x[:, :1], end=1e20)
     assert found.diverged and not np.isfinite(found.batch_losses[-1]) and np.isfinite(found.losses[0])
     assert np.isfinite(model.get_weights()[0]).all()
 
@@ -229,7 +230,17 @@ def test_a_step_of_ones_own_returns_a_loss():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"start": 0.0}, {"start": 1.0, "end": 0.5}, {"end": float("inf")}, {"steps": 3}, {"beta": 1.0}]
+    "wrong",
+    [
+        {"start": 0.0},
+        {"start": 1.0, "end": 0.5},
+        {"end": float("inf")},
+        {"steps": 3},
+        {"beta": 1.0},
+        {"start": "1e-3"},
+        {"end": None},
+        {"beta": "0.9"},
+    ],
 )
 def test_wrong_arguments_are_refused(wrong):
     with pytest.raises(ArgumentError, match="lr_find expects"):
@@ -245,3 +256,21 @@ def test_it_needs_compile():
 def test_its_picture():
     axes = network().lr_find(X, Y).plot().axes[0]
     assert axes.get_xscale() == "log" and axes.get_xlabel() == "learning rate" and len(axes.lines) >= 2
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(7, 8)])
+def test_data_that_hold_nan_are_told(rows):
+    x = np.array(X, "float32")
+    x[rows] = np.nan
+    with pytest.warns(
+        UserWarning, match=r"the loss is NaN in step \d+ of lr_find. The data hold such numbers: x, .*NaN"
+    ):
+        network().lr_find(x, Y, batch_size=10)
+
+
+def test_why_there_is_no_suggestion_is_told():
+    model = keras.Sequential([layers.Dense(1, kernel_initializer="zeros", input_shape=(2,))])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="no suggestion, since the loss did not fall"):
+        found = model.lr_find(np.zeros((40, 2), "float32"), np.zeros((40, 1), "float32"))
+    assert found.suggestion is None

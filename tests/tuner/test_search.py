@@ -190,3 +190,22 @@ def test_methods_and_spaces_come_in_several_forms():
     expected = key(tuner.search(smooth, SPACE, "halving", 4, 1, verbose=0))
     assert key(tuner.search(smooth, dict(SPACE.scales), tuner.Halving, 4, 1, verbose=0)) == expected
     assert key(tuner.search(smooth, SPACE, tuner.Halving(), 4, 1, verbose=0)) == expected
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_ctrl_c_says_how_to_go_on(kept, tmp_path):
+    def ended(trial):
+        if trial.number == 3:
+            raise KeyboardInterrupt
+        return 0.5
+
+    journal = tmp_path / "j" if kept else None
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tuner.search(ended, SPACE, trials=5, seed=1, verbose=0, journal=journal)
+    (note,) = caught.value.__notes__
+    assert note.startswith("The search had 3 outcomes, which ")
+    assert f"{str(journal)!r} keeps" in note if kept else "are gone" in note
+    files = [entry.path.name for entry in caught.traceback]
+    assert set(map(str, files)) <= {"test_search.py", "lines.py", "objectives.py"}, files
+    result = tuner.search(smooth, SPACE, trials=5, seed=1, verbose=0, journal=journal)
+    assert sum(o.score == 0.5 for o in result.outcomes) == (3 if kept else 0)

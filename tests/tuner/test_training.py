@@ -141,6 +141,12 @@ def test_what_does_not_fit_is_told():
         tuner.Training("model", x, y)
     with pytest.raises(ArgumentError, match="whether 'quality' shall rise or fall"):
         tuner.Training(build, x, y, monitor="quality")
+    with pytest.raises(
+        ArgumentError, match=r"^Training .*'val_acuracy'.*Did you mean 'val_accuracy'\? Values of validation"
+    ):
+        tuner.Training(build, x, y, monitor="val_acuracy")
+    with pytest.raises(ArgumentError, match=r"Did you mean 'val_accuracy'\? For a metric"):
+        tuner.Training(build, x, y, monitor="val_acuracy", validation_split=0.1)
     with pytest.raises(ArgumentError, match="received mode='min'"):
         tuner.search(training(), SPACE, trials=1, mode="min")
     result = tuner.search(lambda trial: 1.0, SPACE, trials=1, verbose=0)
