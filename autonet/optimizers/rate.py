@@ -60,8 +60,9 @@ class HasRate(Versioned):
         value: Any = getattr(rate, "_value", rate)
         if np.ndim(value) == 0 and not value >= 0:  # of captured steps, the first; `fit` looks after each epoch
             raise ArgumentError(
-                f"{self.name}: its learning rate is {float(value):g} after {int(self._iterations)} steps, by its {type(self._rate).__name__}. "
-                "It must be at least 0, or training goes uphill; mend the schedule, as with ops.maximum(rate, 0.0)."
+                f"{self.name}: its learning rate is {float(value):g} after {int(self._iterations)} steps, by its "
+                f"{type(self._rate).__name__}. It must be at least 0, or training goes uphill; mend the schedule, as with "
+                "ops.maximum(rate, 0.0)."
             )
         return rate
 

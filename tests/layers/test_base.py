@@ -462,4 +462,4 @@ def test_a_weight_before_build_is_not_there_yet(make, name):
     with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
         getattr(layer, name)
     with pytest.raises(AttributeError, match="has no attribute 'misspelt'"):
-        getattr(make(), "misspelt")
+        _ = make().misspelt
