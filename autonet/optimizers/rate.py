@@ -56,7 +56,10 @@ class HasRate(Versioned):
         if not isinstance(self._rate, LearningRateSchedule):
             return self._rate
         counts = self._rate.counts_epochs
-        rate = self._rate(ops.maximum(self._count_epochs() - 1, 0) if counts else self._iterations)
+        return self._checked(self._rate(ops.maximum(self._count_epochs() - 1, 0) if counts else self._iterations))
+
+    def _checked(self, rate: Tensor) -> Tensor:
+        """`rate` itself; ArgumentError if it is negative or NaN."""
         value: Any = getattr(rate, "_value", rate)
         if np.ndim(value) == 0 and not value >= 0:  # of captured steps, the first; `fit` looks after each epoch
             raise ArgumentError(
@@ -106,6 +109,7 @@ class HasRate(Versioned):
         """Ask a learning rate that is a function without arguments anew: before a captured step is replayed."""
         if isinstance(self._rate, AskedRate):
             self._rate.ask()
+            self._checked(self._rate.answer.value)
 
 
 def serialize_rate(rate: Variable | LearningRateSchedule) -> Any:

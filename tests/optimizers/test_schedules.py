@@ -284,3 +284,9 @@ def test_a_rate_below_zero_is_refused(make, wrong):
 def test_a_rate_that_becomes_negative_ends_the_training():
     with pytest.raises(ArgumentError, match=r"learning rate is -0.05 after 3 steps"):
         trained_at(schedules.ByEpoch(lambda e: 0.25 - 0.1 * e), epochs=9)
+
+
+def test_an_answer_below_zero_ends_the_training_at_its_step():
+    answers = iter([0.5, 0.5, 0.5, -1.0])  # the first is asked for when the optimizer is made
+    with pytest.raises(ArgumentError, match=r"learning rate is -1 after 2 steps"):
+        trained_at(lambda: next(answers), epochs=9)
