@@ -58,17 +58,6 @@ class HasRate(Versioned):
         counts = self._rate.counts_epochs
         return self._checked(self._rate(ops.maximum(self._count_epochs() - 1, 0) if counts else self._iterations))
 
-    def _checked(self, rate: Tensor) -> Tensor:
-        """`rate` itself; ArgumentError if it is negative or NaN."""
-        value: Any = getattr(rate, "_value", rate)
-        if np.ndim(value) == 0 and not value >= 0:  # of captured steps, the first; `fit` looks after each epoch
-            raise ArgumentError(
-                f"{self.name}: its learning rate is {float(value):g} after {int(self._iterations)} steps, by its "
-                f"{type(self._rate).__name__}. It must be at least 0, or training goes uphill; mend the schedule, as with "
-                "ops.maximum(rate, 0.0)."
-            )
-        return rate
-
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         new = value if isinstance(value, Variable) else read_rate(self.name, value)
@@ -86,6 +75,17 @@ class HasRate(Versioned):
         self._rate = new
         if getattr(new, "counts_epochs", False):
             self._count_epochs()
+
+    def _checked(self, rate: Tensor) -> Tensor:
+        """`rate` itself; ArgumentError if it is negative or NaN."""
+        value: Any = getattr(rate, "_value", rate)
+        if np.ndim(value) == 0 and not value >= 0:  # of captured steps, the first; `fit` looks after each epoch
+            raise ArgumentError(
+                f"{self.name}: its learning rate is {float(value):g} after {int(self._iterations)} steps, by its "
+                f"{type(self._rate).__name__}. It must be at least 0, or training goes uphill; mend the schedule, as with "
+                "ops.maximum(rate, 0.0)."
+            )
+        return rate
 
     def _count_epochs(self) -> Variable:
         """The number of epochs that were begun: a Variable that is there once a rate wants it."""
