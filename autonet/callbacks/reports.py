@@ -125,8 +125,9 @@ class History(Callback):
 def _rate(model: Any) -> float | None:
     """The learning rate that a model's optimizer steps with now; None if it has none, or has not stepped."""
     optimizer: Any = getattr(model, "optimizer", None)
-    asked = getattr(optimizer, "asks", False)  # then its last answer: to ask for another may change what comes
-    rate = optimizer._rate.answer if asked else getattr(optimizer, "learning_rate", None)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    asked = getattr(inner, "asks", False)  # then its last answer: to ask for another may change what comes
+    rate = inner._rate.answer if asked else getattr(optimizer, "learning_rate", None)
     return None if rate is None or callable(rate) or not getattr(optimizer, "built", True) else float(rate)
 
 

@@ -290,3 +290,12 @@ def test_an_answer_below_zero_ends_the_training_at_its_step():
     answers = iter([0.5, 0.5, 0.5, -1.0])  # the first is asked for when the optimizer is made
     with pytest.raises(ArgumentError, match=r"learning rate is -1 after 2 steps"):
         trained_at(lambda: next(answers), epochs=9)
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+def test_history_asks_a_function_for_no_rate_more(wrap):
+    answers = iter([0.5, 0.5, 0.25, 0.125])
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(wrap(keras.optimizers.SGD(lambda: next(answers))), "mse")
+    rates = model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=3, verbose=0).history["learning_rate"]
+    assert rates == [0.5, 0.25, 0.125]
