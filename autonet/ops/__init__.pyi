@@ -8,6 +8,7 @@ import numpy as np
 from autonet.common.types import Axis, Dtype, Shape, Sizes, TensorLike
 from autonet.core.tensor import Tensor
 from autonet.gradients import custom_gradient as custom_gradient
+from autonet.gradients import jvp as jvp
 from autonet.ops import image as image
 from autonet.ops import linalg as linalg
 from autonet.ops import nn as nn
@@ -254,9 +255,6 @@ def istft(
     window: str | TensorLike = "hann",
     center: bool = True,
 ) -> Tensor: ...
-def jvp(
-    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
-) -> tuple[Any, ...]: ...
 def kaiser(x: TensorLike, beta: TensorLike) -> Tensor: ...
 def kron(x1: TensorLike, x2: TensorLike) -> Tensor: ...
 def layer_normalization(

@@ -393,8 +393,7 @@ def _agree(a: Any, b: Any) -> Any:
 
 placeholder: Any = None  # the class of what stands for Tensors to come; the layers' floor sets it
 WITHOUT = frozenset(  # functions that take no Tensors, or do with a placeholder what they do with a Tensor
-    """shape ndim size is_tensor convert_to_numpy convert_to_tensor array zeros ones empty full eye identity tri
-    custom_gradient""".split()
+    """shape ndim size is_tensor convert_to_numpy convert_to_tensor array zeros ones empty full eye identity tri""".split()
 )
 
 
@@ -419,7 +418,7 @@ def make_symbolic(namespace: dict[str, Any]) -> None:
     """Let the composed functions of a namespace take placeholders, each as one operation; primitives do by themselves."""
     wrappers: dict[Any, Callable] = {}
     for name, f in list(namespace.items()):
-        if type(f) is FunctionType and name[0] != "_" and f.__module__.startswith("autonet."):
+        if type(f) is FunctionType and name[0] != "_" and f.__module__.startswith("autonet.ops."):
             if f not in wrappers:
                 wrappers[f] = symbolic_wrapper(f, name not in WITHOUT)
                 if wrappers[f] is not f:
