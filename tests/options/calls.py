@@ -298,6 +298,17 @@ utils.img_to_array(rgb[0]) | dtype="float64"
 utils.normalize(a) | order=1
 utils.pack_x_y_sample_weight(a) | y=b, sample_weight=With(p, y=b)
 utils.pad_sequences([[1, 2, 3], [4]]) | maxlen=2, padding="post", truncating=With("post", maxlen=2), value=9.0
+utils.beam_search(lambda t, s: (np.log([[0.2, 0.5, 0.3], [0.2, 0.35, 0.45], [0.8, 0.1, 0.1]])[np.asarray(t)], s),
+    {}, [0]) | end=2, width=2, max_length=3,
+    length_penalty=With(1.0, end=2)
+utils.corpus_bleu(["a b c d e f"], [["a b c x e f"]]) | max_ngram_order=2, smooth_method="floor",
+    smooth_value=With(0.5, smooth_method="floor"), effective_order=With(True, hypotheses=["a b c"], references=[["a b x"]])
+utils.exponential_average([1.0, 2.0, 4.0], 0.5) | bias_correction=False
+utils.greedy_search(lambda t, s: (np.log([[0.2, 0.5, 0.3], [0.2, 0.35, 0.45], [0.8, 0.1, 0.1]])[np.asarray(t)], s),
+    {}, [0]) | end=2, max_length=3
+utils.nearest_neighbors(a, a[:2]) | k=1
+utils.sentence_bleu("a b c d e f", ["a b c x e f"]) | max_ngram_order=2, smooth_method="floor",
+    smooth_value=With(0.5, smooth_method="floor"), effective_order=With(False, hypothesis="a b c", references=["a b x"])
 utils.split(steps) | parts=(None, 5), stratify=With(np.arange(12) // 6, shuffle=False), shuffle=False, seed=3
 utils.split_dataset(steps) | left_size=Instead(4, 6), right_size=Instead(4, 6), shuffle=With(True, left_size=4),
     seed=With(3, left_size=4, shuffle=True)
