@@ -253,7 +253,7 @@ def test_memory_is_flat_over_models_made_and_dropped(models):
         model = small(loss="categorical_crossentropy", metrics=["accuracy"])
         model.fit(x, y, batch_size=8, epochs=2, verbose=0)
 
-    for _ in range(3):
+    for _ in range(40):
         one()
     gc.collect()
     tracemalloc.start()
