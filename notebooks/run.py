@@ -106,6 +106,8 @@ def gallery() -> str:
     rows = ["| | | what it shows | takes |", "|---|---|---|---|"]
     for path in find([]):
         notebook = nbformat.read(path, as_version=4)
+        if "autonet" not in notebook.metadata:  # not run yet
+            continue
         title, question = re.match(r"# (.+)\n\s*((?:.+\n?)+)", notebook.cells[0].source).groups()  # type: ignore[union-attr]
         question = " ".join(question.split())
         figure = "".join(output.get("text", "") for output in notebook.cells[-1].outputs).strip().replace("|", "\\|")

@@ -3,11 +3,22 @@
 import sys
 from typing import Any
 
-import numpy as np
-
 from autonet.callbacks.base import Callback
+from autonet.callbacks.monitor import whole
 from autonet.callbacks.state import decoded, encoded
-from autonet.errors import ArgumentError, DataError
+from autonet.errors import DataError
+
+
+def loss_sums(model: Any) -> tuple[float, float]:
+    """What the loss in the logs is made of, so far in the epoch: the sum of losses times rows, and of rows."""
+    total, rows = (float(v.numpy()) for v in model._loss_tracker.variables)
+    return total, rows
+
+
+def steps_of_epoch(model: Any, seen: int) -> int:
+    """Steps of the epoch that ends: what the loop says, else what a callback has seen."""
+    position = getattr(model, "_position", None)
+    return seen if position is None else max(position.step, seen)
 
 
 class BatchLoss(Callback):
@@ -27,8 +38,6 @@ class BatchLoss(Callback):
         losses: a number for each step noted, of all epochs, as a list; those of the last `fit`.
         steps: their numbers, from 0.
 
-    Source: none needed: it is the difference of two sums.
-
     >>> losses = BatchLoss()
     >>> losses.losses, losses.steps
     ([], [])
@@ -37,9 +46,7 @@ class BatchLoss(Callback):
     steers = False
 
     def __init__(self, every: int = 1):
-        if not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1:
-            raise ArgumentError(f"BatchLoss expects every to be a number of steps, at least 1; received {every!r}.")
-        self.every = int(every)
+        self.every = whole(every, "every", self, 1, "steps")
         self._clear()
 
     def _clear(self) -> None:
@@ -62,7 +69,7 @@ class BatchLoss(Callback):
         self.due = self._seen + max(ahead - 1, 0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        total, rows = (float(v.numpy()) for v in self.model._loss_tracker.variables)
+        total, rows = loss_sums(self.model)
         step = self._done + batch
         if step % self.every == 0 and rows > self._sums[1]:
             self.losses.append((total - self._sums[0]) / (rows - self._sums[1]))
@@ -71,8 +78,7 @@ class BatchLoss(Callback):
         self._wait()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        position = getattr(self.model, "_position", None)
-        self._done += self._seen if position is None else max(position.step, self._seen)
+        self._done += steps_of_epoch(self.model, self._seen)
         self.due = sys.maxsize
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -109,11 +115,7 @@ class TrainingEvaluation(Callback):
     steers = False
 
     def __init__(self, every: int = 1):
-        if not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1:
-            raise ArgumentError(
-                f"TrainingEvaluation expects every to be a number of epochs, at least 1; received {every!r}."
-            )
-        self.every = int(every)
+        self.every = whole(every, "every", self, 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         last = epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training

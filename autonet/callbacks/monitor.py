@@ -120,12 +120,12 @@ def _metrics(model: Any) -> list[Any]:
     return found
 
 
-def whole(value: Any, name: str, callback: Any) -> int:
-    """`value` if it is a number of epochs; ArgumentError otherwise."""
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0:
+def whole(value: Any, name: str, callback: Any, least: int = 0, of: str = "epochs") -> int:
+    """`value` if it is a whole number, of epochs or of steps; ArgumentError otherwise."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least:
         return int(value)
     raise ArgumentError(
-        f"{type(callback).__name__} expects {name} to be a number of epochs, 0 or more; received {value!r}. "
+        f"{type(callback).__name__} expects {name} to be a number of {of}, {least} or more; received {value!r}. "
         f"Write {name}=3."
     )
 

@@ -10,6 +10,8 @@ import numpy as np
 from autonet.callbacks.activity import Activity
 from autonet.callbacks.base import Callback
 from autonet.callbacks.findings import Findings, look_into
+from autonet.callbacks.measures import loss_sums, steps_of_epoch
+from autonet.callbacks.monitor import whole
 from autonet.callbacks.state import decoded, encoded
 from autonet.common.lines import warn
 from autonet.common.types import Figure
@@ -84,15 +86,11 @@ class TrainingMonitor(Callback):
     steers = False
 
     def __init__(self, every: int | None = None, share: float = 0.02):
-        if every is not None and (not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1):
-            raise ArgumentError(
-                f"TrainingMonitor expects every to be a number of steps, at least 1, or None; received {every!r}."
-            )
         if not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise ArgumentError(
                 f"TrainingMonitor expects share to be a part of the time, above 0, at most 1; received {share!r}."
             )
-        self.every = every
+        self.every = None if every is None else whole(every, "every", self, 1, "steps")
         self.share = float(share)
         self._clear()
 
@@ -195,18 +193,13 @@ class TrainingMonitor(Callback):
         self._plan()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._seen = self._seen_of_epoch()
+        self._seen = steps_of_epoch(self.model, self._seen)
         self._done += self._seen
         self._most = max(self._most, self._seen)
         self._before = None
         loss = (logs or {}).get("loss")
         if isinstance(loss, float):
             self._facts.setdefault("losses", []).append(loss)
-
-    def _seen_of_epoch(self) -> int:
-        """Steps of the epoch: what the loop says, else what was seen."""
-        position = getattr(self.model, "_position", None)
-        return self._seen if position is None else max(position.step, self._seen)
 
     # What to look at
 
@@ -215,7 +208,7 @@ class TrainingMonitor(Callback):
         position = getattr(self.model, "_position", None)
         if position is None or position.restored is None:  # else they are about to be replaced
             self._before = {v: v.numpy() for v in self.model.trainable_variables} or None
-            self._sums = self._totals()
+            self._sums = loss_sums(self.model)
 
     def _sample(self, batch: int) -> None:
         if self._layers is None or self._layers[0] != structure.version:
@@ -291,14 +284,9 @@ class TrainingMonitor(Callback):
         self._losses.append(loss)
         self._facts.setdefault("before", []).append(self._loss_before(batch))
 
-    def _totals(self) -> tuple[float, float]:
-        """The loss tracker's sums: of losses by rows, and of rows."""
-        total, count = (float(v.numpy()) for v in self.model._loss_tracker.variables)
-        return total, count
-
     def _loss_before(self, batch: int) -> float:
         """The loss of the batch before the step that was made on it."""
-        (total, count), since = self._totals(), self._sums if batch else (0.0, 0.0)
+        (total, count), since = loss_sums(self.model), self._sums if batch else (0.0, 0.0)
         return (total - since[0]) / (count - since[1]) if since is not None and count > since[1] else math.nan
 
     # Backups

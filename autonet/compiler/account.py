@@ -2,9 +2,9 @@
 
 Making a plan takes as long as some eager runs. The first one is made without asking; so are those for other kinds of
 arguments than their shapes, those for which enough runs are known to come, and all while shapes come one after the other
-instead of in turn. Others are paid for by a share of the runs so far and by
-what the plans' own runs have saved: so a function which meets ever new shapes, or more of them than memory holds plans for,
-goes on at the pace of eager runs. All of it is counted, nothing is timed: the same calls take the same ways every time.
+instead of in turn. Others are paid for by a share of the runs so far and by what the plans' own runs have saved: so a
+function which meets ever new shapes, or more of them than memory holds plans for, goes on at the pace of eager runs. All of
+it is counted, nothing is timed: the same calls take the same ways every time.
 """
 
 from __future__ import annotations

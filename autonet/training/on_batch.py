@@ -57,11 +57,7 @@ class OnBatchTrainer(Trainer):
         Args: as for `fit`; with return_dict the results come by name, otherwise as the loss alone or a list.
         """
         self._assert_compiled("train_on_batch")
-        batch = self._one_batch(x, y, sample_weight, class_weight)
-        with Busy(self, "train_on_batch"):
-            self.reset_metrics()
-            logs = loop.read(self, self._step_function("train")(batch))
-        return logs if return_dict else loop.as_list(logs)
+        return self._on_batch("train", self._one_batch(x, y, sample_weight, class_weight), return_dict)
 
     if TYPE_CHECKING:
 
@@ -78,11 +74,7 @@ class OnBatchTrainer(Trainer):
     def test_on_batch(self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch alone, in inference; results as those of `train_on_batch`."""
         self._assert_compiled("test_on_batch")
-        batch = self._one_batch(x, y, sample_weight)
-        with Busy(self, "test_on_batch"):
-            self.reset_metrics()
-            logs = loop.read(self, self._step_function("test")(batch))
-        return logs if return_dict else loop.as_list(logs)
+        return self._on_batch("test", self._one_batch(x, y, sample_weight), return_dict)
 
     if TYPE_CHECKING:
 
@@ -101,6 +93,12 @@ class OnBatchTrainer(Trainer):
             self._prepare((x, None, None), function)
             return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
         return as_arrays(function((x, None, None)))
+
+    def _on_batch(self, which: str, batch: Any, return_dict: bool) -> Any:
+        with Busy(self, f"{which}_on_batch"):
+            self.reset_metrics()
+            logs = loop.read(self, self._step_function(which)(batch))
+        return logs if return_dict else loop.as_list(logs)
 
     def _one_batch(self, x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
         batch = clean((x, y, sample_weight), self._data_dtype())
