@@ -84,7 +84,7 @@ def test_draws_follow_the_scale(scale, rng):
         (tuner.Integer(1, 99, log=True), lambda v: v < 10, 1 / 2),
         (tuner.Choice(["a", "b", "c"]), lambda v: v == "b", 1 / 3),
     ],
-    ids=str,
+    ids=lambda value: repr(value) if isinstance(value, Scale) else "",
 )
 def test_what_the_scales_mean(scale, test, share):
     assert np.mean([test(scale.at(p)) for p in (np.arange(9999) + 0.5) / 9999]) == pytest.approx(share, abs=2e-4)

@@ -244,28 +244,29 @@ def test_names_of_any_length_the_system_allows(name, tmp_path):
     assert (tmp_path / name).read_bytes() == b"second" and names(tmp_path) == [name]
 
 
-HERE, NOBODY = files._system(), 99999999
+PROCESSES = {"here": files._system(), "nobody": 99999999, "own": os.getpid(), "parent": os.getppid()}
 
 
-@pytest.mark.skipif(not HERE, reason="this system does not tell processes of containers apart")
+@pytest.mark.skipif(not PROCESSES["here"], reason="this system does not tell processes of containers apart")
 @pytest.mark.parametrize(
     ("left", "age", "swept"),
     [
-        (f".x.{HERE}-{NOBODY}.0123456789abcdef.part", 0, True),  # of a process that is gone
-        (f".x.{HERE}-{os.getpid()}.0123456789abcdef.part", 0, False),  # of this one
-        (f".x.{HERE}-{os.getppid()}.0123456789abcdef.part", 0, False),
-        (f".x.0011223344556677-{NOBODY}.0123456789abcdef.part", 0, False),  # of another container or machine
-        (f".x.-{NOBODY}.0123456789abcdef.part", 0, False),  # nobody knows of which
-        (f".x.0011223344556677-{NOBODY}.0123456789abcdef.part", 25 * 3600, True),
-        (f".x.{HERE}-{os.getpid()}.0123456789abcdef.part", 25 * 3600, True),
-        (f".y.{HERE}-{NOBODY}.0123456789abcdef.part", 25 * 3600, False),  # for another file
-        (f".x.{HERE}-{NOBODY}.0123456789abcde.part", 25 * 3600, False),  # not of this form: a user's
+        (".x.{here}-{nobody}.0123456789abcdef.part", 0, True),  # of a process that is gone
+        (".x.{here}-{own}.0123456789abcdef.part", 0, False),  # of this one
+        (".x.{here}-{parent}.0123456789abcdef.part", 0, False),
+        (".x.0011223344556677-{nobody}.0123456789abcdef.part", 0, False),  # of another container or machine
+        (".x.-{nobody}.0123456789abcdef.part", 0, False),  # nobody knows of which
+        (".x.0011223344556677-{nobody}.0123456789abcdef.part", 25 * 3600, True),
+        (".x.{here}-{own}.0123456789abcdef.part", 25 * 3600, True),
+        (".y.{here}-{nobody}.0123456789abcdef.part", 25 * 3600, False),  # for another file
+        (".x.{here}-{nobody}.0123456789abcde.part", 25 * 3600, False),  # not of this form: a user's
         (".x.word.0011aabb.part", 10**9, False),
         ("x.part", 10**9, False),
-        (f".x.{HERE}-{NOBODY}.0123456789abcdef.part.old", 10**9, False),
+        (".x.{here}-{nobody}.0123456789abcdef.part.old", 10**9, False),
     ],
 )
 def test_a_temporary_file_is_swept_only_when_its_writer_is_gone(left, age, swept, tmp_path):
+    left = left.format_map(PROCESSES)
     (tmp_path / left).write_text("left")
     then = time.time() - age
     os.utime(tmp_path / left, (then, then))
