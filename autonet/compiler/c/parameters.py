@@ -93,10 +93,13 @@ class Kernels:
         return parametrized
 
     def source(self) -> list[str]:
-        """The functions in C."""
+        """The functions in C: not inlined, or the time to compile would grow with the calls, and layers of one shape share them."""
         head = "  void **t = context; const int64_t *sizes = t[0]; const double *numbers = t[1]; (void)sizes, (void)numbers;"
         signature = "(void *context, int64_t begin, int64_t end)"
-        return [f"static void {name}{signature} {{\n{head}\n{text}\n}}" for text, name in self.texts.items()]
+        return [
+            f"static __attribute__((noinline)) void {name}{signature} {{\n{head}\n{text}\n}}"
+            for text, name in self.texts.items()
+        ]
 
     def arrays(self, addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All contexts, sizes and numbers, where `addresses` are those of the slots."""

@@ -41,7 +41,7 @@ def eliminate_common_subexpressions(program: Program) -> Program:
         settings = tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()])
         key = (instruction.primitive, operands, settings)
         pairs = list(zip(instruction.results, seen.get(key, ()), strict=False))
-        if pairs and not any({(a, r), (r, a)} & rivals for r, first in pairs for a in members.get(first, {first})):
+        if pairs and all(rivals[r].isdisjoint(members.get(first, {first})) for r, first in pairs if r in rivals):
             changed.update(pairs)
             for r, first in pairs:
                 members.setdefault(first, {first}).update(members.get(r, {r}))
@@ -53,15 +53,16 @@ def eliminate_common_subexpressions(program: Program) -> Program:
     return program.replaced(kept, changed)
 
 
-def _rivals(program: Program) -> set[tuple[Value, Value]]:
-    """Pairs of values whose memory two operands of a matrix product alias."""
+def _rivals(program: Program) -> dict[Value, set[Value]]:
+    """For each value that a product's operand is, or is a view of: those of the other operands."""
     roots: dict[Value, Value] = {}
-    found = set()
+    found: dict[Value, set[Value]] = {}
     for i in program.instructions:
         if facts(i).view:
             roots.update(dict.fromkeys(i.results, roots.get(i.operands[0], i.operands[0])))
         elif i.op == "matmul":
             a, b = (roots.get(v, v) for v in i.operands)
             if a is not b:
-                found.add((a, b))
+                found.setdefault(a, set()).add(b)
+                found.setdefault(b, set()).add(a)
     return found

@@ -7,6 +7,7 @@ allow, so that a value which only the backward pass needs is computed there, not
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,30 +127,38 @@ def _join_siblings(groups: list[_Group]) -> list[_Group]:
     """Loops of one shape that read the same array, where the later one does not wait for anything in between."""
     order = {id(g): n for n, g in enumerate(groups)}
     maker = {r: g for g in groups for i in g.members for r in i.results}
-    alike: dict[Any, list[_Group]] = {}  # in order
-    for g in groups:
-        if g.shape:
-            alike.setdefault(g.shape, []).append(g)
+    needs = [{v for i in g.members for v in i.operands} for g in groups]
+    readers: dict[tuple[Any, Value], list[int]] = {}  # shape of a loop, value: places of the loops, in order
+    for n, g in enumerate(groups):
+        for v in needs[n] if g.shape else ():
+            readers.setdefault((g.shape, v), []).append(n)
     gone: set[int] = set()
-    for first in groups:
-        if not first.shape or id(first) in gone:
+    for at, first in enumerate(groups):
+        if not first.shape or at in gone:
             continue
         reduced = {r for i in first.members for r in i.results if reduction_operand(i) is not None}
         own = {r for i in first.members for r in i.results} - reduced
         reads = {v for i in first.members for v in i.operands if v.shape == first.shape} | own
-        at = order[id(first)]
-        for other in alike[first.shape]:
-            if order[id(other)] <= at or id(other) in gone:
+        last, waiting = at, [n for v in reads for n in readers.get((first.shape, v), ()) if n > at]
+        heapq.heapify(waiting)
+        while waiting:
+            n = heapq.heappop(waiting)
+            if n == last or n in gone:
                 continue
-            needs = {v for i in other.members for v in i.operands}
-            if not needs & reads or needs & reduced:
+            last, other = n, groups[n]
+            if needs[n] & reduced:
                 continue
-            if any(g is not other and order[id(g)] > at for g in (maker[v] for v in needs if v in maker)):
+            if any(g is not other and order[id(g)] > at for g in (maker[v] for v in needs[n] if v in maker)):
                 continue  # it waits for something in between
             first.members[:0] = other.members
             for i in other.members:
                 (reduced if reduction_operand(i) is not None else own).update(i.results)
                 maker.update(dict.fromkeys(i.results, first))
-            reads |= {v for v in needs if v.shape == first.shape} | own
-            gone.add(id(other))
-    return [g for g in groups if id(g) not in gone]
+            new = ({v for v in needs[n] if v.shape == first.shape} | own) - reads
+            reads |= new
+            for v in new:
+                for m in readers.get((first.shape, v), ()):
+                    if m > n:
+                        heapq.heappush(waiting, m)
+            gone.add(n)
+    return [g for n, g in enumerate(groups) if n not in gone]
