@@ -132,6 +132,11 @@ class Account:
     def _price(self, name: str) -> float:
         return self._cost * (1 + COMPILING * (name in self._dear))
 
+    @property
+    def useless(self) -> bool:
+        """Whether the last recording was of no use."""
+        return self._useless > 0
+
     def unsettled(self) -> bool:
         """A recording was of no use. Returns: whether that is to be said now, which is once."""
         self._useless += 1

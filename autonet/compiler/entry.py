@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.common.trees import flatten, map_structure
+from autonet.common.trees import map_structure
 from autonet.compiler.capture import Recorder
 from autonet.compiler.guards import Guards
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
+from autonet.compiler.replayed import leaves_of, tensors_of
 from autonet.core.tensor import Tensor, attachments, wrap
 from autonet.core.variable import Variable
 
@@ -63,10 +64,13 @@ class Entry:
     def __init__(self, recorder: Recorder, result: Any, held: list[Any], differentiable: bool):
         self.obstacle = recorder.obstacle
         self.held = held  # for arguments that the key knows by identity
-        self.tracked = differentiable and any(isinstance(t, Tensor) and t._node is not None for t in flatten(result))
+        found = tensors_of(result) if differentiable else []
+        self.tracked = [k for k, t in enumerate(found) if t._node is not None]
         self.guards = Guards(
             [thing for thing, _ in recorder.touched.values()], recorder.program.variables(), recorder.values
         )
+        self.variables = recorder.program.variables()
+        self.leaves = self._trained(found) if self.tracked else []  # None if the record leads to others, too
         self.readings = recorder.readings
         self.template = _template(result, recorder)
         self.captured = Program() if self.obstacle else recorder.program
@@ -75,6 +79,12 @@ class Entry:
         self.compiled: set[str] = set()  # names of C that is there
         self.may_compile = True
         self.lock = threading.Lock()
+
+    def _trained(self, tensors: list[Tensor]) -> list[Variable] | None:
+        """The Variables on which Tensors depend, None if there are other leaves behind them."""
+        wanted = leaves_of(tensors)
+        found = [w for w in self.variables if w._node in wanted]
+        return found if len({w._node for w in found}) == len(wanted) else None
 
     @property
     def nbytes(self) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from autonet.compiler.facts import FACTS, Facts
@@ -17,8 +19,9 @@ from autonet.core.primitive import PRIMITIVES
 class Explanation:
     """What `f.explain()` returns: it prints as text, and shows as a table with folded code in a notebook."""
 
-    def __init__(self, title: str, captured: Program, plan: Any):
+    def __init__(self, title: str, captured: Program, plan: Any, calls: Sequence[tuple[str, str]] = ()):
         self.title = title
+        self.calls = calls  # which way they went
         self.captured = captured
         self.plan = plan
         self.rows = [_row(i, plan) for i in plan.program.instructions]
@@ -31,15 +34,13 @@ class Explanation:
         loops = [i for i in program.instructions if isinstance(i, Loop)]
         values = program.used()
         return [
+            *self.calls,
             ("plan", plan.kind),
             ("captured operations", str(len(self.captured.instructions))),
             ("steps after each pass", self._passes()),
             ("loops", f"{len(loops)}, which join {sum(len(i.body) for i in loops)} operations"),
             ("views, which cost nothing", str(views)),
-            (
-                "run by NumPy inside a native plan" if plan.kind == "native" else "run by NumPy",
-                str(self._stepped_out()),
-            ),
+            self._stepped_out(),
             ("inputs", _bytes(sum(v.nbytes for v in program.inputs))),
             ("variables", _bytes(sum(v.nbytes for v in values if v.kind == VARIABLE))),
             ("constants", _bytes(sum(v.nbytes for v in values if v.kind == CONSTANT))),
@@ -59,9 +60,13 @@ class Explanation:
             lower(program, show)
         return ", ".join(counts[1:])
 
-    def _stepped_out(self) -> int:
-        lines = [line for line in self.plan.write.lines if not line.startswith(("an_part_", "if status"))]
-        return len(lines)
+    def _stepped_out(self) -> tuple[str, str]:
+        """How many operations run outside generated C, and which."""
+        if self.plan.kind != "native":
+            return "run by NumPy", str(len(self.plan.write.lines))
+        counts = Counter(i.op.lstrip("_") for i in self.plan.stepped_out)
+        names = ", ".join(f"{n} {name}" for name, n in counts.most_common())
+        return "run by NumPy inside a native plan", f"{len(self.plan.stepped_out)}{names and ': '}{names}"
 
     @property
     def code(self) -> str:

@@ -16,10 +16,13 @@ from autonet.common.types import Explanation
 from autonet.compiler.account import KNOWN, Account, NotCompiled
 from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.entry import Entry
+from autonet.compiler.replayed import Call
 from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
 from autonet.compiler.texts import Reading, run_all, run_rows
+from autonet.compiler.ways import REASONS, Ways
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor
+from autonet.gradients.scope import DifferentiationScope
 
 LENGTHS = 8  # plans of one signature for texts that become rows of other lengths; further ones run eagerly
 
@@ -65,20 +68,25 @@ class Compiled(Generic[P, R]):
         self.readings: OrderedDict[Any, list[Reading]] = OrderedDict()  # by the signature as far as arguments tell it
         self.last: Entry | None = None
         self.account = Account()
+        self.ways = Ways()
         self._lock = threading.RLock()
-        self._warned = False
+        self._warned: set[str] = set()  # reasons
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if state.observer is not None or (state.contexts and any(c.eager for c in state.contexts)):
             if state.observer is not None and not state.observer.replays:
-                return self._eagerly(args, kwargs)  # somebody looks for NaN
-            return self.f(*args, **kwargs)  # part of an outer capture; or Variables are of another dtype for a while
+                return self._eagerly("watched", args, kwargs)  # somebody looks for NaN
+            # part of an outer capture; or Variables are of another dtype for a while
+            self.ways.took("rehearsed" if state.observer is None else "nested")
+            return self.f(*args, **kwargs)
         reader = Reader(self.static)
         for place, argument in (*enumerate(args), *sorted(kwargs.items())):
             reader.read(place, argument)
-        if reader.foreign or (reader.tracked and state.recording):
-            return self._eagerly(args, kwargs)  # a result to be differentiated: only the eager run is recorded
+        if reader.foreign:
+            return self._eagerly("foreign", args, kwargs)
+        if reader.tracked and state.recording:  # a result to be differentiated: only the eager run is recorded
+            return self._eagerly("tracked", args, kwargs)
         key = signature = (state.training, state.recording, *reader.key)
         inputs = reader.inputs
         readings = self.readings.get(signature) if reader.texts else None
@@ -86,7 +94,7 @@ class Compiled(Generic[P, R]):
             inputs = run_all(readings, reader.texts, inputs)
             key = with_readings(signature, readings, inputs)
             if key not in self.entries and self._too_many_lengths(signature, readings):
-                return self._eagerly(args, kwargs)
+                return self._eagerly("lengths", args, kwargs)
         entry = self._find(key)
         if entry is None:
             with self._lock:
@@ -94,18 +102,31 @@ class Compiled(Generic[P, R]):
                 if entry is None and self.account.allows(key, key in self.entries):
                     return self._capture(signature, reader, args, kwargs)
         if entry is None and not reader.texts:  # without the lock, which captures need
+            self._take("unsettled" if self.account.useless else "shapes")
             if reader.all_tensors:
                 return _strong(self.f(*args, **kwargs))
-            return self._plainly([a.view() for a in reader.inputs], reader, args, kwargs)
-        if entry is None or entry.obstacle is not None or (entry.tracked and state.recording):
-            return self._eagerly(args, kwargs)
+            return self._plainly(self._own(reader), reader, args, kwargs)
+        if entry is None:
+            return self._eagerly("unsettled" if self.account.useless else "shapes", args, kwargs)
+        if entry.obstacle is not None:
+            return self._eagerly("obstacle", args, kwargs)
+        call = None
+        if entry.tracked and state.recording:
+            if reader.texts or any(isinstance(c, DifferentiationScope) for c in state.contexts):
+                return self._eagerly("tracked", args, kwargs)
+            call = self._call(entry, reader, args, kwargs)
+            if call is None:
+                return self._eagerly("closure", args, kwargs)
         try:
             result = entry.run(inputs, self.native)
         except NotCompiled:
             self.entries.pop(key, None)
             self.account.refuse(key)
-            return self._eagerly(args, kwargs)
+            return self._eagerly("shapes", args, kwargs)
+        if call is not None:
+            call.record(result, entry.tracked)
         self.last = entry
+        self.ways.last = None
         self.account.hits += 1
         return result
 
@@ -128,8 +149,28 @@ class Compiled(Generic[P, R]):
             self.entries.move_to_end(key)
             return entry
 
-    def _eagerly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The function itself, on Tensors wherever a captured run gets them."""
+    def _call(self, entry: Entry, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """This call, to be repeated if somebody asks for a derivative; None if the record leads on to other Tensors."""
+        if entry.leaves is None:
+            return None
+        arrays = [a.copy() for a in reader.inputs]  # the caller may change them
+        return Call(
+            lambda: self._plainly([a.view() for a in arrays], reader, args, kwargs),
+            entry.variables,
+            list(entry.captured.writes),
+            entry.leaves,
+        )
+
+    def _take(self, reason: str) -> None:
+        """A call is going operation by operation, which is said once unless it is meant to be so."""
+        self.ways.took(reason)
+        message = self.ways.warning(reason, self.account.hits)
+        if message is not None:
+            self._warn(reason, message)
+
+    def _eagerly(self, reason: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function itself, on Tensors wherever a captured run gets them; the reason is one of REASONS."""
+        self._take(reason)
 
         def exchange(place: Any, argument: Any) -> Any:
             if place in self.static:
@@ -145,21 +186,22 @@ class Compiled(Generic[P, R]):
         if not varying or sum(key[0] == signature for key in list(self.entries)) < LENGTHS:
             return False
         self._warn(
+            "lengths",
             f"{varying[0]} gives rows of another length for each batch, so most steps run operation by operation. "
-            "Set its output_sequence_length, so that all steps are compiled."
+            "Set its output_sequence_length, so that all steps are compiled.",
         )
         return True
 
-    def _warn(self, message: str) -> None:
-        if not self._warned:
-            self._warned = True
+    def _warn(self, reason: str, message: str) -> None:
+        if reason not in self._warned:
+            self._warned.add(reason)
             warn(message)
 
     def _say_drawn(self, recorder: Recorder) -> None:
         """Random numbers of others would stay those of the recorded run: a step runs without a record then."""
         advice = "Draw from autonet.random with a SeedGenerator, or pass the numbers in"
         if self.strict:
-            self._warn(f"{recorder.drawn}, and further calls repeat those of this one. {advice}.")
+            self._warn("drawn", f"{recorder.drawn}, and further calls repeat those of this one. {advice}.")
         else:
             recorder.obstacle = recorder.obstacle or f"{recorder.drawn}, which a captured step would repeat. {advice}."
 
@@ -170,6 +212,11 @@ class Compiled(Generic[P, R]):
         named = {k: reader.exchange(k, kwargs[k], rest) for k in sorted(kwargs)}
         return _strong(self.f(*new, **{k: named[k] for k in kwargs}))
 
+    def _own(self, reader: Reader) -> list[np.ndarray]:
+        """The arrays of a call that runs as it is: a record keeps its own, since the caller may change an array later."""
+        kept = self.differentiable and state.recording and not reader.all_tensors
+        return [a.copy() if kept else a.view() for a in reader.inputs]
+
     @filters_traceback
     def _capture(
         self, signature: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], again: bool = False
@@ -179,7 +226,7 @@ class Compiled(Generic[P, R]):
         reader.text = recorder.text
         try:
             result = capture(
-                recorder, lambda: self._plainly([recorder.input(a) for a in reader.inputs], reader, args, kwargs)
+                recorder, lambda: self._plainly([recorder.input(a) for a in self._own(reader)], reader, args, kwargs)
             )
         except BaseException:
             if self.at_once:
@@ -190,15 +237,20 @@ class Compiled(Generic[P, R]):
                 recorder.take_back()
                 return self._capture(signature, reader, args, kwargs, again=True)
             if self.account.unsettled():
-                warn(
+                self._warn(
+                    "unsettled",
                     f"This step runs operation by operation, since {recorder.changed or 'it makes Variables'} in every "
-                    "run, which replays would not do. Make things once, and let a Variable hold what changes."
+                    "run, which replays would not do. Make things once, and let a Variable hold what changes.",
                 )
+            self.ways.took("unsettled")
             return result
         if recorder.drawn is not None:
             self._say_drawn(recorder)
         if recorder.obstacle is not None:
-            self._warn(f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}")
+            self._warn(
+                "obstacle",
+                f"This step runs operation by operation, since it cannot be captured. {recorder.obstacle}",
+            )
         key = signature
         if reader.texts:
             self.readings[signature] = [] if recorder.obstacle else recorder.readings
@@ -214,9 +266,11 @@ class Compiled(Generic[P, R]):
                 entry.build(self.native)
             except NotCompiled:
                 self.account.refuse(key)
+                self.ways.took("shapes")
                 return result
             recorder.take_back()
             result = entry.run(recorder.arrays, self.native)
+        self.ways.took("obstacle" if entry.obstacle else None)
         self.entries[key] = entry
         self.entries.move_to_end(key)
         self.last = entry
@@ -226,20 +280,35 @@ class Compiled(Generic[P, R]):
     def explain(self) -> Explanation:
         """The plan used last: operations, memory, what was joined, the generated code. Prints, and shows in a notebook.
 
-        Raises: NotBuiltError before the first call.
+        It says first which way the calls went: by a plan, recorded, or operation by operation, and why.
+
+        Raises: NotBuiltError before the first call, and where none was of use for a plan.
         """
         from autonet.compiler.explain import Explanation
         from autonet.errors import NotBuiltError
 
         entry = self.last
         if entry is None:
+            if self.ways.eager:
+                raise NotBuiltError(f"There is no plan. Calls so far: {self._calls()}.")
             raise NotBuiltError("There is no plan yet: call the function (or fit, evaluate, predict) first.")
         if entry.obstacle is not None:
-            raise NotBuiltError(f"There is no plan, since the function cannot be captured. {entry.obstacle}")
+            raise NotBuiltError(
+                f"There is no plan, since the function cannot be captured. {entry.obstacle} Calls so far: {self._calls()}."
+            )
         with entry.lock:
             if entry.plan is None:
                 entry.build(self.native)
-        return Explanation(getattr(self.f, "__name__", "function"), entry.captured, entry.plan)
+        return Explanation(getattr(self.f, "__name__", "function"), entry.captured, entry.plan, self._facts())
+
+    def _calls(self) -> str:
+        return self.ways.told(self.account.hits)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        facts = [("calls", self._calls())]
+        if self.ways.last is not None:
+            facts.append(("the last call", f"not by this plan, since {REASONS[self.ways.last].why}"))
+        return facts
 
     def repeatable(
         self, data: tuple[Any, ...], batch: int, read: dict[Any, Any]
@@ -283,6 +352,7 @@ class Compiled(Generic[P, R]):
             self.readings.clear()
             self.last = None
             self.account = Account()
+            self.ways = Ways()
 
 
 def _strong(result: Any) -> Any:
@@ -339,7 +409,8 @@ def jit(
     So do draws from NumPy's and Python's generators, of which a warning tells, and what no warning can tell of: clocks
     (time.time, datetime.now), uuid, os.urandom, generators made inside f. Chance comes from `autonet.random`.
 
-    A result that is to be differentiated later is computed eagerly, since a replay leaves no record: put `grad` inside.
+    A replay leaves no record: put `grad` inside. Inside a `grad`, and where an argument is tracked, the function runs
+    operation by operation. If a result that depends on trained Variables is differentiated later, it runs once more for that.
 
     Args:
         f: function of Tensors, arrays and numbers, in nested lists, tuples and dictionaries.

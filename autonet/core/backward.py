@@ -14,7 +14,7 @@ import numpy as np
 from autonet.core.accumulate import add, sum_to, zeros_of
 from autonet.core.rules import misfit
 from autonet.core.state import enable_grad, no_grad, state
-from autonet.core.tape import Node, Pick
+from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import DataError, GradientError, ShapeError
 
@@ -64,7 +64,7 @@ def gradients(
     """Cotangents of the target nodes, given (result, cotangent) pairs; None where a target was not used.
 
     With `record` None the walk is recorded when its result may itself be differentiated: when something other than the
-    targets was tracked, here or outside.
+    targets was tracked, here or outside, and is not spent.
     """
     roots = [(t._node, g) for t, g in outputs if t._node is not None]
     wanted, closed = _paths([node for node, _ in roots], targets)
@@ -93,10 +93,11 @@ def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
         seen.add(node)
         if node in stops:
             continue
-        if node.order < oldest or not node.parents:
-            closed = False  # older than every target, or another leaf
-            if node.order < oldest:
-                continue
+        if node.order < oldest:
+            closed = False  # older than every target
+            continue
+        if not node.parents and not (isinstance(node, Leaf) and node.spent):
+            closed = False  # another leaf
         stack.extend([p for p in node.parents if p is not None and p not in seen])
     wanted: set[Node] = set()
     for node in sorted(seen, key=_order):

@@ -35,13 +35,17 @@ class Node:
 
 
 class Leaf(Node):
-    """Where tracking starts: a Tensor that requires a gradient, or a trainable Variable."""
+    """Where tracking starts: a Tensor that requires a gradient, or a trainable Variable.
 
-    __slots__ = ()
+    spent: whether it is the place of a transform's argument, and the transform is over: nobody will ask for its gradient.
+    """
+
+    __slots__ = ("spent",)
 
     def __init__(self) -> None:
         super().__init__(None, (), (), {}, None)
         self.grad: Any = None
+        self.spent = False
 
 
 class Pick(Node):

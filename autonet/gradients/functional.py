@@ -73,7 +73,6 @@ def value_and_grad(
                 raise _nothing(f"argument {n} is an empty {type(args[n]).__name__}")
         if not numbers:
             raise _nothing("argnums names no argument")
-        targets = scope.targets
         value, aux = _pair(result, "grad") if has_aux else (result, None)
         if not isinstance(value, Tensor):
             value = convert_to_tensor(value)
@@ -92,7 +91,7 @@ def value_and_grad(
             trees.append(pack(args[n], found[:count]))
             found = found[count:]
         gradient = trees[0] if single else tuple(trees)
-        value, aux = detach_if_closed(value, targets), map_structure(lambda x: detach_if_closed(x, targets), aux)
+        value, aux = detach_closed((value, aux))
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return wrapper
@@ -112,7 +111,7 @@ def cotangents_of(
     found = walk.gradients(pairs, [t._node for t in scope.targets], record)  # type: ignore[misc]
     scope.check(found)
     if record is None:  # a walk may have been recorded for rules that turn out to use nothing from outside
-        found = [detach_if_closed(g, scope.targets) for g in found]
+        found = detach_closed(found)
     return _filled(found, scope.targets)
 
 
@@ -120,22 +119,30 @@ def _filled(found: list[Any], targets: list[Tensor]) -> list[Tensor]:
     return [zeros_of(t.shape, t.dtype) if g is None else g for g, t in zip(found, targets, strict=True)]
 
 
-def detach_if_closed(x: Any, targets: list[Tensor]) -> Any:
-    """`x` without a record if all it was computed from are the transform's own fresh leaves."""
-    if not isinstance(x, Tensor) or x._node is None:
-        return x
-    leaves = {t._node for t in targets}
-    stack: list[Node] = [x._node]
-    seen: set[Node] = set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if not node.parents and node not in leaves:
+def detach_closed(tree: Any) -> Any:
+    """A transform's results, without a record where all that they were computed from are places of transforms' arguments.
+
+    Of transforms that are over, this one's own and those inside it: nobody can ask for a derivative there any more.
+    """
+    closed: set[Node] = set()  # nodes behind which there is nothing else
+
+    def cut(x: Any) -> Any:
+        if not isinstance(x, Tensor) or x._node is None:
             return x
-        stack.extend([p for p in node.parents if p is not None])
-    return detach(x)
+        stack: list[Node] = [x._node]
+        seen: set[Node] = set()
+        while stack:
+            node = stack.pop()
+            if node in seen or node in closed:
+                continue
+            seen.add(node)
+            if not node.parents and not (isinstance(node, Leaf) and node.spent):
+                return x
+            stack.extend([p for p in node.parents if p is not None])
+        closed.update(seen)
+        return detach(x)
+
+    return map_structure(cut, tree)
 
 
 def _pair(result: Any, who: str) -> Any:
@@ -185,8 +192,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     """
     with DifferentiationScope() as scope:
         result = f(*[scope.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
-    targets = scope.targets
-    if not targets:
+    if not scope.targets:
         raise _nothing("vjp received no primals")
     aux = None
     if has_aux:
@@ -212,10 +218,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             found = found[count:]
         return tuple(trees)
 
-    closed = map_structure(lambda y: detach_if_closed(y, targets), result)
-    if has_aux:
-        return closed, pullback, map_structure(lambda x: detach_if_closed(x, targets), aux)
-    return closed, pullback
+    closed, aux = detach_closed((result, aux))
+    return (closed, pullback, aux) if has_aux else (closed, pullback)
 
 
 @filters_traceback
@@ -259,11 +263,12 @@ def jvp(
         floats = [y for y in outputs if y.dtype.kind == "f"]
         duals = [wrap(np.zeros(y.shape, y.dtype), Leaf()) for y in floats]
         pulled = cotangents_of(list(zip(floats, duals, strict=True)), scope, record=True)
-        pairs = [(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None]
-        derivatives = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
+    pairs = [(p, u) for p, u in zip(pulled, directions, strict=True) if p._node is not None]
+    derivatives = iter(_filled(walk.gradients(pairs, [t._node for t in duals]), duals))  # type: ignore[misc]
+    for dual in duals:
+        dual._node.spent = True  # type: ignore[union-attr]
     tangent = [next(derivatives) if y.dtype.kind == "f" else zeros_of(y.shape, y.dtype) for y in outputs]
-    own = [*scope.targets, *duals]
-    found = tuple([map_structure(lambda y: detach_if_closed(y, own), y) for y in (result, pack(result, tangent), aux)])
+    found = detach_closed((result, pack(result, tangent), aux))
     return found if has_aux else found[:2]
 
 

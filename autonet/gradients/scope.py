@@ -51,6 +51,9 @@ class DifferentiationScope(EscapedValues):
     def __exit__(self, *exc: object) -> None:
         for variable, node in reversed(self._own):
             variable._node = node
+        for target in self.targets:
+            if isinstance(target._node, Leaf):
+                target._node.spent = True
         state.recording = self._recording
         super().__exit__(*exc)
 

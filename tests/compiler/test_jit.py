@@ -275,8 +275,10 @@ def test_masks_and_logits_travel_with_tensors():
 def test_arrays_that_no_plan_takes_run_as_they_are():
     f = Counted(lambda strange, x: x * len(strange))
     g = numpy_jit(f)
-    for n in (1, 2, 2):
-        assert g(np.zeros(n, complex), 2.0) == 2.0 * n
+    with pytest.warns(UserWarning, match="neither of numbers nor of texts") as told:
+        for n in (1, 2, 2):
+            assert g(np.zeros(n, complex), 2.0) == 2.0 * n
+    assert len(told) == 1
     assert f.runs == 3
 
 

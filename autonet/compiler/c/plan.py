@@ -87,6 +87,7 @@ class NativePlan(NumpyPlan):
         self.parts: list[list[str]] = []  # statements of each part without Python
         self.demands: dict[int, Instruction] = {}
         self.flops = 0
+        self.stepped_out: list[Instruction] = []  # to NumPy
         self._in_native = False
         self._entries: dict[str, Callable] = {}
         super().__init__(lower(program))
@@ -156,6 +157,7 @@ class NativePlan(NumpyPlan):
         if kernel is not None and kernel(_KernelWriter(self), i):
             return
         self._in_native = False
+        self.stepped_out.append(i)
         super()._instruct(i)
 
     # The end
