@@ -131,7 +131,7 @@ KEYWORDS: dict[str, dict[str, Entry]] = {  # by the class whose constructor take
     "GaussianDropout": {"p": "rate"},
     "GaussianNoise": {"sigma": "stddev"},
     "Model": {"input": "inputs", "output": "outputs"},
-    "Trainer.compile": {
+    "Stepping.compile": {
         "sample_weight_mode": Advice("leave it out: weights of shape (samples, steps) are taken as they are"),
         "target_tensors": Advice("leave it out: targets are given to fit()"),
         "class_mode": Advice("leave it out: the loss says it"),

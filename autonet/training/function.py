@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from autonet.common.trees import flatten, map_structure
+from autonet.common.versions import structure
 from autonet.compiler.jit import Compiled
-from autonet.core.state import Context, state
+from autonet.core.state import Context, no_grad, state
 from autonet.errors import ArgumentError
+from autonet.optimizers import Optimizer
 from autonet.training.batches import ArrayBatches
-from autonet.training.data import as_tensors, pack
+from autonet.training.data import Batch, as_tensors, pack
 from autonet.training.journal import run_checked
 from autonet.training.nonfinite import NonFiniteChecker
 from autonet.training.overriding import is_default
@@ -64,7 +67,7 @@ class StepFunction:
 
     def __call__(self, batch: Any, number: int | None = None) -> Any:
         model = self.model()
-        model._prepare(batch, self)  # type: ignore[union-attr]
+        self.prepare(batch)
         if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
             model._position.journal.before(batch, number)  # type: ignore[union-attr]
         if isinstance(state.observer, NonFiniteChecker):
@@ -74,6 +77,24 @@ class StepFunction:
         if self.trains:
             model.optimizer.refresh()  # type: ignore[union-attr]
         return self.compiled(*[as_tensors(part) for part in batch])
+
+    def prepare(self, batch: Batch) -> None:
+        """Build the model for a batch of arrays, and see that its optimizer knows the weights."""
+        if self.prepared == structure.version:
+            return  # nothing has changed since the last time
+        model: Any = self.model()
+        if not model.built and model._has_call():
+            if is_default(model, "build"):  # which leaves the layers inside to the call
+                with no_grad():
+                    model(as_tensors(batch[0]), training=False)
+            else:
+                model.build(map_structure(lambda a: tuple(a.shape), batch[0]))
+            model.built = True
+        if self.trains and isinstance(model.optimizer, Optimizer):
+            _prepare_optimizer(model, self.custom)
+        if self.custom and model.compiled and model._has_call():
+            _prepare_metrics(model, batch)
+        self.prepared = structure.version
 
     def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
         """How many whole batches from `number` on, up to `most`, one call can run, and that call; None if none.
@@ -106,6 +127,29 @@ class StepFunction:
     @staticmethod
     def _eager(model: Any) -> bool:
         return model.run_eagerly or model.jit_compile is False or state.observer is not None
+
+
+def _prepare_optimizer(model: Any, custom: bool) -> None:
+    variables = [v for v in model.trainable_variables if v.requires_grad]
+    if not model.optimizer.built:
+        if model.built:  # else its parts are built as the step reaches them, and the optimizer at its first use
+            model.optimizer.build(variables)
+    elif not custom and not all(v in model.optimizer._position for v in variables):
+        raise ArgumentError(
+            f"{model.label} has weights that its optimizer does not know: layers were added, unfrozen or built "
+            "anew after compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
+        )
+
+
+def _prepare_metrics(model: Any, batch: Batch) -> None:
+    """Make the compiled metrics now: a step of the user's own may ask for `metrics` before it updates them."""
+    compiled = model._compile_metrics
+    if compiled is not None and compiled.names is None and any(flatten(compiled.given)):
+        x, y, _ = (as_tensors(part) for part in batch)
+        with no_grad():
+            y_pred = model(x, training=False)
+        model._clear_losses()
+        compiled.build_for(model, y, y_pred)
 
 
 def _first_run(own: Callable, data: Any, ran: list[bool]) -> Any:

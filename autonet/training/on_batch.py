@@ -90,7 +90,7 @@ class OnBatchTrainer(Trainer):
             x = arrays(x, "x", self._data_dtype())
         function = self._step_function("predict")
         if is_empty(x):
-            self._prepare((x, None, None), function)
+            function.prepare((x, None, None))
             return as_arrays(function.run(as_tensors(x), None, None))  # an empty batch is not worth a plan
         return as_arrays(function((x, None, None)))
 

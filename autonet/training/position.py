@@ -260,7 +260,7 @@ class Position(Callback):
 
 def make_state(model: Any, batch: Any) -> None:
     """Evaluate a batch once, so that every Variable that a training step uses exists."""
-    model._prepare(batch, model._step_function("train"))
+    model._step_function("train").prepare(batch)
     with no_grad():
         steps.test_step(model, *[as_tensors(part) for part in batch])
     model.reset_metrics()

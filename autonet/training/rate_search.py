@@ -161,7 +161,7 @@ def _run(model: Any, batches: Any, rates: np.ndarray, beta: float, interrupt: In
     function = model._step_function("train")
     source = batches.epoch()
     first = next(source)
-    model._prepare(first, function)
+    function.prepare(first)
     losses: list[float] = []
     smoothed: list[float] = []
     mean, diverged = 0.0, False
