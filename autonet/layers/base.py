@@ -1,15 +1,13 @@
 """Layer: a map with weights, built when it first sees a shape."""
 
-import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
 from autonet import constraints, initializers, regularizers
 from autonet.common import dtypes
 from autonet.common.frames import as_texts, frame_array, is_frame
-from autonet.common.lines import filters_traceback, warn
+from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype, Identifier, Shape, TensorLike
 from autonet.core.accumulate import cast
@@ -18,74 +16,17 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, inference, symbolic
+from autonet.layers.building import building, name_first
 from autonet.layers.current import current
 from autonet.layers.options import Configured
 from autonet.layers.spec import InputSpec
 from autonet.layers.weights import Weighted
-from autonet.legacy import LegacyWarning
 from autonet.serialization.objects import snake_case
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 
 if TYPE_CHECKING:
     from autonet.common.types import HasCall, P, R_co
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _building(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build`, marking the layer as built, named below the one that builds or calls it."""
-
-    @functools.wraps(build)
-    def wrapper(self: "Layer", *args: Any, **kwargs: Any) -> None:
-        building = current.building
-        if building and building[-1] is self:  # super().build(...)
-            build(self, *args, **kwargs)
-            return
-        parent = building[-1] if building else current.layer
-        if parent is not None and parent is not self:
-            self._path = f"{parent._path}/{self.name}"
-        current.building = (*building, self)
-        inside = None if self._trainable else self._flatten_layers()
-        try:
-            build(self, *args, **kwargs)
-        finally:
-            current.building = building
-        self.built = True
-        if inside is not None:  # frozen before it had weights: so is what it made just now
-            self._freeze_all_but([] if self._freezes else inside)
-        self.__dict__["_Layer__built_with"] = arguments.built_with(build, args, kwargs)
-
-    return wrapper
-
-
-def _is_initializer(word: str) -> bool:
-    try:
-        return initializers.get(word) is not None
-    except ArgumentError:
-        return False
-
-
-def _string_first(add_weight: F) -> F:
-    """`add_weight`, which also takes an initializer's name in front, or any other name there, as Keras 2's did."""
-
-    @functools.wraps(add_weight)
-    def wrapper(self: "Layer", *args: Any, **kwargs: Any) -> Variable:
-        if args and isinstance(args[0], str):
-            word, *rest = args
-            if len(rest) > 1:
-                raise ArgumentError(
-                    f"{self.label}.add_weight expects shape, initializer and what follows by their names where a string, "
-                    f"here {word!r}, stands in front."
-                )
-            known = "initializer" not in kwargs and _is_initializer(word)
-            if not known:
-                message = f"add_weight: write name={word!r}; a name in front is Keras 2's order."
-                warn(message, LegacyWarning)
-            args, kwargs = tuple(rest), {**kwargs, "initializer" if known else "name": word}
-        return add_weight(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
 
 
 class Layer(symbolic.GraphMember, Configured, Weighted):
@@ -147,7 +88,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = building(cls.__dict__["build"])  # type: ignore[method-assign]
         if "__init__" in cls.__dict__ and cls.__module__.startswith("autonet."):
             cls.__init__ = arguments.plain_arguments(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
@@ -182,11 +123,11 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
 
     # Weights
 
-    @_building
+    @building
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`. The default has none to create."""
 
-    @_string_first
+    @name_first
     def add_weight(
         self,
         shape: Shape | None = None,

@@ -10,10 +10,10 @@ from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of
 from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
-from autonet.models.graph import replay
 from autonet.models.graph_config import takes_graph
 from autonet.models.model import Functional, Model
 from autonet.models.sequential import Sequential
+from autonet.models.tracing import replay
 from autonet.untrusted.budget import LoadBudget
 
 M = TypeVar("M", bound=Model)

@@ -18,9 +18,9 @@ from autonet.ops.comparison import floor, greater_equal, less, logical_and
 from autonet.ops.creation import cast
 from autonet.ops.image.resizing import as_before, as_floats, image_axes
 from autonet.ops.indexing import take
-from autonet.ops.linalg import solve
 from autonet.ops.pointwise import absolute, minimum, where
 from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, stack
+from autonet.ops.solving import solve
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 
