@@ -22,7 +22,7 @@ import numpy as np
 from autonet.compiler.c.plan import NativePlan
 from autonet.compiler.c.runtime import library
 
-PRODUCTS = ("matmul", "convolve", "convolve_input", "convolve_kernel")
+PRODUCTS = ("matmul", "convolve", "depthwise")  # how the names of such operations begin
 CLOCK = """\
 #include <time.h>
 static inline int64_t an_nanoseconds(void) {
@@ -67,7 +67,7 @@ class StampedPlan(NativePlan):
         homes = self.layout.homes
         if any(homes.get(r) in self.moved for r in i.results if r in homes):
             return "update"
-        if i.op in PRODUCTS:
+        if i.op.startswith(PRODUCTS):
             return "products"
         return "pointwise" if type(i).__name__ == "Loop" else i.op
 
@@ -88,19 +88,31 @@ def reading() -> float:
     return min(times) * 1e-9 / 2
 
 
+def stamped(model: Any) -> StampedPlan | None:
+    """The stamped plan of a model's training step; None without machine code.
+
+    Args:
+        model: trained by at least two steps.
+    """
+    entry = model._functions["train"].compiled.last
+    if not library.available() or entry is None or entry.program is None:
+        return None
+    return StampedPlan(entry.captured, {*model.trainable_variables, *model.optimizer.variables})
+
+
 def parts(model: Any, batch: tuple, seconds: float = 0.5) -> dict[str, float] | None:
-    """Seconds per step by label, from running the stamped plan again and again on one batch; None without machine code.
+    """Seconds per step by label; None without machine code.
 
     Args:
         model: trained by at least two steps on batches like this one.
         batch: arrays x and y.
     """
-    compiled = model._functions["train"].compiled
-    entry = compiled.last
-    if not library.available() or entry is None or entry.program is None:
-        return None
-    moved = {*model.trainable_variables, *model.optimizer.variables}
-    plan = StampedPlan(entry.captured, moved)
+    plan = stamped(model)
+    return None if plan is None else times(plan, batch, seconds)
+
+
+def times(plan: StampedPlan, batch: tuple, seconds: float = 0.5) -> dict[str, float]:
+    """Seconds per step by label, from running the stamped plan again and again on one batch."""
     inputs = [np.ascontiguousarray(a) for a in batch]
     plan.run(inputs)
     plan.run(inputs)
