@@ -14,7 +14,7 @@ from importlib import import_module as _import_module
 from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
-from autonet.core import Variable as _Variable
+from autonet.variable import Variable as _Variable
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
     from autonet import activations as activations
@@ -42,7 +42,6 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import utils as utils
     from autonet.compiler.jit import jit as jit
     from autonet.core import Tensor as Tensor
-    from autonet.core import Variable as Variable
     from autonet.core import no_grad as no_grad
     from autonet.gradients import check_gradients as check_gradients
     from autonet.gradients import custom_gradient as custom_gradient
@@ -65,6 +64,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.ops import stop_gradient as stop_gradient
     from autonet.optimizers import Optimizer as Optimizer
     from autonet.regularizers import Regularizer as Regularizer
+    from autonet.variable import Variable as Variable
 
 # What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
@@ -99,7 +99,7 @@ _PACKAGES = (
 )
 _HOMES = {
     "Tensor": "core",
-    "Variable": "core",
+    "Variable": "variable",
     "no_grad": "core",
     "jit": "compiler",
     "check_gradients": "gradients",

@@ -8,9 +8,9 @@ from autonet import legacy, ops
 from autonet.common.lines import filter_tracebacks
 from autonet.common.types import Identifier, TensorLike
 from autonet.common.versions import Versioned
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.half_precision import accumulates
 from autonet.serialization import Family
 from autonet.untrusted.faults import described
 

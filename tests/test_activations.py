@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import Sequential, activations, layers, losses, ops
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError
 from autonet.gradients import check_gradients
 from autonet.serialization import register_keras_serializable
+from autonet.variable import Variable
 
 X = np.array([-30.0, -3.0, -1.3, -0.7, -0.2, 0.1, 0.45, 0.8, 1.6, 7.0, 30.0, 2.5])
 

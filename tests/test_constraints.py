@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import constraints
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 
 seeds = st.integers(0, 2**32 - 1)
 axes = st.sampled_from([0, 1, -1, (0, 1), [0, 2], (0, 1, 2)])

@@ -54,6 +54,13 @@ def _cell(file: str) -> str | None:
     return None if name is None else " ".join(name)
 
 
+def compiled(text: str, name: str) -> types.CodeType:
+    """The code of the one function in a generated text, as the package's own; tracebacks that show it show its lines."""
+    name = f"<autonet {name}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    return next(c for c in compile(text, name, "exec").co_consts if isinstance(c, types.CodeType))
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, in the name of the user's line."""
     frame, distance = _outside()

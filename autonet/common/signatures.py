@@ -1,9 +1,14 @@
-"""Why Python refused a call: which argument a function does not have, lacks or was given twice, in the user's words."""
+"""Why Python refused a call: which argument a function does not have, lacks or was given twice, in the user's words.
+
+And the signatures of primitives. Loaded when one of these is asked for, as `inspect` takes its time.
+"""
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_args
 
+from autonet.common.types import TensorLike
 from autonet.errors import SignatureError
 
 
@@ -68,3 +73,25 @@ def refusal(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     parameters = inspect.signature(f).parameters.values()
     lacking = [p.name for p in parameters if p.default is p.empty and p.kind in (0, 1, 3) and p.name not in there]
     return SignatureError(f"{who} needs {' and '.join(map(repr, lacking))}, which it did not receive. Give it.")
+
+
+def of_primitive(op: Any, tensor: type) -> inspect.Signature:
+    """What a call takes and gives: anything that becomes a Tensor, settings also by position; one `tensor` or several."""
+    body = inspect.signature(op.body, eval_str=True)
+    parameters = []
+    for p in body.parameters.values():
+        if p.name in op.operand_names:
+            p = p.replace(annotation=TensorLike)
+        elif not op.variadic:
+            p = p.replace(kind=p.POSITIONAL_OR_KEYWORD)
+        parameters.append(p)
+    several = get_args(body.return_annotation)
+    result = GenericAlias(tuple, (tensor,) * len(several)) if several else tensor
+    return body.replace(parameters=parameters, return_annotation=result)
+
+
+def usage(op: Any) -> str:
+    """The signature of a primitive as its body has it, without types."""
+    body = inspect.signature(op.body)
+    plain = [p.replace(annotation=p.empty) for p in body.parameters.values()]
+    return str(body.replace(parameters=plain, return_annotation=body.empty))

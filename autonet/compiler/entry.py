@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.attributes import attachments
 from autonet.common.lines import warn
 from autonet.common.trees import map_structure
 from autonet.compiler.capture import Recorder
@@ -18,8 +19,8 @@ from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, Program
 from autonet.compiler.replayed import leaves_of, tensors_of
-from autonet.core.tensor import Tensor, attachments, wrap
-from autonet.core.variable import Variable
+from autonet.core.tensor import Tensor, wrap
+from autonet.variable import Variable
 
 
 class _Output:

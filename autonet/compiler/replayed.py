@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.attributes import attachments
 from autonet.common.trees import flatten
 from autonet.core import backward as walk
 from autonet.core.state import Context, enable_grad, state
 from autonet.core.tape import Leaf, Node, Pick
-from autonet.core.tensor import Tensor, attachments
-from autonet.core.variable import Variable
+from autonet.core.tensor import Tensor
 from autonet.errors import GradientError
+from autonet.variable import Variable
 
 KEPT = 1 << 20  # bytes of the Variables that a call changes, up to which their values before it are kept
 ADVICE = "Take the gradient inside the function, as in jit(value_and_grad(f)), or call it without jit."

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.attributes import attachments
 from autonet.common.trees import keys, map_structure
 from autonet.compiler.texts import Reading, Texts, is_texts
-from autonet.core.tensor import Tensor, WeakScalar, attachments, to_array, wrap
-from autonet.core.variable import Variable
+from autonet.core.tensor import Tensor, WeakScalar, to_array, wrap
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 
 
 class Reader:

@@ -5,15 +5,12 @@ To be read in this order:
     state         what a thread is doing: recording, observed by whom, inside of what
     tape          nodes of the record, and leaves
     tensor        an array and its node; what becomes one
-    primitive     a function on arrays, its rules, and how it is applied
-    calls         the shortest way through that, written out for one and two operands
+    primitive     a function on arrays and its derivative rules
+    calls         what a call of one does
     settings      what an operation is told besides its operands
     rules         from derivative rules to one function that the walk calls
     accumulate    the primitives that the walk itself needs
     backward      the walk
-    variable      state that a step reads and changes
-
-Beside these, `halves` computes float16 sums in float32, and `signatures` shows primitives to `help()`.
 """
 
 from autonet.core.backward import NotRecorded as NotRecorded
@@ -24,4 +21,3 @@ from autonet.core.state import is_recording as is_recording
 from autonet.core.state import no_grad as no_grad
 from autonet.core.tensor import Tensor as Tensor
 from autonet.core.tensor import convert_to_tensor as convert_to_tensor
-from autonet.core.variable import Variable as Variable

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from autonet.common import dtypes
-from autonet.common.lines import shorten
-from autonet.core import calls, refusals, rules
-from autonet.core.halves import HALF, converted
-from autonet.core.settings import PLAIN, freeze
-from autonet.core.state import state
-from autonet.core.tape import Node, Pick
-from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
-from autonet.errors import ArgumentError, AutonetError, DtypeError, SignatureError
+from autonet.core import calls, rules
+from autonet.core.tape import Node
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, DtypeError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
 
 _VARARGS, _VARKEYWORDS = 4, 8  # flags of code objects with *args, **kwargs
-_new = object.__new__
-ndarray = np.ndarray
 
 
 class Primitive:
@@ -64,8 +58,6 @@ class Primitive:
         else:
             self.operand_names = names[:positional]
         self.defaults = body.__kwdefaults__ or {}
-        # what the one comparison at the start of a call tests: nothing to bind
-        self.arity = -1 if self.variadic or self.setting_names else positional
         self.floating = floating
         self.accumulates = accumulates
         self.kept = tuple(name in keep for name in self.operand_names)
@@ -76,7 +68,7 @@ class Primitive:
         self.saves: tuple[bool, ...] = (False,) * len(self.operand_names)
         self.saves_all = False
         self.saves_result = False
-        self.flat = False  # every operand has a derivative of zero
+        self.zeros: tuple[bool, ...] = ()  # which operands have a derivative of zero, where some have
         self.open = False  # whether a rule may use tracked Tensors other than those it is given
         self.pull: rules.Pull = self._first_pull
         self.pull_on_arrays: rules.Pull | None = (
@@ -90,15 +82,22 @@ class Primitive:
 
     @property
     def __signature__(self) -> Any:
-        from autonet.core import signatures  # late: it takes a tenth of the package's whole import
+        from autonet.common import signatures  # late: it takes a tenth of the package's whole import
 
-        return signatures.of_primitive(self)
+        return signatures.of_primitive(self, Tensor)
 
     @property
-    def _usage(self) -> str:
-        from autonet.core import signatures
+    def usage(self) -> str:
+        """The call as its body has it, for messages."""
+        from autonet.common import signatures
 
         return self.name + signatures.usage(self)
+
+    def no_argument(self, name: str) -> Exception:
+        """The error for an argument that there is not."""
+        from autonet.common import signatures
+
+        return signatures.no_argument(self.name, name, [*self.operand_names, *self.setting_names])
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -119,7 +118,8 @@ class Primitive:
             if name not in self.operand_names:
                 raise ArgumentError(f"{self.name} has operands {self.operand_names}; there is no {name!r}.")
             self.rules[name] = rule
-        self.flat = not any(self.rules.values())
+        zeros = tuple([not self.rules.get(name, name) for name in self.operand_names])
+        self.zeros = zeros if any(zeros) else ()
         self._plan_saving([r for r in self.rules.values() if r is not None])
 
     def joint_vjp(self, rule: Callable) -> None:
@@ -162,158 +162,7 @@ class Primitive:
 
     # Applying
 
-    def __call__(self, *operands: Any, **settings: Any) -> Any:
-        try:
-            way, operands, values, settings = self._prepare(operands, settings)
-            return way(operands, values, settings)
-        except Exception as error:
-            shorten(error)
-            raise
-
-    def _prepare(self, operands: tuple, settings: dict) -> tuple[Callable, tuple, tuple, dict]:
-        """From any call that Python allows: the way to go, operands of one dtype, their arrays, the full settings."""
-        if len(operands) != self.arity or settings:
-            operands, settings = self._bind(operands, settings)
-        if Primitive.symbolic is not None and any(hasattr(x, "_symbolic") for x in operands):
-            return self._symbolically, operands, (), settings
-        if self.mixed or not self._is_uniform(operands):
-            operands = self._convert(operands)
-        values = tuple([x._value for x in operands])
-        if self.accumulates and any(v.dtype is HALF for v in values):
-            return self._in_single, operands, values, settings
-        return self._apply, operands, values, settings
-
-    def _is_uniform(self, operands: tuple) -> bool:
-        """Whether all are Tensors of one dtype, which the body takes."""
-        dtypes = {x._value.dtype if type(x) is Tensor else None for x in operands}
-        return len(dtypes) == 1 and (dtype := dtypes.pop()) is not None and not (self.floating and dtype.kind != "f")
-
-    def _apply(self, operands: tuple, values: tuple, settings: dict) -> Any:
-        """Run the body, and leave a node where derivatives are recorded: all operations come by here."""
-        try:
-            result = self.body(*values, **settings) if settings else self.body(*values)
-        except AutonetError:
-            raise
-        except (ValueError, IndexError, TypeError) as error:
-            raise refusals.explanation(self, error, values, settings) from None
-        if type(result) is not ndarray:
-            if type(result) is tuple:
-                return self._wrap_many(operands, settings, result)
-            result = np.asarray(result)
-        tensor = _new(Tensor)
-        tensor._value = result
-        tensor._node = None
-        if state.recording and not self.flat and result.dtype.kind == "f":
-            for x in operands:
-                if x._node is not None:
-                    tensor._node = self._record(operands, settings, result)
-                    break
-        if state.observer is not None:
-            state.observer.record(self, operands, settings, (tensor,))
-        return tensor
-
-    def _symbolically(self, operands: tuple, values: tuple, settings: dict) -> Any:
-        return Primitive.symbolic(self, operands, settings)  # type: ignore[misc]
-
-    def _in_single(self, operands: tuple, values: tuple, settings: dict) -> Any:
-        """Apply to float16 operands as float32, and round the results to float16 (or to the dtype asked for)."""
-        asked = settings.get("dtype")
-        if asked is not None and dtypes.as_dtype(asked) == HALF:
-            settings, asked = {**settings, "dtype": None}, None
-        wide = [PRIMITIVES["cast"](x, dtype="float32") if x._value.dtype is HALF else x for x in operands]
-        result = self(*wide, **settings)
-        return converted(result, "float32", "float16") if asked is None else result
-
-    def _record(self, operands: tuple, settings: dict, result: Any) -> Node | None:
-        """The node of this application; None where every tracked operand has a derivative of zero."""
-        parents = tuple([x._node for x in operands])
-        saves = self.saves * len(operands) if self.variadic else self.saves
-        if self.rules and not self.variadic:
-            derivatives = [self.rules.get(name, name) for name in self.operand_names]
-            if not any(p is not None and rule for p, rule in zip(parents, derivatives, strict=True)):
-                return None
-        saved = tuple([x if s else (x._value.shape, x._value.dtype) for x, s in zip(operands, saves, strict=True)])
-        return Node(self, parents, saved, settings, result if self.saves_result else None)
-
-    def _wrap_many(self, operands: tuple, settings: dict, result: tuple) -> tuple[Tensor, ...]:
-        arrays = tuple([np.asarray(r) for r in result])
-        tensors = tuple([wrap(a) for a in arrays])
-        if state.recording and any(x._node is not None for x in operands):
-            node = self._record(operands, settings, arrays)
-            if node is not None:
-                if node.result is None:  # the walk needs their number, shapes and dtypes for missing cotangents
-                    node.result = tuple([(a.shape, a.dtype) for a in arrays])
-                for i, t in enumerate(tensors):
-                    if t._value.dtype.kind == "f":
-                        t._node = Pick(node, i)
-        if state.observer is not None:
-            state.observer.record(self, operands, settings, tensors)
-        return tensors
-
-    def _bind(self, args: tuple, settings: dict) -> tuple[tuple, dict]:
-        """Operands and the full set of settings, from any of the spellings that Python allows."""
-        names = self.operand_names
-        operands = args
-        if not self.variadic and len(args) != len(names):
-            n = len(names)
-            operands, extra = args[:n], args[n:]
-            if len(operands) < n:
-                try:
-                    operands += tuple([settings.pop(name) for name in names[len(operands) :]])
-                except KeyError as error:
-                    for name in settings.keys() - {*names, *self.setting_names}:
-                        raise _no_argument(self, name) from None
-                    raise TypeError(f"{self.name}() is missing its operand {error}.") from None
-            if len(extra) > len(self.setting_names):
-                raise TypeError(f"{self._usage} received {len(args)} positional arguments.")
-            settings = {**dict(zip(self.setting_names, extra, strict=False)), **settings}
-        full = {**self.defaults, **settings} if self.defaults else settings
-        if len(full) != len(self.setting_names):
-            for name in full:
-                if name not in self.setting_names:
-                    raise _no_argument(self, name)
-            missing = [name for name in self.setting_names if name not in full]
-            raise TypeError(f"{self._usage} is missing {missing[0]!r}.")
-        for name, value in full.items():
-            if value.__class__ not in PLAIN:
-                full[name] = freeze(value, self.name, name)
-        return operands, full
-
-    def _convert(self, operands: tuple) -> tuple:
-        """Operands as Tensors of one dtype, but for those named in `keep`."""
-        default = dtypes.floatx()
-        kept = self.kept * len(operands) if self.variadic else self.kept
-        common = None
-        weak = []
-        tensors: list[Any] = []
-        for x, keep in zip(operands, kept, strict=True):
-            kind = type(x)
-            if not keep and kind in _WEAK:
-                weak.append(x.kind if kind is WeakScalar else kind)
-                tensors.append(x)
-                continue
-            x = convert_to_tensor(x).snapshot()
-            tensors.append(x)
-            if not keep:
-                common = x._value.dtype if common is None else dtypes.promote(common, x._value.dtype, default)
-        if weak and common is None:
-            common = dtypes.as_dtype(dtypes.result_type(*weak))
-            if common.kind == "i" and any(_is_long(x) for x in tensors):
-                common = np.dtype("int64")
-        for kind in weak:
-            common = dtypes.weaken(kind, common)  # type: ignore[arg-type]
-        if common is not None and self.floating and common.kind != "f":
-            common = dtypes.as_dtype(default)
-        for i, x in enumerate(tensors):
-            if kept[i]:
-                continue
-            if type(x) is WeakScalar:
-                tensors[i] = x.to_strong(common)
-            elif not isinstance(x, Tensor):
-                tensors[i] = wrap(np.array(x, common))
-            elif x._value.dtype != common:
-                tensors[i] = PRIMITIVES["cast"](x, dtype=common.name)  # type: ignore[union-attr]
-        return tuple(tensors)
+    __call__ = calls.compile_call()
 
 
 def _check_parameters(body: Callable) -> None:
@@ -369,34 +218,6 @@ def _named(name: str) -> Primitive:
     return PRIMITIVES[name]
 
 
-class _Unary(Primitive):
-    """A primitive of one operand `x` and no settings."""
-
-    __call__ = calls.compile_method(("x",), settings=False)
-
-
-class _UnaryWith(Primitive):
-    """A primitive of one operand `x` and settings."""
-
-    __call__ = calls.compile_method(("x",), settings=True)
-
-
-class _Binary(Primitive):
-    """A primitive of two operands `x1` and `x2` and no settings."""
-
-    __call__ = calls.compile_method(("x1", "x2"), settings=False)
-
-
-_WEAK = (bool, int, float, WeakScalar)
-
-
-def _is_long(x: Any) -> bool:
-    """Whether a number does not fit 32 bits."""
-    if type(x) is WeakScalar:
-        return x.kind is int and abs(int(x._value)) >= 2**31
-    return type(x) is int and abs(x) >= 2**31
-
-
 def primitive(
     body: Callable | None = None, *, floating: bool = False, keep: tuple[str, ...] = (), accumulates: bool = False
 ) -> Any:
@@ -414,19 +235,19 @@ def primitive(
 
     def make(f: Callable) -> Primitive:
         f = getattr(f, "unguarded", f)
-        code = f.__code__
-        operands = code.co_varnames[: code.co_argcount]
-        kind: Any = Primitive
-        if operands == ("x",) and not keep and not code.co_flags & _VARARGS:
-            kind = _UnaryWith if code.co_kwonlyargcount else _Unary
-        elif operands == ("x1", "x2") and not (code.co_kwonlyargcount or code.co_flags & _VARARGS or keep):
-            kind = _Binary
-        return kind(f, floating, keep, accumulates)
+        return _kind(f.__code__, bool(keep))(f, floating, keep, accumulates)
 
     return make if body is None else make(body)
 
 
-def _no_argument(op: Primitive, name: str) -> SignatureError:
-    from autonet.common.signatures import no_argument  # loaded when it is needed: `inspect` takes its time
+def _kind(code: CodeType, keep: bool) -> type[Primitive]:
+    """The class for a body: one whose `__call__` is written out for its operands, where these are one or two."""
+    names = code.co_varnames[: code.co_argcount]
+    if keep or code.co_flags & _VARARGS or len(names) not in (1, 2):
+        return Primitive
+    return _written_out(names, bool(code.co_kwonlyargcount))
 
-    return no_argument(op.name, name, [*op.operand_names, *op.setting_names])
+
+@functools.cache
+def _written_out(names: tuple[str, ...], settings: bool) -> type[Primitive]:
+    return type("Primitive", (Primitive,), {"__call__": calls.compile_call(names, settings)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+_new = object.__new__
 count = itertools.count(1).__next__  # nodes are numbered as they are made, so operands precede results
 
 
@@ -32,6 +33,22 @@ class Node:
         self.settings = settings
         self.result = result
         self.order = count()
+
+
+def record(primitive: Any, parents: tuple, operands: tuple, settings: dict, result: Any) -> Node | None:
+    """The node of an application of a primitive; None where all that is tracked has a derivative of zero."""
+    if primitive.zeros:
+        zeros = primitive.zeros * len(parents) if primitive.variadic else primitive.zeros
+        if all(p is None or zero for p, zero in zip(parents, zeros, strict=True)):
+            return None
+    node = _new(Node)  # as Node(...) does, in half the time
+    node.primitive = primitive
+    node.parents = parents
+    node.operands = operands
+    node.settings = settings
+    node.result = result if primitive.saves_result else None
+    node.order = count()
+    return node
 
 
 class Leaf(Node):

@@ -8,7 +8,7 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.frames import frame_array, is_frame
 from autonet.common.lines import filters_traceback, shorten, warn
-from autonet.common.types import Axis, Dtype, Operators, Shape, TensorLike
+from autonet.common.types import Dtype, Operators, TensorLike
 from autonet.core.state import state
 from autonet.core.tape import Leaf, Node
 from autonet.errors import DtypeError, GradientError
@@ -47,30 +47,6 @@ class Tensor(Operators["Tensor"]):
         _attached: dict[str, Any]
         _logits: Any
         _mask: Any
-
-        @property
-        def T(self) -> "Tensor": ...
-        def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def max(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> "Tensor": ...
-        def min(self, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> "Tensor": ...
-        def prod(self, axis: Axis = None, keepdims: bool = False, dtype: Dtype = None) -> "Tensor": ...
-        def var(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def std(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Tensor": ...
-        def argmin(self, axis: int | None = None, keepdims: bool = False) -> "Tensor": ...
-        def cumsum(self, axis: int | None = None, dtype: Dtype = None) -> "Tensor": ...
-        def all(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def any(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
-        def squeeze(self, axis: Axis = None) -> "Tensor": ...
-        def swapaxes(self, axis1: int, axis2: int) -> "Tensor": ...
-        def ravel(self) -> "Tensor": ...
-        def flatten(self) -> "Tensor": ...
-        def round(self, decimals: int = 0) -> "Tensor": ...
-        def clip(self, x_min: TensorLike, x_max: TensorLike) -> "Tensor": ...
-        def reshape(self, *newshape: Shape) -> "Tensor": ...
-        def transpose(self, *axes: Any) -> "Tensor": ...
-        def astype(self, dtype: Dtype) -> "Tensor": ...
 
     _value: np.ndarray
     _node: Node | None
@@ -279,42 +255,6 @@ class WeakScalar(Tensor):
             dtype = "int64" if self.kind is int and abs(int(self._value)) >= 2**31 else dtypes.result_type(self.kind)
         tensor = wrap(self._value)
         return tensor if tensor.dtype == dtype else Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
-
-
-class Attachment:
-    """A property of Tensors that a floor above declares and alone reads: None until set, and not passed on.
-
-    Tensor._mask = Attachment("mask")
-    """
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __get__(self, tensor: Tensor, owner: Any = None) -> Any:
-        attached = getattr(tensor, "_attached", None)
-        return None if attached is None else attached.get(self.name)
-
-    def __set__(self, tensor: Tensor, value: Any) -> None:
-        attached = getattr(tensor, "_attached", None)
-        if attached is None:
-            tensor._attached = {self.name: value}
-        else:
-            attached[self.name] = value
-
-
-class Absent:
-    """An attribute that Tensors of other libraries have: its error says what to write."""
-
-    def __init__(self, name: str, advice: str):
-        self.name, self.advice = name, advice
-
-    def __get__(self, tensor: Tensor | None, owner: type) -> Any:
-        raise AttributeError(f"{owner.__name__!r} object has no attribute {self.name!r}: {self.advice}.")
-
-
-def attachments(x: Any) -> dict[str, Any]:
-    """What is attached to a Tensor, by name."""
-    return {name: value for name, value in (getattr(x, "_attached", None) or {}).items() if value is not None}
 
 
 def wrap(array: np.ndarray, node: Node | None = None) -> Tensor:

@@ -13,10 +13,10 @@ from autonet.core import backward as walk
 from autonet.core.state import Context, enable_grad, no_grad
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, GradientError
 from autonet.gradients.blame import explain
 from autonet.gradients.functional import spread
+from autonet.variable import Variable
 
 STEPS = (1e-5, 1e-4, 1e-6, 1e-3, 1e-7)  # the first decides, unless it disagrees: curvature, kinks, rounding
 

@@ -10,8 +10,8 @@ from autonet.core.accumulate import alias
 from autonet.core.state import Context, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.variable import Variable
 from autonet.errors import DtypeError, GradientError
+from autonet.variable import Variable
 
 # uses of values from which no number goes on outside the record that has a slope
 _SLOPELESS = ("its truth", "its use as an index", "int()", "format()", "the condition")

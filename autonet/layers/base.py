@@ -13,7 +13,6 @@ from autonet.common.types import Dtype, Identifier, Shape, TensorLike
 from autonet.core.accumulate import cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, inference, symbolic
 from autonet.layers.building import building, name_first
@@ -24,6 +23,7 @@ from autonet.layers.weights import Weighted
 from autonet.serialization.objects import snake_case
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
+from autonet.variable import Variable
 
 if TYPE_CHECKING:
     from autonet.common.types import HasCall, P, R_co

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from autonet import initializers
 from autonet.common.lines import warn
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.layers import arguments
 from autonet.layers.current import current
 from autonet.legacy import LegacyWarning
+from autonet.variable import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from autonet import initializers, ops
 from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.spec import InputSpec
+from autonet.ops.half_precision import accumulates
 from autonet.ops.normalization import direction
 
 

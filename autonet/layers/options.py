@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autonet import activations, constraints, initializers, regularizers
-from autonet.core.variable import Variable
+from autonet.variable import Variable
 
 _KINDS: dict[str, Any] = {
     "activation": activations,

@@ -5,11 +5,11 @@ from typing import Any
 
 from autonet import ops
 from autonet.common.types import LayerOptions, NameOptions, Sizes, Unpack
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
 from autonet.layers.spec import InputSpec
+from autonet.ops.half_precision import accumulates
 from autonet.ops.sliding_windows import per_axis, standardize_data_format
 
 # Windows

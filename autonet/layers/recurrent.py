@@ -10,13 +10,13 @@ from autonet import ops, regularizers
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.common.types import CellOptions, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.core.variable import Variable
 from autonet.errors import ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from autonet.layers.spec import InputSpec
 from autonet.layers.stacked import StackedRNNCells, checked_cell, initial_state, output_size
 from autonet.untrusted.faults import described
+from autonet.variable import Variable
 
 
 class RNN(Layer):

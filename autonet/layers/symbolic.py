@@ -19,6 +19,7 @@ from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Axis, Dtype, PartialShape
+from autonet.core.calls import bind
 from autonet.core.primitive import Primitive
 from autonet.core.tensor import convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
@@ -345,7 +346,7 @@ def function_named(word: str) -> Callable[..., Any]:
 def apply_op(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], word: str | None = None) -> Any:
     """An operation on placeholders: a new node, and the placeholders of its results."""
     if isinstance(op, Primitive) and op.name in abstract.POINTWISE:
-        bound, settings = op._bind(args, dict(kwargs))
+        bound, settings = bind(op, args, dict(kwargs))
         outputs: Any = _elementwise(op, bound, settings)
     else:
         outputs = infer_spec(getattr(op, "__wrapped__", op), args, kwargs)

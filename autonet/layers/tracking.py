@@ -7,9 +7,9 @@ from typing import Any
 
 from autonet.common.versions import Versioned, structure
 from autonet.core.tensor import Tensor
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.random.seeds import SeedGenerator
+from autonet.variable import Variable
 
 _CONTAINERS = (list, tuple, dict)
 

@@ -6,11 +6,11 @@ from typing import Any, Self
 import numpy as np
 
 from autonet.core.tensor import convert_to_tensor
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.initializers import Constant
 from autonet.layers.tracking import Tracking
 from autonet.random.seeds import SeedGenerator
+from autonet.variable import Variable
 
 
 class Weighted(Tracking):

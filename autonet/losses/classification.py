@@ -12,11 +12,11 @@ from autonet import ops
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor
-from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
 from autonet.ops.crossentropy import binary_terms, categorical_terms, pick_class
+from autonet.ops.half_precision import accumulates
 from autonet.ops.labels import binary_labels, one_hot_labels, probabilities, signed_labels
 
 

@@ -6,9 +6,9 @@ from autonet import ops
 from autonet.common import dtypes
 from autonet.common.types import Axis, Dtype, TensorLike
 from autonet.core import Tensor
-from autonet.core.halves import accumulates
 from autonet.losses.base import LossFunctionWrapper
 from autonet.losses.regression import paired
+from autonet.ops.half_precision import accumulates
 from autonet.ops.labels import binary_labels
 
 

@@ -6,9 +6,9 @@ from autonet import ops
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor
-from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import LossFunctionWrapper
+from autonet.ops.half_precision import accumulates
 from autonet.ops.normalization import direction
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Self
 from autonet import initializers
 from autonet.common import dtypes
 from autonet.common.types import Dtype, Identifier
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.core.accumulate import zeros_of
 from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
+from autonet.variable import Variable
 
 if TYPE_CHECKING:
     from autonet.common.types import HasResult, P, R_co

@@ -4,11 +4,11 @@ from autonet import ops
 from autonet.common import dtypes
 from autonet.common.types import Axis, Dtype, TensorLike
 from autonet.core import Tensor
-from autonet.core.halves import accumulates
 from autonet.losses.base import ratio
 from autonet.losses.overlap import as_axes
 from autonet.losses.regression import paired
 from autonet.metrics.means import MeanMetricWrapper
+from autonet.ops.half_precision import accumulates
 
 
 @accumulates(like="y_pred")

@@ -5,12 +5,12 @@ from typing import Any
 from autonet import losses, ops
 from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, no_grad
-from autonet.core.halves import accumulates
 from autonet.errors import ArgumentError, ShapeError
 from autonet.losses.base import ratio, spread
 from autonet.losses.regression import cosine, paired
 from autonet.metrics.base import TOTALS, Metric
 from autonet.metrics.means import MeanMetricWrapper
+from autonet.ops.half_precision import accumulates
 
 
 class MeanSquaredError(MeanMetricWrapper):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from autonet.core.state import no_grad
-from autonet.core.variable import Variable
 from autonet.errors import NotBuiltError
 from autonet.random import SeedGenerator, seeds
 from autonet.saving.names import model_optimizers
+from autonet.variable import Variable
 
 
 def reinitialize(model: Any, seed: int | None) -> None:

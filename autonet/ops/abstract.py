@@ -23,10 +23,11 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
+from autonet.common.refusals import explanation
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.common.types import Dtype
+from autonet.core.calls import convert
 from autonet.core.primitive import Primitive
-from autonet.core.refusals import explanation
 from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError, ShapeError
@@ -65,7 +66,7 @@ class AbstractTensor(Tensor):
         budget = load_budget()
         if budget is not None:
             budget.step(op.name)
-        tensors = op._convert(operands)
+        tensors = convert(op, operands)
         values = [x._value for x in tensors]
         try:
             with np.errstate(all="ignore"):

@@ -8,9 +8,9 @@ import numpy as np
 
 from autonet.common.types import TensorLike
 from autonet.core.accumulate import cast
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
+from autonet.ops.half_precision import accumulates
 from autonet.ops.indexing import take
 from autonet.ops.pooling import average_pool, max_pool
 from autonet.ops.products import tensordot

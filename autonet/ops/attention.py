@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import logical_and, logical_not
 from autonet.ops.creation import cast
+from autonet.ops.half_precision import accumulates
 from autonet.ops.nn import softmax
 from autonet.ops.pointwise import exp, tanh, where
 from autonet.ops.products import einsum, matmul

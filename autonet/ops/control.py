@@ -16,12 +16,12 @@ from autonet.common.trees import assert_same_structure, flatten, map_structure
 from autonet.common.types import TensorLike
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.comparison import equal
 from autonet.ops.creation import zeros
 from autonet.ops.pointwise import clip, where
 from autonet.ops.shaping import broadcast_to, concatenate, expand_dims, flip, reshape, stack
+from autonet.variable import Variable
 
 # Choices
 

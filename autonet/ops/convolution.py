@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.half_precision import accumulates
 from autonet.ops.products import matmul
 from autonet.ops.shaping import reshape
 from autonet.ops.sliding_windows import (

@@ -10,11 +10,11 @@ import numpy as np
 
 from autonet.common.dtypes import epsilon
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DataError, ShapeError
 from autonet.ops.creation import cast, one_hot
+from autonet.ops.half_precision import accumulates
 from autonet.ops.labels import binary_labels, one_hot_labels, probabilities, refuse_nan
 from autonet.ops.nn import log_softmax, sigmoid, softmax
 from autonet.ops.pointwise import clip, log, log1p

@@ -10,11 +10,11 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.creation import cast
+from autonet.ops.half_precision import accumulates
 from autonet.ops.padding import pad
 from autonet.ops.patches import extract_sequences, overlap
 from autonet.ops.pointwise import where

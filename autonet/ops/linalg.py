@@ -6,12 +6,12 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from autonet.common.types import Axis, TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.ops.comparison import equal, not_equal
 from autonet.ops.creation import cast
+from autonet.ops.half_precision import accumulates
 from autonet.ops.kinks import times
 from autonet.ops.pointwise import absolute, where
 from autonet.ops.products import matmul, matrix_transpose

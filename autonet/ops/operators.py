@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.attributes import Absent, Attachment
 from autonet.common.dtypes import standardize_dtype
 from autonet.common.lines import filters_traceback, shorten
 from autonet.common.types import Dtype
 from autonet.common.words import NAMES
 from autonet.core.accumulate import cast
 from autonet.core.calls import compile_operator
-from autonet.core.tensor import Absent, Attachment, Tensor
+from autonet.core.tensor import Tensor
 from autonet.errors import AutonetError
 from autonet.ops import comparison as c
 from autonet.ops import pointwise as p
@@ -183,11 +184,10 @@ for _name, _f in OPERATORS.items():
     setattr(Tensor, _name, _f)
 for _name, _f in METHODS.items():
     setattr(Tensor, _name, _method(_f))
+for _name, _f in {"reshape": _reshape, "transpose": _transpose, "astype": _astype}.items():
+    setattr(Tensor, _name, _f)
 for _name, _advice in NAMES["Tensor"].items():
     setattr(Tensor, _name, Absent(_name, str(_advice)))
-Tensor.reshape = _reshape  # type: ignore[method-assign]
-Tensor.transpose = _transpose  # type: ignore[method-assign]
-Tensor.astype = _astype  # type: ignore[method-assign]
 Tensor.T = property(lambda self: s.transpose(self), doc="The Tensor with its axes reversed.")  # type: ignore
 Tensor._stack = staticmethod(s.stack)
 Tensor._mask = Attachment("mask")  # which time steps count

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ShapeError
+from autonet.ops.half_precision import accumulates
 from autonet.ops.pointwise import multiply
 from autonet.ops.reduction import sum as total
 from autonet.ops.shaping import diagonal, expand_dims, reshape, squeeze, transpose

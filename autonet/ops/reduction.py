@@ -6,12 +6,12 @@ import numpy as np
 
 from autonet.common.types import Axis, Dtype, TensorLike
 from autonet.core.accumulate import broadcast_to as _broadcast_to
-from autonet.core.halves import accumulates
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.comparison import equal, greater, isnan, logical_and, logical_not, sign
+from autonet.ops.half_precision import accumulates
 from autonet.ops.kinks import at_kinks
 from autonet.ops.pointwise import absolute, divide, multiply, power, square, subtract, where
 from autonet.ops.shaping import axes_from_0, expand_dims, flip, ravel, reshape

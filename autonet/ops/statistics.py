@@ -8,12 +8,12 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import reduction
 from autonet.ops.comparison import equal, greater, isnan, logical_not, not_equal
 from autonet.ops.creation import cast
+from autonet.ops.half_precision import accumulates
 from autonet.ops.pointwise import divide, multiply, sqrt, square, where
 from autonet.ops.products import matmul, matrix_transpose
 from autonet.ops.shaping import (

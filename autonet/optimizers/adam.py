@@ -5,11 +5,11 @@ from typing import Any
 
 from autonet import ops
 from autonet.common.types import DecayOptions, OptimizerOptions, Unpack
-from autonet.core import Variable
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
+from autonet.variable import Variable
 
 
 class Adam(Optimizer):

@@ -8,7 +8,7 @@ from typing import Any, Self
 from autonet import ops
 from autonet.common.lines import warn
 from autonet.common.types import TensorLike
-from autonet.core import Tensor, Variable, backward, convert_to_tensor, no_grad
+from autonet.core import Tensor, backward, convert_to_tensor, no_grad
 from autonet.core.state import state
 from autonet.errors import ArgumentError, ShapeError
 from autonet.optimizers import clipping, schedules
@@ -18,6 +18,7 @@ from autonet.optimizers.state import HasState
 from autonet.serialization import objects
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
+from autonet.variable import Variable
 
 COMMON = (  # arguments of all optimizers
     *("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"),

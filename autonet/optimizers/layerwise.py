@@ -6,9 +6,10 @@ from typing import Any
 
 from autonet import ops
 from autonet.common.types import OptimizerOptions, Unpack
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
+from autonet.variable import Variable
 
 
 def _wide(x: Any) -> Any:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autonet import linalg, ops
-from autonet.core import Variable
 from autonet.core.tensor import Tensor
 from autonet.optimizers.schedules import LearningRateSchedule
 from autonet.optimizers.searching import Objective, Point, Ray, SearchingOptimizer, Weights, strong_wolfe
+from autonet.variable import Variable
 
 
 class LBFGS(SearchingOptimizer):

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from autonet import ops
-from autonet.core import Tensor, Variable, no_grad
+from autonet.core import Tensor, no_grad
 from autonet.core.state import state
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
 from autonet.serialization import objects
 from autonet.untrusted.faults import described
+from autonet.variable import Variable
 
 
 class LossScaleOptimizer(Optimizer):

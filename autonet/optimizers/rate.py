@@ -12,12 +12,13 @@ from autonet.common.lines import warn
 from autonet.common.signatures import no_argument, taken
 from autonet.common.types import TensorLike
 from autonet.common.versions import Versioned
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.core.state import capturing
 from autonet.errors import ArgumentError
 from autonet.legacy import LegacyWarning
 from autonet.optimizers.schedules import FunctionSchedule, InverseTimeDecay, LearningRateSchedule, deserialize
 from autonet.serialization import objects
+from autonet.variable import Variable
 
 
 class AskedRate(LearningRateSchedule):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from autonet import linalg, ops
-from autonet.core import Tensor, Variable, no_grad
+from autonet.core import Tensor, no_grad
 from autonet.core.accumulate import detach
 from autonet.core.state import state
 from autonet.errors import ArgumentError
@@ -13,6 +13,7 @@ from autonet.gradients.functional import value_and_grad
 from autonet.gradients.higher import hvp
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
+from autonet.variable import Variable
 
 Weights = list[Any]  # one Tensor for each weight
 

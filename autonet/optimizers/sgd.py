@@ -5,10 +5,10 @@ from typing import Any
 
 from autonet.common.types import OptimizerOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
+from autonet.variable import Variable
 
 
 class SGD(Optimizer):

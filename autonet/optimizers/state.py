@@ -8,10 +8,11 @@ import numpy as np
 from autonet import initializers
 from autonet.common.dtypes import floatx
 from autonet.common.types import Dtype, Identifier, TensorLike
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.optimizers.rate import HasRate, read_rate
 from autonet.optimizers.schedules import LearningRateSchedule
+from autonet.variable import Variable
 
 
 class HasState(HasRate):

@@ -15,9 +15,9 @@ import numpy as np
 
 from autonet.common.signatures import no_argument
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.untrusted.faults import described
+from autonet.variable import Variable
 
 _LIMIT = 2**32
 _ONE_DRAW = np.array([0, 1], np.uint32)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autonet.core.variable import Variable
 from autonet.layers.base import Layer
 from autonet.metrics import Metric
 from autonet.optimizers import Adafactor, LossScaleOptimizer, Optimizer
 from autonet.saving.names import numbered
 from autonet.serialization.objects import snake_case
+from autonet.variable import Variable
 
 # Attributes that Keras shows under another name.
 _RENAMED = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.core.variable import Variable
 from autonet.errors import DataError, ShapeError
+from autonet.variable import Variable
 
 Specs = Mapping[str, tuple[tuple[int, ...], np.dtype]]
 

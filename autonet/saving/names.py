@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from autonet.core.variable import Variable
 from autonet.optimizers import Optimizer
 from autonet.random.seeds import SeedGenerator
 from autonet.serialization.objects import snake_case
+from autonet.variable import Variable
 
 
 def numbered(names: list[str]) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.core.variable import Variable
 from autonet.errors import AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving.matching import Specs
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
+from autonet.variable import Variable
 
 
 def parts(optimizer: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import Model
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.saving.layout import laid_out, numbers
 from autonet.saving.names import numbered
 from autonet.serialization.objects import serialize_keras_object
 from autonet.utils.files import atomic_write
+from autonet.variable import Variable
 
 
 def export_json(model: Model, path: str | os.PathLike[str], most_numbers: int = 100_000) -> None:

@@ -196,7 +196,7 @@ def open_rooms() -> None:
         package = importlib.import_module(name)
         for room in dir(package):
             getattr(package, room, None)
-    importlib.import_module("autonet.core.signatures")  # for messages
+    importlib.import_module("autonet.common.signatures")  # for messages
 
 
 def _names_in(module: Any, name: str | None = None) -> dict[str, Any]:

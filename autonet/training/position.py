@@ -15,7 +15,6 @@ from autonet.callbacks.state import steers
 from autonet.common.lines import warn
 from autonet.common.trees import flatten
 from autonet.core.state import no_grad
-from autonet.core.variable import Variable
 from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.matching import assign
@@ -24,6 +23,7 @@ from autonet.saving.optimizer_state import build, describe
 from autonet.training import step as steps
 from autonet.training.data import as_tensors
 from autonet.training.identity import of_data, of_model
+from autonet.variable import Variable
 
 
 class Position(Callback):

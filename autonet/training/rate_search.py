@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.core.variable import Variable
 from autonet.errors import ArgumentError
 from autonet.random import seeds
 from autonet.training import loop
@@ -19,6 +18,7 @@ from autonet.training.batches import make_batches
 from autonet.training.data import as_tensors
 from autonet.training.function import Replaced
 from autonet.training.interrupt import Interrupt
+from autonet.variable import Variable
 
 LEAST_STEPS = 200  # below these a curve is too coarse
 DIVERGED = 4.0  # times the least loss so far, and the search ends

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autonet.core.state import Context, Observer, state
-from autonet.core.variable import Variable
 from autonet.random import seeds
 from autonet.training.data import as_tensors
+from autonet.variable import Variable
 
 
 @dataclass

@@ -15,11 +15,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from autonet import gradients, ops, random
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.core import backward as walk
 from autonet.core.state import enable_grad
 from autonet.core.tensor import wrap
 from autonet.random import SeedGenerator
+from autonet.variable import Variable
 
 SIDES = (1, 1, 2, 3, 4, 7, 16, 40)
 

@@ -5,9 +5,10 @@ import pytest
 
 from autonet import ops
 from autonet.compiler import CaptureError, jit
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.core.state import state
 from autonet.errors import DataError, ShapeError
+from autonet.variable import Variable
 from tests.compiler.programs import X, both, numpy_jit, same_bits
 
 # What cannot be captured

@@ -13,9 +13,9 @@ from autonet.common import trees
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.pipeline import lower, optimize
-from autonet.core import Variable
 from autonet.core.tensor import wrap
 from autonet.errors import DataError
+from autonet.variable import Variable
 from tests.compiler.numpy.test_plan import plain, with_gradients
 from tests.compiler.programs import captured, native_plan, needs_compiler, numpy_plan, quiet
 from tests.ops.test_gradients import ROWS

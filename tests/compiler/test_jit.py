@@ -9,8 +9,9 @@ import pytest
 import autonet
 from autonet import gradients, ops
 from autonet.compiler import account, jit
-from autonet.core import Tensor, Variable, no_grad
+from autonet.core import Tensor, no_grad
 from autonet.errors import ArgumentError, NotBuiltError
+from autonet.variable import Variable
 from tests.compiler.programs import Counted, X, both, numpy_jit, same_bits
 
 # Signatures

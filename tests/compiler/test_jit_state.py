@@ -15,10 +15,11 @@ import pytest
 import autonet
 from autonet import ops, random
 from autonet.compiler import Compiled, jit
-from autonet.core import Tensor, Variable, no_grad, primitive
+from autonet.core import Tensor, no_grad, primitive
 from autonet.core.primitive import PRIMITIVES
 from autonet.errors import NotBuiltError
 from autonet.random import SeedGenerator
+from autonet.variable import Variable
 from tests.compiler.programs import X, both, numpy_jit, same_bits
 
 # Variables

@@ -8,9 +8,10 @@ import pytest
 import autonet
 from autonet import Sequential, layers, losses, ops
 from autonet.compiler import CaptureError, jit
-from autonet.core import Variable, no_grad
+from autonet.core import no_grad
 from autonet.core.state import state
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 from tests.compiler.programs import assert_same_bits, both, same_bits
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from autonet import initializers
 from autonet.common import dtypes
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.initializers.scaled import TRUNCATED_STDDEV
 from autonet.random import SeedGenerator
 from autonet.utils import set_random_seed
+from autonet.variable import Variable
 
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)

@@ -8,10 +8,11 @@ import pytest
 
 from autonet import Sequential, initializers, layers, metrics, ops, regularizers
 from autonet.common import dtypes
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
 from autonet.legacy import LegacyWarning
 from autonet.random import SeedGenerator
+from autonet.variable import Variable
 
 
 def batch(*shape, dtype="float32"):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from autonet import gradients, losses
 from autonet.compiler import Compiled
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ShapeError
+from autonet.variable import Variable
 from tests.losses.table import CASES
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "losses.json").read_text())

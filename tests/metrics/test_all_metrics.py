@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from autonet import metrics
 from autonet.compiler import Compiled
-from autonet.core import Tensor, Variable, convert_to_tensor
+from autonet.core import Tensor, convert_to_tensor
+from autonet.variable import Variable
 from tests.metrics.table import CASES
 
 GOLDEN = json.loads((pathlib.Path(__file__).parents[1] / "golden" / "metrics.json").read_text())

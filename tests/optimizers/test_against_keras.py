@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autonet import optimizers
-from autonet.core import Variable
+from autonet.variable import Variable
 
 with np.load(Path(__file__).parents[1] / "golden" / "optimizers.npz") as file:
     GOLDEN = dict(file)

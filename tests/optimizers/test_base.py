@@ -10,12 +10,13 @@ from hypothesis.extra import numpy as hnp
 
 from autonet import layers, losses, optimizers
 from autonet.common.versions import structure
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
 from autonet.legacy import LegacyWarning
 from autonet.models import Sequential
 from autonet.optimizers import SGD, Adam, schedules
 from autonet.serialization import register_keras_serializable
+from autonet.variable import Variable
 
 floats = st.floats(-1e3, 1e3, width=32)
 arrays = hnp.arrays("float32", hnp.array_shapes(max_dims=2, max_side=4), elements=floats)

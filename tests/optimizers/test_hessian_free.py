@@ -5,8 +5,8 @@ import pytest
 
 import autonet as keras
 from autonet import layers, optimizers
-from autonet.core import Variable
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 
 
 @pytest.fixture(autouse=True)

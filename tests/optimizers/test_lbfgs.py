@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from autonet import ops, optimizers
-from autonet.core import Variable
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 
 
 def quadratic(n, rng):

@@ -8,10 +8,11 @@ import pytest
 
 from autonet import layers, optimizers
 from autonet.compiler import Compiled
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.errors import ArgumentError
 from autonet.models import Sequential
 from autonet.optimizers import SGD, Adam, LossScaleOptimizer
+from autonet.variable import Variable
 
 GRADIENTS = [[8.0, 8.0], [8, 8], [np.inf, 1], [8, 8], [8, 8], [8, 8], [np.nan, 1], [1, 1]]
 # weights, step counter, scale, iterations after each of these, as Keras 3.15.1 has them on JAX

@@ -8,8 +8,9 @@ import pytest
 import autonet
 from autonet import optimizers
 from autonet.common.versions import structure
-from autonet.core import Tensor, Variable
+from autonet.core import Tensor
 from autonet.core.state import Observer, state
+from autonet.variable import Variable
 
 CASES = {
     "sgd": (optimizers.SGD, {}),

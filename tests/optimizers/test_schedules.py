@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import autonet as keras
 from autonet import ops
-from autonet.core import Variable
 from autonet.errors import ArgumentError, ShapeError
 from autonet.optimizers import schedules
 from autonet.serialization import register_keras_serializable
+from autonet.variable import Variable
 
 steps = st.integers(0, 10_000)
 rates = st.floats(1e-4, 10)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import autonet as keras
 from autonet import layers, ops, optimizers
-from autonet.core import Variable
 from autonet.errors import ArgumentError
 from autonet.optimizers.searching import Objective, Ray, backtrack, strong_wolfe
+from autonet.variable import Variable
 
 BOTH = {"hessian_free": optimizers.HessianFree, "lbfgs": optimizers.LBFGS}
 both = pytest.mark.parametrize("name", BOTH)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from autonet import random
 from autonet.compiler import Compiled
-from autonet.core import Variable, no_grad
+from autonet.core import no_grad
 from autonet.errors import ArgumentError
 from autonet.random import SeedGenerator
 from autonet.random.seeds import apart, draw_state, fresh_seed, get_stream, global_generator, set_stream
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 from autonet.utils import set_random_seed
+from autonet.variable import Variable
 
 seeds = st.integers(0, 2**32 - 1)
 

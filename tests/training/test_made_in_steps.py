@@ -5,8 +5,8 @@ import pytest
 
 import autonet as keras
 from autonet import layers, ops, random
-from autonet.core import Variable
 from autonet.errors import ArgumentError
+from autonet.variable import Variable
 
 X = np.random.default_rng(0).standard_normal((48, 4)).astype("float32")
 Y = (X @ np.float32([[1], [-2], [0.5], [0]]) > 0).astype("float32")

@@ -25,7 +25,7 @@ from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.layout import Layout
 from autonet.compiler.passes.pipeline import lower
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.core.variable import sync_storage
+from autonet.variable import sync_storage
 
 PRELUDE = """\
 #define an_sqrt_f32(x) __builtin_sqrtf(x)

@@ -17,7 +17,7 @@ from autonet.compiler.numpy.kernels import by_body
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.core.variable import sync_storage
+from autonet.variable import sync_storage
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
 assert blocks and nn  # which enter their kernels in the table of facts

@@ -10,7 +10,7 @@ from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.passes.memory import Slot, aligned, assign_offsets, check_overlaps, shaped
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
-from autonet.core.variable import sync_storage
+from autonet.variable import sync_storage
 
 BUFFER, VIEW, DYNAMIC = "buffer", "view", "dynamic"
 

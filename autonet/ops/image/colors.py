@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.comparison import equal, floor
 from autonet.ops.creation import cast
+from autonet.ops.half_precision import accumulates
 from autonet.ops.image.resizing import as_floats, image_axes
 from autonet.ops.pointwise import clip, maximum, minimum, mod, where
 from autonet.ops.reduction import sum as total

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.halves import accumulates
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
+from autonet.ops.half_precision import accumulates
 from autonet.ops.image.resizing import as_floats, image_axes, resampled
 from autonet.ops.pointwise import square
 from autonet.ops.reduction import mean

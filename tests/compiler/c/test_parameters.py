@@ -9,7 +9,7 @@ import autonet as keras
 from autonet import ops
 from autonet.compiler.c import parameters
 from autonet.compiler.c.runtime import cache, toolchain
-from autonet.core import Variable
+from autonet.variable import Variable
 from tests.compiler.numpy.test_plan import plain
 from tests.compiler.programs import captured, native_plan, needs_compiler
 

@@ -19,9 +19,10 @@ from autonet.compiler.c.expressions import C_TYPES, literal
 from autonet.compiler.c.plan import NativePlan
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.compiler.passes.fuse import Loop
-from autonet.core import Variable, no_grad
+from autonet.core import no_grad
 from autonet.errors import DataError
 from autonet.random import SeedGenerator
+from autonet.variable import Variable
 from tests.compiler.numpy.test_plan import LARGE, plain, pulled, with_gradients
 from tests.compiler.programs import assert_same_bits, captured, native_plan, needs_compiler, quiet, same_bits
 from tests.ops.test_gradients import ROWS

@@ -13,7 +13,7 @@ from autonet.common import trees
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.layout import DYNAMIC
 from autonet.compiler.passes.pipeline import optimize
-from autonet.core import Variable
+from autonet.variable import Variable
 from tests.compiler.programs import assert_same_bits, captured, numpy_plan, quiet
 from tests.ops.cases import smooth_results
 from tests.ops.test_gradients import ROWS

@@ -16,8 +16,9 @@ from autonet.compiler.passes.memory import Slot, assign_offsets, check_overlaps
 from autonet.compiler.passes.pipeline import NATIVE_PASSES, PASSES, lower, optimize
 from autonet.compiler.passes.verify import CompilerError, verify
 from autonet.compiler.program import CONSTANT, RESULT, Instruction, Program
-from autonet.core import PRIMITIVES, Variable
+from autonet.core import PRIMITIVES
 from autonet.random import SeedGenerator
+from autonet.variable import Variable
 from tests.compiler.programs import assert_same_bits, captured
 
 X = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)

@@ -1,4 +1,4 @@
-"""Variable: state that a step reads and changes."""
+"""Floor 2: Variable, state that a step reads and changes."""
 
 import itertools
 import math

@@ -1,7 +1,7 @@
 """Half precision: what adds up float16 numbers computes in float32 and rounds once.
 
 A float16 holds 11 bits and ends at 65504, so sums, squares and counts in it overflow or stand still. Primitives say
-`@primitive(accumulates=True)`, functions composed of primitives take the decorator here; both compute in float32 and give
+`@primitive(accumulates=True)`, functions composed of them take the decorator here; both compute in float32 and give
 float16 back, and so their derivatives accumulate in float32 too.
 """
 
@@ -9,11 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
-
-from autonet.core.tensor import Tensor, attachments
-
-HALF = np.dtype("float16")
+from autonet.common.attributes import attachments
+from autonet.core.accumulate import cast
 
 F = TypeVar("F", bound=Callable)
 
@@ -62,7 +59,7 @@ def converted(x: Any, old: str, new: str) -> Any:
         return type(x)([converted(v, old, new) for v in x])
     if getattr(x, "dtype", None) != old:
         return x
-    y = Tensor._cast(x, dtype=new)
+    y = cast(x, dtype=new)
     if attached := attachments(x):
         y._attached = attached
     return y
