@@ -7,8 +7,9 @@ import numpy as np
 
 from autonet.common.frames import columns_of, plain
 from autonet.common.signatures import no_argument, taken
+from autonet.common.trees import flatten, map_structure
 from autonet.common.words import NAMES
-from autonet.core.tensor import Tensor
+from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.legacy import find
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from autonet.common.types import HasCall, P
 
 GRAPH_ATTRIBUTES = ("inputs", "outputs", "input_names", "output_names", "input_shape", "output_shape")
+
+
+def blank(placeholders: Any, rows: int) -> Any:
+    """Zeros for so many rows in the shapes of these placeholders; None if another axis has no length yet."""
+    if any(size is None for x in flatten(placeholders) for size in x.shape[1:]):
+        return None
+    return map_structure(lambda x: wrap(np.broadcast_to(np.zeros((), x.dtype), (rows, *x.shape[1:]))), placeholders)
 
 
 class Composed(Layer):
@@ -73,6 +81,9 @@ class Composed(Layer):
 
     def _has_call(self) -> bool:
         return self._graph is not None or not is_default(self, "call")
+
+    def _blank_outputs(self, rows: int) -> Any:
+        return blank(self._graph.output, rows) if self._graph is not None and is_default(self, "call") else None
 
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._graph is not None and is_default(self, "call") and self._graph.fits(inputs, self.label):

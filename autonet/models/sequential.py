@@ -13,6 +13,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
+from autonet.models.composed import blank
 from autonet.models.graph import reshaping
 from autonet.models.model import Model
 from autonet.untrusted.faults import described
@@ -216,6 +217,9 @@ class Sequential(Model):
     def output_shape(self) -> tuple[Any, ...]:
         """Shape of the outputs, None for the batch."""
         return self.compute_output_shape(self.input_shape)
+
+    def _blank_outputs(self, rows: int) -> Any:
+        return blank(self._symbols[-1], rows) if self._symbols and type(self).call is Sequential.call else None
 
     def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if self._symbols and getattr(inputs, "shape", None) == self._batch_shape:

@@ -92,8 +92,8 @@ class StepFunction:
             model.built = True
         if self.trains and isinstance(model.optimizer, Optimizer):
             _prepare_optimizer(model, self.custom)
-        if self.custom and model.compiled and model._has_call():
-            _prepare_metrics(model, batch)
+        if model.compiled and model._has_call():
+            _prepare_metrics(model, batch, self.custom)
         self.prepared = structure.version
 
     def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
@@ -141,15 +141,24 @@ def _prepare_optimizer(model: Any, custom: bool) -> None:
         )
 
 
-def _prepare_metrics(model: Any, batch: Batch) -> None:
-    """Make the compiled metrics now: a step of the user's own may ask for `metrics` before it updates them."""
-    compiled = model._compile_metrics
-    if compiled is not None and compiled.names is None and any(flatten(compiled.given)):
-        x, y, _ = (as_tensors(part) for part in batch)
+def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> None:
+    """Make the compiled metrics now: a step that makes Variables is not captured in its first run.
+
+    They are not worth a forward pass, but a step of the user's own may ask for `metrics` before it updates them.
+    """
+    losses, compiled = model._compile_loss, model._compile_metrics
+    if compiled is None or compiled.names is not None:
+        return
+    x, y, _ = (as_tensors(part) for part in batch)
+    y_pred = model._blank_outputs(len(flatten(x)[0]))
+    if y_pred is None and custom and any(flatten(compiled.given)):
         with no_grad():
             y_pred = model(x, training=False)
         model._clear_losses()
-        compiled.build_for(model, y, y_pred)
+    if y_pred is not None:
+        names, *_ = compiled.build_for(model, y, y_pred)
+        if losses is not None and losses.names is None:
+            losses.build(names)
 
 
 def _first_run(own: Callable, data: Any, ran: list[bool]) -> Any:

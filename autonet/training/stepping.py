@@ -236,3 +236,7 @@ class Stepping(Layer):
     def _has_call(self) -> bool:
         """Whether there is a map to build; a model with a train_step of its own may have none."""
         return True
+
+    def _blank_outputs(self, rows: int) -> Any:
+        """Zeros in the shapes of the outputs for so many rows; None where only a call shows them."""
+        return None

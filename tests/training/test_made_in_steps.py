@@ -290,3 +290,27 @@ def test_metrics_of_the_usual_step_do_not_keep_its_first_run_from_a_plan():
     model.compile("adam", "mse", metrics=["mae", "accuracy"])
     model.train_on_batch(X, Y)
     assert [e.plan is not None for e in model._functions["train"].compiled.entries.values()] == [True]
+
+
+class Counted(layers.Layer):
+    runs = 0
+
+    def call(self, x):
+        Counted.runs += 1
+        return x
+
+
+@pytest.mark.parametrize("metrics", [None, ["mae"], ["accuracy", "mse"]])
+def test_a_first_step_runs_once(metrics):
+    inputs = keras.Input((4,))
+    hidden = Counted()(layers.Dense(2)(inputs))
+    for model in (
+        keras.Sequential([keras.Input((4,)), layers.Dense(1), Counted()]),
+        keras.Model(inputs, layers.Dense(1)(hidden)),
+        keras.Model(inputs, [layers.Dense(1, name="a")(hidden), layers.Dense(1, name="b")(hidden)]),
+    ):
+        several = len(model.outputs) > 1
+        model.compile("adam", ["mse", "mae"] if several else "mse", metrics=[metrics] * 2 if several else metrics)
+        Counted.runs = 0
+        model.fit(X, [Y, Y] if several else Y, batch_size=len(X), verbose=0)
+        assert Counted.runs == 1
