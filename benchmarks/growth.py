@@ -1,7 +1,7 @@
 """How the cost of a step grows, where it should grow in proportion and where it should not grow.
 
-    python benchmarks/growth.py [layers] [width] [batch] [rows] [vocabulary] [steps] [compile] [--quick]
-        [--picture growth.png]
+    python benchmarks/growth.py [layers] [width] [batch] [rows] [vocabulary] [steps] [capture] [compile]
+        [--quick] [--picture growth.png]
 
     layers      a step against dense layers of 64 units, 1 to 100: in proportion
     width       against the units of two dense layers: with their square, once products outweigh all else
@@ -9,7 +9,8 @@
     rows        against the rows of the data set, 1,000 to 100,000: not at all
     vocabulary  against an embedding's words, 1,000 to 1,000,000, 640 of them in a batch, plain SGD: not at all
     steps       from one training's first steps to its last, 100,000 in all: not at all (nor does memory grow)
-    compile     the first step (capture, passes, C compiler, an empty cache of kernels) against layers up to 200: in proportion
+    capture     the first step without machine code (capture, passes) against layers up to 200: in proportion; CPU time
+    compile     the same with machine code, the C compiler's time included, and an empty cache of kernels
 
 Printed for each: the figures, and the slope of their logarithms over the second half of the range: 1 is in proportion, 0
 is flat. --picture draws them (extra `plot`). Figures are medians of blocks.
@@ -130,18 +131,41 @@ def by_steps(points):
     print(f"peak memory after {done:,} steps: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
 
+def cpu_seconds() -> float:
+    """Of this process and of those that it has ended: a busy machine does not lengthen it as it does a first step."""
+    return sum(os.times()[:4])
+
+
+def by_capturing(points):
+    """Without machine code: capture, passes, and the NumPy plan's source."""
+    x, y = data(BATCH)
+    before = os.environ.get("AUTONET_NATIVE")
+    os.environ["AUTONET_NATIVE"] = "0"
+    try:
+        stack(1).fit(x, y, batch_size=BATCH, verbose=0)
+        for depth in points:
+            model = stack(depth)
+            begin = cpu_seconds()
+            model.fit(x, y, batch_size=BATCH, verbose=0)
+            yield cpu_seconds() - begin
+    finally:
+        os.environ["AUTONET_NATIVE"] = before or "1"
+
+
 def by_compiling(points):
+    """With an empty cache of kernels."""
     x, y = data(BATCH)
     for depth in points:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["AUTONET_CACHE"] = folder
             compiled([autonet.Input((64,)), layers.Dense(1)]).fit(x, y, verbose=0)  # the runtime, kept from then on
             model = stack(depth)
-            begin = time.perf_counter()
+            begin = cpu_seconds()
             model.fit(x, y, batch_size=BATCH, verbose=0)
-            yield time.perf_counter() - begin
+            yield cpu_seconds() - begin
 
 
+FIRST = "the first step's CPU time"
 SUBJECTS = {
     "layers": Subject("layers", (1, 2, 5, 10, 20, 50, 100), (1, 8), by_layers, 1),
     "width": Subject("units", (16, 32, 64, 128, 256, 512, 1024), (16, 64), by_width, 2),
@@ -149,7 +173,8 @@ SUBJECTS = {
     "rows": Subject("rows", (1_000, 3_000, 10_000, 30_000, 100_000), (320, 3200), by_rows, 0),
     "vocabulary": Subject("words", (1_000, 10_000, 100_000, 1_000_000), (1_000, 10_000), by_vocabulary, 0),
     "steps": Subject("steps", (100, 1_000, 10_000, 30_000, 100_000), (100, 1_000), by_steps, 0),
-    "compile": Subject("layers", (1, 10, 25, 50, 100, 200), (1, 5), by_compiling, 1, "the first step"),
+    "capture": Subject("layers", (1, 10, 25, 50, 100, 200), (1, 5), by_capturing, 1, FIRST),
+    "compile": Subject("layers", (1, 10, 25, 50, 100, 200), (1, 5), by_compiling, 1, FIRST),
 }
 
 

@@ -9,7 +9,8 @@ training.py, and each of the kinds asked for (kinds.py): for each part of a step
 
 An operation's limit is the longer one of its arithmetic at the peak and its bytes at the bandwidth of memory as large as
 the step's arena and weights, both on all threads: small steps run on one, and reach half at most. What stays in a nearer
-cache from one operation to the next can beat it. At the end, the step through `fit` over the sum of its parts' limits.
+cache from one operation to the next can beat it. Kernels of their own, recurrent ones too, count one operation for each
+number, so that their limit is that of their bytes. At the end, the step through `fit` over the sum of its parts' limits.
 Source: Williams, Waterman, Patterson, 2009, https://doi.org/10.1145/1498765.1498785
 """
 
