@@ -11,6 +11,7 @@ from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
+from autonet.core.primitive import primitive
 from autonet.core.state import no_grad, state, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
@@ -205,8 +206,6 @@ class Variable(Tensor):
         for context in state.contexts:
             context.assigns(self)
         if not tensor._value.flags.c_contiguous:
-            from autonet.core.accumulate import contiguous
-
             tensor = contiguous(tensor)
         # a Tensor's array never changes, so it can be taken over; it may be a view, or belong to another Variable
         array = tensor._value
@@ -260,6 +259,15 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         values = np.array2string(self._array, separator=", ", threshold=50)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={values}>"
+
+
+@primitive
+def contiguous(x):
+    """`x` with its elements in C order in memory."""
+    return x.copy()
+
+
+contiguous.vjp(x=lambda g: g)
 
 
 def _reserve(nbytes: int) -> bool:

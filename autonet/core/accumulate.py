@@ -54,33 +54,7 @@ def cast(x, *, dtype: Dtype):
 cast.vjp(x=lambda g, x_dtype: cast(g, dtype=x_dtype))
 
 
-@primitive
-def alias(x):
-    """`x` itself, as a new place in the record."""
-    return x
-
-
-alias.vjp(x=lambda g: g)
-
-
-@primitive
-def contiguous(x):
-    """`x` with its elements in C order in memory."""
-    return x.copy()
-
-
-contiguous.vjp(x=lambda g: g)
-
-
-@primitive
-def detach(x):
-    """`x`, cut off from the record."""
-    return x
-
-
-detach.vjp(x=None)
-
-Tensor._cast, Tensor._detach = cast, detach
+Tensor._cast = cast
 
 
 def zeros_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:

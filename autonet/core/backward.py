@@ -120,60 +120,37 @@ def walk(
 ) -> dict[Node, Tensor]:
     """Carry cotangents from the roots back to the leaves, or to `stops`, within `wanted` if given.
 
-    With `free`, nodes are emptied once passed, so the memory of a record goes as the walk goes. Where nobody sees the
-    walk, as it is neither recorded nor observed, it computes on arrays: `add`, `sum_to` and the rules that can.
+    With `free`, nodes are emptied once passed, so the memory of a record goes as the walk goes.
     """
     found: dict[Node, Tensor] = {}
-    cotangents: dict[Node, Any] = {}
-    heap: list[tuple[int, Node]] = []
+    cotangents: dict[Node, Any] = {}  # of nodes that are still to be passed; a list for a node of several results
+    for node, g in roots:
+        cotangents[node] = add(cotangents[node], g) if node in cotangents else g
+    heap = [(-node.order, node) for node in cotangents]  # newest first
+    heapq.heapify(heap)
     push, pop = heapq.heappush, heapq.heappop
     observer = state.observer
     outer = None if observer is None else observer.pulled
-    on_arrays = observer is None and not state.recording
+    on_arrays = observer is None and not state.recording  # nobody sees this walk: bodies will do for primitives
     plus, fit = (_add_arrays, _fit_array) if on_arrays else (add, _fit)
-
-    g: Any
-    for node, g in roots:
-        if node in cotangents:
-            cotangents[node] = add(cotangents[node], g)
-        else:
-            cotangents[node] = g
-            push(heap, (-node.order, node))
     try:
         while heap:
             node = pop(heap)[1]
             g = cotangents.pop(node)
-            primitive = node.primitive
-            if primitive is None or node in stops:
+            if node.primitive is None or node in stops:
                 if isinstance(node, Pick) and node not in stops:
                     _hand_over(node, g, cotangents, heap)
                 else:
                     found[node] = g
                 continue
-            if node.operands is None:
-                raise _freed(f" (at {primitive.name})")
             if observer is not None:
                 observer.pulled = node
-            if type(g) is list:
-                g = _complete(g, node.result)
-            pull = primitive.pull
-            if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
-                pull = primitive.pull_on_arrays
-            try:
-                pulled = pull(g, node, wanted)
-            except DataError as error:  # of an operation of the rule, which the user did not write
-                raise DataError(
-                    f"The derivative of {primitive.name.lstrip('_')} fails at these numbers: {error}"
-                ) from None
-            for parent, operand, c in pulled:
+            for parent, operand, c in _pull(node, g, wanted, on_arrays):
                 if not isinstance(c, Tensor):
                     c = convert_to_tensor(c)
                 shape = operand[0] if type(operand) is tuple else operand._value.shape
                 if c._value.shape != shape:
-                    try:
-                        c = fit(c, shape)
-                    except ShapeError:
-                        raise misfit(node, parent, shape, c._value.shape) from None
+                    c = fit(c, shape, node, parent)
                 if parent in cotangents:
                     cotangents[parent] = plus(cotangents[parent], c)
                 else:
@@ -188,24 +165,36 @@ def walk(
     return found
 
 
-def _freed(where: str) -> GradientError:
-    return GradientError(
-        f"The record behind this Tensor{where} was freed by an earlier backward(). "
-        "Compute it again, or call that backward with retain_graph=True."
-    )
+def _pull(node: Node, g: Any, wanted: set[Node] | None, on_arrays: bool) -> list[tuple[Node, Any, Any]]:
+    """The wanted parents of a node, the operands there and their cotangents, given the cotangent of the node's result."""
+    primitive = node.primitive
+    if node.operands is None:
+        raise _freed(f" (at {primitive.name})")
+    if type(g) is list:
+        g = _complete(g, node.result)
+    pull = primitive.pull
+    if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
+        pull = primitive.pull_on_arrays
+    try:
+        return pull(g, node, wanted)
+    except DataError as error:  # of an operation of the rule, which the user did not write
+        raise DataError(f"The derivative of {primitive.name.lstrip('_')} fails at these numbers: {error}") from None
 
 
-def _fit(c: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _fit(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node) -> Tensor:
     """A cotangent summed over the axes along which its operand was repeated."""
-    return sum_to(c, shape=shape)
+    try:
+        return sum_to(c, shape=shape)
+    except ShapeError:
+        raise misfit(node, parent, c._value.shape, shape) from None
 
 
-def _fit_array(c: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _fit_array(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node) -> Tensor:
     """`_fit` by the body alone."""
     try:
         return wrap(np.asarray(sum_to.body(c._value, shape=shape)))
     except ValueError:
-        return sum_to(c, shape=shape)  # which says what is wrong
+        return _fit(c, shape, node, parent)  # which says what is wrong
 
 
 def _add_arrays(a: Tensor, b: Tensor) -> Tensor:
@@ -215,22 +204,24 @@ def _add_arrays(a: Tensor, b: Tensor) -> Tensor:
 
 def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tuple[int, Node]]) -> None:
     """Collect the cotangent of one of several results at the node that they share."""
-    main = pick.parents[0]
-    index: Any = pick.settings
+    main, k = pick.parents[0], pick.settings
     if main not in cotangents:
         if main.result is None:
             raise _freed("")
         cotangents[main] = [None] * len(main.result)
         heapq.heappush(heap, (-main.order, main))
     gs = cotangents[main]
-    gs[index] = g if gs[index] is None else add(gs[index], g)
+    gs[k] = g if gs[k] is None else add(gs[k], g)
 
 
 def _complete(gs: list[Tensor | None], results: tuple) -> tuple[Tensor, ...]:
     """Cotangents of all results, zeros where none came."""
-    return tuple(
-        [
-            g if g is not None else zeros_of(*r) if type(r) is tuple else zeros_of(r.shape, r.dtype)
-            for g, r in zip(gs, results, strict=True)
-        ]
+    specs = [r if type(r) is tuple else (r.shape, r.dtype) for r in results]
+    return tuple([zeros_of(*spec) if g is None else g for g, spec in zip(gs, specs, strict=True)])
+
+
+def _freed(where: str) -> GradientError:
+    return GradientError(
+        f"The record behind this Tensor{where} was freed by an earlier backward(). "
+        "Compute it again, or call that backward with retain_graph=True."
     )

@@ -92,7 +92,7 @@ _FREEZE = """else:
 
 
 def _written_out(names: tuple[str, ...], settings: bool) -> dict[str, str]:
-    """What stands in the text for one or two operands of these names."""
+    """What stands in the text for one operand x, or two, x1 and x2."""
 
     def each(form: str, joint: str = ", ") -> str:
         return joint.join([form.format(x=x, i=i) for i, x in enumerate(names)])
@@ -134,7 +134,7 @@ def _code(names: tuple[str, ...], settings: bool, parameters: str) -> CodeType:
 
 
 def compile_call(names: tuple[str, ...] = (), settings: bool = True) -> Callable:
-    """`__call__` for primitives of one or two operands of these names, and of settings or none; or for all primitives."""
+    """`__call__` for primitives of one operand x or two, x1 and x2, and of settings or none; by default, for all."""
     defaults = (MISSING,) * len(names)
     return FunctionType(_code(names, settings, ""), _known(len(names)), "call", defaults)
 

@@ -11,16 +11,13 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-import numpy as np
-
+from autonet.common.bodies import VARARGS, check_parameters, guarded
 from autonet.core import calls, rules
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, DtypeError
+from autonet.errors import ArgumentError
 
 PRIMITIVES: dict[str, Primitive] = {}  # by name
-
-_VARARGS, _VARKEYWORDS = 4, 8  # flags of code objects with *args, **kwargs
 
 
 class Primitive:
@@ -43,14 +40,14 @@ class Primitive:
         code = body.__code__
         names = code.co_varnames
         positional = code.co_argcount
-        _check_parameters(body)
+        check_parameters(body)
         # arrays are values that others hold: what is not the package's own cannot change one
-        self.body = body if f"{body.__module__}.".startswith("autonet.") else _guarded(body)
+        self.body = body if f"{body.__module__}.".startswith("autonet.") else guarded(body)
         self.name = body.__name__
         self.__name__ = self.__qualname__ = body.__name__
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
-        self.variadic = bool(code.co_flags & _VARARGS)
+        self.variadic = bool(code.co_flags & VARARGS)
         self.setting_names = names[positional : positional + code.co_kwonlyargcount]
         self.operand_names: tuple[str, ...]
         if self.variadic:
@@ -157,61 +154,12 @@ class Primitive:
         return self.pull_on_arrays(g, node, wanted)
 
     def _first_pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-        self.pull = rules.build_pull(self)
+        self.pull = rules.compile_pull(self)
         return self.pull(g, node, wanted)
 
     # Applying
 
     __call__ = calls.compile_call()
-
-
-def _check_parameters(body: Callable) -> None:
-    """Refuse parameters of which a call could not say what they are.
-
-    Raises: ArgumentError.
-    """
-    code, name = body.__code__, body.__name__
-    if body.__defaults__:  # type: ignore[attr-defined]
-        last = code.co_varnames[code.co_argcount - 1]
-        raise ArgumentError(
-            f"Operands of a primitive have no defaults, as {last!r} of {name} has. Make it a setting, as in "
-            f"def {name}(x, *, {last}=...), or leave the default out."
-        )
-    if code.co_flags & _VARKEYWORDS:
-        raise ArgumentError(
-            f"A primitive names its settings; {name} takes **settings. Write def {name}(x, *, setting)."
-        )
-    if code.co_flags & _VARARGS and code.co_argcount:
-        raise ArgumentError(
-            f"A primitive has named operands or any number of them; {name} has both. Write def {name}(*xs)."
-        )
-
-
-def _guarded(body: Callable) -> Callable:
-    """A body that sees its operands, but cannot change them, and whose results are arrays."""
-
-    @functools.wraps(body)
-    def guarded(*values: np.ndarray, **settings: Any) -> Any:
-        views = [v.view() for v in values]
-        for view in views:
-            view.flags.writeable = False
-        try:
-            result = body(*views, **settings)
-        except ValueError as error:
-            if "read-only" not in str(error):
-                raise
-            raise ArgumentError(
-                f"{body.__name__} changes an operand in place, which others hold. Let it make a new array, as with "
-                "x = x + 1 for x += 1, or work on x.copy()."
-            ) from None
-        for r in result if type(result) is tuple else (result,):
-            if r is None or np.asarray(r).dtype.kind not in "biuf":
-                what = "nothing: let it return" if r is None else f"{type(r).__name__} {r!r:.60}; it must return"
-                raise DtypeError(f"{body.__name__} returns {what} an array of numbers, or a tuple of such.")
-        return result
-
-    guarded.unguarded = body  # type: ignore[attr-defined]
-    return guarded
 
 
 def _named(name: str) -> Primitive:
@@ -242,10 +190,13 @@ def primitive(
 
 def _kind(code: CodeType, keep: bool) -> type[Primitive]:
     """The class for a body: one whose `__call__` is written out for its operands, where these are one or two."""
-    names = code.co_varnames[: code.co_argcount]
-    if keep or code.co_flags & _VARARGS or len(names) not in (1, 2):
+    given, settings = code.co_varnames[: code.co_argcount], bool(code.co_kwonlyargcount)
+    names = ((), ("x",), ("x1", "x2"))[len(given)] if len(given) <= 2 else ()  # by these the text knows operands
+    if (
+        keep or not names or not (settings or given == names)
+    ):  # without settings they are parameters, for callers to name
         return Primitive
-    return _written_out(names, bool(code.co_kwonlyargcount))
+    return _written_out(names, settings)
 
 
 @functools.cache

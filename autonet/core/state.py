@@ -1,8 +1,8 @@
 """What the current thread is doing: recording derivatives or not, observed or not, and inside of what."""
 
-import functools
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -99,27 +99,25 @@ def capturing() -> bool:
     return state.observer is not None and state.observer.replays
 
 
-class _Uncaptured:
-    """Context manager: what happens inside is no part of the step that is being captured."""
-
-    def __enter__(self) -> None:
-        self.before, state.observer = state.observer, None
-
-    def __exit__(self, *exc: object) -> None:
-        state.observer = self.before
-
-
-def uncaptured() -> _Uncaptured:
+@contextlib.contextmanager
+def uncaptured() -> Iterator[None]:
     """Inside `with uncaptured():` nothing is recorded for replays: for what is made once, such as first weights."""
-    return _Uncaptured()
+    before, state.observer = state.observer, None
+    try:
+        yield
+    finally:
+        state.observer = before
 
 
-class _Recording:
+class _Recording(contextlib.ContextDecorator):
     """Context manager and decorator that switches recording and puts it back."""
 
     def __init__(self, recording: bool):
         self.recording = recording
         self.before: list[bool] = []
+
+    def _recreate_cm(self) -> "_Recording":  # for each call of a decorated function, in whatever thread
+        return _Recording(self.recording)
 
     def __enter__(self) -> None:
         self.before.append(state.recording)
@@ -127,16 +125,6 @@ class _Recording:
 
     def __exit__(self, *exc: object) -> None:
         state.recording = self.before.pop()
-
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        recording = self.recording
-
-        @functools.wraps(f)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _Recording(recording):
-                return f(*args, **kwargs)
-
-        return wrapper
 
 
 def no_grad() -> _Recording:

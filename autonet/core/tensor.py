@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autonet.common import dtypes
-from autonet.common.frames import frame_array, is_frame
+from autonet.common.arrays import describe, from_python
 from autonet.common.lines import filters_traceback, shorten, warn
 from autonet.common.types import Dtype, Operators, TensorLike
 from autonet.core.state import state
@@ -272,57 +272,15 @@ def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     elif isinstance(value, (ndarray, np.generic)):
         array = np.asarray(value)
     else:
-        array = _from_python(value, narrow=dtype is None)
+        array = from_python(value, (ndarray, np.generic, Tensor), narrow=dtype is None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise DtypeError(
-            f"Tensors hold booleans, integers and floats of at most 64 bits; received {_describe(value)}. "
+            f"Tensors hold booleans, integers and floats of at most 64 bits; received {describe(value)}. "
             "Encode it as such numbers first."
         )
     if dtype is not None:
         return array.astype(dtypes.as_dtype(dtype), copy=False)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
-def _from_python(value: Any, narrow: bool) -> np.ndarray:
-    if value is None or isinstance(value, (str, bytes, dict, set)):
-        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}. Put its numbers into an array first.")
-    if isinstance(value, (list, tuple)):
-        strong = _has_dtype(value)
-    else:
-        strong = hasattr(value, "__array__") or hasattr(value, "__array_interface__") or hasattr(value, "__dlpack__")
-    if strong and is_frame(value):
-        value = frame_array(value, "The data")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DtypeError(f"Cannot make a Tensor of {_describe(value)}: {error}.") from None
-    if array.dtype.kind == "O":
-        raise DtypeError(
-            f"Cannot make a Tensor of {_describe(value)}: its elements are not numbers of at most 64 bits and one shape."
-        )
-    if strong or not narrow:  # a dtype that was asked for gets all digits
-        return array
-    if array.dtype.kind == "f":
-        return array.astype(dtypes.floatx())
-    if array.dtype == np.int64 and (not array.size or (abs(array.max()) < 2**31 and abs(array.min()) < 2**31)):
-        return array.astype(np.int32)
-    return array
-
-
-def _has_dtype(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether nested lists hold arrays or NumPy scalars, whose dtype is then kept, rather than Python numbers."""
-    for v in values:
-        if isinstance(v, (list, tuple)):
-            if _has_dtype(v):
-                return True
-        elif isinstance(v, (ndarray, np.generic, Tensor)):
-            return True
-    return False
-
-
-def _describe(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return array if array.dtype.isnative else array.astype(np.dtype(array.dtype.char))
 
 
 def _holds_tensor(values: Any) -> bool:

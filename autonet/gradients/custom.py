@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from autonet.common.lines import filters_traceback
-from autonet.core.accumulate import alias, detach
 from autonet.core.rules import shape_of
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick, count
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.gradients.blame import ApplicationRecorder
+from autonet.ops.identity import alias, detach
 
 P = ParamSpec("P")
 R = TypeVar("R")

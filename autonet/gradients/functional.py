@@ -14,11 +14,12 @@ from autonet.common.lines import filters_traceback
 from autonet.common.trees import assert_same_structure, flatten, map_structure, pack
 from autonet.common.types import Derivative
 from autonet.core import backward as walk
-from autonet.core.accumulate import detach, zeros_of
+from autonet.core.accumulate import zeros_of
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.gradients.scope import DifferentiationScope
+from autonet.ops.identity import detach
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,11 +6,11 @@ from typing import Any
 
 from autonet.common.lines import shown, users_line
 from autonet.common.trees import flatten_with_path, pack
-from autonet.core.accumulate import alias
 from autonet.core.state import Context, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import DtypeError, GradientError
+from autonet.ops.identity import alias
 from autonet.variable import Variable
 
 # uses of values from which no number goes on outside the record that has a slope

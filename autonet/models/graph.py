@@ -14,7 +14,7 @@ import numpy as np
 
 from autonet.common.lines import warn
 from autonet.common.trees import flatten, keys, map_structure, pack
-from autonet.core.accumulate import alias, cast
+from autonet.core.accumulate import cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -22,6 +22,7 @@ from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, Origin, origin_of
 from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
 from autonet.models.tracing import cut, ordered, trace
+from autonet.ops.identity import alias
 from autonet.ops.shaping import expand_dims, squeeze
 
 

@@ -8,7 +8,6 @@ from importlib import import_module as _import_module
 from sys import modules as _modules
 
 from autonet.common.words import NAMES as _NAMES
-from autonet.core.accumulate import detach as stop_gradient  # noqa: F401
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
 from autonet.ops.abstract import make_symbolic as _make_symbolic
 from autonet.ops.adaptive import adaptive_average_pool as adaptive_average_pool
@@ -73,6 +72,7 @@ from autonet.ops.creation import zeros_like as zeros_like
 from autonet.ops.crossentropy import binary_crossentropy as binary_crossentropy
 from autonet.ops.crossentropy import categorical_crossentropy as categorical_crossentropy
 from autonet.ops.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from autonet.ops.identity import detach as stop_gradient  # noqa: F401
 from autonet.ops.indexing import nonzero as nonzero
 from autonet.ops.indexing import scatter as scatter
 from autonet.ops.indexing import scatter_update as scatter_update

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import TensorLike
-from autonet.core.accumulate import alias
 from autonet.core.backward import gradients
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
@@ -21,6 +20,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DataError, ShapeError
 from autonet.ops.comparison import equal, greater, less, logical_and, logical_or, not_equal
 from autonet.ops.creation import arange, cast, full
+from autonet.ops.identity import alias
 from autonet.ops.indexing import take_along_axis
 from autonet.ops.nn import log_softmax
 from autonet.ops.pointwise import where

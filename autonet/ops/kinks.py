@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from autonet.core.accumulate import detach, sum_to
+from autonet.core.accumulate import sum_to
 from autonet.core.backward import gradients
 from autonet.core.primitive import primitive
 from autonet.core.state import Context, enable_grad, state
 from autonet.core.tape import Node
 from autonet.core.tensor import Tensor, wrap
+from autonet.ops.identity import detach
 
 _MOST = {"radial": 500, "jump": 24, "order": 24}  # operations behind g that are looked through for what it depends on
 

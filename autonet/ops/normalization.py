@@ -8,7 +8,6 @@ import numpy as np
 
 from autonet.common.dtypes import epsilon as default_epsilon
 from autonet.common.types import TensorLike
-from autonet.core.accumulate import detach
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -16,6 +15,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.comparison import equal, isinf
 from autonet.ops.creation import cast
 from autonet.ops.half_precision import accumulates
+from autonet.ops.identity import detach
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square, where
 from autonet.ops.reduction import amax, l2_norm, mean, p_norm, reduced_count, sum
 from autonet.ops.shaping import reshape, squeeze

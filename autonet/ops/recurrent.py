@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autonet.core.accumulate import alias
 from autonet.core.backward import gradients
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor
+from autonet.ops.identity import alias
 from autonet.ops.nn import hard_sigmoid, relu, sigmoid, softsign
 from autonet.ops.pointwise import tanh, where
 from autonet.ops.products import matmul

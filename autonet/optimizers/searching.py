@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from autonet import linalg, ops
 from autonet.core import Tensor, no_grad
-from autonet.core.accumulate import detach
 from autonet.core.state import state
 from autonet.errors import ArgumentError
 from autonet.gradients.functional import value_and_grad
 from autonet.gradients.higher import hvp
+from autonet.ops.identity import detach
 from autonet.optimizers.base import Optimizer
 from autonet.optimizers.schedules import LearningRateSchedule
 from autonet.variable import Variable

@@ -10,13 +10,13 @@ from typing import Any
 from autonet import ops
 from autonet.common.trees import flatten, pack
 from autonet.compiler.jit import Compiled
-from autonet.core.accumulate import alias, detach
 from autonet.core.backward import gradients
 from autonet.core.state import Context, enable_grad, no_grad, state
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError
 from autonet.gradients.functional import grad, jvp, vjp
 from autonet.gradients.higher import hvp
+from autonet.ops.identity import alias, detach
 from autonet.optimizers.searching import Objective, Weights, assign
 from autonet.training import step as steps
 

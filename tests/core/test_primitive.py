@@ -253,6 +253,62 @@ def test_one_operand_with_settings_takes_every_spelling(define):
         ops.reshape(x, (3,))
 
 
+@pytest.mark.parametrize("keep", [(), ("settings",)])
+def test_operands_and_settings_may_have_any_names(define, keep):
+    """Also those that a call uses for itself."""
+
+    @define
+    def one(result):
+        return result * 3.0
+
+    @define
+    def two(tensor, result, *, full=2.0, saved=0.0):
+        return tensor * result * full + saved
+
+    @define(keep=keep)
+    def three(state, settings, operands, *, values=2.0):
+        return state * settings * operands * values
+
+    one.vjp(result=lambda g: g * 3.0)
+    two.vjp(tensor=lambda g, result, full: g * result * full, result=lambda g, tensor, full: g * tensor * full)
+    three.vjp(
+        state=lambda g, settings, operands, values: g * settings * operands * values, settings=None, operands=None
+    )
+    x, y, z = (Tensor(np.array([k]), requires_grad=True) for k in (2.0, 3.0, 5.0))
+    for result in (one(x), one(result=x)):
+        assert gradients_of(result, x) == [3.0]
+    for result in (two(x, y), two(x, result=y, full=2.0), two(saved=0.0, result=y, tensor=x)):
+        assert result.item() == 12.0 and gradients_of(result, x, y) == [6.0, 4.0]
+    for result in (three(x, y, z), three(x, operands=z, settings=y)):
+        assert result.item() == 60.0 and gradients_of(result, x) == [30.0]
+    assert not three(x.detach(), y, z).requires_grad, "all that is tracked has a derivative of zero"
+
+
+def gradients_of(result, *xs):
+    result.backward([1.0])
+    found = [x.grad.item() for x in xs]
+    for x in xs:
+        x.grad = None
+    return found
+
+
+def test_wrong_calls_say_what_is_wrong(define):
+    @define
+    def scaled(x, *, by):
+        return x * by
+
+    for call, words in (
+        (lambda: ops.add(1.0), r"add\(\) is missing its operand 'x2'"),
+        (lambda: ops.add(x2=1.0), r"add\(\) is missing its operand 'x1'"),
+        (lambda: ops.exp(), r"exp\(\) is missing its operand 'x'"),
+        (lambda: ops.clip(1.0), r"clip\(\) is missing its operand 'x_min'"),
+        (lambda: scaled(Tensor([1.0]), to=2.0), "scaled has no argument 'to'"),  # as many settings as it has
+        (lambda: ops.sum(Tensor([1.0]), axes=0, keepdims=True), "sum has no argument 'axes'"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            call()
+
+
 def _assign(x):
     x[0] = 1
 
