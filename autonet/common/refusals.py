@@ -1,4 +1,4 @@
-"""What a primitive says of operands that NumPy refused: who, which shapes, why, and what to do."""
+"""What a primitive says of operands that NumPy refused, and of rules that give no gradient: who, why, and what to do."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.errors import AutonetError, DataError, DtypeError, ShapeError
+from autonet.errors import AutonetError, DataError, DtypeError, GradientError, ShapeError
 
 _BROADCAST = re.compile(r"(operands|objects) (could not|cannot) be broadcast .*")  # it repeats the shapes
 _ADVICE = {  # by a part of NumPy's reason
@@ -36,3 +36,30 @@ def explanation(op: Any, error: Exception, values: Sequence[np.ndarray], setting
         f"{name} cannot take operands of shapes {shapes}{details}: {reason}. "
         f"{advice or f'Reshape or transpose an operand{other}'}."
     ).about(name)
+
+
+def missing_rule(name: str, operand: str) -> GradientError:
+    """The error where an operand has no rule."""
+    return GradientError(
+        f"{name} has no derivative with respect to its operand {operand!r}. "
+        "Cut it off with ops.stop_gradient if it is to be constant."
+    )
+
+
+def rule_without_result(name: str, operand: str) -> GradientError:
+    """The error for a rule that returns None."""
+    return GradientError(
+        f"The rule of {name} for its operand {operand!r} returns nothing. Let it return the cotangent; where that is "
+        f"zero, declare {name}.vjp({operand}=None)."
+    )
+
+
+def misfit(node: Any, parent: Any, received: tuple[int, ...], shape: tuple[int, ...]) -> ShapeError:
+    """The error for a rule whose cotangent of shape `received` does not fit its operand's shape."""
+    place = [p is parent for p in node.parents].index(True)
+    names = getattr(node.primitive, "operand_names", ())
+    which = repr(names[place]) if len(names) == len(node.parents) else str(place)
+    return ShapeError(
+        f"The rule of {node.primitive.name} for its operand {which} gave a cotangent of shape {received}; the operand has "
+        f"shape {shape}. Return one of that shape, or one to which the operand broadcasts."
+    )

@@ -90,8 +90,23 @@ def of_primitive(op: Any, tensor: type) -> inspect.Signature:
     return body.replace(parameters=parameters, return_annotation=result)
 
 
-def usage(op: Any) -> str:
-    """The signature of a primitive as its body has it, without types."""
+def primitive_refusal(op: Any, args: tuple, settings: dict[str, Any]) -> SignatureError:
+    """The error for a call of a primitive that does not fit its operands and settings."""
+    known = [*op.operand_names, *op.setting_names]
+    there = set() if op.variadic else set(known[: len(args)])
+    for name in settings:
+        if name not in known:
+            return no_argument(op.name, name, known)
+        if name in there:
+            return SignatureError(f"{op.name} received {name!r} twice, by position and by name. Leave one out.")
+    there |= settings.keys() | op.defaults.keys()
+    for name in () if op.variadic else op.operand_names:
+        if name not in there:
+            return SignatureError(f"{op.name}() is missing its operand {name!r}.")
     body = inspect.signature(op.body)
     plain = [p.replace(annotation=p.empty) for p in body.parameters.values()]
-    return str(body.replace(parameters=plain, return_annotation=body.empty))
+    usage = f"{op.name}{body.replace(parameters=plain, return_annotation=body.empty)}"
+    for name in op.setting_names:
+        if name not in there:
+            return SignatureError(f"{usage} is missing {name!r}.")
+    return SignatureError(f"{usage} received {len(args)} positional arguments.")

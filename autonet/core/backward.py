@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.refusals import misfit
 from autonet.core.accumulate import add, sum_to, zeros_of
-from autonet.core.rules import misfit
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap

@@ -165,29 +165,23 @@ def prepare(op: Any, operands: tuple, settings: dict) -> tuple[tuple, dict, Call
 
 
 def bind(op: Any, args: tuple, settings: dict) -> tuple[tuple, dict]:
-    """Operands and the full set of settings, from any of the spellings that Python allows."""
-    names, setting_names = op.operand_names, op.setting_names
-    operands = args
-    if not op.variadic and len(args) != len(names):
-        n = len(names)
-        operands, extra = args[:n], args[n:]
-        if len(operands) < n:
-            try:
-                operands += tuple([settings.pop(name) for name in names[len(operands) :]])
-            except KeyError as error:
-                for name in settings.keys() - {*names, *setting_names}:
-                    raise op.no_argument(name) from None
-                raise TypeError(f"{op.name}() is missing its operand {error}.") from None
-        if len(extra) > len(setting_names):
-            raise TypeError(f"{op.usage} received {len(args)} positional arguments.")
-        settings = {**dict(zip(setting_names, extra, strict=False)), **settings}
-    full = {**op.defaults, **settings} if op.defaults else settings
-    if len(full) != len(setting_names):
-        for name in full:
-            if name not in setting_names:
-                raise op.no_argument(name)
-        missing = [name for name in setting_names if name not in full]
-        raise TypeError(f"{op.usage} is missing {missing[0]!r}.")
+    """Operands and the full set of settings, from any of the spellings that Python allows.
+
+    Raises: SignatureError.
+    """
+    operands, given, fits = args, settings, True
+    if len(args) != len(op.operand_names) and not op.variadic:
+        n = len(op.operand_names)
+        extra = args[n:]
+        given = {**dict(zip(op.setting_names, extra, strict=False)), **settings}
+        fits = len(given) == len(extra) + len(settings)  # none too many, none twice
+        try:
+            operands = args[:n] + tuple([given.pop(name) for name in op.operand_names[len(args) :]])
+        except KeyError:
+            fits = False
+    full = {**op.defaults, **given} if op.defaults else given
+    if not fits or len(full) != len(op.setting_names):
+        raise op.refusal(args, settings)
     for name, value in full.items():
         if value.__class__ not in PLAIN:
             full[name] = freeze(value, op.name, name)
@@ -289,8 +283,9 @@ def _save(op: Any, operands: tuple) -> tuple:
 
 def _refusal(op: Any, error: Exception, values: list[np.ndarray], settings: dict) -> Exception:
     """What to raise where the body refused its operands with `error`."""
-    unknown = [name for name in settings if name not in op.setting_names]
-    return op.no_argument(unknown[0]) if unknown else explanation(op, error, values, settings)
+    if settings.keys() != set(op.setting_names):  # as many as there are, which was all that a call looked at
+        return op.refusal(tuple(values), settings)
+    return explanation(op, error, values, settings)
 
 
 def _one(x: Any) -> Any:

@@ -83,18 +83,11 @@ class Primitive:
 
         return signatures.of_primitive(self, Tensor)
 
-    @property
-    def usage(self) -> str:
-        """The call as its body has it, for messages."""
+    def refusal(self, operands: tuple, settings: dict) -> Exception:
+        """The error for a call that does not fit."""
         from autonet.common import signatures
 
-        return self.name + signatures.usage(self)
-
-    def no_argument(self, name: str) -> Exception:
-        """The error for an argument that there is not."""
-        from autonet.common import signatures
-
-        return signatures.no_argument(self.name, name, [*self.operand_names, *self.setting_names])
+        return signatures.primitive_refusal(self, operands, settings)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from autonet.common.lines import compiled
+from autonet.common.refusals import missing_rule, rule_without_result
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import wrap
-from autonet.errors import ArgumentError, GradientError, ShapeError
+from autonet.errors import ArgumentError
 
 Pull = Callable[[Any, Node, Any], list[tuple[Node, Any, Any]]]
 
@@ -123,38 +124,12 @@ def _result(node: Node) -> Any:
     return wrap(node.result, node)
 
 
-def _missing(name: str, operand: str) -> GradientError:
-    return GradientError(
-        f"{name} has no derivative with respect to its operand {operand!r}. "
-        "Cut it off with ops.stop_gradient if it is to be constant."
-    )
-
-
-def _nothing(name: str, operand: str) -> GradientError:
-    return GradientError(
-        f"The rule of {name} for its operand {operand!r} returns nothing. Let it return the cotangent; where that is "
-        f"zero, declare {name}.vjp({operand}=None)."
-    )
-
-
-def misfit(node: Node, parent: Node, received: tuple[int, ...], shape: tuple[int, ...]) -> ShapeError:
-    """The error for a rule whose cotangent of shape `received` does not fit its operand's shape."""
-    primitive: Any = node.primitive
-    place = [p is parent for p in node.parents].index(True)
-    names = getattr(primitive, "operand_names", ())
-    which = repr(names[place]) if len(names) == len(node.parents) else str(place)
-    return ShapeError(
-        f"The rule of {primitive.name} for its operand {which} gave a cotangent of shape {received}; the operand has shape "
-        f"{shape}. Return one of that shape, or one to which the operand broadcasts."
-    )
-
-
 MISSING: Any = object()  # the rule of an operand for which none was declared
 _LOOKS = {  # what the written text needs
     "dtype": _dtype,
-    "missing": _missing,
+    "missing": missing_rule,
     "ndarray": np.ndarray,
-    "nothing": _nothing,
+    "nothing": rule_without_result,
     "result": _result,
     "shape": shape_of,
     "wrap": wrap,

@@ -33,7 +33,7 @@ class Tensor(Operators["Tensor"]):
     Tensor([2., 4.], dtype=float32)
     """
 
-    # _absent: whether it stands for a cotangent that nobody gave; _attached: what others keep with it, see Attachment
+    # _absent: whether it stands for a cotangent that nobody gave; _attached: what floors above keep with it (common.attributes)
     __slots__ = ("__weakref__", "_absent", "_attached", "_node", "_value")
 
     __array_priority__ = 1000.0
@@ -41,7 +41,7 @@ class Tensor(Operators["Tensor"]):
     if TYPE_CHECKING:  # files that come later in the reading order give Tensor these
         _absent: bool
         _cast: Callable[..., "Tensor"]  # accumulate.py: the primitive `cast`
-        _detach: Callable[["Tensor"], "Tensor"]  # accumulate.py: the primitive `detach`
+        _detach: Callable[["Tensor"], "Tensor"]  # ops.identity: the primitive `detach`
         _stack: Callable[[list["Tensor"]], "Tensor"]  # ops.operators: along a new first axis
         _walk_back: Callable[..., None]  # backward.py
         _attached: dict[str, Any]

@@ -304,6 +304,10 @@ def test_wrong_calls_say_what_is_wrong(define):
         (lambda: ops.clip(1.0), r"clip\(\) is missing its operand 'x_min'"),
         (lambda: scaled(Tensor([1.0]), to=2.0), "scaled has no argument 'to'"),  # as many settings as it has
         (lambda: ops.sum(Tensor([1.0]), axes=0, keepdims=True), "sum has no argument 'axes'"),
+        (lambda: ops.sum([1.0], x=[1.0]), "sum received 'x' twice"),
+        (lambda: ops.sum([1.0], 0, axis=0), "sum received 'axis' twice"),
+        (lambda: scaled(Tensor([1.0])), r"scaled\(x, \*, by\) is missing 'by'"),
+        (lambda: scaled([1.0], 2.0, 3.0), r"scaled\(x, \*, by\) received 3 positional arguments"),
     ):
         with pytest.raises(TypeError, match=words):
             call()
