@@ -171,6 +171,16 @@ class Variable(Tensor):
         structure.changed()
 
     @property
+    def is_table(self) -> bool:
+        """Whether steps look up a few of its rows, as of an Embedding's weights: LazyAdam then moves those alone."""
+        return self.__dict__.get("is_table", False)
+
+    @is_table.setter
+    def is_table(self, value: bool) -> None:
+        self.__dict__["is_table"] = bool(value)
+        structure.changed()
+
+    @property
     def value(self) -> Tensor:
         """The current values as a Tensor, which later assignments leave alone."""
         return self.snapshot()

@@ -11,7 +11,8 @@ from typing import Any
 from autonet.compiler.facts import FACTS, Facts
 from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.layout import VIEW
-from autonet.compiler.passes.pipeline import lower, optimize
+from autonet.compiler.passes.pipeline import finish, lower, optimize
+from autonet.compiler.passes.rows import RowUpdate
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program
 from autonet.core.primitive import PRIMITIVES
 
@@ -58,6 +59,8 @@ class Explanation:
         program = optimize(self.captured, show)
         if self.plan.kind == "native":
             lower(program, show)
+        else:
+            finish(program, show)
         return ", ".join(counts[1:])
 
     def _stepped_out(self) -> tuple[str, str]:
@@ -108,6 +111,10 @@ def _row(i: Instruction, plan: Any) -> tuple[str, str, int, int]:
     if isinstance(i, Loop):
         what = f"loop over {list(i.shape)}: {' '.join(b.op for b in i.body)}"
         return what, where, math.prod(i.shape) * len(i.body), moved
+    if isinstance(i, RowUpdate):
+        rows = [v.nbytes // i.shape[0] * i.positions if i.is_rows(v) else v.nbytes for v in (*i.operands, *i.results)]
+        what = f"update at most {i.positions:,} rows of {list(i.shape)}: {' '.join(b.op for b in i.body)}"
+        return what, where, i.results[0].size // i.shape[0] * i.positions * len(i.body), sum(rows)
     return f"{i.op} {_shapes(i)}", where, _flops(i), moved
 
 

@@ -73,6 +73,7 @@ class Embedding(LowRank, Layer):
 
     def build(self, input_shape: Any = None) -> None:
         self.embeddings = self._add_of_family("embeddings", (self.input_dim, self.output_dim))
+        self.embeddings.is_table = True
         self._build_lora()
 
     def call(self, inputs: Any) -> Tensor:

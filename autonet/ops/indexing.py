@@ -159,6 +159,33 @@ _take.vjp(
 )
 
 
+def sums_by_place(rows: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places among `at`, each once and in order, and for each the sum of the rows that go there.
+
+    Shapes: rows (n, d), at (n,), int64 from 0 on, n above 0; results (k,) and (k, d).
+    """
+    size = len(at)
+    key = at * size + np.arange(size)  # each another number, so any sort keeps the order of equal places
+    key.sort()
+    places = key // size
+    rows = rows[key - places * size]  # equal places side by side
+    first = np.ones(size, bool)
+    np.not_equal(places[1:], places[:-1], first[1:])
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], size)
+    sums = rows[starts]
+    more = np.flatnonzero(ends - starts > 1)
+    rest = starts[more] + 1
+    while len(more) and len(more) > np.max(ends[more] - rest):  # one more of each: few rounds over many places
+        sums[more] += rows[rest]
+        rest += 1
+        kept = rest < ends[more]
+        more, rest = more[kept], rest[kept]
+    for k, begin in zip(more.tolist(), rest.tolist(), strict=True):
+        sums[k] += np.add.reduce(rows[begin : ends[k]], 0)
+    return places[starts], sums
+
+
 @primitive(keep=("indices",), accumulates=True)
 def _take_back(x, indices, *, axis, shape):
     """Zeros of `shape` with the slices of `x` added at the places `indices` of one axis."""
@@ -168,13 +195,10 @@ def _take_back(x, indices, *, axis, shape):
     rows = np.moveaxis(x, range(axis, axis + k), range(k)).reshape(
         indices.size, math.prod(x.shape[:axis] + x.shape[axis + k :])
     )
-    at = indices.reshape(-1) % n if n else indices.reshape(-1)
-    order = np.argsort(at, kind="stable")  # equal places side by side: each sum is then one pass over memory
-    sorted_at = at[order]
-    starts = np.flatnonzero(np.concatenate([[True], sorted_at[1:] != sorted_at[:-1]])) if at.size else at
     whole = np.zeros((n, rows.shape[1]), x.dtype)
-    if at.size:
-        whole[sorted_at[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    if indices.size:
+        places, sums = sums_by_place(rows, indices.reshape(-1).astype(np.int64) % n)
+        whole[places] = sums
     rest = shape[:axis] + shape[axis + 1 :]
     return np.moveaxis(whole.reshape((n, *rest)), 0, axis)
 

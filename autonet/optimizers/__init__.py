@@ -20,6 +20,7 @@ from autonet.optimizers.factored import Adafactor as Adafactor
 from autonet.optimizers.hessian_free import HessianFree as HessianFree
 from autonet.optimizers.layerwise import Lamb as Lamb
 from autonet.optimizers.layerwise import Muon as Muon
+from autonet.optimizers.lazy import LazyAdam as LazyAdam
 from autonet.optimizers.lbfgs import LBFGS as LBFGS
 from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
 from autonet.optimizers.regularized import Ftrl as Ftrl
@@ -38,7 +39,7 @@ _family = Family(
     base=Optimizer,
     members=(
         *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Adafactor, Nadam, Ftrl, Lion, Lamb, Muon),
-        *(ScheduleFreeAdamW, LossScaleOptimizer, HessianFree, LBFGS),
+        *(ScheduleFreeAdamW, LazyAdam, LossScaleOptimizer, HessianFree, LBFGS),
     ),
 )
 

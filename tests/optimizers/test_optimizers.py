@@ -36,6 +36,7 @@ CASES = {
     "muon": (optimizers.Muon, {"adam_weight_decay": None}),
     "muon_plain": (optimizers.Muon, {"nesterov": False, "rms_rate": None, "adam_weight_decay": None}),
     "schedulefreeadamw": (optimizers.ScheduleFreeAdamW, {}),
+    "lazyadam": (optimizers.LazyAdam, {}),
 }
 RATES = {"adadelta": 20.0, "adagrad": 1.0, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05}  # others: 0.1
 RATES |= {"adafactor": 1.0, "ftrl": 2.0, "ftrl_all": 2.0}

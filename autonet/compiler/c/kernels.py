@@ -1,4 +1,4 @@
-"""C for primitives that are no loops of single elements: products, softmax, draws, convolutions, pooling, gathers.
+"""C for primitives that are no loops of single elements: products, softmax, draws, convolutions, pooling.
 
 A kernel writes what its instruction needs and returns True, or returns False where it does not know the case; the plan
 then steps out to NumPy for that instruction.
@@ -445,53 +445,4 @@ def _unpool_max(write: Any, i: Instruction) -> bool:
     slots = [write.slot(a) for a in (dy, x, peaks, dx)]
     body = [f"an_unpool_max_f32(&{p}, {', '.join(f't[{s}]' for s in slots)}, begin, end);"]
     write.parallel(body, x.shape[0], max(1, PIECE // (x.size // x.shape[0])))
-    return True
-
-
-# Places
-
-
-@native("_take")
-def _take(write: Any, i: Instruction) -> bool:
-    x, at = (write.arrays[v] for v in i.operands)
-    y = write.arrays[i.results[0]]
-    if i.settings["axis"] % x.ndim or not (_contiguous(x, at) and at.size and x.size and at.dtype in C_TYPES):
-        return False
-    n = x.shape[0]
-    width = x.size // n * x.itemsize
-    ctype = C_TYPES[at.dtype]
-    write.demand(i, f"({_signed(at, f'((const {ctype} *)t[{write.slot(at)}])[k]', n)})", at.size)
-    body = [
-        f"const char *x = t[{write.slot(x)}]; const {ctype} *at = t[{write.slot(at)}]; char *y = t[{write.slot(y)}];",
-        f"for (int64_t k = begin; k < end; k++) {{ int64_t r = at[k]; r += r < 0 ? {n} : 0;",
-        f"  memcpy(y + k * {width}, x + r * {width}, {width}); }}",
-    ]
-    write.parallel(body, at.size, max(1, 4 * PIECE // max(width, 1)))
-    return True
-
-
-def _signed(at: np.ndarray, element: str, n: int) -> str:
-    if at.dtype.kind == "u":
-        return f"(uint64_t){element} < {n}"
-    return f"(int64_t){element} < {n} && (int64_t){element} >= -{n}"
-
-
-@native("_take_back")
-def _take_back(write: Any, i: Instruction) -> bool:
-    g, at = (write.arrays[v] for v in i.operands)
-    y = write.arrays[i.results[0]]
-    if i.settings["axis"] % y.ndim or not (_floats(g) and _contiguous(g, at) and at.dtype.kind in "iu" and y.size):
-        return False
-    n = y.shape[0]
-    width = y.size // n
-    ctype = C_TYPES[at.dtype]
-    body = [  # each piece owns its columns, so equal places add up in order
-        f"const float *g = t[{write.slot(g)}]; const {ctype} *at = t[{write.slot(at)}]; float *y = t[{write.slot(y)}];",
-        f"for (int64_t r = 0; r < {n}; r++) memset(y + r * {width} + begin, 0, (size_t)(end - begin) * sizeof *y);",
-        f"for (int64_t k = 0; k < {at.size}; k++) {{ int64_t r = (int64_t)at[k] % {n}; r += r < 0 ? {n} : 0;",
-        f"  float *to = y + r * {width}; const float *from = g + k * {width};",
-        "  #pragma GCC ivdep",
-        "  for (int64_t j = begin; j < end; j++) to[j] += from[j]; }",
-    ]
-    write.parallel(body, width, max(16, -(-width // 4)))
     return True

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.account import NotCompiled, digest
-from autonet.compiler.c import attention, copies, recurrent, windows  # noqa: F401  # which enter their kernels in the table of facts
+from autonet.compiler.c import attention, copies, lookups, recurrent, rows, windows  # noqa: F401  # which enter their kernels in the table of facts
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import Kernels
 from autonet.compiler.c.runtime import library
@@ -90,7 +90,10 @@ class NativePlan(NumpyPlan):
         self.stepped_out: list[Instruction] = []  # to NumPy
         self._in_native = False
         self._entries: dict[str, Callable] = {}
-        super().__init__(lower(program))
+        super().__init__(program)
+
+    def _lower(self, program: Program) -> Program:
+        return lower(program)
 
     def _layout(self, program: Program) -> Layout:
         return Layout(program, all_static=True)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.facts import FACTS, facts, row
+from autonet.ops.indexing import sums_by_place
 from autonet.ops.masks import _BITS
 
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
@@ -414,31 +415,15 @@ row("_on_diagonal").numpy_kernel = _laid(_diagonal)
 
 
 class _SumByPlace:
-    """Adds up the rows of an array that go to the same place, in the order in which they stand."""
+    """Adds up the rows of an array that go to the same place, as the primitive's body does it."""
 
     def __init__(self, rows: np.ndarray, whole: np.ndarray):
-        size = len(rows)
-        self.rows, self.whole, self.size = rows, whole, size
-        self.numbers = np.arange(size)
-        self.key, self.order = np.empty(size, np.int64), np.empty(size, np.int64)
-        self.gathered, self.sums = np.empty(rows.shape, rows.dtype), np.empty(rows.shape, rows.dtype)
-        self.first = np.ones(size, bool)
+        self.rows, self.whole = rows, whole
 
     def __call__(self, places: np.ndarray) -> None:
-        key, order, n = self.key, self.order, self.size
-        np.remainder(places, len(self.whole), key, casting="unsafe")
-        np.multiply(key, n, key)
-        np.add(key, self.numbers, key)  # each another number, so any sort keeps the order of equal places
-        key.sort()
-        np.remainder(key, n, order)
-        np.floor_divide(key, n, key)
-        np.take(self.rows, order, 0, self.gathered, "wrap")
-        np.not_equal(key[1:], key[:-1], self.first[1:])
-        starts = np.flatnonzero(self.first)
-        sums = self.sums[: len(starts)]
-        np.add.reduceat(self.gathered, starts, 0, None, sums)
+        at, sums = sums_by_place(self.rows, places.astype(np.int64) % len(self.whole))
         self.whole.fill(0)
-        self.whole[key[starts]] = sums
+        self.whole[at] = sums
 
 
 @kernel("_take_back")

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.facts import facts
-from autonet.compiler.numpy import blocks, nn
+from autonet.compiler.numpy import blocks, nn, rows
 from autonet.compiler.numpy.kernels import by_body
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
+from autonet.compiler.passes.pipeline import finish
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
 from autonet.variable import sync_storage
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
-assert blocks and nn  # which enter their kernels in the table of facts
+assert blocks and nn and rows  # which enter their kernels in the table of facts
 
 
 class NumpyPlan:
@@ -32,7 +33,7 @@ class NumpyPlan:
     kind = "numpy"
 
     def __init__(self, program: Program):
-        self.program = program
+        self.program = program = self._lower(program)
         self.layout = self._layout(program)
         self.arrays, self.arena_bytes = self.layout.allocate()
         self.names: dict[Value, str] = {}
@@ -44,6 +45,9 @@ class NumpyPlan:
         self.variables = program.variables()
         self.written = list(program.writes)
         self._finish({w: v for w, v in program.writes.items() if v not in self.layout.homes})
+
+    def _lower(self, program: Program) -> Program:
+        return finish(program)
 
     def _layout(self, program: Program) -> Layout:
         return Layout(program)

@@ -6,6 +6,7 @@ dce.py         dead code eliminated
 fold.py        constant expressions computed once
 cse.py         common subexpressions eliminated
 expand.py      large primitives as compositions of small ones (C only)
+rows.py        updates of whole tables made updates of rows
 fuse.py        pointwise chains and reductions joined to loops (C only)
 layout.py      where each value lives: buffer, view, a Variable's storage
 memory.py      offsets in one arena, by lifetime

@@ -9,6 +9,7 @@ import numpy as np
 from autonet.compiler.facts import facts
 from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.passes.memory import Slot, aligned, assign_offsets, check_overlaps, shaped
+from autonet.compiler.passes.rows import RowUpdate
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
 from autonet.variable import sync_storage
 
@@ -131,6 +132,9 @@ class Layout:
         if isinstance(i, Loop):
             reduced = {b.results[0] for b in i.body if reduction_operand(b) is not None}
             if result in reduced or result.shape != i.shape:
+                return False
+        elif isinstance(i, RowUpdate):
+            if i.old[result] is not operand:
                 return False
         elif not facts(i).in_place:
             return False

@@ -9,6 +9,7 @@ from autonet.compiler.passes.dce import eliminate_dead_code
 from autonet.compiler.passes.expand import expand
 from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
+from autonet.compiler.passes.rows import update_rows
 from autonet.compiler.passes.verify import verify
 from autonet.compiler.program import Program
 
@@ -21,10 +22,12 @@ PASSES: tuple[Pass, ...] = (
     eliminate_common_subexpressions,
     eliminate_dead_code,
 )  # for every plan
+NUMPY_PASSES: tuple[Pass, ...] = (update_rows,)  # and then, for NumPy
 NATIVE_PASSES: tuple[Pass, ...] = (
     expand,
     eliminate_common_subexpressions,
     eliminate_dead_code,
+    update_rows,
     fuse,
 )  # and then, where loops become C
 
@@ -34,6 +37,11 @@ def optimize(program: Program, show: Show | None = None) -> Program:
     if show is not None:
         show("capture", program)
     return _run(PASSES, verify(program, "capture"), show)
+
+
+def finish(program: Program, show: Show | None = None) -> Program:
+    """An optimized program, ready to be run by NumPy."""
+    return _run(NUMPY_PASSES, program, show)
 
 
 def lower(program: Program, show: Show | None = None) -> Program:
