@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autonet import optimizers
-from autonet.core import Variable
+from autonet.variable import Variable
 
 
 def step(optimizer, weights, gradients):

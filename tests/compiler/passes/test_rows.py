@@ -7,7 +7,7 @@ from autonet import Sequential, layers, ops, optimizers, value_and_grad
 from autonet.compiler import jit
 from autonet.compiler.passes.rows import RowUpdate
 from autonet.compiler.program import VARIABLE
-from autonet.core import Variable
+from autonet.variable import Variable
 from tests.compiler.programs import assert_same_bits, both
 
 ROWS = 300
