@@ -1,4 +1,4 @@
-"""What every test stands on: sealed global state, modest hypothesis, real data only where it is.
+"""What every test stands on: all cores, sealed global state, modest hypothesis, real data only where it is.
 
 Warnings are errors (pyproject.toml). Whatever a test does to the default float, epsilon, NumPy's error state or
 anyone's generator is undone after it.
@@ -9,6 +9,7 @@ import importlib.util
 import os
 import pathlib
 import random as python_random
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from hypothesis import HealthCheck, settings
 
 from autonet.common import dtypes
 from autonet.core.state import state
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background; tests send Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # "modest" repeats: the same examples each time. HYPOTHESIS_PROFILE=search draws others each time, and many.
 _USUAL = settings(
@@ -28,6 +32,8 @@ settings.register_profile("modest", _USUAL, max_examples=15, derandomize=True)
 settings.register_profile("search", _USUAL, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "modest"))
 
+TESTS = pathlib.Path(__file__).parent
+BY_NUMPY = {"callbacks", "cli", "mistakes", "models", "optimizers", "options", "saving", "training", "tuner"}
 NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings
     "bench": ("jax", "keras"),
@@ -48,6 +54,32 @@ def _installed(extra: str) -> bool:
 
 def _data_folder() -> pathlib.Path:
     return pathlib.Path(os.environ.get("AUTONET_HOME", pathlib.Path.home() / ".autonet")) / "datasets"
+
+
+def _cores() -> int:
+    """How many processors this process may keep busy: those it is bound to, or its control group's share of them."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = pathlib.Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(bound, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such file, or no limit: "max"
+        return bound
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Whole folders run in a process for each core where pytest-xdist is installed; `-n 0` runs them in one.
+
+    So do single files and tests, tests chosen by -k or --lf, and what has to be seen in one process: --pdb, -s, --collect-only.
+    """
+    chosen = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or chosen.numprocesses is not None:
+        return
+    seen = chosen.keyword or chosen.usepdb or chosen.trace or chosen.capture == "no" or chosen.collectonly
+    folders = all(os.path.isdir(argument) for argument in config.args)
+    if folders and not seen and not getattr(chosen, "lf", False) and _cores() > 1:
+        chosen.numprocesses, chosen.dist = _cores(), "worksteal"
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when the processes import NumPy
 
 
 def pytest_collection_modifyitems(config, items):
@@ -90,6 +122,16 @@ def sealed():
     np.random.set_state(numpy_state)
     python_random.setstate(python_state)
     assert not problems, f"the test {' and '.join(problems)}"
+
+
+@pytest.fixture(autouse=True)
+def plans(request, monkeypatch):
+    """By NumPy alone where tests ask what a training does, not how its steps are computed: a run of a compiler takes long.
+
+    Tests that are about machine code all the same say so there: AUTONET_NATIVE=1.
+    """
+    if request.path.relative_to(TESTS).parts[0] in BY_NUMPY:
+        monkeypatch.setenv("AUTONET_NATIVE", "0")
 
 
 @pytest.fixture

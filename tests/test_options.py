@@ -42,31 +42,38 @@ def parsed(path):
 
 
 @functools.cache
+def classes(path):
+    """The parsed classes of a file by name."""
+    return {n.name: n for n in reversed([*ast.walk(parsed(path))]) if isinstance(n, ast.ClassDef)}
+
+
+@functools.cache
 def methods(cls):
     """The parsed methods of a class of ours, those of its bases included, by name; several of one name in a list."""
     found = {}
     for base in cls.__mro__:
         if base.__module__.startswith("autonet."):
-            tree = parsed(inspect.getsourcefile(base))
-            node = next(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == base.__name__)
-            for f in node.body:
+            for f in classes(inspect.getsourcefile(base))[base.__name__].body:
                 if isinstance(f, ast.FunctionDef):
                     found.setdefault(f.name, []).append(f)
     return found
 
 
 @functools.cache
-def read_near(cls):
-    """Names of attributes that functions beside the class and its bases read, but for `get_config` and constructors."""
+def read_in(path):
+    """Names of attributes that a file's functions read, but for `get_config` and constructors."""
     names = set()
-    for path in {inspect.getsourcefile(c) for c in cls.__mro__ if c.__module__.startswith("autonet.")}:
-        tree = parsed(path)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name not in ("get_config", "__init__"):
-                names |= {
-                    n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)
-                }
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef) and node.name not in ("get_config", "__init__"):
+            names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
     return names
+
+
+@functools.cache
+def read_near(cls):
+    """Names of attributes that functions beside the class and its bases read."""
+    paths = {inspect.getsourcefile(c) for c in cls.__mro__ if c.__module__.startswith("autonet.")}
+    return set().union(*map(read_in, paths))
 
 
 def kept_in(statement, argument):

@@ -99,7 +99,8 @@ def test_only_numpy_and_tqdm_are_needed():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {re.match(r"\w+", need)[0] for need in project["dependencies"]} == {"numpy", "tqdm"}
-    assert {re.match(r"\w+", need)[0] for need in project["optional-dependencies"]["test"]} == {"pytest", "hypothesis"}
+    tests = {re.match(r"[\w-]+", need)[0] for need in project["optional-dependencies"]["test"]}
+    assert tests == {"pytest", "pytest-xdist", "hypothesis"}
 
 
 def test_only_numpy_and_tqdm_are_imported_at_module_level():

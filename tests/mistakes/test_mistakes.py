@@ -16,8 +16,7 @@ WAYS = ["native", "captured", "eager"]
 
 def compiled_way(name, monkeypatch):
     """Arguments of compile() for one way to run steps."""
-    if name == "captured":
-        monkeypatch.setenv("AUTONET_NATIVE", "0")
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(name == "native")))
     return {"run_eagerly": name == "eager"}
 
 

@@ -14,8 +14,7 @@ Y = (X[:, :1] > 0).astype("float32")
 @pytest.fixture(params=["eager", "captured", "native"])
 def way(request, monkeypatch):
     """Arguments of compile() for one way to run steps."""
-    if request.param == "captured":
-        monkeypatch.setenv("AUTONET_NATIVE", "0")
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(request.param == "native")))
     return {"run_eagerly": request.param == "eager"}
 
 

@@ -12,8 +12,7 @@ X = np.random.default_rng(0).standard_normal((20, 4)).astype("float32")
 @pytest.fixture(params=["eager", "captured", "native"])
 def way(request, monkeypatch):
     """Arguments of compile() for one way to run steps."""
-    if request.param == "captured":
-        monkeypatch.setenv("AUTONET_NATIVE", "0")
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(request.param == "native")))
     return {"run_eagerly": request.param == "eager"}
 
 

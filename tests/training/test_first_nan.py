@@ -24,8 +24,7 @@ WAYS = {"eager": {"run_eagerly": True}, "captured": {}, "native": {}}
 @pytest.fixture(params=list(WAYS))
 def way(request, monkeypatch):
     """Arguments of compile() for one way to run steps."""
-    if request.param == "captured":
-        monkeypatch.setenv("AUTONET_NATIVE", "0")
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(request.param == "native")))
     return WAYS[request.param]
 
 

@@ -12,6 +12,12 @@ X = np.random.default_rng(0).standard_normal((203, 4)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
 
 
+@pytest.fixture(autouse=True)
+def native(monkeypatch):
+    """Machine code, which runs rows of steps by itself."""
+    monkeypatch.setenv("AUTONET_NATIVE", "1")
+
+
 class Sees(keras.callbacks.Callback):
     """Looks at every n-th batch only."""
 

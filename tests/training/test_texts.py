@@ -183,8 +183,9 @@ def test_as_if_vectorized_before(make, monkeypatch):
 
 
 @pytest.mark.parametrize("make", [stacked, functional])
-def test_as_if_vectorized_before_in_native_code(make):
+def test_as_if_vectorized_before_in_native_code(make, monkeypatch):
     """Up to rounding: which runs are worth a plan is another question with texts."""
+    monkeypatch.setenv("AUTONET_NATIVE", "1")
     for generator in (False, True):
         for a, b in zip(life(make, True, generator), life(make, False, generator), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

@@ -17,6 +17,7 @@ from autonet.variable import Variable
 from tests.compiler.programs import assert_same_bits, captured, numpy_plan, quiet
 from tests.ops.cases import smooth_results
 from tests.ops.test_gradients import ROWS
+from tests.share import share
 
 
 def with_gradients(call, zero):
@@ -57,6 +58,7 @@ def check(f, xs, what):
 
 
 @pytest.mark.parametrize("case", ROWS.values(), ids=list(ROWS))
+@share(2 / 5)
 @given(data=st.data())
 def test_every_primitive_to_the_last_bit(case, data):
     call = data.draw(case.calls())
