@@ -18,6 +18,7 @@ from autonet import gradients
 from autonet.common import trees
 from autonet.core import PRIMITIVES, Tensor
 from tests.ops.cases import Case, check_vjp, merged, smooth_results
+from tests.share import share
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 
@@ -52,6 +53,7 @@ def test_every_primitive_has_a_row():
 
 
 @pytest.mark.parametrize("case", SMOOTH.values(), ids=list(SMOOTH))
+@share(2 / 3)
 @given(data=st.data())
 def test_gradient_is_the_slope(case, data):
     call = data.draw(case.calls())
@@ -63,6 +65,7 @@ def test_gradient_is_the_slope(case, data):
 
 
 @every_row
+@share(2 / 3)
 @given(data=st.data())
 def test_values(case, data):
     """Inputs are not changed (they are read-only), memory order does not matter, NumPy agrees."""
@@ -81,6 +84,7 @@ def test_values(case, data):
 
 
 @every_row
+@share(1 / 3)
 @given(data=st.data())
 def test_float32_stays_float32(case, data):
     if not case.half:
@@ -130,6 +134,7 @@ BARE = {name: case for name, case in ROWS.items() if case.name in QUICK}
 
 
 @pytest.mark.parametrize("case", BARE.values(), ids=list(BARE))
+@share(1 / 2)
 @given(data=st.data())
 def test_rules_on_arrays_are_the_rules(case, data):
     """A walk at which nobody looks gives the bits of one that is made of primitives."""

@@ -8,6 +8,7 @@ An option counts as working if some value changes what the call has as its effec
 or is refused by an error that names the option.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -73,7 +74,7 @@ def plain(x: Any) -> Any:
     return [type(x).__name__, repr(x) if type(x).__repr__ is not object.__repr__ else ""]
 
 
-def works(run: Callable[..., Any], option: str, values: Any, default: Any = UNSET) -> bool:
+def works(run: Callable[..., Any], option: str, values: Any) -> bool:
     """Whether an option does something at one of the values: `run(**arguments)` gives what a call brings about."""
     values = values if isinstance(values, AnyOf) else (values,)
     for value in values:
@@ -81,7 +82,8 @@ def works(run: Callable[..., Any], option: str, values: Any, default: Any = UNSE
         if isinstance(value, With):
             usual = {option: value.other} if isinstance(value, Instead) else {}
             value, others = value.value, value.others
-        changed, usually = outcome(run, **others, **{option: value}), outcome(run, **others, **usual)
+        changed = outcome(run, **others, **{option: value})
+        usually = outcome(run, **others, **usual) if others or usual else at_defaults(run)
         if isinstance(changed, Exception):
             if not type(changed).__module__.startswith("autonet.") or option not in str(changed):
                 raise changed
@@ -89,6 +91,12 @@ def works(run: Callable[..., Any], option: str, values: Any, default: Any = UNSE
         if changed != usually:
             return True
     return False
+
+
+@functools.lru_cache(maxsize=1)
+def at_defaults(run: Callable[..., Any]) -> Any:
+    """What a call without options brings about: the same for all options of a callable, which come one after the other."""
+    return outcome(run)
 
 
 def outcome(run: Callable[..., Any], **arguments: Any) -> Any:

@@ -65,6 +65,11 @@ def effect(name, **config):
     return found
 
 
+@functools.cache
+def effect_of(name):
+    return entered if name == "InputLayer" else functools.partial(effect, name)
+
+
 def entered(**given):
     """What an InputLayer brings about: what a model lets in."""
     layer = layers.InputLayer(**given)
@@ -81,5 +86,4 @@ def entered(**given):
 def test_layer(name, option):
     values = ROWS.get(name, {}).get(option, USUAL.get(option, UNSET))
     assert values is not UNSET, f"the table has no value for {name}({option}=...)"
-    run = entered if name == "InputLayer" else functools.partial(effect, name)
-    assert works(run, option, values), f"{name}({option}=...) does nothing"
+    assert works(effect_of(name), option, values), f"{name}({option}=...) does nothing"
