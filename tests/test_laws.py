@@ -57,7 +57,7 @@ def test_weight_2_is_the_row_twice_and_weight_0_the_row_absent(loss, n, seed, ea
     check_weights(loss, n, seed, run_eagerly=eager)
 
 
-@share(1 / 2)
+@share(1 / 3)
 @given(n=st.integers(2, 5), seed=st.integers(0, 99))
 def test_weights_of_rows_in_each_way(way, n, seed):
     check_weights("categorical_crossentropy", n, seed, **way)
@@ -133,7 +133,7 @@ def test_predict_does_not_depend_on_the_batch_size(way, n, batch):
     np.testing.assert_allclose(model.predict(x, batch_size=batch, verbose=0), whole, rtol=1e-5, atol=1e-6)
 
 
-@share(1 / 2)
+@share(1 / 3)
 @given(parts=st.integers(2, 4), size=st.integers(1, 5), seed=st.integers(0, 99))
 def test_accumulated_gradients_are_the_full_batch(way, parts, size, seed):
     x, y = rows(parts * size, seed)
@@ -146,7 +146,7 @@ def test_accumulated_gradients_are_the_full_batch(way, parts, size, seed):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-@share(1 / 2)
+@share(1 / 3)
 @given(n=st.integers(1, 25), batch=st.integers(1, 30), frozen=st.booleans())
 def test_fit_reports_what_evaluate_gives(way, n, batch, frozen):
     x, y = rows(n)
@@ -163,12 +163,13 @@ def test_fit_reports_what_evaluate_gives(way, n, batch, frozen):
 OPTIONS = [{}, {"dropout": 0.4}, {"normalized": True}, {"dropout": 0.4, "normalized": True}]
 
 
-def trained(optimizer="adam", **options):
-    """All that a training leaves behind."""
-    x, y = rows(50)
+def trained(optimizer="adam", n=50, held=11, **options):
+    """All that a training on n rows, `held` of which validate it, leaves behind."""
+    x, y = rows(n)
     model = small(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"], **options)
-    history = model.fit(x, y, batch_size=8, epochs=3, validation_data=(x[:11], y[:11]), verbose=0).history
-    return history, [*model.get_weights(), *[v.numpy() for v in model.optimizer.variables], model.predict(x, verbose=0)]
+    history = model.fit(x, y, batch_size=8, epochs=3, validation_data=(x[:held], y[:held]), verbose=0).history
+    predicted = model.predict(x, batch_size=8, verbose=0)
+    return history, [*model.get_weights(), *[v.numpy() for v in model.optimizer.variables], predicted]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
@@ -183,13 +184,15 @@ def test_captured_equals_eager(optimizer, options, monkeypatch):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_native_agrees_with_eager(options):
-    (h1, a1), (h2, a2) = (trained(run_eagerly=eager, **options) for eager in (True, False))
+    # whole batches: the compiler runs once for each kind of step
+    (h1, a1), (h2, a2) = (trained(n=48, held=16, run_eagerly=eager, **options) for eager in (True, False))
     assert h1 == {name: pytest.approx(values, rel=1e-4) for name, values in h2.items()}
     for a, b in zip(a1, a2, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
 
 
-@given(sizes=st.lists(st.integers(1, 6), min_size=2, max_size=6))
+@share(1 / 2)
+@given(sizes=st.lists(st.sampled_from([1, 3, 6]), min_size=2, max_size=6))
 def test_a_plan_for_a_second_shape_does_not_disturb_the_first(way, sizes):
     x, y = rows(6)
     model = small(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"], normalized=True, **way)

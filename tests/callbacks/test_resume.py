@@ -247,7 +247,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(name, kills, tmp_path
 @forks
 @pytest.mark.parametrize("name", FURTHER)
 def test_other_trainings_end_in_the_same_bits(name, tmp_path):
-    stopped_at_random(name, FURTHER[name], KILLS, tmp_path)
+    stopped_at_random(name, FURTHER[name], KILLS // 2, tmp_path)
 
 
 @forks

@@ -100,6 +100,7 @@ def test_every_kind_of_metric(name, numpy_only):
 @pytest.mark.parametrize("name", MODELS)
 def test_native_steps_come_close(name):
     build, xy, loss = MODELS[name]
+    xy = autonet.common.trees.map_structure(lambda a: a[:24], xy)  # whole batches: one run of the compiler
     fast = trained(build, xy, loss, epochs=5)
     slow = trained(build, xy, loss, epochs=5, run_eagerly=True)
     assert fast._functions["train"].compiled.last.plan.kind == "native"
