@@ -266,8 +266,9 @@ def again(run, **given):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name, option", CHECKS, ids=[f"{n}-{o}" for n, o in CHECKS])
-def test_method(name, option):
+def test_method(name, option, monkeypatch):
     assert name in METHODS, f"give Model.{name} a row in the table"
+    monkeypatch.setenv("AUTONET_NATIVE", str(int(option in ("run_eagerly", "jit_compile"))))  # whose bits differ by it
     arguments, values = METHODS[name]
     values, run = (OF_COMPILE, fitted) if name == "compile" else (values, functools.partial(called, name, arguments))
     if name == "fit" and option not in ("x", "y"):
