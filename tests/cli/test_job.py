@@ -1,4 +1,5 @@
 import csv
+import os
 import re
 
 import numpy as np
@@ -15,15 +16,18 @@ def read_history(folder):
 
 
 def test_the_main_job_as_a_program(tmp_path):
-    """Real digits: at least 97 % on the held-out fifth, in less than 10 s, with a table and each epoch's numbers."""
+    """Real digits: at least 97 % on the held-out fifth, in less than 10 s of a processor, with a table and each epoch's numbers."""
+    before = os.times()
     answer = run(cwd=tmp_path)
+    after = os.times()
     assert (answer.returncode, answer.stderr) == (0, "")
     out = answer.stdout
     assert "1,222 training, 216 validation, 359 test rows, 64 inputs, 10 classes" in out
     accuracy = float(re.search(r"^test +\S+ +([\d.]+) %$", out, re.MULTILINE)[1])
     assert accuracy >= 97.0
-    epochs, seconds = re.search(r"^(\d+) of 60 epochs in ([\d.]+) s", out, re.MULTILINE).groups()
-    assert float(seconds) < 10
+    epochs = re.search(r"^(\d+) of 60 epochs in [\d.]+ s", out, re.MULTILINE)[1]
+    # other processes may have the processors at the same time
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 10
     rows = read_history(tmp_path / "autonet-run")
     assert len(rows) == int(epochs)
     assert set(rows[0]) >= {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
