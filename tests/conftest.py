@@ -68,9 +68,9 @@ def _cores() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Whole folders run in a process for each core where pytest-xdist is installed; `-n 0` runs them in one.
+    """Whole folders run in a process for each core where pytest-xdist is installed; `-n 0` has them run in one.
 
-    So do single files and tests, tests chosen by -k or --lf, and what has to be seen in one process: --pdb, -s, --collect-only.
+    In one anyway: single files and tests, what -k or --lf choose, and what can be seen in one only: --pdb, -s, --collect-only.
     """
     chosen = config.option
     if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or chosen.numprocesses is not None:
