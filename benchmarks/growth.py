@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,13 +123,21 @@ def by_steps(points):
     """Seconds of the steps up to each point, from the one before."""
     model, (x, y) = stack(1, 16), data(320, 16)
     model.fit(x, y, epochs=2, verbose=0)
-    done = 0
+    done, before = 0, memory()
     for steps in points:
         begin = time.perf_counter()
         model.fit(x, y, epochs=max((steps - done) // 10, 1), verbose=0)
         yield (time.perf_counter() - begin) / max(steps - done, 10)
         done = steps
-    print(f"peak memory after {done:,} steps: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+    print(f"\nMemory after {done:,} steps: {memory() - before:+.1f} MB.")
+
+
+def memory() -> float:
+    """MB that this process has now (its peak, where the system does not say)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def cpu_seconds() -> float:

@@ -127,6 +127,24 @@ def test_parts_are_counted_beside_their_limits(monkeypatch):
     assert least >= flops / 1e9
 
 
+@pytest.mark.parametrize(
+    ("name", "op", "flops"),
+    [
+        ("lstm", "lstm_scan", 2 * 32 * 80 * 64 * 256),
+        ("lstm", "lstm_vjp", 4 * 32 * 80 * 64 * 256),
+        ("transformer", "attend", 2 * 2 * 32 * 2 * 200 * 200 * 32),
+        ("transformer", "attend_vjp", 5 * 2 * 32 * 2 * 200 * 200 * 32),
+    ],
+)
+def test_products_inside_kernels_are_counted(name, op, flops):
+    roofline = script("roofline")
+    _, model, _, (x, y) = roofline.workload(name)
+    model.fit(x, y, batch_size=len(x), verbose=0)
+    plan = model._functions["train"].compiled.last.plan
+    found = [roofline.counts(i, 1, 1) for i in plan.program.instructions if i.op == op]
+    assert [f for f, _ in found] == [flops]
+
+
 def test_growth_is_told_as_a_slope():
     growth = script("growth")
     points = (1, 2, 4, 8, 16)
