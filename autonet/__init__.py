@@ -7,6 +7,7 @@
 Every package is an attribute (`autonet.layers`, `autonet.ops`, ...), loaded when it is first used.
 """
 
+import os as _os
 import typing as _typing
 import warnings as _warnings
 from importlib import import_module as _import_module
@@ -68,6 +69,12 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 
 # What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
+
+if _os.environ.get("AUTONET_THREADS"):  # counts for NumPy's own work too
+    from autonet.compiler.c.runtime.library import tell_blas as _tell_blas
+    from autonet.compiler.c.runtime.library import threads as _threads
+
+    _tell_blas(_threads())
 
 __version__ = "0.1.0"
 

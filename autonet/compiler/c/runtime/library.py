@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
 import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from autonet.compiler.c.runtime import blas, cache, sources, toolchain
+from autonet.compiler.c.runtime import blas, cache, processors, sources, toolchain
 from autonet.compiler.waiting import announce
+from autonet.errors import ArgumentError
 
 _building: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
@@ -102,22 +102,45 @@ def _open(path: Path, keep: bool = False) -> Library:
         raise toolchain.CompilationError(_failures[key]) from error
 
 
+_chosen: int | None = None  # by set_threads
+
+
 def threads() -> int:
-    """How many threads plans use: AUTONET_NUM_THREADS, else OMP_NUM_THREADS, else the processors of this process."""
-    for name in ("AUTONET_NUM_THREADS", "OMP_NUM_THREADS"):
-        if (value := os.environ.get(name, "").strip()).isdigit() and int(value) > 0:
-            return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many threads plans use, the caller's among them: as `set_threads` says, else the environment (AUTONET_THREADS,
+    OMP_NUM_THREADS), else as many as the process may use processors."""
+    return _chosen or processors.asked() or processors.available()
+
+
+def set_threads(count: int | None) -> None:
+    """Let plans, and NumPy's BLAS where it can be told, use so many threads from now on; None for the number at the start.
+
+    Raises: ArgumentError unless that is a whole number above 0, or None.
+    """
+    global _chosen
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise ArgumentError(f"set_threads expects a whole number above 0, or None for the default; received {count!r}.")
+    with _runtime_lock:
+        _chosen = count
+        if _runtime.cache_info().currsize:
+            _started.function("an_set_threads", None, ctypes.c_int64)(threads())
+    tell_blas(threads())
+
+
+def tell_blas(count: int) -> None:
+    """Let NumPy's BLAS use so many threads, if it is one that can be told."""
+    found = blas.find()
+    if found is not None and found.set_threads is not None:
+        found.set_threads(count)
 
 
 _runtime_lock = threading.Lock()
+_started: Library  # the runtime library, once it is there
 
 
 @functools.cache
 def _runtime() -> int:
-    library = _open(build(sources.library(), "runtime"), keep=True)
+    global _started
+    _started = library = _open(build(sources.library(), "runtime"), keep=True)
     if library.function("an_vector_bytes", ctypes.c_int64)() < 32 and (found := blas.find()) is not None:
         library.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(found.sgemm, found.ilp64)
     return library.function("an_start", ctypes.c_void_p, ctypes.c_int64)(threads())

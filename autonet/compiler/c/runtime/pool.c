@@ -158,7 +158,8 @@ static void serve(int me) {
             until = 0;
         }
         seen = atomic_load_explicit(&pool.generation, memory_order_acquire);
-        work(me, atomic_load_explicit(&pool.width, memory_order_relaxed));
+        int width = atomic_load_explicit(&pool.width, memory_order_relaxed);
+        if (me < width) work(me, width); /* else fewer threads are wanted now */
     }
 }
 
@@ -226,7 +227,8 @@ static void an_parallel(an_body body, void *context, int64_t n, int64_t grain) {
         atomic_store_explicit(&pool.own[i].pieces, first << 32 | end, memory_order_release);
     }
     atomic_fetch_add(&pool.generation, 1);
-    if (atomic_load(&pool.sleepers)) wake(pieces - 1 < threads - 1 ? pieces - 1 : threads - 1);
+    if (atomic_load(&pool.sleepers)) /* which ones wake is the system's choice: if some are not wanted, all */
+        wake(threads < pool.started + 1 ? pool.started : pieces - 1 < threads - 1 ? pieces - 1 : threads - 1);
     work(0, threads);
     for (unsigned turn = 1; atomic_load_explicit(&pool.pending, memory_order_acquire); turn++) {
         AN_PAUSE();

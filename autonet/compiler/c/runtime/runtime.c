@@ -45,8 +45,13 @@ static void an_blas(int ta, int tb, int64_t m, int64_t n, int64_t k, const float
 AN_EXPORT int64_t an_vector_bytes(void) { return AN_BYTES; }
 AN_EXPORT void an_use_blas(void *sgemm, int64_t ilp64) { blas = sgemm, wide = (int)ilp64, services.sgemm = an_blas; }
 
-AN_EXPORT an_services *an_start(int64_t threads) {
+/* How many threads work on a loop, the caller counted; those that are there already, and are more, sleep. */
+AN_EXPORT void an_set_threads(int64_t threads) {
     pool.threads = threads < 1 ? 1 : threads > AN_MOST_THREADS ? AN_MOST_THREADS : (int)threads;
     services.threads = pool.threads;
+}
+
+AN_EXPORT an_services *an_start(int64_t threads) {
+    an_set_threads(threads);
     return &services;
 }
