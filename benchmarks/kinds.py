@@ -1,7 +1,7 @@
 """Many kinds of training and inference, beside the other libraries that are installed (extra `bench`).
 
-    python benchmarks/kinds.py [--only unet,gan] [--quick] [--libraries autonet,torch,jax] [--rounds 5]
-        [--peer-python PYTHON] [--threads 2]
+    python benchmarks/kinds.py [--only unet,gan] [--quick] [--busy] [--libraries autonet,torch,jax]
+        [--rounds 5] [--peer-python PYTHON] [--threads 2]
 
 The kinds stand in the folder networks: each network is written once, and every library starts from the same weights. As
 in training.py, every library works in a process of its own, in blocks of about half a second that alternate; the first
@@ -11,7 +11,8 @@ its first step with no kernel of this kind in the cache ("cold": the compiler ru
 peak memory of the process, beside PyTorch's. Below: the geometric mean of the ratios. On stderr, kind by kind: quartiles,
 first steps and memory of all, why a library is missing, a first loss that is not the others', a C plan slower than NumPy's.
 
---quick takes shorter blocks and fewer of them: good for a look, not for a figure.
+--quick takes shorter blocks and fewer of them: good for a look, not for a figure. --busy counts the processor's time with
+one thread for each library, which other work on the machine changes little: ratios, but not those of a quiet machine.
 """
 
 from __future__ import annotations
@@ -43,24 +44,34 @@ HEADS = {
 PRIME = "import autonet, numpy; f = autonet.jit(lambda x: x + 1); f(numpy.ones(9)); f(numpy.ones(9))"
 
 
+def processor_time() -> float:
+    """Seconds of this process and of those that it has ended, such as a compiler."""
+    import resource
+
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
 def make(name: str, task: str):
-    """A block of walks; its figure is milliseconds per step. The task is a kind's name, with "quick" behind it or not."""
-    kind, *quick = task.split()
-    start = time.perf_counter()
-    running = networks.run(name, networks.kinds()[kind], small=bool(quick))
-    built = time.perf_counter()
+    """A block of walks; its figure is milliseconds per step. The task is a kind's name, and "quick" or "busy" behind it."""
+    kind, *options = task.split()
+    quick = "quick" in options
+    clock = processor_time if "busy" in options else time.perf_counter
+    start = clock()
+    running = networks.run(name, networks.kinds()[kind], small=quick)
+    built = clock()
     loss = running.first()
-    first_step = time.perf_counter() - built
+    first_step = clock() - built
     running.walk()
-    walked = time.perf_counter()
+    walked = clock()
     running.walk()
-    walks = max(1, round((QUICK if quick else BLOCK) / (time.perf_counter() - walked)))
+    walks = max(1, round((QUICK if quick else BLOCK) / max(clock() - walked, 1e-6)))
 
     def block() -> float:
-        begin = time.perf_counter()
+        begin = clock()
         for _ in range(walks):
             running.walk()
-        return (time.perf_counter() - begin) / (walks * running.steps) * 1e3
+        return (clock() - begin) / (walks * running.steps) * 1e3
 
     return {"build": built - start, "first_step": first_step, "loss": loss}, block
 
@@ -141,6 +152,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(kinds), help=f"some of: {', '.join(kinds)}")
     parser.add_argument("--libraries", default=",".join(networks.LIBRARIES), help="some of: %(default)s")
     parser.add_argument("--quick", action="store_true", help="a look in minutes")
+    parser.add_argument("--busy", action="store_true", help="processor time, one thread each")
     parser.add_argument("--rounds", type=int, help="blocks of each (5, or 2 with --quick)")
     parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has the peers")
     parser.add_argument("--threads", type=int, default=2)
@@ -149,10 +161,14 @@ def main(argv: list[str] | None = None) -> None:
     for name, known in [(n, networks.LIBRARIES) for n in names] + [(k, kinds) for k in wanted]:
         if name not in known:
             parser.error(f"unknown: {name!r}; known: {', '.join(known)}")
+    if options.busy:
+        options.threads = 1
+        os.environ |= {"AUTONET_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+    behind = "".join(f" {mode}" for mode in ("quick", "busy") if getattr(options, mode))
     rounds = options.rounds or (2 if options.quick else 5)
     pythons = lambda name: sys.executable if name in OURS else options.peer_python
     ratios: dict[str, dict[str, float]] = {name: {} for name in OURS if name in names}
-    print(f"{machine()}, {options.threads} threads; milliseconds\n")
+    print(f"{machine()}, {options.threads} threads; milliseconds{' of processor time' * options.busy}\n")
     heads = [
         "kind",
         *(HEADS[n] for n in names),
@@ -165,8 +181,7 @@ def main(argv: list[str] | None = None) -> None:
         environment = {**os.environ, "AUTONET_CACHE": primed, "PYTHONPATH": str(ROOT)}
         subprocess.run([sys.executable, "-c", PRIME], env=environment, check=True)
         for name in wanted:
-            task = f"{name} quick" if options.quick else name
-            results = measure(task, names, pythons, rounds, options.threads, Path(primed))
+            results = measure(name + behind, names, pythons, rounds, options.threads, Path(primed))
             print(row(kinds[name], results, names), flush=True)
             print(name, *remarks(kinds[name], results), sep="\n  ", file=sys.stderr, flush=True)
             for ours, found in ratios.items():

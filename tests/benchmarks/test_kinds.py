@@ -52,9 +52,9 @@ def test_there_are_many_kinds_and_their_names_tell_them_apart():
     assert len({kind.title for kind in kinds.values()}) == len(kinds)
 
 
-@pytest.mark.parametrize("name", ["branches", "mlp_predict", "jacobian"])
-def test_blocks_give_milliseconds(name):
-    info, block = script("kinds").make("autonet numpy", f"{name} quick")
+@pytest.mark.parametrize("task", ["branches quick", "mlp_predict quick", "jacobian quick busy"])
+def test_blocks_give_milliseconds(task):
+    info, block = script("kinds").make("autonet numpy", task)
     assert 0.001 < block() < 60_000
     assert {"first_step", "loss"} <= set(info)
 
