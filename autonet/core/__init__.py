@@ -11,6 +11,9 @@ To be read in this order:
     rules         from derivative rules to one function that the walk calls
     accumulate    the primitives that the walk itself needs
     backward      the walk
+
+A Variable is a Tensor that the core does not know: `snapshot()` gives its values, and operations take these
+(`autonet.variable`). What errors say stands in `autonet.common.refusals` and `signatures`.
 """
 
 from autonet.core.backward import NotRecorded as NotRecorded

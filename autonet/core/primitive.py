@@ -34,7 +34,7 @@ class Primitive:
         keep: names of operands that are left out of dtype promotion.
     """
 
-    symbolic: Callable | None = None  # how placeholders pass through; the layers' floor sets it
+    symbolic: Callable | None = None  # how placeholders pass through; ops.abstract sets it
 
     def __init__(self, body: Callable, floating: bool = False, keep: tuple[str, ...] = (), accumulates: bool = False):
         code = body.__code__
@@ -68,9 +68,7 @@ class Primitive:
         self.zeros: tuple[bool, ...] = ()  # which operands have a derivative of zero, where some have
         self.open = False  # whether a rule may use tracked Tensors other than those it is given
         self.pull: rules.Pull = self._first_pull
-        self.pull_on_arrays: rules.Pull | None = (
-            None  # the same without Tensors on the way, where `on_arrays` declares it
-        )
+        self.pull_on_arrays: rules.Pull | None = None  # without Tensors on the way, where `on_arrays` declares it
         if self.name in PRIMITIVES:
             raise ArgumentError(
                 f"There is a primitive named {self.name!r} already, in {PRIMITIVES[self.name].__module__}."
