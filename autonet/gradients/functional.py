@@ -180,6 +180,18 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool 
     return wrapper
 
 
+def applied(
+    f: Callable[..., Any], primals: Sequence[Any], has_aux: bool, who: str
+) -> tuple[Any, DifferentiationScope, Any]:
+    """f's results at fresh places of the record, as Tensors; the scope with these places; the auxiliary or None."""
+    with DifferentiationScope() as scope:
+        result = f(*[scope.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
+    if not scope.targets:
+        raise _nothing(f"{who} received no primals")
+    result, aux = _pair(result, who) if has_aux else (result, None)
+    return map_structure(lambda y: y if isinstance(y, Tensor) else convert_to_tensor(y), result), scope, aux
+
+
 @filters_traceback
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """f(*primals), and the function that carries a cotangent of that result back to the primals.
@@ -191,14 +203,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> pullback(1.0)
     (Tensor(6., dtype=float32),)
     """
-    with DifferentiationScope() as scope:
-        result = f(*[scope.tree(primal, f"primal {n}") for n, primal in enumerate(primals)])
-    if not scope.targets:
-        raise _nothing("vjp received no primals")
-    aux = None
-    if has_aux:
-        result, aux = _pair(result, "vjp")
-    result = map_structure(lambda y: y if isinstance(y, Tensor) else convert_to_tensor(y), result)
+    result, scope, aux = applied(f, primals, has_aux, "vjp")
     outputs = flatten(result)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:

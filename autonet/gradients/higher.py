@@ -8,12 +8,16 @@ import numpy as np
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, pack
 from autonet.common.types import Derivative, SupportsArray
-from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.accumulate import zeros_of
+from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError
-from autonet.gradients.functional import grad, jvp, spread, vjp
+from autonet.gradients.functional import applied, detach_closed, grad, jvp, spread
+from autonet.gradients.scope import DifferentiationScope
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+MOST = 1 << 24  # numbers of the largest array that one walk for many rows is to make
 
 
 @overload
@@ -33,8 +37,6 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
 
     @filters_traceback
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from autonet.ops.shaping import reshape, stack
-
         numbers, single = spread(argnums, args)
 
         def of_chosen(*chosen: Any) -> Any:
@@ -44,30 +46,38 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: b
             return f(*new, **kwargs)
 
         chosen = [args[n] for n in numbers]
-        result, pullback, *aux = vjp(of_chosen, *chosen, has_aux=has_aux)
-        outputs = flatten(result)
+        result, scope, aux = applied(of_chosen, chosen, has_aux, "jacobian")
         per_output = []
-        for i, y in enumerate(outputs):
-            rows = []
-            for k in range(y.size):
-                cotangents = [np.zeros(o.shape, o.dtype) for o in outputs]
-                cotangents[i].reshape(-1)[k] = 1
-                rows.append(flatten(list(pullback(pack(result, cotangents)))))
-            leaves = []
-            for j, x in enumerate(flatten(chosen)):
-                x = convert_to_tensor(x)
-                shape = (*y.shape, *x.shape)
-                leaves.append(
-                    reshape(stack([row[j] for row in rows]), newshape=shape)
-                    if rows
-                    else convert_to_tensor(np.zeros(shape, y.dtype))
-                )
-            tree = pack(chosen, leaves)
+        for y in flatten(result):
+            tree = pack(chosen, _rows(y, scope))
             per_output.append(tree[0] if single else tuple(tree))
         jac = pack(result, per_output) if not isinstance(result, Tensor) else per_output[0]
-        return (jac, aux[0]) if has_aux else jac
+        return (jac, detach_closed(aux)) if has_aux else jac
 
     return wrapper
+
+
+def _rows(y: Tensor, scope: DifferentiationScope) -> list[Tensor]:
+    """The derivatives of y with respect to each target of `scope`, all rows by one walk, or by as few as memory allows."""
+    from autonet.gradients.stacked import stacked_gradients
+    from autonet.ops.shaping import concatenate, reshape
+
+    targets = scope.targets
+    at_once = max(1, MOST // max([t.size for t in targets] + [y.size, 1]))
+    stacks: list[list[Tensor | None]] = []
+    for first in range(0, y.size if y.dtype.kind == "f" else 0, at_once):
+        count = min(at_once, y.size - first)
+        ones = np.eye(count, y.size, first, dtype=y.dtype).reshape(count, *y.shape)
+        stacks.append(stacked_gradients(y, wrap(ones), [t._node for t in targets]))  # type: ignore[misc]
+        scope.check(stacks[-1])
+    rows: list[Tensor] = []
+    for t, found in zip(targets, zip(*stacks, strict=True) if stacks else [()] * len(targets), strict=True):
+        shape = (*y.shape, *t.shape)
+        if not found or found[0] is None:
+            rows.append(zeros_of(shape, t.dtype))
+        else:
+            rows.append(reshape(found[0] if len(found) == 1 else concatenate(list(found)), newshape=shape))  # type: ignore[arg-type]
+    return detach_closed(rows)
 
 
 @overload

@@ -78,6 +78,7 @@ _FLOATS: dict[str, Template] = {
     "sign": "an_sign_F(a)",
     "sqrt": "an_sqrt_F(a)",
     "rsqrt": "(1 / an_sqrt_F(a))",
+    "times": "(a * an_where_F(a == 0, 0, b))",
     "exp": "an_exp_F(a)",
     "expm1": "an_expm1_F(a)",
     "log": "an_log_F(a)",

@@ -79,8 +79,14 @@ def _matmul(write: Any, i: Instruction) -> bool:
             return False
         (ta, lda), (tb, ldb) = forms  # type: ignore[misc]
         pa, pb, pc = write.slot(a), write.slot(b), write.slot(c)
-        write.run(f"an->{f}({ta}, {tb}, {m}, {n}, {k}, t[{pa}], {lda}, t[{pb}], {ldb}, t[{pc}], {n}, 0, 0, 0);")
         write.flops += 2 * m * n * k
+        if n == 1 and not ta and (tb or ldb == 1):
+            return _rows_times_column(write, pa, lda, pb, pc, m, k, c.dtype)
+        if m == 1 and tb and not (ta and lda > 1):
+            return _rows_times_column(write, pb, ldb, pa, pc, n, k, c.dtype)
+        if n == 1 and ta and (tb or ldb == 1):  # the row that is its transpose
+            pa, pb, ta, lda, ldb, m, n = pb, pa, 0, k, lda, 1, m
+        write.run(f"an->{f}({ta}, {tb}, {m}, {n}, {k}, t[{pa}], {lda}, t[{pb}], {ldb}, t[{pc}], {n}, 0, 0, 0);")
         return True
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = np.broadcast_to(a, (*lead, m, k)), np.broadcast_to(b, (*lead, k, n))
@@ -108,6 +114,13 @@ def _matmul(write: Any, i: Instruction) -> bool:
     ]
     write.parallel(body, count, max(1, 100_000 // (m * n * k + 1)))
     write.flops += 2 * m * n * k * count
+    return True
+
+
+def _rows_times_column(write: Any, a: int, lda: int, x: int, y: int, m: int, k: int, dtype: np.dtype) -> bool:
+    kind = "f32" if dtype == np.float32 else "f64"
+    body = [f"an_rows_times_column_{kind}(t[{a}], {lda}, t[{x}], t[{y}], begin, end, {k});"]
+    write.parallel(body, m, max(4, 4 * PIECE // k))
     return True
 
 

@@ -10,6 +10,7 @@ from autonet.compiler.passes.expand import expand
 from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
 from autonet.compiler.passes.rows import update_rows
+from autonet.compiler.passes.simplify import simplify
 from autonet.compiler.passes.verify import verify
 from autonet.compiler.program import Program
 
@@ -25,6 +26,7 @@ PASSES: tuple[Pass, ...] = (
 NUMPY_PASSES: tuple[Pass, ...] = (update_rows,)  # and then, for NumPy
 NATIVE_PASSES: tuple[Pass, ...] = (
     expand,
+    simplify,
     eliminate_common_subexpressions,
     eliminate_dead_code,
     update_rows,

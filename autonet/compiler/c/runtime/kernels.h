@@ -55,6 +55,38 @@ AN_INLINE double an_exp_row_f64(const double *restrict x, double *restrict y, in
     return peak;
 }
 
+/* y[i] = sum over j < k of a[i * lda + j] * x[j], four rows at a time, each in vectors and then one by one. */
+#define AN_ROWS_TIMES_COLUMN(T, S)                                                                              \
+    typedef T an_lanes_of_##S __attribute__((vector_size(AN_BYTES), aligned(sizeof(T)), may_alias));            \
+    AN_STATIC void an_rows_times_column_##S(const T *restrict a, int64_t lda, const T *restrict x,              \
+                                            T *restrict y, int64_t begin, int64_t end, int64_t k) {             \
+        enum { LANES = AN_BYTES / sizeof(T) };                                                                  \
+        for (int64_t i = begin; i < end; i += 4) {                                                              \
+            const int64_t most = end - i < 4 ? end - i : 4;                                                     \
+            const T *row[4];                                                                                    \
+            an_lanes_of_##S s[4] = {{0}, {0}, {0}, {0}}, u[4] = {{0}, {0}, {0}, {0}};                           \
+            int64_t j = 0;                                                                                      \
+            for (int r = 0; r < 4; r++) row[r] = a + (i + (r < most ? r : 0)) * lda;                            \
+            for (; j + 2 * LANES <= k; j += 2 * LANES) {                                                        \
+                const an_lanes_of_##S v = *(const an_lanes_of_##S *)(x + j);                                    \
+                const an_lanes_of_##S w = *(const an_lanes_of_##S *)(x + j + LANES);                            \
+                for (int r = 0; r < 4; r++) {                                                                   \
+                    s[r] += *(const an_lanes_of_##S *)(row[r] + j) * v;                                         \
+                    u[r] += *(const an_lanes_of_##S *)(row[r] + j + LANES) * w;                                 \
+                }                                                                                               \
+            }                                                                                                   \
+            for (int r = 0; r < most; r++) {                                                                    \
+                T total = 0;                                                                                    \
+                s[r] += u[r];                                                                                   \
+                for (int lane = 0; lane < (int)LANES; lane++) total += s[r][lane];                              \
+                for (int64_t p = j; p < k; p++) total += row[r][p] * x[p];                                      \
+                y[i + r] = total;                                                                               \
+            }                                                                                                   \
+        }                                                                                                       \
+    }
+AN_ROWS_TIMES_COLUMN(float, f32)
+AN_ROWS_TIMES_COLUMN(double, f64)
+
 /* Softmax, and each row's largest number and the logarithm of its sum of e^(x - largest). (Apart: where the numbers are
  * large, the logarithm would be lost in their sum.) For rows of few columns (classes): sixteen rows side by side, one per
  * lane. probability (rows, n), or peaks and logs (rows,), may be NULL. */
