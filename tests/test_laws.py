@@ -279,7 +279,7 @@ def test_memory_is_flat_over_models_made_and_dropped(models):
     assert grown < 2000 * models**0.5 + 20_000
 
 
-@pytest.mark.parametrize("steps", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [300, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_memory_is_flat_over_steps(way, steps):
     x, y = rows(20)
     model = small(loss="categorical_crossentropy", metrics=["accuracy"], normalized=True, dropout=0.1, **way)
@@ -293,4 +293,4 @@ def test_memory_is_flat_over_steps(way, steps):
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 50_000
+    assert grown < min(50 * steps, 50_000)
