@@ -10,6 +10,7 @@ from autonet.common.types import ActivityOptions, Axis, Identifier, LayerOptions
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 
 
@@ -19,8 +20,6 @@ class Activation(Layer):
     Args:
         activation: name or function; None for y = x.
     """
-
-    _options = ("activation",)
 
     def __init__(self, activation: Identifier, **common: Unpack[LayerOptions]):
         super().__init__(**common)
@@ -47,8 +46,6 @@ class ReLU(Layer):
         negative_slope: slope below the threshold, at least 0.
         threshold: where the line begins, at least 0.
     """
-
-    _options = ("max_value", "negative_slope", "threshold")
 
     def __init__(
         self,
@@ -80,8 +77,6 @@ class LeakyReLU(Layer):
         negative_slope: at least 0.
     """
 
-    _options = ("negative_slope",)
-
     def __init__(self, negative_slope: float = 0.3, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
@@ -107,8 +102,7 @@ class PReLU(Layer):
     Source: He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1502.01852
     """
 
-    _options = ("shared_axes",)
-
+    @keeps("alpha")
     def __init__(
         self,
         alpha_initializer: Identifier = "Zeros",
@@ -118,7 +112,6 @@ class PReLU(Layer):
         **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
-        self._set_families(alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
         self.shared_axes: list[int] | None = None if shared_axes is None else np.atleast_1d(shared_axes).tolist()
         self.supports_masking = True
 
@@ -151,8 +144,6 @@ class ELU(Layer):
     Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
     """
 
-    _options = ("alpha",)
-
     def __init__(self, alpha: float = 1.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.alpha = alpha
@@ -174,8 +165,6 @@ class Softmax(Layer):
 
     Called with a mask, boolean and broadcasting to x, it gives 0 where the mask is False.
     """
-
-    _options = ("axis",)
 
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
@@ -228,7 +217,7 @@ class ActivityRegularization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        config = {**super().get_config(), "l1": self.l1, "l2": self.l2}
+        config = super().get_config()
         del config["activity_regularizer"]
         return config
 

@@ -26,8 +26,6 @@ class ScoredAttention(Layer):
 
     _nests: tuple[type, ...] = (list, tuple)
 
-    _options: tuple[str, ...] = ("dropout", "seed")
-
     def __init__(self, dropout: float = 0.0, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.dropout = checked_rate(dropout, "dropout", self.label)
@@ -120,8 +118,6 @@ class Attention(ScoredAttention):
     Source: Luong, Pham, Manning, 2015, https://arxiv.org/abs/1508.04025
     """
 
-    _options = ("use_scale", "score_mode")
-
     def __init__(
         self,
         use_scale: bool = False,
@@ -174,8 +170,6 @@ class AdditiveAttention(ScoredAttention):
 
     Source: Bahdanau, Cho, Bengio, 2015, https://arxiv.org/abs/1409.0473
     """
-
-    _options = ("use_scale",)
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **common: Unpack[AttentionOptions]):
         super().__init__(dropout, common.pop("seed", None), **common)  # type: ignore[misc]

@@ -12,6 +12,7 @@ from autonet.common.types import Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
+from autonet.layers.options import keeps
 from autonet.ops.recurrent import ACTIVATIONS, gru_gates, gru_scan, lstm_gates, lstm_scan, recur, simple_rnn_scan
 from autonet.random.draws import dropout_mask
 from autonet.random.seeds import SeedGenerator, draw_state
@@ -25,8 +26,6 @@ class Cell(Layer):
     Args: as documented for the cells; `common` as for Layer.
     """
 
-    _options: tuple[str, ...] = ("activation", "use_bias", "dropout", "recurrent_dropout", "seed")
-
     gates = 1  # blocks of columns in the kernels
     kernel: Any
     recurrent_kernel: Any
@@ -39,28 +38,13 @@ class Cell(Layer):
         self,
         activation: Identifier,
         use_bias: bool,
-        kernel_initializer: Identifier,
-        recurrent_initializer: Identifier,
-        bias_initializer: Identifier,
-        kernel_regularizer: Identifier,
-        recurrent_regularizer: Identifier,
-        bias_regularizer: Identifier,
-        kernel_constraint: Identifier,
-        recurrent_constraint: Identifier,
-        bias_constraint: Identifier,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
         **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        self.activation, self.use_bias = activations.get(activation), use_bias
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
@@ -115,13 +99,9 @@ class Cell(Layer):
         states = self._drawn("state", h, self.recurrent_dropout) if training and self.recurrent_dropout > 0 else None
         return inputs, states
 
-    # Configuration
-
 
 class DenseCell(Cell):
     """What the cells on vectors share: kernels (n, gates * units) and (units, gates * units), and their products."""
-
-    _options: tuple[str, ...] = ("units",)
 
     states = 1  # vectors of `units` that it hands on
 
@@ -191,6 +171,7 @@ class SimpleRNNCell(DenseCell):
         seed: integer from which the draws start.
     """
 
+    @keeps("kernel", "recurrent", "bias")
     def __init__(
         self,
         units: int,
@@ -210,16 +191,7 @@ class SimpleRNNCell(DenseCell):
         seed: int | None = None,
         **common: Unpack[LayerOptions],
     ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            *(kernel_initializer, recurrent_initializer, bias_initializer),
-            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, seed),
-            **common,
-        )
+        super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **common)
 
     def call(self, sequence: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
         h = states[0] if isinstance(states, (list, tuple)) else states
@@ -255,10 +227,9 @@ class LSTMCell(DenseCell):
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
-    _options = ("recurrent_activation", "unit_forget_bias")
-
     gates, states = 4, 2
 
+    @keeps("kernel", "recurrent", "bias")
     def __init__(
         self,
         units: int,
@@ -280,16 +251,7 @@ class LSTMCell(DenseCell):
         seed: int | None = None,
         **common: Unpack[LayerOptions],
     ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            *(kernel_initializer, recurrent_initializer, bias_initializer),
-            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, seed),
-            **common,
-        )
+        super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **common)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
 
@@ -342,10 +304,9 @@ class GRUCell(DenseCell):
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
 
-    _options = ("recurrent_activation", "reset_after")
-
     gates = 3
 
+    @keeps("kernel", "recurrent", "bias")
     def __init__(
         self,
         units: int,
@@ -367,16 +328,7 @@ class GRUCell(DenseCell):
         seed: int | None = None,
         **common: Unpack[LayerOptions],
     ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            *(kernel_initializer, recurrent_initializer, bias_initializer),
-            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, seed),
-            **common,
-        )
+        super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **common)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 

@@ -15,6 +15,7 @@ from autonet.layers.convolution import (
     window_counts,
 )
 from autonet.layers.dense import positive
+from autonet.layers.options import keeps
 from autonet.layers.recurrent import RNN, CellLayer, arguments_of_cell
 from autonet.layers.spec import InputSpec
 from autonet.ops.recurrent import lstm_gates
@@ -27,13 +28,11 @@ class ConvLSTMCell(Cell):
     Args: as for `ConvLSTM1D`; `rank` is the number of axes of places.
     """
 
-    _options = (
-        *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"),
-        *("recurrent_activation", "unit_forget_bias"),
-    )
-
     gates = 4
 
+    _untold = ("rank",)
+
+    @keeps("kernel", "recurrent", "bias")
     def __init__(
         self,
         rank: int,
@@ -61,15 +60,7 @@ class ConvLSTMCell(Cell):
         seed: int | None = None,
         **common: Unpack[LayerOptions],
     ):
-        super().__init__(
-            activation,
-            use_bias,
-            *(kernel_initializer, recurrent_initializer, bias_initializer),
-            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
-            *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, seed),
-            **common,
-        )
+        super().__init__(activation, use_bias, dropout, recurrent_dropout, seed, **common)
         self.rank = rank
         self.filters = positive(filters, "filters", self.label)
         self.kernel_size = per_axis(kernel_size, rank, f"{self.label}: kernel_size")

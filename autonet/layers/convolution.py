@@ -9,6 +9,7 @@ from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.layers.low_rank import LowRank
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 from autonet.ops.sliding_windows import per_axis, place, standardize_data_format
 
@@ -16,15 +17,6 @@ from autonet.ops.sliding_windows import per_axis, place, standardize_data_format
 class Windowed(Layer):
     """Base of layers whose kernel is a window that moves over places."""
 
-    _options: tuple[str, ...] = (
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-    )
     rank: int  # axes of places
     bias: Any
     activation: Any
@@ -96,8 +88,7 @@ class Convolution(LowRank, Windowed):
         the channels.
     """
 
-    _options: tuple[str, ...] = ("filters", "groups", "activity_regularizer")
-
+    @keeps("kernel", "bias")
     def __init__(
         self,
         filters: int,
@@ -125,10 +116,6 @@ class Convolution(LowRank, Windowed):
         self.groups = positive(groups, "groups", self.label)
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
         self.input_spec = InputSpec(ndim=self.rank + 2)
         if self.filters % self.groups:
             raise ArgumentError(

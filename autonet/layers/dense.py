@@ -9,6 +9,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.low_rank import LowRank
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 
 
@@ -36,8 +37,9 @@ class Dense(LowRank, Layer):
     [[6.0, 6.0]]
     """
 
-    _options = ("units", "activation", "use_bias", "quantization_config")
+    _untold = ("activity_regularizer",)
 
+    @keeps("kernel", "bias")
     def __init__(
         self,
         units: int,
@@ -59,10 +61,6 @@ class Dense(LowRank, Layer):
         self.quantization_config = unquantized(quantization_config, type(self))
         self.units = positive(units, "units", self.label)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
         self._take_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -113,8 +111,10 @@ class EinsumDense(LowRank, Layer):
     (1, 5, 2, 3)
     """
 
-    _options = ("equation", "activation", "bias_axes", "activity_regularizer", "quantization_config")
+    _told = ("activity_regularizer",)
+    _untold = ("output_shape", "gptq_unpacked_column_size")
 
+    @keeps("kernel", "bias")
     def __init__(
         self,
         equation: str,
@@ -139,10 +139,6 @@ class EinsumDense(LowRank, Layer):
         self.quantization_config = unquantized(quantization_config, type(self))
         self.equation, self.bias_axes, self.activation = equation, bias_axes, activations.get(activation)
         self.partial_output_shape = tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
         self._take_lora(lora_rank, lora_alpha)
 
     def build(self, input_shape: Any) -> None:

@@ -28,8 +28,6 @@ class Dropout(Layer):
     Source: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    _options: tuple[str, ...] = ("rate", "seed", "noise_shape")
-
     def __init__(
         self,
         rate: float,
@@ -71,7 +69,6 @@ class SpatialDropout(Dropout):
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
     """
 
-    _options = ("data_format",)
     _fixed: tuple[str, ...] = ("noise_shape",)
     rank: int  # axes of places
 
@@ -96,11 +93,7 @@ class SpatialDropout(Dropout):
         return random.dropout(inputs, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **self._options_config(),
-            "name": self.name,
-            "dtype": self.dtype,
-        }  # as Keras: not whether it is trainable
+        return {**self._options_config(), "name": self.name, "dtype": self.dtype}  # as Keras: not `trainable`
 
 
 class SpatialDropout1D(SpatialDropout):
@@ -185,8 +178,6 @@ class GaussianNoise(Layer):
         seed: integer from which the draws start.
     """
 
-    _options = ("stddev", "seed")
-
     def __init__(self, stddev: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.stddev = checked_rate(stddev, "stddev", self.label)
@@ -214,8 +205,6 @@ class GaussianDropout(Layer):
 
     Source: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
     """
-
-    _options = ("rate", "seed")
 
     def __init__(self, rate: float, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)

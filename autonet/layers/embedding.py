@@ -9,6 +9,7 @@ from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive, unquantized
 from autonet.layers.low_rank import LowRank
+from autonet.layers.options import keeps
 
 
 class Embedding(LowRank, Layer):
@@ -36,10 +37,12 @@ class Embedding(LowRank, Layer):
     [[4.0, 5.0], [0.0, 1.0]]
     """
 
-    _options: tuple[str, ...] = ("input_dim", "output_dim", "activity_regularizer", "mask_zero", "quantization_config")
-
     adapts = "embeddings"
 
+    _told = ("activity_regularizer",)
+    _untold = ("weights",)
+
+    @keeps("embeddings")
     def __init__(
         self,
         input_dim: int,
@@ -58,7 +61,6 @@ class Embedding(LowRank, Layer):
         self.quantization_config = unquantized(quantization_config, type(self))
         self.input_dim = positive(input_dim, "input_dim", self.label)
         self.output_dim = positive(output_dim, "output_dim", self.label)
-        self._set_families(embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint))
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self._take_lora(lora_rank, lora_alpha)
@@ -106,8 +108,7 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
     """
 
-    _options = ("tie_weights", "reverse_dtype", "logit_soft_cap")
-
+    @keeps("embeddings")
     def __init__(
         self,
         input_dim: int,
@@ -121,9 +122,8 @@ class ReversibleEmbedding(Embedding):
         logit_soft_cap: float | None = None,
         **common: Unpack[ReversibleOptions],
     ):
-        own = embeddings_initializer, embeddings_regularizer, embeddings_constraint
         first = common.pop("weights", None)  # which are for a matrix that is built
-        super().__init__(input_dim, output_dim, *own, mask_zero, **common)
+        super().__init__(input_dim, output_dim, mask_zero=mask_zero, **common)
         self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
         self._begin_with(first)
 

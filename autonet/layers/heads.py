@@ -16,6 +16,7 @@ from autonet.layers.activation import softmax_where
 from autonet.layers.base import Layer
 from autonet.layers.dense import EinsumDense, positive
 from autonet.layers.dropout import Dropout, checked_rate
+from autonet.layers.options import keeps
 
 
 class HeadedAttention(Layer):
@@ -24,7 +25,7 @@ class HeadedAttention(Layer):
     Subclasses name the heads' widths in `build`.
     """
 
-    _options: tuple[str, ...] = ("dropout", "use_bias", "use_gate", "sliding_window", "seed")
+    _untold = ("flash_attention", "activity", "activity_regularizer")
     _gate_dense: Any
     _query_dense: Any
     _key_dense: Any
@@ -192,9 +193,9 @@ class MultiHeadAttention(HeadedAttention):
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
     """
 
-    _options = ("num_heads", "key_dim", "value_dim", "output_shape", "attention_axes")
     hears_query_mask = False
 
+    @keeps("kernel", "bias")
     def __init__(
         self,
         num_heads: int,
@@ -219,10 +220,6 @@ class MultiHeadAttention(HeadedAttention):
     ):
         own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
         super().__init__(*own, activity_regularizer, **common)
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
         self.num_heads = positive(num_heads, "num_heads", self.label)
         self.key_dim = positive(key_dim, "key_dim", self.label)
         self.value_dim = self.key_dim if value_dim is None else positive(value_dim, "value_dim", self.label)
@@ -281,8 +278,7 @@ class GroupQueryAttention(HeadedAttention):
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
     """
 
-    _options = ("head_dim", "num_query_heads", "num_key_value_heads")
-
+    @keeps("kernel", "bias")
     def __init__(
         self,
         head_dim: int,
@@ -305,10 +301,6 @@ class GroupQueryAttention(HeadedAttention):
     ):
         own = dropout, use_bias, sliding_window, flash_attention, use_gate, seed
         super().__init__(*own, activity_regularizer, **common)
-        self._set_families(
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
         self.head_dim = positive(head_dim, "head_dim", self.label)
         self.num_query_heads = positive(num_query_heads, "num_query_heads", self.label)
         self.num_key_value_heads = positive(num_key_value_heads, "num_key_value_heads", self.label)

@@ -26,6 +26,7 @@ class InputLayer(Layer):
     """
 
     _fixed = ("activity_regularizer",)
+    _untold = ("shape", "batch_size", "input_tensor")
 
     def __init__(
         self,
@@ -76,14 +77,7 @@ class InputLayer(Layer):
         return self.batch_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "batch_shape": self.batch_shape,
-            "dtype": self.dtype,
-            "sparse": False,
-            "ragged": False,
-            "name": self.name,
-            "optional": self.optional,
-        }
+        return {**self._options_config(), "name": self.name, "dtype": self.dtype}
 
 
 def Input(

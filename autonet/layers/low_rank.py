@@ -18,6 +18,7 @@ class LowRank:
     Source: Hu et al., 2021, https://arxiv.org/abs/2106.09685
     """
 
+    _untold: tuple[str, ...] = ("lora_rank", "lora_alpha")
     adapts = "kernel"  # name of the weight, and of the arguments that speak of it
 
     def _take_lora(self, rank: Any, alpha: Any) -> None:

@@ -164,8 +164,6 @@ class Concatenate(Merge):
     Raises: ArgumentError for what is no list of inputs; ShapeError for shapes that do not fit together.
     """
 
-    _options = ("axis",)
-
     def __init__(self, axis: int = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         if not hasattr(axis, "__index__"):
@@ -222,8 +220,6 @@ class Dot(Merge):
 
     Raises: DtypeError or ArgumentError for axes that are none; ShapeError if their lengths differ.
     """
-
-    _options = ("axes", "normalize")
 
     exactly = 2
 

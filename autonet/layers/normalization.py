@@ -9,6 +9,7 @@ from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 from autonet.ops.half_precision import accumulates
 from autonet.ops.normalization import direction
@@ -55,11 +56,7 @@ class BatchNormalization(Layer):
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe, 2017, https://arxiv.org/abs/1702.03275
     """
 
-    _options = (
-        *("axis", "momentum", "epsilon", "center", "scale", "moving_mean_initializer"),
-        *("moving_variance_initializer", "synchronized", "renorm", "renorm_clipping", "renorm_momentum"),
-    )
-
+    @keeps("beta", "gamma")
     def __init__(
         self,
         axis: int = -1,
@@ -91,10 +88,6 @@ class BatchNormalization(Layer):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
         self.axis, self.momentum, self.epsilon = axis.__index__(), float(momentum), float(epsilon)
         self.center, self.scale = center, scale
-        self._set_families(
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-        )
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.renorm = bool(renorm)
@@ -226,8 +219,7 @@ class LayerNormalization(Layer):
     Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
     """
 
-    _options: tuple[str, ...] = ("axis", "epsilon", "center", "scale")
-
+    @keeps("beta", "gamma")
     def __init__(
         self,
         axis: Axis = -1,
@@ -247,10 +239,6 @@ class LayerNormalization(Layer):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
         self.epsilon, self.center, self.scale = float(epsilon), center, scale
-        self._set_families(
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -287,8 +275,7 @@ class GroupNormalization(LayerNormalization):
     Source: Wu, He, 2018, https://arxiv.org/abs/1803.08494
     """
 
-    _options = ("groups",)
-
+    @keeps("beta", "gamma")
     def __init__(
         self,
         groups: int = 32,
@@ -304,15 +291,7 @@ class GroupNormalization(LayerNormalization):
         gamma_constraint: Identifier = None,
         **common: Unpack[LayerOptions],
     ):
-        own = (
-            beta_initializer,
-            gamma_initializer,
-            beta_regularizer,
-            gamma_regularizer,
-            beta_constraint,
-            gamma_constraint,
-        )
-        super().__init__(axis, epsilon, center, scale, *own, **common)
+        super().__init__(axis, epsilon, center, scale, **common)
         if not isinstance(self.axis, int):
             raise ArgumentError(f"{self.label} expects axis to be one whole number; received {axis!r}.")
         if isinstance(groups, bool) or not hasattr(groups, "__index__") or (groups < 1 and groups != -1):
@@ -362,8 +341,6 @@ class RMSNormalization(Layer):
     Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
     """
 
-    _options = ("axis", "epsilon")
-
     def __init__(self, axis: Axis = -1, epsilon: float = 1e-6, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
@@ -386,8 +363,6 @@ class UnitNormalization(Layer):
     Args:
         axis: the axes of features, a number or several, which then count as one.
     """
-
-    _options = ("axis",)
 
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)

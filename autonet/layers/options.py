@@ -1,14 +1,14 @@
-"""Options of layers, declared once: a class names them, and configurations and weights follow.
+"""Options of layers, declared once, in the signature of the constructor: configurations and weights follow.
 
-An option is an attribute of the same name as the constructor's argument. A family is the three that say how a weight
-begins, is penalised and projected: `<family>_initializer`, `<family>_regularizer`, `<family>_constraint`.
+An option is an argument of the constructor, or of those above it that take the rest, and an attribute of the same name. A
+family is the three that say how a weight begins, is penalised and projected: `<family>_initializer`, `<family>_regularizer`,
+`<family>_constraint`.
 
     class Dense(Layer):
-        _options = ("units", "use_bias")
-
+        @keeps("kernel")
         def __init__(self, units, ..., kernel_constraint=None, **common):
-            self.units, self.use_bias = units, use_bias
-            self._set_families(kernel=(kernel_initializer, kernel_regularizer, kernel_constraint))
+            super().__init__(**common)
+            self.units = units
 
         def build(self, input_shape):
             self.kernel = self._add_of_family("kernel", (input_shape[-1], self.units))
@@ -17,12 +17,17 @@ begins, is penalised and projected: `<family>_initializer`, `<family>_regularize
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from autonet import activations, constraints, initializers, regularizers
+from autonet.serialization.objects import serialize_keras_object
 from autonet.variable import Variable
+
+F = TypeVar("F", bound=Callable[..., None])
 
 _KINDS: dict[str, Any] = {
     "activation": activations,
@@ -30,15 +35,15 @@ _KINDS: dict[str, Any] = {
     "regularizer": regularizers,
     "constraint": constraints,
 }
-_FAMILY = initializers, regularizers, constraints
+_COMMON = frozenset({"self", "name", "dtype"})  # which `Layer` tells
 
 
 class Configured:
     """Base of `Layer`: what a constructor keeps, weights are made by and a configuration tells."""
 
-    _options: tuple[str, ...] = ()  # with those of the classes above
-    _fixed: tuple[str, ...] = ()  # those of the classes above that the class sets itself: it does not take them
-    _families: tuple[str, ...] = ()
+    _fixed: tuple[str, ...] = ()  # options of the classes above that the class sets itself: it does not take them
+    _untold: tuple[str, ...] = ()  # arguments of which a configuration says nothing, or `get_config` something else
+    _told: tuple[str, ...] = ()  # options of every layer that a configuration tells even where they are not given
 
     if TYPE_CHECKING:  # those of a family are there where it is
         kernel_initializer: Any
@@ -69,46 +74,74 @@ class Configured:
         alpha_regularizer: Any
         alpha_constraint: Any
 
-    def _set_families(self, **families: tuple[Any, Any, Any]) -> None:
-        """Keep (initializer, regularizer, constraint) of each family, given as names, objects or configurations."""
-        for family, given in families.items():
-            for name, module, what in zip(_options_of(family), _FAMILY, given, strict=True):
-                setattr(self, name, module.get(what))
-        self.__dict__["_families"] = (*self._families, *families)
-
     def _add_of_family(self, family: str, shape: Any, name: str | None = None, initializer: Any = None) -> Variable:
         """A new weight as the family's options say; `name` is by default the family's."""
-        own, regularizer, constraint = [getattr(self, option) for option in _options_of(family)]
+        own, regularizer, constraint = [getattr(self, option) for option in _family(family)]
         return self.add_weight(  # type: ignore[attr-defined]
             shape, initializer or own, regularizer=regularizer, constraint=constraint, name=name or family
         )
 
     def _options_config(self) -> dict[str, Any]:
         """All options as plain values."""
-        cls: Any = type(self)
-        names = [*_declared(cls), *[name for family in self._families for name in _options_of(family)]]
-        return {name: _serialized(name, getattr(self, name)) for name in names}
+        return {name: _serialized(name, getattr(self, name)) for name in options_of(type(self))}  # type: ignore[arg-type]
+
+
+def keeps(*families: str) -> Callable[[F], F]:
+    """Decorator of a constructor: options of these families become attributes, the objects that names stand for.
+
+    Where constructors above take them too, the outermost one's count: it need not hand them on.
+    """
+    names = [name for family in families for name in _family(family)]
+
+    def decorate(init: F) -> F:
+        signature = inspect.signature(init)
+
+        @functools.wraps(init)
+        def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                given = signature.bind(self, *args, **kwargs)
+            except TypeError:
+                return init(self, *args, **kwargs)  # which says what is wrong
+            given.apply_defaults()
+            for name in names:
+                if name not in self.__dict__:
+                    self.__dict__[name] = _KINDS[name.rpartition("_")[2]].get(given.arguments[name])
+            init(self, *args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
 
 
 @functools.cache  # one object for each name: Python remembers the attributes that it looked up by their identity
-def _options_of(family: str) -> tuple[str, ...]:
+def _family(name: str) -> tuple[str, ...]:
     """The names of a family's three options."""
-    return f"{family}_initializer", f"{family}_regularizer", f"{family}_constraint"
+    return f"{name}_initializer", f"{name}_regularizer", f"{name}_constraint"
 
 
 @functools.cache
-def _declared(cls: Any) -> tuple[str, ...]:
-    """The names of the options of `cls`, base classes first; what other packages call `_options` is their own affair."""
+def options_of(cls: Any) -> tuple[str, ...]:
+    """The names of the options of `cls` that configurations tell, base classes first.
+
+    Those of other packages' classes are their own affair.
+    """
     names: dict[str, None] = {}
-    for c in reversed(cls.__mro__):
-        if c.__module__.startswith("autonet."):
-            names |= dict.fromkeys(vars(c).get("_options", ()))
-            names = {n: None for n in names if n not in vars(c).get("_fixed", ())}
-    return tuple(names)
+    own = [c for c in reversed(cls.__mro__) if c.__module__.startswith("autonet.")]
+    for c in own:
+        if "__init__" in vars(c):
+            parameters = inspect.signature(vars(c)["__init__"]).parameters.values()
+            names |= dict.fromkeys([p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD])
+        names |= dict.fromkeys(vars(c).get("_told", ()))
+        names = {n: None for n in names if n not in vars(c).get("_fixed", ())}
+    untold = _COMMON.union(*[vars(c).get("_untold", ()) for c in own])
+    return tuple([n for n in names if n not in untold])
 
 
 def _serialized(name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     kind = _KINDS.get(name.rpartition("_")[2])
-    return value if kind is None else kind.serialize(value)
+    if kind is not None:
+        return kind.serialize(value)
+    function = callable(value) and not isinstance(value, type)  # or a layer, or a cell
+    return serialize_keras_object(value) if function else value

@@ -16,8 +16,6 @@ from autonet.ops.sliding_windows import per_axis, standardize_data_format
 class Edges(Layer):
     """Base of layers with two numbers for each axis of places: at its beginning, at its end."""
 
-    _options = ("data_format",)
-
     rank: int  # axes of places
     word: str  # what the numbers are called
 
@@ -46,7 +44,6 @@ class Cropping(Edges):
     Raises: ShapeError where nothing would be left.
     """
 
-    _options = ("cropping",)
     word = "cropping"
     cropping: tuple[tuple[int, int], ...]
 
@@ -124,7 +121,6 @@ class ZeroPadding(Edges):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
-    _options = ("padding",)
     word = "padding"
     padding: tuple[tuple[int, int], ...]
 
@@ -188,8 +184,6 @@ class UpSampling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`. (1D: always last.)
     """
 
-    _options: tuple[str, ...] = ("size", "data_format")
-
     rank: int  # axes of places
 
     def __init__(self, size: Sizes = 2, data_format: str | None = None, **common: Unpack[LayerOptions]):
@@ -236,8 +230,6 @@ class UpSampling2D(UpSampling):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
         interpolation: "nearest" for repetition, "bilinear", "bicubic", "lanczos3" or "lanczos5".
     """
-
-    _options = ("interpolation",)
 
     rank = 2
 

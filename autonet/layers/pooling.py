@@ -28,8 +28,6 @@ class Pooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
-    _options = ("pool_size", "padding", "strides", "data_format")
-
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
@@ -142,8 +140,6 @@ class AdaptivePooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
-    _options = ("output_size", "data_format")
-
     rank: int  # axes of places
     pool: Callable[..., Tensor]
 
@@ -230,8 +226,6 @@ class GlobalPooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
         keepdims: whether y keeps the axes of places, with length one.
     """
-
-    _options = ("data_format", "keepdims")
 
     rank: int
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from autonet import ops, regularizers
+from autonet import ops
 from autonet.common.trees import flatten, map_structure, pack
 from autonet.common.types import CellOptions, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+from autonet.layers.options import options_of
 from autonet.layers.spec import InputSpec
 from autonet.layers.stacked import StackedRNNCells, checked_cell, initial_state, output_size
 from autonet.untrusted.faults import described
@@ -218,23 +219,6 @@ class RNN(Layer):
         y = (batch, steps, *features) if self.return_sequences else (batch, *features)
         return (y, *[_state_shape(batch, size) for size in self.state_size]) if self.return_state else y
 
-    # Configuration
-
-    def _own_config(self) -> dict[str, Any]:
-        return {
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
-            "unroll": self.unroll,
-            "zero_output_for_mask": self.zero_output_for_mask,
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        from autonet.serialization.objects import serialize_keras_object
-
-        return {**super().get_config(), **self._own_config(), "cell": serialize_keras_object(self.cell)}
-
     @classmethod
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
@@ -262,23 +246,10 @@ def _state_shape(batch: Any, size: Any) -> Any:
     return (batch, *_lengths(size))
 
 
-_WALK = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-_THE_CELLS = frozenset(
-    [
-        f"{kind}_{what}"
-        for kind in ("kernel", "recurrent", "bias")
-        for what in ("initializer", "regularizer", "constraint")
-    ]
-    + ["units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after"]
-    + ["dropout", "recurrent_dropout", "seed"]
-    + ["filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate"]
-)
-_NOT_THE_CELLS = frozenset({"self", "common", "activity_regularizer", "use_cudnn", *_WALK})
-
-
 class CellLayer(RNN):
     """A built-in cell as a layer: the cell's arguments are the layer's."""
 
+    _untold: tuple[str, ...] = ("cell", "use_cudnn")
     cell_class: type[Any]
     cell_name: str
 
@@ -290,15 +261,13 @@ class CellLayer(RNN):
         recurrent_dropout: float
         seed: int | None
 
-    unsaved: tuple[str, ...] = ()  # keys of the cell's configuration that the layer's leaves out, as Keras does
-
     def _with_cell(self, arguments: dict[str, Any], **more: Any) -> None:
         """Make the cell, and the walk along it, of the constructor's arguments by name; `more` are of the cell alone."""
         common = dict(arguments["common"])
         common.pop("implementation", None)  # how the products are made: here always at once
-        walk = {k: arguments[k] for k in _WALK if k in arguments}
+        classes: tuple[Any, ...] = RNN, self.cell_class
+        walk, inside = ({k: arguments[k] for k in options_of(c) if k in arguments} for c in classes)
         walk["zero_output_for_mask"] = common.pop("zero_output_for_mask", False)
-        inside = {k: v for k, v in arguments.items() if k not in _NOT_THE_CELLS}
         same = {"dtype": common.get("dtype"), "trainable": common.get("trainable", True)}
         cell = self.cell_class(**more, **inside, **same, name=self.cell_name)
         super().__init__(cell, activity_regularizer=arguments["activity_regularizer"], **walk, **common)
@@ -312,15 +281,9 @@ class CellLayer(RNN):
 
         def __getattr__(self, name: str) -> Any:
             """What the cell was made with, by the same names: units, activation, dropout, ..."""
-            if name in _THE_CELLS and "cell" in self.__dict__:
+            if "cell" in self.__dict__ and name in options_of(type(self.cell)):
                 return getattr(self.cell, name)
             return super().__getattr__(name)
-
-    def get_config(self) -> dict[str, Any]:
-        own = self.cell.get_config()
-        inside = {k: v for k, v in own.items() if k not in ("name", "trainable", "dtype", *self.unsaved)}
-        regularizer = {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        return {**Layer.get_config(self), **self._own_config(), **inside, **regularizer}
 
 
 C = TypeVar("C", bound=type)
@@ -373,7 +336,7 @@ class SimpleRNN(CellLayer):
 
     cell_class = SimpleRNNCell
     cell_name = "simple_rnn_cell"
-    unsaved = ("seed",)
+    _untold = ("seed",)  # as Keras
 
     @arguments_of_cell
     def __init__(

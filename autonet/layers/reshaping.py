@@ -21,8 +21,6 @@ class Flatten(Layer):
             last before; by default `image_data_format()`.
     """
 
-    _options = ("data_format",)
-
     def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
@@ -47,8 +45,6 @@ class Reshape(Layer):
 
     Raises: ArgumentError for two lengths of -1; ShapeError for inputs with another number of elements.
     """
-
-    _options = ("target_shape",)
 
     def __init__(self, target_shape: Sequence[int], **common: Unpack[LayerOptions]):
         super().__init__(**common)
@@ -87,8 +83,6 @@ class Permute(Layer):
     Raises: ArgumentError for other numbers.
     """
 
-    _options = ("dims",)
-
     def __init__(self, dims: Sequence[int], **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.dims = tuple(dims)
@@ -112,8 +106,6 @@ class RepeatVector(Layer):
     Args:
         n: how many times.
     """
-
-    _options = ("n",)
 
     def __init__(self, n: int, **common: Unpack[LayerOptions]):
         super().__init__(**common)

@@ -8,13 +8,12 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
 from autonet.layers.convolution import Windowed, documented, split_shape
 from autonet.layers.dense import positive
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 
 
 class ChannelwiseConvolution(Windowed):
     """What convolutions channel by channel share: `depth_multiplier` filters for each."""
-
-    _options: tuple[str, ...] = ("depth_multiplier", "activity_regularizer")
 
     def _channels(self, input_shape: Any) -> int:
         """Channels of the input, which from now on are fixed."""
@@ -52,6 +51,7 @@ class DepthwiseConvolution(ChannelwiseConvolution):
     Raises: ArgumentError for arguments that do not fit together; ShapeError if no window fits.
     """
 
+    @keeps("depthwise", "bias")
     def __init__(
         self,
         kernel_size: Sizes,
@@ -76,10 +76,6 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
         self.activation, self.use_bias = activations.get(activation), use_bias
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self._set_families(
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -134,8 +130,7 @@ class SeparableConvolution(ChannelwiseConvolution):
     Source: Chollet, 2017, https://arxiv.org/abs/1610.02357
     """
 
-    _options = ("filters",)
-
+    @keeps("depthwise", "pointwise", "bias")
     def __init__(
         self,
         filters: int,
@@ -166,11 +161,6 @@ class SeparableConvolution(ChannelwiseConvolution):
         self._refuse_strides_with_dilation()
         self.activation, self.use_bias = activations.get(activation), use_bias
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self._set_families(
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)

@@ -28,8 +28,6 @@ class SpectralNormalization(Wrapper):
 
     _nests = ()
 
-    _options = ("power_iterations",)
-
     def __init__(self, layer: Layer, power_iterations: int = 1, **common: Unpack[LayerOptions]):
         super().__init__(layer, **common)
         self.power_iterations = positive(power_iterations, "power_iterations", self.label)

@@ -13,7 +13,7 @@ from autonet.layers.base import Layer
 from autonet.layers.convolution import Conv1D, Conv2D, Conv3D
 from autonet.layers.dense import Dense
 from autonet.layers.reshaping import Flatten, Reshape
-from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
+from autonet.serialization.objects import deserialize_keras_object
 from autonet.untrusted.faults import described
 
 _MERGED = ("concat", "sum", "mul", "ave", None)
@@ -36,7 +36,7 @@ class Bidirectional(Layer):
     Source: Schuster, Paliwal, 1997, https://doi.org/10.1109/78.650093
     """
 
-    _options = ("merge_mode",)
+    _untold = ("weights",)
 
     def __init__(
         self,
@@ -147,13 +147,6 @@ class Bidirectional(Layer):
             return [*masks, *[None] * (len(self.forward_layer.state_size) + len(self.backward_layer.state_size))]
         return tuple(masks) if len(masks) > 1 else own
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "layer": serialize_keras_object(self.forward_layer),
-            "backward_layer": serialize_keras_object(self.backward_layer),
-        }
-
     @classmethod
     @described
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
@@ -247,9 +240,6 @@ class TimeDistributed(Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         own = self.layer.compute_output_shape(self._step_shape(input_shape))
         return (own[0], input_shape[1], *own[1:])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
     @described

@@ -7,6 +7,7 @@ from autonet.common.types import ActivityOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.convolution import Convolution, documented, joined_shape, split_shape
+from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 from autonet.ops.convolution import transposed_length
 
@@ -35,9 +36,9 @@ class TransposedConvolution(Convolution):
     Raises: ArgumentError for arguments that do not fit together.
     """
 
-    _options = ("output_padding",)
     _fixed = ("groups",)
 
+    @keeps("kernel", "bias")
     def __init__(
         self,
         filters: int,
@@ -60,8 +61,7 @@ class TransposedConvolution(Convolution):
     ):
         super().__init__(
             *(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias),
-            *(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer),
-            *(kernel_constraint, bias_constraint),
+            activity_regularizer=activity_regularizer,
             **common,
         )
         self.output_padding = self._checked_padding(output_padding)
@@ -116,6 +116,7 @@ class Conv3DTranspose(TransposedConvolution):
 
     rank = 3
 
+    @keeps("kernel", "bias")
     def __init__(
         self,
         filters: int,
@@ -138,7 +139,6 @@ class Conv3DTranspose(TransposedConvolution):
     ):
         super().__init__(  # in Keras the 3D layer has output_padding and data_format the other way round
             *(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias),
-            *(kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer),
-            *(kernel_constraint, bias_constraint),
+            activity_regularizer=activity_regularizer,
             **common,
         )

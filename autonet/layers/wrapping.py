@@ -39,8 +39,6 @@ class Masking(Layer):
     Shapes: inputs (n, steps, ...) and outputs alike; the mask (n, steps).
     """
 
-    _options = ("mask_value",)
-
     def __init__(self, mask_value: float = 0.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.mask_value = mask_value
@@ -76,6 +74,8 @@ class Lambda(Layer):
     """
 
     _nests: tuple[type, ...] = (list, tuple, dict)
+
+    _untold = ("function", "output_shape", "mask", "arguments")
 
     def __init__(
         self,
@@ -188,9 +188,6 @@ class Wrapper(Layer):
     def build(self, input_shape: Any) -> None:
         if not self.layer.built:
             self.layer.build(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "layer": serialize_keras_object(self.layer)}
 
     @classmethod
     @described

@@ -109,8 +109,6 @@ class RandomFlip(RandomImageLayer):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
 
-    _options = ("seed", "mode")
-
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
@@ -134,8 +132,6 @@ class RandomFlip(RandomImageLayer):
 
 class Warping(RandomImageLayer):
     """Layers that move pixels by an affine map, drawn anew for every image."""
-
-    _options: tuple[str, ...] = ("fill_mode", "fill_value", "interpolation", "seed")
 
     def __init__(
         self,
@@ -188,8 +184,6 @@ class RandomRotation(Warping):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
 
-    _options = ("factor",)
-
     def __init__(
         self,
         factor: float | Sequence[float],
@@ -222,8 +216,6 @@ class RandomTranslation(Warping):
         width_factor: the same for the width; above 0 goes right.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
     """
-
-    _options = ("height_factor", "width_factor")
 
     def __init__(
         self,
@@ -263,8 +255,6 @@ class RandomZoom(Warping):
         width_factor: the same for the width; None for that of the height.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
     """
-
-    _options = ("height_factor", "width_factor")
 
     def __init__(
         self,
@@ -308,8 +298,6 @@ class RandomCrop(RandomImageLayer, _Sized):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
-
-    _options = ("seed",)
 
     def __init__(
         self,

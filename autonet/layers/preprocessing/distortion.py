@@ -27,8 +27,6 @@ class RandomShear(Warping):
         interpolation, fill_mode, fill_value, data_format, seed: as for `RandomRotation`.
     """
 
-    _options = ("x_factor", "y_factor")
-
     def __init__(
         self,
         x_factor: float | Sequence[float] = 0.0,
@@ -68,8 +66,6 @@ class RandomPerspective(RandomImageLayer):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
-
-    _options = ("factor", "scale", "interpolation", "fill_value", "seed")
 
     def __init__(
         self,
@@ -139,7 +135,7 @@ class RandomElasticTransform(RandomImageLayer):
     (2, 28, 28, 1)
     """
 
-    _options = ("factor", "scale", "interpolation", "fill_mode", "fill_value", "value_range", "seed")
+    _untold = ("alpha", "sigma")
 
     def __init__(
         self,

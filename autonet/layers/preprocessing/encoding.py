@@ -135,7 +135,7 @@ class CategoryEncoding(DataLayer):
     [[1.0, 0.0, 2.0]]
     """
 
-    _options = ("num_tokens", "output_mode")
+    _untold = ("sparse",)  # as Keras
 
     def __init__(
         self,

@@ -40,8 +40,6 @@ class RandomGaussianBlur(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
-    _options = ("factor", "kernel_size", "sigma")
-
     def __init__(
         self,
         factor: float | Sequence[float] = 1.0,

@@ -70,8 +70,6 @@ class Hashing(TextLayer):
     [[1], [0], [2]]
     """
 
-    _options = ("num_bins", "salt", "mask_value", "output_mode", "sparse")
-
     def __init__(
         self,
         num_bins: int,
@@ -155,7 +153,6 @@ class HashedCrossing(DataLayer):
 
     _nests: tuple[type, ...] = (list, tuple)
 
-    _options = ("num_bins", "output_mode", "sparse")
     _fixed = ("activity_regularizer",)
 
     def __init__(

@@ -25,7 +25,6 @@ class ImageLayer(DataLayer):
 
     _nests: tuple[type, ...] = (dict,)
 
-    _options: tuple[str, ...] = ("data_format",)
     mixes_labels = False  # whether "labels" of a dictionary change with its images
 
     def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
@@ -124,8 +123,6 @@ class ImageLayer(DataLayer):
 class _Sized(ImageLayer):
     """Layers that give images of a fixed size."""
 
-    _options: tuple[str, ...] = ("height", "width")
-
     def __init__(self, height: int, width: int, data_format: str | None = None, **common: Unpack[LayerOptions]):
         super().__init__(data_format, **common)
         for name, n in (("height", height), ("width", width)):
@@ -178,8 +175,6 @@ class Resizing(_Sized):
     >>> Resizing(1, 4)([[[[0.0], [4.0]]]])[0, 0, :, 0].tolist()
     [0.0, 1.0, 3.0, 4.0]
     """
-
-    _options = ("interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "antialias")
 
     def __init__(
         self,

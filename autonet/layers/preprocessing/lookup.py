@@ -60,8 +60,6 @@ class StringLookup(IndexLookup, TextLayer):
     [[2, 0], [1, 1]]
     """
 
-    _options = ("encoding",)
-
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -81,17 +79,8 @@ class StringLookup(IndexLookup, TextLayer):
     ):
         self.encoding = encoding
         super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            sparse,
-            pad_to_max_tokens,
-            salt,
+            *(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights),
+            *(invert, output_mode, sparse, pad_to_max_tokens, salt),
             name=name,
             **common,
         )
@@ -157,8 +146,6 @@ class IntegerLookup(IndexLookup):
     [[2, 0]]
     """
 
-    _options = ("vocabulary_dtype", "oov_method")
-
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -184,17 +171,8 @@ class IntegerLookup(IndexLookup):
         self.vocabulary_dtype = vocabulary_dtype
         self.oov_method = oov_method
         super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            sparse,
-            pad_to_max_tokens,
-            salt,
+            *(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights),
+            *(invert, output_mode, sparse, pad_to_max_tokens, salt),
             name=name,
             **common,
         )

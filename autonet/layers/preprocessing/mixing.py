@@ -48,8 +48,6 @@ class RandomErasing(Coloring, _Boxes):
     Source: Zhong, Zheng, Kang, Li, Yang, 2017, https://arxiv.org/abs/1708.04896
     """
 
-    _options = ("factor", "scale", "fill_value")
-
     def __init__(
         self,
         factor: float | Sequence[float] = 1.0,
@@ -147,8 +145,6 @@ class MixUp(_Mixing):
     [1.0, 1.0]
     """
 
-    _options = ("alpha", "seed")
-
     def __init__(
         self,
         alpha: float = 0.2,
@@ -187,8 +183,6 @@ class CutMix(_Mixing, _Boxes):
 
     Source: Yun, Han, Oh, Chun, Choe, Yoo, 2019, https://arxiv.org/abs/1905.04899
     """
-
-    _options = ("factor", "seed")
 
     def __init__(
         self,

@@ -64,6 +64,8 @@ class Normalization(DataLayer):
     [-1.225, 0.0]
     """
 
+    _untold = ("mean", "variance")
+
     def __init__(
         self,
         axis: Axis = -1,
@@ -171,8 +173,7 @@ class Normalization(DataLayer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {"axis": self.axis, "invert": self.invert, "mean": self.input_mean, "variance": self.input_variance}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "mean": self.input_mean, "variance": self.input_variance}
 
 
 class Discretization(DataLayer):
@@ -270,15 +271,7 @@ class Discretization(DataLayer):
         return self._promise(inputs, self._int_dtype if self.output_mode == "int" else self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "bin_boundaries": self.bin_boundaries,
-            "num_bins": self.num_bins,
-            "epsilon": self.epsilon,
-            "output_mode": self.output_mode,
-            "sparse": self.sparse,
-            "name": self.name,
-            "dtype": self.dtype,
-        }
+        return {**self._options_config(), "name": self.name, "dtype": self.dtype}
 
     @classmethod
     @described

@@ -38,8 +38,6 @@ class RandAugment(Coloring):
     Source: Cubuk, Zoph, Shlens, Le, 2019, https://arxiv.org/abs/1909.13719
     """
 
-    _options = ("num_ops", "factor", "interpolation")
-
     def __init__(
         self,
         value_range: Sequence[float] = (0, 255),

@@ -16,8 +16,6 @@ from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, 
 class Coloring(RandomImageLayer):
     """Layers that change values, not places: masks stay as they are."""
 
-    _options: tuple[str, ...] = ("value_range", "seed")
-
     def __init__(self, value_range: Sequence[float], seed: int | None, **common: Unpack[ImageOptions]):
         super().__init__(common.pop("data_format", None), seed, **common)  # type: ignore[misc]
         self.value_range = check_range(self.label, value_range)
@@ -38,7 +36,6 @@ class FactorColoring(Coloring):
     `_limits`: the least number allowed, and what a single number begins at, None for its negative.
     """
 
-    _options: tuple[str, ...] = ("factor",)
     _limits: tuple[float, float | None] = (0.0, 0.0)
 
     def __init__(
@@ -76,8 +73,6 @@ class RandomContrast(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
-    _options = ("factor",)
-
     def __init__(
         self,
         factor: float | Sequence[float],
@@ -107,8 +102,6 @@ class RandomBrightness(Coloring):
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
-
-    _options = ("factor",)
 
     def __init__(
         self,
@@ -205,7 +198,7 @@ class RandomGrayscale(RandomImageLayer):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
-    _options = ("factor",)
+    _untold = ("seed",)  # as Keras
 
     def __init__(
         self,
@@ -244,8 +237,6 @@ class RandomColorJitter(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
-
-    _options = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
 
     def __init__(
         self,

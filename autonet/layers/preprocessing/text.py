@@ -14,7 +14,7 @@ from autonet.layers.preprocessing.base import TextLayer, as_text, batches, check
 from autonet.layers.preprocessing.encoding import result_dtype
 from autonet.layers.preprocessing.lookup import StringLookup
 from autonet.layers.preprocessing.vocabulary import CHUNK, without_paths
-from autonet.serialization import deserialize_keras_object, serialize_keras_object
+from autonet.serialization import deserialize_keras_object
 from autonet.untrusted.budget import limit
 from autonet.untrusted.faults import described
 
@@ -64,6 +64,8 @@ class TextVectorization(TextLayer):
     [[4, 1, 3, 0]]
     """
 
+    _untold = ("vocabulary", "idf_weights")
+
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -108,7 +110,7 @@ class TextVectorization(TextLayer):
         self._lengths = self._runs(self.ngrams)
         self.output_mode = output_mode
         self.output_sequence_length = output_sequence_length
-        self.ragged = False
+        self.sparse = self.ragged = False
         self.encoding = encoding
         self.autocast = False
         self._lookup = StringLookup(
@@ -238,21 +240,7 @@ class TextVectorization(TextLayer):
 
     def get_config(self) -> dict[str, Any]:
         table = self._lookup.get_config()
-        return {
-            **super().get_config(),
-            "max_tokens": self.max_tokens,
-            "standardize": serialize_keras_object(self.standardize),
-            "split": serialize_keras_object(self.split),
-            "ngrams": self.ngrams,
-            "output_mode": self.output_mode,
-            "output_sequence_length": self.output_sequence_length,
-            "pad_to_max_tokens": self.pad_to_max_tokens,
-            "sparse": False,
-            "ragged": False,
-            "vocabulary": table["vocabulary"],
-            "idf_weights": table["idf_weights"],
-            "encoding": self.encoding,
-        }
+        return {**super().get_config(), "vocabulary": table["vocabulary"], "idf_weights": table["idf_weights"]}
 
     @classmethod
     @described

@@ -28,8 +28,6 @@ class Solarization(Coloring):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
 
-    _options = ("addition_factor", "threshold_factor")
-
     def __init__(
         self,
         addition_factor: float | Sequence[float] = 0.0,
@@ -65,8 +63,6 @@ class RandomInvert(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
 
-    _options = ("factor",)
-
     def __init__(
         self,
         factor: float | Sequence[float] = 1.0,
@@ -95,8 +91,6 @@ class RandomPosterization(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
-
-    _options = ("factor",)
 
     def __init__(
         self,
@@ -173,7 +167,6 @@ class Equalization(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
     """
 
-    _options = ("bins",)
     _fixed = ("seed",)
 
     def __init__(

@@ -49,6 +49,8 @@ class IndexLookup(DataLayer):
     tokens. A subclass says what a token is.
     """
 
+    _untold = ("vocabulary", "idf_weights")
+
     def __init__(
         self,
         max_tokens: int | None,
@@ -294,13 +296,10 @@ class IndexLookup(DataLayer):
         return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("invert", "max_tokens", "num_oov_indices", "oov_token", "mask_token", "output_mode", "sparse")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
         known = self._known
         weights = None if known is None or known.weights is None else known.weights.tolist()
         tokens = None if known is None else self.get_vocabulary(weights is not None)
-        own = {"pad_to_max_tokens": self.pad_to_max_tokens, "vocabulary": tokens, "idf_weights": weights}
-        return {**config, **own, "salt": self.salt}
+        return {**super().get_config(), "vocabulary": tokens, "idf_weights": weights}
 
     @classmethod
     @described
