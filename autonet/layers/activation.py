@@ -10,11 +10,12 @@ from autonet.common.types import ActivityOptions, Axis, Identifier, LayerOptions
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
+from autonet.layers.elementwise import Elementwise
 from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 
 
-class Activation(Layer):
+class Activation(Elementwise):
     """A function of each element (or, for softmax and its like, of the last axis): y = activation(x).
 
     Args:
@@ -24,17 +25,12 @@ class Activation(Layer):
     def __init__(self, activation: Identifier, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.activation = activations.get(activation)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return self.activation(inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
-
-class ReLU(Layer):
+class ReLU(Elementwise):
     """Rectified linear unit.
 
         y = max_value                          where x >= max_value
@@ -58,19 +54,14 @@ class ReLU(Layer):
         self.max_value = None if max_value is None else not_negative(max_value, "max_value", self.label)
         self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
         self.threshold = not_negative(threshold, "threshold", self.label)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return activations.relu(
             inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
         )
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
-
-class LeakyReLU(Layer):
+class LeakyReLU(Elementwise):
     """Rectified linear unit with a slope below 0: y = x where x >= 0, else negative_slope x.
 
     Args:
@@ -80,14 +71,9 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.negative_slope = not_negative(negative_slope, "negative_slope", self.label)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
 
 class PReLU(Layer):
@@ -135,7 +121,7 @@ class PReLU(Layer):
         return tuple(input_shape)
 
 
-class ELU(Layer):
+class ELU(Elementwise):
     """Exponential linear unit: y = x where x > 0, else alpha (exp(x) - 1).
 
     Args:
@@ -147,17 +133,12 @@ class ELU(Layer):
     def __init__(self, alpha: float = 1.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.alpha = alpha
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return activations.elu(inputs, alpha=self.alpha)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
-
-class Softmax(Layer):
+class Softmax(Elementwise):
     """Positive numbers with sum 1 along `axis`: y = exp(x) / sum of exp(x).
 
     Args:
@@ -169,8 +150,6 @@ class Softmax(Layer):
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = tuple(axis) if isinstance(axis, list) else axis
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if mask is not None:
@@ -180,9 +159,6 @@ class Softmax(Layer):
     @property
     def _axes(self) -> Any:
         return tuple(self.axis) if isinstance(self.axis, (tuple, list)) else self.axis
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
 
 def softmax_where(mask: Any, x: Tensor, axis: Any) -> Tensor:
@@ -194,7 +170,7 @@ def softmax_where(mask: Any, x: Tensor, axis: Any) -> Tensor:
     return ops.where(mask, y, 0.0)  # nothing is left of a row without any True
 
 
-class ActivityRegularization(Layer):
+class ActivityRegularization(Elementwise):
     """The input as it is, and a penalty on it: l1 * sum of |x| + l2 * sum of x^2, over the batch size.
 
     Args:
@@ -205,16 +181,10 @@ class ActivityRegularization(Layer):
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Unpack[ActivityOptions]):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **common)
-        self.l1 = l1
-        self.l2 = l2
-        self.supports_masking = True
-        self.built = True
+        self.l1, self.l2 = l1, l2
 
     def call(self, inputs: Any) -> Tensor:
         return inputs
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -129,8 +129,7 @@ class Attention(ScoredAttention):
         super().__init__(dropout, seed, **common)
         if score_mode not in ("dot", "concat"):
             raise ArgumentError(f"{self.label} expects score_mode 'dot' or 'concat'; received {score_mode!r}.")
-        self.use_scale = use_scale
-        self.score_mode = score_mode
+        self.use_scale, self.score_mode = use_scale, score_mode
 
     def build(self, input_shape: Any) -> None:
         self._check_list(input_shape, None)

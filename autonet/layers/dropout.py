@@ -9,14 +9,14 @@ from autonet import ops, random
 from autonet.common.types import Dtype, DtypeNameOptions, LayerOptions, PartialShape, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
-from autonet.layers.base import Layer
 from autonet.layers.convolution import documented
+from autonet.layers.elementwise import Elementwise
 from autonet.layers.spec import InputSpec
 from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.seeds import SeedGenerator
 
 
-class Dropout(Layer):
+class Dropout(Elementwise):
     """In training a random part of the elements set to 0, the others divided by 1 - rate; in inference y = x.
 
     Args:
@@ -36,24 +36,21 @@ class Dropout(Layer):
         **common: Unpack[LayerOptions],
     ):
         super().__init__(**common)
-        checked_rate(rate, "rate", self.label)
+        self.rate = self._checked(rate)
         if noise_shape is not None and not isinstance(noise_shape, (tuple, list)):
             raise ArgumentError(f"{self.label} expects noise_shape to be a tuple or None; received {noise_shape!r}.")
-        self.rate = rate
         self.seed = seed
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
+
+    def _checked(self, rate: Any) -> Any:
+        return checked_rate(rate, "rate", self.label)
 
     def call(self, inputs: Any, training: bool = False) -> Tensor:
         if training and self.rate > 0:
             return random.dropout(inputs, self.rate, noise_shape=self.noise_shape, seed=self.seed_generator)
         return inputs
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
 
 class SpatialDropout(Dropout):
@@ -147,15 +144,8 @@ class AlphaDropout(Dropout):
     Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: PartialShape | None = None,
-        seed: int | None = None,
-        **common: Unpack[LayerOptions],
-    ):
-        super().__init__(rate, noise_shape, seed, **common)
-        below_one(rate, self.label)
+    def _checked(self, rate: Any) -> Any:
+        return below_one(super()._checked(rate), self.label)
 
     def call(self, inputs: Any, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
@@ -170,7 +160,7 @@ class AlphaDropout(Dropout):
 LIMIT = -1.6732632423543772 * 1.0507009873554805  # of selu, far below 0
 
 
-class GaussianNoise(Layer):
+class GaussianNoise(Elementwise):
     """In training y = x + normal noise of mean 0; in inference y = x.
 
     Args:
@@ -184,19 +174,14 @@ class GaussianNoise(Layer):
         self.seed = seed
         if stddev > 0:
             self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Tensor:
         if training and self.stddev > 0:
             return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
-
-class GaussianDropout(Layer):
+class GaussianDropout(Elementwise):
     """In training y = x times normal noise of mean 1 and variance rate / (1 - rate); in inference y = x.
 
     Args:
@@ -212,17 +197,12 @@ class GaussianDropout(Layer):
         self.seed = seed
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
         stddev = math.sqrt(self.rate / (1 - self.rate))
         return inputs * random.normal(inputs.shape, 1.0, stddev, inputs.dtype, self.seed_generator)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        return tuple(input_shape)
 
 
 def checked_rate(value: Any, name: str, label: str) -> Any:

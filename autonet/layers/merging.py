@@ -1,5 +1,6 @@
 """Several inputs made one: elementwise, side by side, or by their products."""
 
+import functools
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -81,10 +82,7 @@ class Merge(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         if previous_mask is None or any(m is None for m in previous_mask):
             return None
-        total = previous_mask[0]
-        for m in previous_mask[1:]:
-            total = ops.logical_or(total, m)
-        return total
+        return functools.reduce(ops.logical_or, previous_mask)
 
 
 def _with_axes(x: Any, axes: int) -> Any:
@@ -101,10 +99,7 @@ class Add(Merge):
     """
 
     def merge(self, inputs: list[Any]) -> Tensor:
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = ops.add(total, x)
-        return total
+        return functools.reduce(ops.add, inputs)
 
 
 class Subtract(Merge):
@@ -120,10 +115,7 @@ class Multiply(Merge):
     """The product of a list of inputs, elementwise."""
 
     def merge(self, inputs: list[Any]) -> Tensor:
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = ops.multiply(total, x)
-        return total
+        return functools.reduce(ops.multiply, inputs)
 
 
 class Average(Merge):
@@ -137,20 +129,14 @@ class Maximum(Merge):
     """The largest of a list of inputs, elementwise."""
 
     def merge(self, inputs: list[Any]) -> Tensor:
-        largest = inputs[0]
-        for x in inputs[1:]:
-            largest = ops.maximum(largest, x)
-        return largest
+        return functools.reduce(ops.maximum, inputs)
 
 
 class Minimum(Merge):
     """The smallest of a list of inputs, elementwise."""
 
     def merge(self, inputs: list[Any]) -> Tensor:
-        smallest = inputs[0]
-        for x in inputs[1:]:
-            smallest = ops.minimum(smallest, x)
-        return smallest
+        return functools.reduce(ops.minimum, inputs)
 
 
 class Concatenate(Merge):
@@ -232,8 +218,7 @@ class Dot(Merge):
                 )
             if len(axes) != 2 or not all(isinstance(a, int) for a in axes):
                 raise ArgumentError(f"{self.label} expects axes to be two whole numbers; received {axes!r}.")
-        self.axes = axes
-        self.normalize = normalize
+        self.axes, self.normalize = axes, normalize
 
     def _axes(self, shapes: list[tuple[Any, ...]]) -> list[int]:
         """The axis of each input, counted from the front."""

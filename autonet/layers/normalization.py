@@ -9,6 +9,7 @@ from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
+from autonet.layers.elementwise import Elementwise
 from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 from autonet.ops.half_precision import accumulates
@@ -357,7 +358,7 @@ class RMSNormalization(Layer):
         return tuple(input_shape)
 
 
-class UnitNormalization(Layer):
+class UnitNormalization(Elementwise):
     """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2). Zeros stay zeros, with a derivative of 0.
 
     Args:
@@ -367,8 +368,6 @@ class UnitNormalization(Layer):
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.axis = feature_axes(axis, self.label)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return direction(inputs, self.axis, epsilon=1e-12)

@@ -31,15 +31,11 @@ class InputSpec:
             raise ArgumentError(
                 "InputSpec: no layer here drops or adds a last axis; leave allow_last_axis_squeeze False."
             )
-        self.dtype = dtype
-        self.shape = shape
+        self.dtype, self.shape = dtype, shape
         self.ndim = len(shape) if shape is not None else ndim
-        self.min_ndim = min_ndim
-        self.max_ndim = max_ndim
+        self.min_ndim, self.max_ndim = min_ndim, max_ndim
         self.axes = {int(a): n for a, n in (axes or {}).items()}
-        self.allow_last_axis_squeeze = allow_last_axis_squeeze
-        self.name = name
-        self.optional = optional
+        self.allow_last_axis_squeeze, self.name, self.optional = allow_last_axis_squeeze, name, optional
 
     def fits(self, shape: tuple[Any, ...]) -> bool:
         """Whether there is nothing to say against `shape`; where it is False, `check` says what, if anything."""

@@ -9,19 +9,15 @@ from autonet.common.types import LayerOptions, PartialShape, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.base import Layer, _is_shape
+from autonet.layers.elementwise import Elementwise
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.untrusted.faults import described
 
 
-class Identity(Layer):
+class Identity(Elementwise):
     """The inputs as they are."""
 
     _nests: tuple[type, ...] = (list, tuple, dict)
-
-    def __init__(self, **common: Unpack[LayerOptions]):
-        super().__init__(**common)
-        self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -30,7 +26,7 @@ class Identity(Layer):
         return input_shape
 
 
-class Masking(Layer):
+class Masking(Elementwise):
     """Leaves out steps whose features all have one value: they become zero, and layers that follow pass them over.
 
     Args:
@@ -42,8 +38,6 @@ class Masking(Layer):
     def __init__(self, mask_value: float = 0.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.mask_value = mask_value
-        self.supports_masking = True
-        self.built = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -145,9 +145,7 @@ class Warping(RandomImageLayer):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "fill_mode", fill_mode, FILL_MODES)
         check_choice(self.label, "interpolation", interpolation, ("nearest", "bilinear"))
-        self.fill_mode = fill_mode
-        self.interpolation = interpolation
-        self.fill_value = fill_value
+        self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
 
     def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
         """The numbers a0, a1, a2, b0, b1, b2 of `ops.image.affine_transform`, each of shape (n,)."""
@@ -229,8 +227,7 @@ class RandomTranslation(Warping):
         **common: Unpack[LayerOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
+        self.height_factor, self.width_factor = height_factor, width_factor
         self._bounds = [
             bounds(self.label, name, factor)
             for name, factor in (("width_factor", width_factor), ("height_factor", height_factor))
@@ -268,8 +265,7 @@ class RandomZoom(Warping):
         **common: Unpack[LayerOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
-        self.height_factor = height_factor
-        self.width_factor = width_factor
+        self.height_factor, self.width_factor = height_factor, width_factor
         self._height_bounds = bounds(self.label, "height_factor", height_factor)
         self._width_bounds = None if width_factor is None else bounds(self.label, "width_factor", width_factor)
         for factor in (height_factor, width_factor):

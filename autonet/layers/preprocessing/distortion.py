@@ -82,9 +82,7 @@ class RandomPerspective(RandomImageLayer):
         if isinstance(scale, bool) or not isinstance(scale, (int, float, np.number)) or not 0 <= scale <= 1:
             raise ArgumentError(f"{self.label} expects scale to be a number from 0 to 1; received {scale!r}.")
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
-        self.scale = scale
-        self.interpolation = interpolation
-        self.fill_value = fill_value
+        self.scale, self.interpolation, self.fill_value = scale, interpolation, fill_value
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         chosen = self._chosen(n, seed)
@@ -156,9 +154,7 @@ class RandomElasticTransform(RandomImageLayer):
         check_choice(self.label, "fill_mode", fill_mode, FILL_MODES)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
         self.scale = bounds(self.label, "scale", scale, low=0, least=0)
-        self.interpolation = interpolation
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
+        self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
         self.value_range = check_range(self.label, value_range)
         given = [isinstance(v, (int, float, np.number)) and v > 0 for v in (alpha, sigma)]
         if not all(given) and (alpha, sigma) != (None, None):
@@ -166,8 +162,7 @@ class RandomElasticTransform(RandomImageLayer):
                 f"{self.label} expects alpha and sigma to be two numbers above 0, in pixels, as alpha=34, sigma=4, or both "
                 f"None; received alpha={alpha!r}, sigma={sigma!r}."
             )
-        self.alpha = alpha
-        self.sigma = sigma
+        self.alpha, self.sigma = alpha, sigma
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         chosen = self._chosen(n, seed)

@@ -116,7 +116,28 @@ def encoded_shape(shape: Any, mode: str, depth: int) -> tuple[Any, ...]:
     return (*shape[:-1], depth)
 
 
-class CategoryEncoding(DataLayer):
+class Encoding(DataLayer):
+    """Base of layers that turn what they are given into numbers of categories, or into rows made of these."""
+
+    output_mode: str
+
+    def _set_mode(self, output_mode: str, sparse: bool, known: tuple[str, ...] = ("int", *MODES)) -> None:
+        check_choice(self.label, "output_mode", output_mode, known)
+        if sparse:
+            raise ArgumentError(f"{self.label}: all Tensors here are dense; received sparse={sparse!r}.")
+        self.output_mode, self.sparse, self.autocast = output_mode, False, False
+
+    def _encoded(self, found: Tensor, depth: int, gaps: bool = False) -> Tensor:
+        """Numbers of categories in the layer's output mode; -1 stands for nothing if there may be `gaps`."""
+        if self.output_mode == "int":
+            return ops.cast(found, result_dtype(self.compute_dtype, "int"))
+        return encode(found, self.output_mode, depth, self.compute_dtype, gaps=gaps)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
+
+
+class CategoryEncoding(Encoding):
     """Whole numbers below `num_tokens` as rows of that length.
 
         one_hot    each number by a row of its own, 1 at its place; a last axis of length 1 goes
@@ -152,12 +173,8 @@ class CategoryEncoding(DataLayer):
             )
         if output_mode == "binary":  # Keras 2's word
             output_mode = "multi_hot"
-        check_choice(self.label, "output_mode", output_mode, MODES)
-        refuse_sparse(self.label, sparse)
+        self._set_mode(output_mode, sparse, MODES)
         self.num_tokens = int(num_tokens)
-        self.output_mode = output_mode
-        self.sparse = False
-        self.autocast = False
 
     def call(self, inputs: Any, count_weights: Any = None) -> Tensor:
         if count_weights is not None and self.output_mode != "count":
@@ -178,19 +195,6 @@ class CategoryEncoding(DataLayer):
         return self._promise(inputs, self.compute_dtype)
 
 
-def refuse_sparse(who: str, sparse: bool) -> None:
-    """Raise ArgumentError if sparse results are asked for."""
-    if sparse:
-        raise ArgumentError(f"{who}: all Tensors here are dense; received sparse={sparse!r}.")
-
-
 def result_dtype(dtype: str, mode: str) -> str:
     """Dtype of the result in a mode, for a layer of this dtype: places are integers, all else is as the layer says."""
     return ("int64" if is_float(dtype) else dtype) if mode == "int" else dtype
-
-
-def finished(layer: Any, found: Tensor, depth: int, gaps: bool = False) -> Tensor:
-    """Numbers of bins in the layer's output mode."""
-    if layer.output_mode == "int":
-        return ops.cast(found, result_dtype(layer.compute_dtype, "int"))
-    return encode(found, layer.output_mode, depth, layer.compute_dtype, gaps=gaps)

@@ -13,8 +13,8 @@ from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
-from autonet.layers.preprocessing.base import DataLayer, TextLayer, as_text, check_choice, is_text
-from autonet.layers.preprocessing.encoding import MODES, encoded_shape, finished, refuse_sparse, result_dtype
+from autonet.layers.preprocessing.base import TextLayer, as_text, is_text
+from autonet.layers.preprocessing.encoding import Encoding, encoded_shape, result_dtype
 from autonet.ops.abstract import RULES, blank
 from autonet.utils.fingerprints import farmhash64, siphash64
 
@@ -54,7 +54,7 @@ def salt_key(who: str, salt: Any) -> Key:
     return int(words[0]) % 2**64, int(words[1]) % 2**64
 
 
-class Hashing(TextLayer):
+class Hashing(Encoding, TextLayer):
     """Texts or whole numbers as bins, by a hash that is the same everywhere: FarmHash64, or SipHash with a `salt`.
 
     Whole numbers are hashed in captured steps; texts are read ahead of them.
@@ -90,15 +90,10 @@ class Hashing(TextLayer):
             )
         if mask_value is not None and num_bins < 2:
             raise ArgumentError(f"{self.label} needs a bin beside that of mask_value; received num_bins={num_bins}.")
-        check_choice(self.label, "output_mode", output_mode, ("int", *MODES))
-        refuse_sparse(self.label, sparse)
+        self._set_mode(output_mode, sparse)
         self.num_bins = int(num_bins)
-        self.mask_value = mask_value
-        self.salt = salt
+        self.mask_value, self.salt = mask_value, salt
         self._key = salt_key(self.label, salt)
-        self.output_mode = output_mode
-        self.sparse = False
-        self.autocast = False
 
     def call(self, inputs: Any) -> Tensor:
         masked = self.mask_value is not None
@@ -112,14 +107,11 @@ class Hashing(TextLayer):
             found = hash_integers(inputs, bins=others, key=self._key)
             if masked:
                 found = ops.where(ops.equal(inputs, np.asarray(self.mask_value)), 0, found + 1)
-        return finished(self, found, self.num_bins)
+        return self._encoded(found, self.num_bins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         mode = self.output_mode
         return input_shape if mode == "int" else encoded_shape(input_shape, mode, self.num_bins)
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
 
 
 _CROSSING = 0xDECAFCAFFE  # what Keras mixes into every crossing
@@ -135,7 +127,7 @@ def _joined(a: int, b: int) -> int:
     return fold(x)
 
 
-class HashedCrossing(DataLayer):
+class HashedCrossing(Encoding):
     """Pairs (or more) of categories as bins, by a hash of them together.
 
     It reads texts and numbers alike, ahead of captured steps.
@@ -169,13 +161,9 @@ class HashedCrossing(DataLayer):
         super().__init__(name=name, dtype=dtype, **common)
         if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
             raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
-        check_choice(self.label, "output_mode", output_mode, ("int", "one_hot"))
-        refuse_sparse(self.label, sparse)
+        self._set_mode(output_mode, sparse, ("int", "one_hot"))
         self.num_bins = int(num_bins)
-        self.output_mode = output_mode
-        self.sparse = False
         self.built = True
-        self.autocast = False
 
     if not TYPE_CHECKING:  # to type checkers it is what `call` is
 
@@ -205,7 +193,7 @@ class HashedCrossing(DataLayer):
                 joined = _joined(joined, text if isinstance(text, int) else hash_of(text))
             bins.append(joined % self.num_bins)
         found = wrap(np.array(bins, np.int64).reshape(shape))
-        return finished(self, found, self.num_bins)
+        return self._encoded(found, self.num_bins)
 
     def _texts(self, x: Any) -> np.ndarray:
         """Texts, or whole numbers that stand for their own hashes."""

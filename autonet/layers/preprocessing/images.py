@@ -194,11 +194,8 @@ class Resizing(_Sized):
         check_choice(self.label, "fill_mode", fill_mode, ("constant",))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ArgumentError(f"{self.label} can crop to the aspect ratio or pad to it, not both.")
-        self.interpolation = interpolation
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_mode = fill_mode
-        self.fill_value = fill_value
+        self.interpolation, self.crop_to_aspect_ratio = interpolation, crop_to_aspect_ratio
+        self.pad_to_aspect_ratio, self.fill_mode, self.fill_value = pad_to_aspect_ratio, fill_mode, fill_value
         self.antialias = antialias
 
     def call(self, data: Any) -> Any:
@@ -239,9 +236,6 @@ class CenterCrop(_Sized):
     >>> CenterCrop(1, 2)([[[[1.0], [2.0], [3.0], [4.0]]]])[0, 0, :, 0].tolist()
     [2.0, 3.0]
     """
-
-    def __init__(self, height: int, width: int, data_format: str | None = None, **common: Unpack[LayerOptions]):
-        super().__init__(height, width, data_format, **common)
 
     def call(self, data: Any) -> Any:
         return super().call(data)

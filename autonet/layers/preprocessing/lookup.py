@@ -168,8 +168,7 @@ class IntegerLookup(IndexLookup):
         check_choice("IntegerLookup", "oov_method", oov_method, ("floormod", "farmhash"))
         if salt is not None and oov_method != "farmhash":
             raise ArgumentError("IntegerLookup uses salt with oov_method='farmhash' only.")
-        self.vocabulary_dtype = vocabulary_dtype
-        self.oov_method = oov_method
+        self.vocabulary_dtype, self.oov_method = vocabulary_dtype, oov_method
         super().__init__(
             *(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights),
             *(invert, output_mode, sparse, pad_to_max_tokens, salt),

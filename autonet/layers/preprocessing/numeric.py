@@ -12,8 +12,8 @@ from autonet.common.frames import plain
 from autonet.common.types import Axis, Data, Dtype, DtypeNameOptions, LayerOptions, SupportsArray, TensorLike, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, NotBuiltError, ShapeError
-from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
-from autonet.layers.preprocessing.encoding import MODES, encode, encoded_shape, refuse_sparse
+from autonet.layers.preprocessing.base import DataLayer, batches
+from autonet.layers.preprocessing.encoding import Encoding, encode, encoded_shape
 from autonet.untrusted.faults import described
 
 
@@ -29,8 +29,7 @@ class Rescaling(DataLayer):
 
     def __init__(self, scale: TensorLike, offset: TensorLike = 0.0, **common: Unpack[LayerOptions]):
         super().__init__(**common)
-        self.scale = scale
-        self.offset = offset
+        self.scale, self.offset = scale, offset
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Tensor:
@@ -176,7 +175,7 @@ class Normalization(DataLayer):
         return {**super().get_config(), "mean": self.input_mean, "variance": self.input_variance}
 
 
-class Discretization(DataLayer):
+class Discretization(Encoding):
     """Numbers as the bins that they fall into, whose boundaries are given, or learned by `adapt`.
 
         bin 0 | boundary 0 <= bin 1 | boundary 1 <= bin 2 | ...
@@ -204,8 +203,7 @@ class Discretization(DataLayer):
         **common: Unpack[DtypeNameOptions],
     ):
         super().__init__(dtype=dtype, name=name, **common)
-        check_choice(self.label, "output_mode", output_mode, ("int", *MODES))
-        refuse_sparse(self.label, sparse)
+        self._set_mode(output_mode, sparse)
         if (num_bins is None) == (bin_boundaries is None):
             both = "both" if num_bins is not None else "neither"
             raise ArgumentError(f"{self.label} expects either bin_boundaries or num_bins; received {both}.")
@@ -213,11 +211,7 @@ class Discretization(DataLayer):
             raise ArgumentError(f"{self.label} expects num_bins of at least 0; received {num_bins!r}.")
         self.input_bin_boundaries = None if bin_boundaries is None else self._ascending(bin_boundaries)
         self.bin_boundaries = self.input_bin_boundaries
-        self.num_bins = num_bins
-        self.epsilon = epsilon
-        self.output_mode = output_mode
-        self.sparse = False
-        self.autocast = False
+        self.num_bins, self.epsilon = num_bins, epsilon
 
     def _ascending(self, boundaries: Any) -> list[float]:
         found = [float(b) for b in np.asarray(plain(boundaries)).ravel()]

@@ -250,10 +250,8 @@ class RandomColorJitter(Coloring):
         **common: Unpack[LayerOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
-        self.brightness_factor = brightness_factor
-        self.contrast_factor = contrast_factor
-        self.saturation_factor = saturation_factor
-        self.hue_factor = hue_factor
+        self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor
+        self.saturation_factor, self.hue_factor = saturation_factor, hue_factor
         made: dict[Any, Any] = {
             RandomBrightness: brightness_factor,
             RandomContrast: contrast_factor,

@@ -104,12 +104,10 @@ class TextVectorization(TextLayer):
             raise ArgumentError(
                 f"{self.label} expects output_sequence_length above 0, or None; received {output_sequence_length!r}."
             )
-        self.standardize = standardize
-        self.split = split
+        self.standardize, self.split = standardize, split
         self.ngrams = ngrams if ngrams is None or isinstance(ngrams, int) else tuple(ngrams)
         self._lengths = self._runs(self.ngrams)
-        self.output_mode = output_mode
-        self.output_sequence_length = output_sequence_length
+        self.output_mode, self.output_sequence_length = output_mode, output_sequence_length
         self.sparse = self.ragged = False
         self.encoding = encoding
         self.autocast = False

@@ -13,16 +13,8 @@ from autonet.common.frames import plain
 from autonet.common.types import Data, LayerOptions, PathLike, SupportsArray, Unpack
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, NotBuiltError
-from autonet.layers.preprocessing.base import DataLayer, batches, check_choice
-from autonet.layers.preprocessing.encoding import (
-    MODES,
-    bags,
-    encode,
-    encoded_shape,
-    finished,
-    refuse_sparse,
-    result_dtype,
-)
+from autonet.layers.preprocessing.base import batches
+from autonet.layers.preprocessing.encoding import MODES, Encoding, bags, encode, encoded_shape
 from autonet.layers.preprocessing.hashing import salt_key
 from autonet.untrusted.budget import limit
 from autonet.untrusted.faults import described
@@ -42,7 +34,7 @@ class Table:
         self.tokens, self.weights, self.finder = tokens, weights, finder
 
 
-class IndexLookup(DataLayer):
+class IndexLookup(Encoding):
     """Base of `StringLookup` and `IntegerLookup`: tokens by their places in a vocabulary.
 
     The list begins with the mask token (mode "int" only), then come num_oov_indices places for what it lacks, then the
@@ -70,8 +62,7 @@ class IndexLookup(DataLayer):
             common["dtype"] = "int64" if output_mode == "int" else None
         super().__init__(**common)
         output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)  # Keras 2's words
-        check_choice(self.label, "output_mode", output_mode, ("int", *MODES, "tf_idf"))
-        refuse_sparse(self.label, sparse)
+        self._set_mode(output_mode, sparse, ("int", *MODES, "tf_idf"))
         if max_tokens is not None and max_tokens <= 1:
             raise ArgumentError(f"{self.label} expects max_tokens above 1, or None; received {max_tokens!r}.")
         if pad_to_max_tokens and max_tokens is None:
@@ -91,13 +82,8 @@ class IndexLookup(DataLayer):
         self.num_oov_indices = num_oov_indices
         self.mask_token = None if mask_token is None else self._token(mask_token)
         self.oov_token = self._token(oov_token)
-        self.invert = invert
-        self.output_mode = output_mode
-        self.sparse = False
-        self.pad_to_max_tokens = pad_to_max_tokens
-        self.salt = salt
+        self.invert, self.pad_to_max_tokens, self.salt = invert, pad_to_max_tokens, salt
         self._key = salt_key(self.label, salt)
-        self.autocast = False
         self._known: Table | None = None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
@@ -272,7 +258,7 @@ class IndexLookup(DataLayer):
         """Places in a list in the output mode; -1 stands for nothing."""
         depth = self.depth
         if self.output_mode != "tf_idf":
-            return finished(self, places, depth, gaps=True)
+            return self._encoded(places, depth, gaps=True)
         return encode(places, "count", depth, self.compute_dtype, gaps=True) * self._weights()
 
     def _weights(self) -> np.ndarray:
@@ -291,9 +277,6 @@ class IndexLookup(DataLayer):
         if self.output_mode == "int":
             return input_shape
         return encoded_shape(input_shape, "count" if self.output_mode == "tf_idf" else self.output_mode, self.depth)
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        return self._promise(inputs, result_dtype(self.compute_dtype, self.output_mode))
 
     def get_config(self) -> dict[str, Any]:
         known = self._known
