@@ -34,6 +34,7 @@ class HeadedAttention(Layer):
     _score_equation: str
     _mean_equation: str
     _places: int  # axes that a query looks along
+    _letters = ""  # of the axes before the last of all inputs; empty where each may have its own number
     hears_query_mask = True  # whether a query's mask counts that the call is told, or that alone which it carries
 
     def __init__(
@@ -72,6 +73,28 @@ class HeadedAttention(Layer):
             dtype=self.dtype,
             name=name,
         )
+
+    def _build_heads(
+        self, query_shape: Any, key_shape: Any, value_shape: Any, counts: list[int], widths: list[int]
+    ) -> None:
+        """The projections of the inputs: how many heads queries have, and keys and values; widths of keys and values."""
+        if value_shape is None:
+            raise ArgumentError(
+                f"{self.label} expects a query and a value; received one input, of shape {tuple(query_shape)}. "
+                "Call it as layer(x, x) for self-attention."
+            )
+
+        def heads(name: str, shape: tuple[Any, ...], n: int, width: int) -> EinsumDense:
+            axes = self._letters or string.ascii_lowercase[: len(shape) - 1]
+            layer = self._project(f"{axes}x,xyz->{axes}yz", (*[None] * (len(axes) - 1), n, width), "yz", name)
+            layer.build(shape)
+            return layer
+
+        self._query_dense = heads("query", query_shape, counts[0], widths[0])
+        self._key_dense = heads("key", value_shape if key_shape is None else key_shape, counts[1], widths[0])
+        if self.use_gate:
+            self._gate_dense = heads("gate", query_shape, counts[0], widths[1])
+        self._value_dense = heads("value", value_shape, counts[1], widths[1])
 
     def call(
         self,
@@ -227,30 +250,12 @@ class MultiHeadAttention(HeadedAttention):
         self.attention_axes = _axes(attention_axes, "attention_axes", self.label)
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
-        if value_shape is None:
-            raise ArgumentError(
-                f"{self.label} expects a query and a value; received one input, of shape {tuple(query_shape)}. "
-                "Call it as layer(x, x) for self-attention."
-            )
-        key_shape = value_shape if key_shape is None else key_shape
+        self._build_heads(query_shape, key_shape, value_shape, [self.num_heads] * 2, [self.key_dim, self.value_dim])
         rank = len(query_shape)
         axes = self.attention_axes or tuple(range(1, rank - 1))
         self.attention_axes = axes
         self._places = len(axes)
         self._score_equation, self._mean_equation = _equations(rank, tuple([a % rank for a in axes]))
-
-        def heads(name: str, shape: tuple[Any, ...], width: int) -> EinsumDense:
-            letters = string.ascii_lowercase[: len(shape) - 1]
-            equation = f"{letters}x,xyz->{letters}yz"
-            layer = self._project(equation, (*[None] * (len(shape) - 2), self.num_heads, width), "yz", name)
-            layer.build(shape)
-            return layer
-
-        self._query_dense = heads("query", query_shape, self.key_dim)
-        self._key_dense = heads("key", key_shape, self.key_dim)
-        if self.use_gate:
-            self._gate_dense = heads("gate", query_shape, self.value_dim)
-        self._value_dense = heads("value", value_shape, self.value_dim)
         made = self.output_shape or (query_shape[-1],)
         letters, out = string.ascii_lowercase[: rank - 1], string.ascii_uppercase[: len(made)]
         equation = f"{letters}yz,yz{out}->{letters}{out}"
@@ -277,6 +282,8 @@ class GroupQueryAttention(HeadedAttention):
 
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
     """
+
+    _letters = "ab"
 
     @keeps("kernel", "bias")
     def __init__(
@@ -313,23 +320,8 @@ class GroupQueryAttention(HeadedAttention):
         self._score_equation, self._mean_equation = _equations(3, (1,))
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
-        if value_shape is None:
-            raise ArgumentError(
-                f"{self.label} expects a query and a value; received one input, of shape {tuple(query_shape)}. "
-                "Call it as layer(x, x) for self-attention."
-            )
-        key_shape = value_shape if key_shape is None else key_shape
-
-        def heads(name: str, shape: tuple[Any, ...], n: int) -> EinsumDense:
-            layer = self._project("abx,xyz->abyz", (None, n, self.head_dim), "yz", name)
-            layer.build(shape)
-            return layer
-
-        self._query_dense = heads("query", query_shape, self.num_query_heads)
-        self._key_dense = heads("key", key_shape, self.num_key_value_heads)
-        if self.use_gate:
-            self._gate_dense = heads("gate", query_shape, self.num_query_heads)
-        self._value_dense = heads("value", value_shape, self.num_key_value_heads)
+        counts = [self.num_query_heads, self.num_key_value_heads]
+        self._build_heads(query_shape, key_shape, value_shape, counts, [self.head_dim] * 2)
         self._output_dense = self._project("abyz,yzx->abx", (None, query_shape[-1]), "x", "attention_output")
         self._output_dense.build((*query_shape[:-1], self.num_query_heads, self.head_dim))
         self._add_dropout()

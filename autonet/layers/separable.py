@@ -40,10 +40,7 @@ class DepthwiseConvolution(ChannelwiseConvolution):
         strides: places from one window to the next.
         padding: "valid" (windows inside the input only) or "same" (ceil(places / stride) windows, zeros around).
         depth_multiplier: filters for each channel.
-        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
-        dilation_rate: places from one cell of the window to the next.
-        activation: name or function; None leaves the sum as it is.
-        use_bias: whether a bias is added.
+        data_format, dilation_rate, activation, use_bias: as for `Conv1D`.
         depthwise_initializer, bias_initializer: first values.
         depthwise_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
         depthwise_constraint, bias_constraint: projections after each step.
@@ -117,11 +114,8 @@ class SeparableConvolution(ChannelwiseConvolution):
         kernel_size: places that the window takes, a number or one per axis.
         strides: places from one window to the next.
         padding: "valid" (windows inside the input only) or "same" (ceil(places / stride) windows, zeros around).
-        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
-        dilation_rate: places from one cell of the window to the next; not together with strides.
+        data_format, dilation_rate, activation, use_bias: as for `Conv1D`.
         depth_multiplier: filters for each channel in the first convolution.
-        activation: name or function; None leaves the sum as it is.
-        use_bias: whether a bias is added.
         depthwise_initializer, pointwise_initializer, bias_initializer: first values.
         depthwise_regularizer, ..., activity_regularizer: penalties on kernels, bias and output.
         depthwise_constraint, pointwise_constraint, bias_constraint: projections after each step.

@@ -25,13 +25,7 @@ class TransposedConvolution(Convolution):
         padding: "valid" keeps all that is laid down, "same" trims it to places * stride.
         output_padding: places by which the output is longer than (places - 1) * stride + reach (less twice half the
             reach with "same"), below the strides; None for the lengths that `padding` says.
-        data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
-        dilation_rate: places from one cell of the window to the next; not together with strides.
-        activation: name or function; None leaves the sum as it is.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: first values.
-        kernel_regularizer, bias_regularizer, activity_regularizer: penalties on kernel, bias and output.
-        kernel_constraint, bias_constraint: projections after each step.
+        data_format, dilation_rate, activation, use_bias, kernel_initializer, ..., bias_constraint: as for `Conv1D`.
 
     Raises: ArgumentError for arguments that do not fit together.
     """

@@ -291,8 +291,7 @@ class RandomCrop(RandomImageLayer, _Sized):
 
     Args:
         height, width: of the result.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
     """
 
     def __init__(

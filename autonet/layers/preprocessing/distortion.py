@@ -63,8 +63,7 @@ class RandomPerspective(RandomImageLayer):
         scale: how far corners move, from 0 to 1.
         interpolation: "bilinear" or "nearest".
         fill_value: what lies outside of the image.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
     """
 
     def __init__(
@@ -122,8 +121,7 @@ class RandomElasticTransform(RandomImageLayer):
             "constant" (`fill_value`) or "nearest".
         fill_value: for "constant".
         value_range: smallest and largest value of the result.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
         alpha, sigma: in pixels, both above 0, or both None.
 
     Source: Simard, Steinkraus, Platt, 2003, section 2, https://doi.org/10.1109/ICDAR.2003.1227801

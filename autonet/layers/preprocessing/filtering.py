@@ -36,8 +36,7 @@ class RandomGaussianBlur(Coloring):
         sigma: its standard deviation in pixels, (lower, upper) from 0 to 1, between which two are drawn for a batch, across
             and down; or a number for (0, number).
         value_range: smallest and largest value of the result.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     def __init__(
@@ -86,8 +85,7 @@ class RandomSharpness(FactorColoring):
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:

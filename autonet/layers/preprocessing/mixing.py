@@ -42,8 +42,7 @@ class RandomErasing(Coloring, _Boxes):
         fill_value: what is put there: a number, three for the channels, or None for noise: normal, with the largest value
             as its standard deviation, kept within value_range.
         value_range: smallest and largest value.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
 
     Source: Zhong, Zheng, Kang, Li, Yang, 2017, https://arxiv.org/abs/1708.04896
     """
@@ -135,8 +134,7 @@ class MixUp(_Mixing):
 
     Args:
         alpha: above 0; small ones mostly leave images nearly as they are.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
 
     Source: Zhang, Cisse, Dauphin, Lopez-Paz, 2017, https://arxiv.org/abs/1710.09412
 
@@ -178,8 +176,7 @@ class CutMix(_Mixing, _Boxes):
 
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
 
     Source: Yun, Han, Oh, Chun, Choe, Yoo, 2019, https://arxiv.org/abs/1905.04899
     """

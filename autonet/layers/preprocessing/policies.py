@@ -32,8 +32,7 @@ class RandAugment(Coloring):
         num_ops: how many follow each other.
         factor: strength, (lower, upper) from 0 to 1, or a number for (0, number).
         interpolation: "bilinear" or "nearest".
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
 
     Source: Cubuk, Zoph, Shlens, Le, 2019, https://arxiv.org/abs/1909.13719
     """

@@ -129,8 +129,7 @@ class RandomHue(FactorColoring):
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
@@ -152,8 +151,7 @@ class RandomSaturation(FactorColoring):
     Args:
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     _limits = (-1.0, None)
@@ -177,8 +175,7 @@ class RandomColorDegeneration(FactorColoring):
     Args:
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     _limits = (-1.0, None)
@@ -194,8 +191,7 @@ class RandomGrayscale(RandomImageLayer):
 
     Args:
         factor: probability, from 0 to 1.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     _untold = ("seed",)  # as Keras
@@ -234,8 +230,7 @@ class RandomColorJitter(Coloring):
         contrast_factor: as of `RandomContrast`.
         saturation_factor: as of `RandomSaturation`.
         hue_factor: as of `RandomHue`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
     """
 
     def __init__(

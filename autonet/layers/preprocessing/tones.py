@@ -59,8 +59,7 @@ class RandomInvert(Coloring):
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         value_range: smallest and largest value.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+        seed, data_format: as for `RandomFlip`.
     """
 
     def __init__(
@@ -88,8 +87,7 @@ class RandomPosterization(Coloring):
     Args:
         factor: bits to keep, (fewest, most) from 1 to 8, or a number for (1, number).
         value_range: smallest and largest value, which stand for 0 and 255.
-        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
-        seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+        data_format, seed: as for `RandomFlip`.
     """
 
     def __init__(
