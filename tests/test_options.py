@@ -95,7 +95,10 @@ def dropped(cls):
     init = next(iter(methods(cls).get("__init__", [])), None)
     if init is None or "arguments_of_cell" in map(ast.unparse, init.decorator_list):  # which hands all of them on
         return []
+    decorators = [d for d in init.decorator_list if isinstance(d, ast.Call) and d.func.id == "keeps"]  # of families
+    kept = tuple(family.value + "_" for d in decorators for family in d.args)
     names = [a.arg for a in [*init.args.posonlyargs, *init.args.args[1:], *init.args.kwonlyargs]]
+    names = [n for n in names if not n.startswith(kept or "-")]
     found = []
     for name in names:
         used = False
