@@ -33,11 +33,8 @@ from autonet.losses.classification import BinaryFocalCrossentropy as BinaryFocal
 from autonet.losses.classification import CategoricalCrossentropy as CategoricalCrossentropy
 from autonet.losses.classification import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
 from autonet.losses.classification import CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy
-from autonet.losses.classification import CategoricalHinge as CategoricalHinge
-from autonet.losses.classification import Hinge as Hinge
 from autonet.losses.classification import KLDivergence as KLDivergence
 from autonet.losses.classification import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
-from autonet.losses.classification import SquaredHinge as SquaredHinge
 from autonet.losses.classification import binary_crossentropy as binary_crossentropy
 from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
 from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
@@ -45,13 +42,16 @@ from autonet.losses.classification import categorical_focal_crossentropy as cate
 from autonet.losses.classification import (
     categorical_generalized_cross_entropy as categorical_generalized_cross_entropy,
 )
-from autonet.losses.classification import categorical_hinge as categorical_hinge
-from autonet.losses.classification import hinge as hinge
 from autonet.losses.classification import kl_divergence as kl_divergence
 from autonet.losses.classification import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from autonet.losses.classification import squared_hinge as squared_hinge
 from autonet.losses.embedding import Circle as Circle
 from autonet.losses.embedding import circle as circle
+from autonet.losses.margins import CategoricalHinge as CategoricalHinge
+from autonet.losses.margins import Hinge as Hinge
+from autonet.losses.margins import SquaredHinge as SquaredHinge
+from autonet.losses.margins import categorical_hinge as categorical_hinge
+from autonet.losses.margins import hinge as hinge
+from autonet.losses.margins import squared_hinge as squared_hinge
 from autonet.losses.overlap import Dice as Dice
 from autonet.losses.overlap import Tversky as Tversky
 from autonet.losses.overlap import dice as dice

@@ -7,13 +7,13 @@ from typing import Any
 from autonet.common.types import Dtype, Identifier
 from autonet.core import Tensor
 from autonet.errors import ArgumentError
-from autonet.losses import classification, regression
+from autonet.losses import classification, margins, regression
 from autonet.losses.base import Loss, LossFunctionWrapper
 from autonet.serialization import serialize_keras_object
 
 _AVERAGING = (  # functions that take the mean over outputs; others give one number for all of a sample's
     *(classification.binary_crossentropy, classification.binary_focal_crossentropy),
-    *(classification.hinge, classification.squared_hinge),
+    *(margins.hinge, margins.squared_hinge),
     *(regression.mean_squared_error, regression.mean_absolute_error, regression.mean_absolute_percentage_error),
     *(regression.mean_squared_logarithmic_error, regression.huber, regression.log_cosh, regression.poisson),
 )

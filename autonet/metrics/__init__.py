@@ -9,11 +9,11 @@ from autonet.losses.classification import binary_crossentropy as binary_crossent
 from autonet.losses.classification import binary_focal_crossentropy as binary_focal_crossentropy
 from autonet.losses.classification import categorical_crossentropy as categorical_crossentropy
 from autonet.losses.classification import categorical_focal_crossentropy as categorical_focal_crossentropy
-from autonet.losses.classification import categorical_hinge as categorical_hinge
-from autonet.losses.classification import hinge as hinge
 from autonet.losses.classification import kl_divergence as kl_divergence
 from autonet.losses.classification import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from autonet.losses.classification import squared_hinge as squared_hinge
+from autonet.losses.margins import categorical_hinge as categorical_hinge
+from autonet.losses.margins import hinge as hinge
+from autonet.losses.margins import squared_hinge as squared_hinge
 from autonet.losses.regression import huber as huber
 from autonet.losses.regression import log_cosh as log_cosh
 from autonet.losses.regression import mean_absolute_error as mean_absolute_error

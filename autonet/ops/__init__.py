@@ -129,18 +129,8 @@ from autonet.ops.padding import pad as pad
 from autonet.ops.pointwise import abs as abs
 from autonet.ops.pointwise import absolute as absolute
 from autonet.ops.pointwise import add as add
-from autonet.ops.pointwise import arccos as arccos
-from autonet.ops.pointwise import arccosh as arccosh
-from autonet.ops.pointwise import arcsin as arcsin
-from autonet.ops.pointwise import arcsinh as arcsinh
-from autonet.ops.pointwise import arctan as arctan
-from autonet.ops.pointwise import arctan2 as arctan2
-from autonet.ops.pointwise import arctanh as arctanh
 from autonet.ops.pointwise import cbrt as cbrt
 from autonet.ops.pointwise import clip as clip
-from autonet.ops.pointwise import cos as cos
-from autonet.ops.pointwise import cosh as cosh
-from autonet.ops.pointwise import deg2rad as deg2rad
 from autonet.ops.pointwise import divide as divide
 from autonet.ops.pointwise import exp as exp
 from autonet.ops.pointwise import exp2 as exp2
@@ -158,16 +148,11 @@ from autonet.ops.pointwise import multiply as multiply
 from autonet.ops.pointwise import nan_to_num as nan_to_num
 from autonet.ops.pointwise import negative as negative
 from autonet.ops.pointwise import power as power
-from autonet.ops.pointwise import rad2deg as rad2deg
 from autonet.ops.pointwise import reciprocal as reciprocal
 from autonet.ops.pointwise import rsqrt as rsqrt
-from autonet.ops.pointwise import sin as sin
-from autonet.ops.pointwise import sinh as sinh
 from autonet.ops.pointwise import sqrt as sqrt
 from autonet.ops.pointwise import square as square
 from autonet.ops.pointwise import subtract as subtract
-from autonet.ops.pointwise import tan as tan
-from autonet.ops.pointwise import tanh as tanh
 from autonet.ops.pointwise import true_divide as true_divide
 from autonet.ops.pointwise import where as where
 from autonet.ops.pooling import average_pool as average_pool
@@ -242,6 +227,21 @@ from autonet.ops.special import erfc as erfc
 from autonet.ops.special import erfinv as erfinv
 from autonet.ops.special import lgamma as lgamma
 from autonet.ops.special import polygamma as polygamma
+from autonet.ops.trigonometry import arccos as arccos
+from autonet.ops.trigonometry import arccosh as arccosh
+from autonet.ops.trigonometry import arcsin as arcsin
+from autonet.ops.trigonometry import arcsinh as arcsinh
+from autonet.ops.trigonometry import arctan as arctan
+from autonet.ops.trigonometry import arctan2 as arctan2
+from autonet.ops.trigonometry import arctanh as arctanh
+from autonet.ops.trigonometry import cos as cos
+from autonet.ops.trigonometry import cosh as cosh
+from autonet.ops.trigonometry import deg2rad as deg2rad
+from autonet.ops.trigonometry import rad2deg as rad2deg
+from autonet.ops.trigonometry import sin as sin
+from autonet.ops.trigonometry import sinh as sinh
+from autonet.ops.trigonometry import tan as tan
+from autonet.ops.trigonometry import tanh as tanh
 
 _make_symbolic(globals())
 

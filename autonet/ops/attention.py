@@ -19,11 +19,12 @@ from autonet.ops.comparison import logical_and, logical_not
 from autonet.ops.creation import cast
 from autonet.ops.half_precision import accumulates
 from autonet.ops.nn import softmax
-from autonet.ops.pointwise import exp, tanh, where
+from autonet.ops.pointwise import exp, where
 from autonet.ops.products import einsum, matmul
 from autonet.ops.reduction import any, mean, sum
 from autonet.ops.shaping import expand_dims, reshape, swapaxes, transpose
 from autonet.ops.sliding_windows import blocks
+from autonet.ops.trigonometry import tanh
 
 HIDDEN = -np.inf  # a score that leaves no weight
 

@@ -18,10 +18,11 @@ from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
-from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, minimum, square, tanh, where
+from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, minimum, square, where
 from autonet.ops.reduction import max, sum
 from autonet.ops.shaping import split
 from autonet.ops.special import erf
+from autonet.ops.trigonometry import tanh
 
 # Rectifiers
 

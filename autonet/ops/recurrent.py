@@ -25,9 +25,10 @@ from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor
 from autonet.ops.identity import alias
 from autonet.ops.nn import hard_sigmoid, relu, sigmoid, softsign
-from autonet.ops.pointwise import tanh, where
+from autonet.ops.pointwise import where
 from autonet.ops.products import matmul
 from autonet.ops.shaping import concatenate, split, stack
+from autonet.ops.trigonometry import tanh
 
 
 class Activation(NamedTuple):
