@@ -46,33 +46,16 @@ class Configured:
     _told: tuple[str, ...] = ()  # options of every layer that a configuration tells even where they are not given
 
     if TYPE_CHECKING:  # those of a family are there where it is
-        kernel_initializer: Any
-        kernel_regularizer: Any
-        kernel_constraint: Any
-        bias_initializer: Any
-        bias_regularizer: Any
-        bias_constraint: Any
-        recurrent_initializer: Any
-        recurrent_regularizer: Any
-        recurrent_constraint: Any
-        depthwise_initializer: Any
-        depthwise_regularizer: Any
-        depthwise_constraint: Any
-        pointwise_initializer: Any
-        pointwise_regularizer: Any
-        pointwise_constraint: Any
-        gamma_initializer: Any
-        gamma_regularizer: Any
-        gamma_constraint: Any
-        beta_initializer: Any
-        beta_regularizer: Any
-        beta_constraint: Any
-        embeddings_initializer: Any
-        embeddings_regularizer: Any
-        embeddings_constraint: Any
-        alpha_initializer: Any
-        alpha_regularizer: Any
-        alpha_constraint: Any
+        _any: Any = None
+        kernel_initializer = kernel_regularizer = kernel_constraint = _any
+        bias_initializer = bias_regularizer = bias_constraint = _any
+        recurrent_initializer = recurrent_regularizer = recurrent_constraint = _any
+        depthwise_initializer = depthwise_regularizer = depthwise_constraint = _any
+        pointwise_initializer = pointwise_regularizer = pointwise_constraint = _any
+        gamma_initializer = gamma_regularizer = gamma_constraint = _any
+        beta_initializer = beta_regularizer = beta_constraint = _any
+        embeddings_initializer = embeddings_regularizer = embeddings_constraint = _any
+        alpha_initializer = alpha_regularizer = alpha_constraint = _any
 
     def _add_of_family(self, family: str, shape: Any, name: str | None = None, initializer: Any = None) -> Variable:
         """A new weight as the family's options say; `name` is by default the family's."""
@@ -103,10 +86,15 @@ def keeps(*families: str) -> Callable[[F], F]:
             except TypeError:
                 return init(self, *args, **kwargs)  # which says what is wrong
             given.apply_defaults()
+            outside = self.__dict__.get("_kept", ())  # by the constructors that call this one
             for name in names:
-                if name not in self.__dict__:
+                if name not in outside:
                     self.__dict__[name] = _KINDS[name.rpartition("_")[2]].get(given.arguments[name])
-            init(self, *args, **kwargs)
+            self.__dict__["_kept"] = (*outside, *names)
+            try:
+                init(self, *args, **kwargs)
+            finally:
+                self.__dict__["_kept"] = outside
 
         return wrapper  # type: ignore[return-value]
 

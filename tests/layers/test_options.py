@@ -64,7 +64,8 @@ def test_the_outermost_constructor_keeps_a_family(given):
     layer = Outer(**given)
     assert type(layer.kernel_initializer) is type(initializers.get(given.get("kernel_initializer", "zeros")))
     assert isinstance(layer.kernel_regularizer, regularizers.L2) and layer.kernel_constraint is None
-    assert isinstance(Inner().kernel_initializer, initializers.Ones)
+    Inner.__init__(layer)
+    assert isinstance(layer.kernel_initializer, initializers.Ones) and layer.kernel_regularizer is None
 
 
 @pytest.mark.parametrize("wrong", [{"units": 2, "nonsense": 3}, {}, {"units": 2, "kernel_initializer": "nonsense"}])
