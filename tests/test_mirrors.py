@@ -62,6 +62,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "layers/preprocessing/hashing.py": "layers/preprocessing/test_categories.py",
     "layers/preprocessing/vocabulary.py": "layers/preprocessing/test_lookup.py",
     "layers/preprocessing/*.py": "layers/preprocessing/test_images.py",
+    "layers/spatial.py": "layers/test_pooling.py layers/test_padding.py",
     "layers/spec.py": "layers/test_input.py",
     "layers/stacked.py": "layers/test_recurrent.py",
     "layers/time_wrappers.py": "layers/test_wrapping.py",

@@ -7,23 +7,18 @@ from autonet import ops
 from autonet.common.types import LayerOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import Layer
 from autonet.layers.convolution import documented, joined_shape, split_shape
-from autonet.layers.spec import InputSpec
-from autonet.ops.sliding_windows import per_axis, standardize_data_format
+from autonet.layers.spatial import Spatial
+from autonet.ops.sliding_windows import per_axis
 
 
-class Edges(Layer):
+class Edges(Spatial):
     """Base of layers with two numbers for each axis of places: at its beginning, at its end."""
 
-    rank: int  # axes of places
     word: str  # what the numbers are called
 
-    def _start(self, amounts: Any, data_format: str | None) -> None:
-        self.data_format = standardize_data_format(data_format)
-        setattr(self, self.word, pairs(amounts, self.rank, f"{self.label}: {self.word}"))
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+    def _pairs(self, amounts: Any) -> Any:
+        return pairs(amounts, self.rank, f"{self.label}: {self.word}")
 
     @property
     def _amounts(self) -> tuple[tuple[int, int], ...]:
@@ -48,8 +43,8 @@ class Cropping(Edges):
     cropping: tuple[tuple[int, int], ...]
 
     def __init__(self, cropping: int | Sequence[Any], data_format: str | None = None, **common: Unpack[LayerOptions]):
-        super().__init__(**common)
-        self._start(cropping, data_format)
+        super().__init__(data_format, **common)
+        self.cropping = self._pairs(cropping)
 
     def call(self, inputs: Any) -> Tensor:
         self.compute_output_shape(inputs.shape)
@@ -127,16 +122,14 @@ class ZeroPadding(Edges):
     def __init__(
         self, padding: int | Sequence[Any] = 1, data_format: str | None = None, **common: Unpack[LayerOptions]
     ):
-        super().__init__(**common)
-        self._start(padding, data_format)
+        super().__init__(data_format, **common)
+        self.padding = self._pairs(padding)
 
     def call(self, inputs: Any) -> Tensor:
         return ops.pad(inputs, joined_shape((0, 0), self._amounts, (0, 0), self.data_format))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        more = tuple([None if n is None else n + a + b for n, (a, b) in zip(places, self._amounts, strict=True)])
-        return joined_shape(batch, more, channels, self.data_format)
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple([None if n is None else n + a + b for n, (a, b) in zip(places, self._amounts, strict=True)])
 
 
 @documented
@@ -173,7 +166,7 @@ class ZeroPadding3D(ZeroPadding):
         super().__init__(padding, data_format, **common)
 
 
-class UpSampling(Layer):
+class UpSampling(Spatial):
     """Each place repeated along each axis.
 
     Shapes: x (n, *places, channels), y (n, *(places * size), channels), channels after n with data_format
@@ -184,14 +177,9 @@ class UpSampling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`. (1D: always last.)
     """
 
-    rank: int  # axes of places
-
     def __init__(self, size: Sizes = 2, data_format: str | None = None, **common: Unpack[LayerOptions]):
-        super().__init__(**common)
+        super().__init__(data_format, **common)
         self.size = per_axis(size, self.rank, f"{self.label}: size")
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         first = 2 if self.data_format == "channels_first" else 1
@@ -199,10 +187,8 @@ class UpSampling(Layer):
             inputs = ops.repeat(inputs, times, axis=axis)
         return inputs
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        more = tuple([None if n is None else n * times for n, times in zip(places, self.size, strict=True)])
-        return joined_shape(batch, more, channels, self.data_format)
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple([None if n is None else n * times for n, times in zip(places, self.size, strict=True)])
 
 
 @documented
@@ -251,8 +237,7 @@ class UpSampling2D(UpSampling):
         if self.interpolation == "nearest":
             return super().call(inputs)
         _, places, _ = split_shape(inputs.shape, 2, self.data_format, self.label)
-        target = tuple([n * times for n, times in zip(places, self.size, strict=True)])
-        return ops.image.resize(inputs, target, self.interpolation, data_format=self.data_format)
+        return ops.image.resize(inputs, self._after(places), self.interpolation, data_format=self.data_format)
 
 
 @documented

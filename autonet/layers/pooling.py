@@ -6,16 +6,15 @@ from typing import Any
 from autonet import ops
 from autonet.common.types import LayerOptions, NameOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
-from autonet.layers.base import Layer
-from autonet.layers.convolution import documented, joined_shape, split_shape, standardize_padding, window_counts
-from autonet.layers.spec import InputSpec
+from autonet.layers.convolution import documented, standardize_padding, window_counts
+from autonet.layers.spatial import Spatial
 from autonet.ops.half_precision import accumulates
-from autonet.ops.sliding_windows import per_axis, standardize_data_format
+from autonet.ops.sliding_windows import per_axis
 
 # Windows
 
 
-class Pooling(Layer):
+class Pooling(Spatial):
     """One number for each window of places, for each channel by itself.
 
     Shapes: x (n, *places, channels), y (n, *counts, channels), channels after n with data_format "channels_first".
@@ -28,7 +27,6 @@ class Pooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
-    rank: int  # axes of places
     pool: Callable[..., Tensor]
 
     def __init__(
@@ -40,21 +38,16 @@ class Pooling(Layer):
         name: str | None = None,
         **common: Unpack[NameOptions],
     ):
-        super().__init__(name=name, **common)
+        super().__init__(data_format, name=name, **common)
         self.pool_size = per_axis(pool_size, self.rank, f"{self.label}: pool_size")
         self.strides = self.pool_size if strides is None else per_axis(strides, self.rank, f"{self.label}: strides")
         self.padding = standardize_padding(padding, ("valid", "same"), self.label)
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        counts = window_counts(places, self.pool_size, self.strides, self.padding, (1,) * self.rank, self.label)
-        return joined_shape(batch, counts, channels, self.data_format)
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        return window_counts(places, self.pool_size, self.strides, self.padding, (1,) * self.rank, self.label)
 
 
 @documented
@@ -127,7 +120,7 @@ class AveragePooling3D(AveragePooling):
 # A given number of windows
 
 
-class AdaptivePooling(Layer):
+class AdaptivePooling(Spatial):
     """One number for each of `output_size` windows, for each channel by itself.
 
     The windows are as even as they can be and cover all places; neighbours may share one.
@@ -140,22 +133,17 @@ class AdaptivePooling(Layer):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
     """
 
-    rank: int  # axes of places
     pool: Callable[..., Tensor]
 
     def __init__(self, output_size: Sizes, data_format: str | None = None, **common: Unpack[LayerOptions]):
-        super().__init__(**common)
+        super().__init__(data_format, **common)
         self.output_size = per_axis(output_size, self.rank, f"{self.label}: output_size")
-        self.data_format = standardize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Tensor:
         return self.pool(inputs, self.output_size, self.data_format)
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        return joined_shape(batch, self.output_size, channels, self.data_format)
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        return self.output_size
 
 
 @documented
@@ -217,7 +205,7 @@ class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
 # All places at once
 
 
-class GlobalPooling(Layer):
+class GlobalPooling(Spatial):
     """One number for all places, for each channel by itself.
 
     Shapes: x (n, *places, channels), y (n, channels), channels after n with data_format "channels_first".
@@ -227,23 +215,17 @@ class GlobalPooling(Layer):
         keepdims: whether y keeps the axes of places, with length one.
     """
 
-    rank: int
-
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **common: Unpack[LayerOptions]):
-        super().__init__(**common)
-        self.data_format = standardize_data_format(data_format)
+        super().__init__(data_format, **common)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     @property
     def _places(self) -> tuple[int, ...]:
         first = 2 if self.data_format == "channels_first" else 1
         return tuple(range(first, first + self.rank))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        batch, _, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
-        return joined_shape(batch, (1,) * self.rank if self.keepdims else (), channels, self.data_format)
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (1,) * self.rank if self.keepdims else ()
 
 
 @documented
