@@ -147,7 +147,7 @@ def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> None:
     They are not worth a forward pass, but a step of the user's own may ask for `metrics` before it updates them.
     """
     losses, compiled = model._compile_loss, model._compile_metrics
-    if compiled is None or compiled.names is not None:
+    if compiled is None or compiled.names is not None or batch[1] is None:  # nothing to compare with: to predict
         return
     x, y, _ = (as_tensors(part) for part in batch)
     y_pred = model._blank_outputs(len(flatten(x)[0]))

@@ -314,3 +314,10 @@ def test_a_first_step_runs_once(metrics):
         Counted.runs = 0
         model.fit(X, [Y, Y] if several else Y, batch_size=len(X), verbose=0)
         assert Counted.runs == 1
+
+
+def test_a_compiled_model_may_predict_first():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    assert model.predict(np.ones((4, 3)), verbose=0).shape == (4, 2)
+    assert "accuracy" in model.evaluate(np.ones((4, 3)), np.ones((4, 2)), verbose=0, return_dict=True)
