@@ -24,6 +24,7 @@ class Facts:
         numpy_kernel: writes the NumPy calls that compute it into a buffer; None: its body runs, and allocates.
         c_expression: whether operands and result suit it, and one element of the result as C; None: not fused.
         c_kernel: writes the C that computes it, or returns False; None: the native plan steps out to NumPy.
+        c_strides: whether c_kernel takes an operand of such strides; views of others are copied first, once for all.
     """
 
     ufunc: np.ufunc | None = None
@@ -32,6 +33,7 @@ class Facts:
     numpy_kernel: Callable[[Any, Any, list[str], list[str]], None] | None = None
     c_expression: tuple[Callable[[Any], bool], str | Callable[[Any], str]] | None = None
     c_kernel: Callable[[Any, Any], bool] | None = None
+    c_strides: Callable[[np.ndarray], bool] | None = None
 
     @property
     def pointwise(self) -> bool:

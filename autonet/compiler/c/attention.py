@@ -77,10 +77,18 @@ class _Heads:
 
 def _supported(*arrays: np.ndarray) -> bool:
     """Whether they are float32 with rows of consecutive numbers, none of them empty."""
-    return all(a.dtype == np.float32 and a.size and (a.strides[-1] == 4 or a.shape[-1] == 1) for a in arrays)
+    return all(a.dtype == np.float32 and a.size and _of_rows(a) for a in arrays)
 
 
-@native("attend")
+def _of_rows(a: np.ndarray) -> bool:
+    return a.strides[-1] == 4 or a.shape[-1] == 1
+
+
+def _of_rows_or_masks(a: np.ndarray) -> bool:
+    return a.dtype == np.bool_ or not a.ndim or _of_rows(a)
+
+
+@native("attend", _of_rows_or_masks)
 def _attend(write: Any, i: Instruction) -> bool:
     query, key, value, mask = (write.arrays[v] for v in i.operands)
     y, lse = (write.arrays[v] for v in i.results)
@@ -138,7 +146,7 @@ def _whole(n: str) -> str:
     return f"({n} + AN_LANES - 1) / AN_LANES * AN_LANES"
 
 
-@native("attend_vjp")
+@native("attend_vjp", _of_rows_or_masks)
 def _attend_vjp(write: Any, i: Instruction) -> bool:
     gy, glse, query, key, value, mask, y, lse = (write.arrays[v] for v in i.operands)
     gq, gk, gv = (write.arrays[v] for v in i.results)

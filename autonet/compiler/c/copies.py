@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.compiler.c.kernels import native
+from autonet.compiler.c.kernels import any_strides, native
 from autonet.compiler.c.loops import PIECE, collapse
 from autonet.compiler.program import Instruction
 from autonet.ops.indexing import _thaw
@@ -41,7 +41,7 @@ def copy(write: Any, to: np.ndarray, source: np.ndarray) -> None:
     write.parallel(lines, math.prod(dims[:-1]), max(1, 4 * PIECE // (inner * size)))
 
 
-@native("_join")
+@native("_join", any_strides)
 def _join(write: Any, i: Instruction) -> bool:
     y = write.arrays[i.results[0]]
     axis = i.settings["axis"] % y.ndim
@@ -64,7 +64,7 @@ def _among_zeros(write: Any, y: np.ndarray, place: np.ndarray, x: np.ndarray) ->
     return True
 
 
-@native("_putitem")
+@native("_putitem", any_strides)
 def _putitem(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     key = _thaw(i.settings["key"])
@@ -72,14 +72,14 @@ def _putitem(write: Any, i: Instruction) -> bool:
     return _among_zeros(write, y, place, x)
 
 
-@native("_within")
+@native("_within", any_strides)
 def _within(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     axis, start = i.settings["axis"] % y.ndim, i.settings["start"]
     return _among_zeros(write, y, y[(slice(None),) * axis + (slice(start, start + x.shape[axis]),)], x)
 
 
-@native("_pad")
+@native("_pad", any_strides)
 def _pad(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     inside = tuple([slice(low, low + n) for (low, _), n in zip(i.settings["widths"], x.shape, strict=True)])

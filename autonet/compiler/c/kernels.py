@@ -20,11 +20,20 @@ from autonet.compiler.program import Instruction
 STRIP = 64  # columns side by side; AN_STRIP in kernels.h
 
 
-def native(name: str) -> Callable:
-    """Register the C kernel of the primitive `name`."""
+def _in_order(a: np.ndarray) -> bool:
+    return a.flags.c_contiguous
+
+
+def any_strides(a: np.ndarray) -> bool:
+    """Of a kernel that takes operands as they come."""
+    return True
+
+
+def native(name: str, strides: Callable[[np.ndarray], bool] = _in_order) -> Callable:
+    """Register the C kernel of the primitive `name`, which takes operands of such `strides`, by default those in C order."""
 
     def register(f: Callable) -> Callable:
-        row(name).c_kernel = f
+        row(name).c_kernel, row(name).c_strides = f, strides
         return f
 
     return register
@@ -35,7 +44,7 @@ def _floats(*arrays: np.ndarray) -> bool:
 
 
 def _contiguous(*arrays: np.ndarray) -> bool:
-    return all(a.flags.c_contiguous for a in arrays)
+    return all(map(_in_order, arrays))
 
 
 def _along_last(i: Instruction, ndim: int) -> bool:
@@ -57,7 +66,11 @@ def _matrix(a: np.ndarray) -> tuple[int, int] | None:
     return None
 
 
-@native("matmul")
+def _of_matrices(a: np.ndarray) -> bool:
+    return a.ndim < 2 or not a.size or _matrix(a[(0,) * (a.ndim - 2)]) is not None
+
+
+@native("matmul", _of_matrices)
 def _matmul(write: Any, i: Instruction) -> bool:
     a, b = (write.arrays[v] for v in i.operands)
     c = write.arrays[i.results[0]]
@@ -68,9 +81,8 @@ def _matmul(write: Any, i: Instruction) -> bool:
     if b.ndim == 1:
         b = b[:, None]
     if b.ndim == 2 and a.ndim > 2:
-        if not a.flags.c_contiguous:
-            return False
-        a = a.reshape(-1, a.shape[-1])
+        rows = a.reshape(-1, a.shape[-1])
+        a = rows if np.may_share_memory(rows, a) else a
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     f = "sgemm" if c.dtype == np.float32 else "dgemm"
     if a.ndim == b.ndim == 2:
@@ -409,7 +421,6 @@ def _convolve_kernel(write: Any, i: Instruction) -> bool:
         return False
     p = _conv(write, i, x, dw.shape, dy.shape[1:3])
     n = x.shape[0]
-    columns = dw.shape[-1] // i.settings["groups"]
     work = dy.size * dw.size // dw.shape[-1]
     grain = _few_images(n, work)
     grain = max(grain, -(-n // 8))  # private copies of dw
@@ -418,7 +429,7 @@ def _convolve_kernel(write: Any, i: Instruction) -> bool:
     body = [
         f"float *part = (float *)t[{write.slot(part)}] + begin / {grain} * {dw.size};",
         f"memset(part, 0, {dw.size} * sizeof *part);",
-        f"an->conv_kernel(&{p}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end, 0, {columns});",
+        f"an->conv_kernel(&{p}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end);",
     ]
     write.parallel(body, n, grain)
     write.run(

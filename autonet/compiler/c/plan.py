@@ -22,7 +22,7 @@ from autonet.compiler.facts import facts
 from autonet.compiler.numpy.kernels import refusal
 from autonet.compiler.numpy.plan import NumpyPlan
 from autonet.compiler.passes.fuse import Loop
-from autonet.compiler.passes.layout import Layout
+from autonet.compiler.passes.layout import Layout, views_of
 from autonet.compiler.passes.pipeline import lower
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
 from autonet.variable import sync_storage
@@ -152,9 +152,13 @@ class NativePlan(NumpyPlan):
             if finish:
                 self.run_c("\n  ".join(finish))
             return
-        if i.results[0] in self.layout.copied:  # reshaped, in another order of memory
+        if copied := [r for r in i.results if r in self.layout.copied]:
             source = self.arrays[i.operands[0]]
-            copies.copy(_KernelWriter(self), self.arrays[i.results[0]].reshape(source.shape), source)
+            for r in copied:
+                if i.op == "reshape":
+                    copies.copy(_KernelWriter(self), self.arrays[r].reshape(source.shape), source)
+                else:
+                    copies.copy(_KernelWriter(self), self.arrays[r], views_of(i, source)[i.results.index(r)])
             return
         kernel = facts(i).c_kernel
         if kernel is not None and kernel(_KernelWriter(self), i):

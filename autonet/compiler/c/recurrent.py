@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.c.copies import copy
-from autonet.compiler.c.kernels import native
+from autonet.compiler.c.kernels import any_strides, native
 from autonet.compiler.c.runtime.sources import expand
 from autonet.compiler.program import CONSTANT, Instruction, Value
 
@@ -124,7 +124,7 @@ class Scan:
         self.write.flops += 2 * rows * u * gates * u
 
 
-@native("simple_rnn_scan")
+@native("simple_rnn_scan", any_strides)
 def _simple_rnn_scan(write: Any, i: Instruction) -> bool:
     x, h, kernel, bias, drop, mask = i.operands
     scan = Scan(write, i, x, kernel, drop, mask)
@@ -133,7 +133,7 @@ def _simple_rnn_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("simple_rnn_vjp")
+@native("simple_rnn_vjp", any_strides)
 def _simple_rnn_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, h, kernel, drop, mask, hs = i.operands
     dx, dh, dkernel, dbias = i.results
@@ -147,7 +147,7 @@ def _simple_rnn_vjp(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("lstm_scan")
+@native("lstm_scan", any_strides)
 def _lstm_scan(write: Any, i: Instruction) -> bool:
     x, h, c, kernel, bias, drop, mask = i.operands
     scan = Scan(write, i, x, kernel, drop, mask)
@@ -156,7 +156,7 @@ def _lstm_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("lstm_vjp")
+@native("lstm_vjp", any_strides)
 def _lstm_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, gc, gcs, ggates, h, c, kernel, drop, mask, hs, cs, gates = i.operands
     dx, dh, dc, dkernel, dbias = i.results
@@ -172,7 +172,7 @@ def _lstm_vjp(write: Any, i: Instruction) -> bool:
     return True
 
 
-@native("gru_scan")
+@native("gru_scan", any_strides)
 def _gru_scan(write: Any, i: Instruction) -> bool:
     x, h, kernel, bias, drop, mask = i.operands
     scan = Scan(write, i, x, kernel, drop, mask)
@@ -182,7 +182,7 @@ def _gru_scan(write: Any, i: Instruction) -> bool:
     return scan.fits
 
 
-@native("gru_vjp")
+@native("gru_vjp", any_strides)
 def _gru_vjp(write: Any, i: Instruction) -> bool:
     ghs, gh, ggates, h, kernel, drop, mask, hs, gates = i.operands
     dx, dh, dkernel, dbias = i.results

@@ -58,11 +58,14 @@ class NumpyPlan:
         return self.names[v]
 
     def _show(self, i: Instruction) -> bool:
-        """Make the views that an instruction of that kind stands for; False for another."""
-        if not facts(i).view or not all(self.layout.kinds[r] == VIEW for r in i.results):
+        """Make the views that an instruction of that kind stands for; whether that is all it does."""
+        if not facts(i).view or self.layout.kinds[i.results[0]] == DYNAMIC:
             return False
-        self.arrays.update(zip(i.results, views_of(i, self.arrays[i.operands[0]]), strict=True))
-        return True
+        views = [r for r in i.results if self.layout.kinds[r] == VIEW]
+        if views:
+            made = dict(zip(i.results, views_of(i, self.arrays[i.operands[0]]), strict=True))
+            self.arrays.update({r: made[r] for r in views})
+        return len(views) == len(i.results)
 
     def _instruct(self, i: Instruction) -> None:
         """Write the lines of one instruction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Layout:
         self.all_static = all_static
         self.kinds: dict[Value, str] = {}
         self.roots: dict[Value, Value] = {}
-        self.copied: set[Value] = set()  # results of view operations that strides forced to copy
+        self.copied: set[Value] = set()  # results of view operations that strides, or a kernel, forced to copy
         self._classify()
         self.last_read = self._last_reads()
         self.homes = self._homes()
@@ -71,11 +72,13 @@ class Layout:
                 shadows[v] = shaped(np.empty(v.size, v.dtype), v.shape, self.order(v)) if made is None else made
             return shadows[v]
 
+        readers = self._readers() if self.all_static else {}
         for i in self.program.instructions:
             if facts(i).view and all(self.is_static(v) for v in i.operands):
                 whole = shadow(i.operands[0])
                 for r, a in zip(i.results, views_of(i, whole), strict=True):
-                    if np.may_share_memory(a, whole) or not a.size:
+                    shared = np.may_share_memory(a, whole) and all(takes(a) for takes in readers.get(r, ()))
+                    if shared or not a.size:
                         shadows[r] = a
                         self.kinds[r] = VIEW
                         self.roots[r] = self.root(i.operands[0])
@@ -86,6 +89,15 @@ class Layout:
                 self.kinds.update(dict.fromkeys(i.results, BUFFER))
             else:
                 self.kinds.update(dict.fromkeys(i.results, DYNAMIC))
+
+    def _readers(self) -> dict[Value, list[Callable[[np.ndarray], bool]]]:
+        """Which strides the kernels in C take that read a value."""
+        readers: dict[Value, list[Callable[[np.ndarray], bool]]] = {}
+        for i in self.program.instructions:
+            takes = facts(i).c_strides
+            for v in i.operands if takes is not None else ():
+                readers.setdefault(v, []).append(takes)
+        return readers
 
     def _has_kernel(self, i: Instruction) -> bool:
         """Whether NumPy computes the instruction into buffers, exactly as the primitive's body does it."""

@@ -110,8 +110,7 @@ typedef struct {
     void (*conv_forward)(const an_conv *p, const float *x, const float *w, float *y, int64_t n0, int64_t n1);
     void (*conv_transpose_kernel)(const an_conv *p, const float *w, float *transposed);
     void (*conv_input)(const an_conv *p, const float *dy, const float *transposed, float *dx, int64_t n0, int64_t n1);
-    void (*conv_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1,
-                        int64_t o0, int64_t o1);
+    void (*conv_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1);
     void (*rest)(void);                 /* lets the pool's threads sleep at once */
     void *(*scratch)(int64_t bytes);    /* memory of the calling thread, valid until its next request */
 } an_services;

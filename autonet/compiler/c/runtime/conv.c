@@ -100,24 +100,29 @@ static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64
     }
 }
 
+#include "lanes.c"
+
 /* y = x * w for the images n0 <= i < n1 */
 static void an_conv_forward(const an_conv *p, const float *x, const float *w, float *y, i64 n0, i64 n1) {
     i64 rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1, columns = (p->ow - 1) * p->sw + (p->kw - 1) * p->dw + 1;
     i64 cg = p->c / p->groups, og = p->oc / p->groups, k = p->kh * p->kw * cg, out = p->oh * p->ow * p->oc;
-    i64 most = an_together(n1 - n0, rows * columns * p->c + out);
-    i64 *at = an_scratch(2 * k * 8 + most * rows * columns * p->c * 4), *from = at + k;
+    int narrow = an_narrow(p->groups, p->oc);
+    an_planes planes = narrow ? (an_planes){p->groups, cg, p->oc} : (an_planes){p->c, 1, p->c};
+    i64 depth = an_depth(planes), most = an_together(n1 - n0, rows * columns * depth + out);
+    i64 *at = an_scratch(2 * k * 8 + most * rows * columns * depth * 4), *from = at + k;
     float *images = (float *)(from + k);
     for (i64 n = n0; n < n1; n += most) {
         i64 count = n1 - n < most ? n1 - n : most;
-        an_frame f = an_bordered(x, p->h, p->w, p->c, p->pad_top, p->pad_left, rows, columns, n, count, images);
+        an_frame f = an_spread(x, p->h, p->w, planes, p->pad_top, p->pad_left, rows, columns, n, count, images);
         for (i64 i = 0, q = 0; i < p->kh; i++)
             for (i64 j = 0; j < p->kw; j++)
                 for (i64 c = 0; c < cg; c++, q++) {
-                    at[q] = (i * p->dh * f.columns + j * p->dw) * p->c + c;
+                    at[q] = (i * p->dh * f.columns + j * p->dw) * depth + (narrow ? c * p->oc : c);
                     from[q] = q * p->oc;
                 }
-        an_steps in = {f.size, p->sh * f.columns * p->c, p->sw * p->c}, to = {out, p->ow * p->oc, p->oc};
-        for (i64 g = 0; g < p->groups; g++)
+        an_steps in = {f.size, p->sh * f.columns * depth, p->sw * depth}, to = {out, p->ow * p->oc, p->oc};
+        if (narrow) an_lanes(&f, count, p->oh, p->ow, 0, in, at, k, w, from, p->oc, y + n * out, to);
+        for (i64 g = 0; !narrow && g < p->groups; g++)
             an_windows(&f, count, p->oh, p->ow, g * cg, in, at, k, w + g * og, from, og, y + n * out + g * og, to);
     }
 }
@@ -167,12 +172,14 @@ static void an_conv_input(const an_conv *p, const float *dy, const float *transp
     }
     i64 top = (p->kh - 1) * p->dh / p->sh, left = (p->kw - 1) * p->dw / p->sw;
     i64 rows = top + (p->h - 1 + p->pad_top) / p->sh + 1, columns = left + (p->w - 1 + p->pad_left) / p->sw + 1;
-    i64 most = an_together(n1 - n0, rows * columns * p->oc + in);
-    i64 *at = an_scratch(2 * k * 8 + most * rows * columns * p->oc * 4), *from = at + k;
+    int narrow = an_narrow(p->groups, p->c);
+    an_planes planes = narrow ? (an_planes){p->groups, og, p->c} : (an_planes){p->oc, 1, p->oc};
+    i64 depth = an_depth(planes), most = an_together(n1 - n0, rows * columns * depth + in);
+    i64 *at = an_scratch(2 * k * 8 + most * rows * columns * depth * 4), *from = at + k;
     float *images = (float *)(from + k);
     for (i64 n = n0; n < n1; n += most) {
         i64 count = n1 - n < most ? n1 - n : most;
-        an_frame f = an_bordered(dy, p->oh, p->ow, p->oc, top, left, rows, columns, n, count, images);
+        an_frame f = an_spread(dy, p->oh, p->ow, planes, top, left, rows, columns, n, count, images);
         for (i64 phase = 0; phase < p->sh * p->sw; phase++) {
             i64 r = phase / p->sw, s = phase % p->sw, q = 0;
             i64 y = ((r - p->pad_top) % p->sh + p->sh) % p->sh, x = ((s - p->pad_left) % p->sw + p->sw) % p->sw;
@@ -181,14 +188,16 @@ static void an_conv_input(const an_conv *p, const float *dy, const float *transp
                 for (i64 j = 0; j < p->kw; j++)
                     if (i * p->dh % p->sh == r && j * p->dw % p->sw == s)
                         for (i64 o = 0; o < og; o++, q++) {
-                            at[q] = ((top - i * p->dh / p->sh) * f.columns + left - j * p->dw / p->sw) * p->oc + o;
+                            at[q] = ((top - i * p->dh / p->sh) * f.columns + left - j * p->dw / p->sw) * depth +
+                                    (narrow ? o * p->c : o);
                             from[q] = ((i * p->kw + j) * og + o) * p->c;
                         }
             i64 lines = (p->h - 1 - y) / p->sh + 1, wide = (p->w - 1 - x) / p->sw + 1;
             float *to = dx + n * in + (y * p->w + x) * p->c;
-            i64 origin = ((y + p->pad_top) / p->sh * f.columns + (x + p->pad_left) / p->sw) * p->oc;
-            an_steps over = {f.size, f.columns * p->oc, p->oc}, out = {in, p->sh * p->w * p->c, p->sw * p->c};
-            for (i64 g = 0; g < p->groups && q; g++)
+            i64 origin = ((y + p->pad_top) / p->sh * f.columns + (x + p->pad_left) / p->sw) * depth;
+            an_steps over = {f.size, f.columns * depth, depth}, out = {in, p->sh * p->w * p->c, p->sw * p->c};
+            if (narrow && q) an_lanes(&f, count, lines, wide, origin, over, at, q, transposed, from, p->c, to, out);
+            for (i64 g = 0; !narrow && g < p->groups && q; g++)
                 an_windows(&f, count, lines, wide, origin + g * og, over, at, q, transposed + g * cg, from, cg,
                            to + g * cg, out);
             for (i64 image = 0; image < count && !q; image++) /* pixels that no window covered */
@@ -199,9 +208,30 @@ static void an_conv_input(const an_conv *p, const float *dy, const float *transp
     }
 }
 
-/* dw += what the images n0 <= i < n1 add to its columns [o0, o1) (counted inside each group) */
-static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1, i64 o0,
-                           i64 o1) {
+/* an_conv_kernel for narrow groups. */
+static void an_conv_kernel_lanes(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
+    i64 rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1, columns = (p->ow - 1) * p->sw + (p->kw - 1) * p->dw + 1;
+    i64 own = p->c / p->groups, k = p->kh * p->kw * own, results = p->oh * p->ow * p->oc;
+    an_planes planes = {p->groups, own, p->oc};
+    i64 depth = an_depth(planes), most = an_together(n1 - n0, rows * columns * depth + results);
+    i64 *at = an_scratch(k * 8 + most * rows * columns * depth * 4);
+    for (i64 n = n0; n < n1; n += most) {
+        i64 count = n1 - n < most ? n1 - n : most;
+        float *images = (float *)(at + k);
+        an_frame f = an_spread(x, p->h, p->w, planes, p->pad_top, p->pad_left, rows, columns, n, count, images);
+        for (i64 q = 0; q < k; q++)
+            at[q] = (q / own / p->kw * p->dh * f.columns + q / own % p->kw * p->dw) * depth + q % own * p->oc;
+        an_steps in = {f.size, p->sh * f.columns * depth, p->sw * depth}, out = {results, p->ow * p->oc, p->oc};
+        an_lanes_kernel(&f, count, p->oh, p->ow, in, at, k, dy + n * results, out, p->oc, dw);
+    }
+}
+
+/* dw += what the images n0 <= i < n1 add to it */
+static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
+    if (an_narrow(p->groups, p->oc)) {
+        an_conv_kernel_lanes(p, x, dy, dw, n0, n1);
+        return;
+    }
     _Alignas(64) float strip[DEEP * 2 * AN_BYTES / 4];
     i64 rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1, columns = (p->ow - 1) * p->sw + (p->kw - 1) * p->dw + 1;
     i64 cg = p->c / p->groups, og = p->oc / p->groups, pixels = p->oh * p->ow, lanes = AN_BYTES / 4, wide;
@@ -219,10 +249,10 @@ static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, fl
         for (i64 block = 0, q = 0; block < blocks; block++) {
             i64 deep = k / blocks + (block < k % blocks);
             for (i64 g = 0; g < p->groups; g++)
-                for (i64 o = o0; o < o1; o += wide) {
-                    int size = o1 - o > lanes;
+                for (i64 o = 0; o < og; o += wide) {
+                    int size = og - o > lanes;
                     i64 full = lanes << size;
-                    wide = o1 - o < full ? o1 - o : full;
+                    wide = og - o < full ? og - o : full;
                     const float *right = dy + (n * pixels + q) * p->oc + g * og + o;
                     for (i64 r = 0; r < deep; r++) memcpy(strip + r * full, right + r * p->oc, (size_t)wide * 4);
                     for (i64 i = 0; i < p->kh; i++)

@@ -27,7 +27,7 @@ _TABLE = {  # the fields of an_services, in order
     "conv_forward": (c_void_p,) * 4 + (c_int64,) * 2,
     "conv_transpose_kernel": (c_void_p,) * 3,
     "conv_input": (c_void_p,) * 4 + (c_int64,) * 2,
-    "conv_kernel": (c_void_p,) * 4 + (c_int64,) * 4,
+    "conv_kernel": (c_void_p,) * 4 + (c_int64,) * 2,
     "rest": (),
     "scratch": (c_int64,),
 }
