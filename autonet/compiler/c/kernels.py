@@ -1,4 +1,4 @@
-"""C for primitives that are no loops of single elements: products, softmax, draws, convolutions, pooling.
+"""C for primitives that are no loops of single elements: products, softmax, draws, pooling.
 
 A kernel writes what its instruction needs and returns True, or returns False where it does not know the case; the plan
 then steps out to NumPy for that instruction.
@@ -365,80 +365,6 @@ def _batch_normalize(write: Any, i: Instruction) -> bool:
 
 
 # Windows over images
-
-
-def _conv(write: Any, i: Instruction, images: np.ndarray, kernel_shape: tuple, out: tuple) -> str:
-    s = i.settings
-    n, h, w, c = images.shape
-    kh, kw, _, oc = kernel_shape
-    sh, sw = s["strides"]
-    dh, dw = s["dilation"]
-    top, left = s["starts"]
-    numbers = (n, h, w, c, kh, kw, oc, *out, sh, sw, dh, dw, top, left, s["groups"])
-    return write.declare("an_conv", numbers)
-
-
-def _few_images(n: int, work: int) -> int:
-    """Images per piece: pieces of a million multiplications or more, at least four of them where there are as many images."""
-    return max(1, min(-(-n // 4), -(-1_000_000 // max(work // n, 1))))
-
-
-@native("convolve")
-def _convolve(write: Any, i: Instruction) -> bool:
-    x, kernel = (write.arrays[v] for v in i.operands)
-    y = write.arrays[i.results[0]]
-    if x.ndim != 4 or not (_floats(x, kernel) and _contiguous(x, kernel) and y.size):
-        return False
-    p = _conv(write, i, x, kernel.shape, y.shape[1:3])
-    work = y.size * kernel.size // kernel.shape[-1]
-    body = [f"an->conv_forward(&{p}, t[{write.slot(x)}], t[{write.slot(kernel)}], t[{write.slot(y)}], begin, end);"]
-    write.parallel(body, x.shape[0], _few_images(x.shape[0], work))
-    write.flops += 2 * work
-    return True
-
-
-@native("convolve_input")
-def _convolve_input(write: Any, i: Instruction) -> bool:
-    dy, kernel = (write.arrays[v] for v in i.operands)
-    dx = write.arrays[i.results[0]]
-    if dx.ndim != 4 or not (_floats(dy, kernel) and _contiguous(dy, kernel) and dx.size and dy.size):
-        return False
-    p = _conv(write, i, dx, kernel.shape, dy.shape[1:3])
-    transposed = write.space((kernel.size + 1,), np.float32)
-    write.run(f"an->conv_transpose_kernel(&{p}, t[{write.slot(kernel)}], t[{write.slot(transposed)}]);")
-    work = dy.size * kernel.size // kernel.shape[-1]
-    body = [f"an->conv_input(&{p}, t[{write.slot(dy)}], t[{write.slot(transposed)}], t[{write.slot(dx)}], begin, end);"]
-    write.parallel(body, dx.shape[0], _few_images(dx.shape[0], work))
-    write.flops += 2 * work
-    return True
-
-
-@native("convolve_kernel")
-def _convolve_kernel(write: Any, i: Instruction) -> bool:
-    x, dy = (write.arrays[v] for v in i.operands)
-    dw = write.arrays[i.results[0]]
-    if x.ndim != 4 or not (_floats(x, dy) and _contiguous(x, dy) and dw.size and dy.size):
-        return False
-    p = _conv(write, i, x, dw.shape, dy.shape[1:3])
-    n = x.shape[0]
-    work = dy.size * dw.size // dw.shape[-1]
-    grain = _few_images(n, work)
-    grain = max(grain, -(-n // 8))  # private copies of dw
-    pieces = -(-n // grain)
-    part = write.space((pieces, dw.size), np.float32)
-    body = [
-        f"float *part = (float *)t[{write.slot(part)}] + begin / {grain} * {dw.size};",
-        f"memset(part, 0, {dw.size} * sizeof *part);",
-        f"an->conv_kernel(&{p}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end);",
-    ]
-    write.parallel(body, n, grain)
-    write.run(
-        f"{{ const float *part = t[{write.slot(part)}]; float *dw = t[{write.slot(dw)}];"
-        f" for (int64_t k = 0; k < {dw.size}; k++) dw[k] = part[k];"
-        f" for (int64_t q = 1; q < {pieces}; q++) for (int64_t k = 0; k < {dw.size}; k++) dw[k] += part[q * {dw.size} + k]; }}"
-    )
-    write.flops += 2 * work
-    return True
 
 
 def _window(write: Any, i: Instruction, x: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.c import convolution  # noqa: F401  # whose kernels take sequences too
 from autonet.compiler.c.kernels import native
 from autonet.compiler.c.loops import PIECE
 from autonet.compiler.facts import row

@@ -9,7 +9,6 @@ from autonet import layers, ops
 from autonet.compiler.c.runtime import library
 from autonet.gradients import grad
 from tests.compiler.c.test_attention import agrees
-from tests.share import share
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 
@@ -42,48 +41,6 @@ def test_windows(drawn, seed):
     assert not agrees(lambda x: (layer(x), grad(loss)(x)), x)
     for w, kernel in zip(layer.weights, kernels, strict=True):
         np.testing.assert_array_equal(w, kernel)
-
-
-VIEWS = {  # of an array made by concatenation: its channels' first half, other orders of memory
-    "whole": lambda x: x,
-    "half the channels": lambda x: ops.split(ops.concatenate([x, x + 1], -1), 2, -1)[0],
-    "every second row": lambda x: ops.repeat(x, 2, 1)[:, ::2],
-    "turned": lambda x: ops.swapaxes(ops.tanh(ops.swapaxes(x, 1, 2)), 1, 2),
-}
-
-
-@st.composite
-def convolutions(draw):
-    """A convolution over images, as settings of `ops.conv` or `conv_transpose`, shapes, and how its input is seen."""
-    groups = draw(st.sampled_from([1, 1, 2, 5, 12]))
-    own, each = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    window = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    strides, dilation = draw(st.sampled_from([(1, 1), (1, 2), (2, 1), (3, 1)]))
-    settings = {"strides": strides, "padding": draw(st.sampled_from(["same", "valid"])), "dilation_rate": dilation}
-    shape = (draw(st.integers(1, 4)), draw(st.integers(5, 9)), draw(st.integers(5, 9)), groups * own)
-    back = groups == 1 and draw(st.booleans())
-    kernel = (*window, each, own) if back else (*window, own, groups * each)
-    return ops.conv_transpose if back else ops.conv, settings, shape, kernel, draw(st.sampled_from(list(VIEWS)))
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@share(1 / 3)
-@given(convolutions(), st.integers(0, 99))
-def test_convolutions_of_any_strides(dtype, drawn, seed):
-    """Groups, strides, dilations, borders; operands and gradients that are parts of other arrays."""
-    f, settings, shape, kernel_shape, view = drawn
-    rng = np.random.default_rng(seed)
-    x, kernel = (rng.standard_normal(s).astype(dtype) for s in (shape, kernel_shape))
-
-    def y(x, kernel):
-        return f(VIEWS[view](x), kernel, **settings)
-
-    def loss(x, kernel):
-        first = y(x, kernel)
-        return ops.sum(ops.square(ops.concatenate([first, ops.tanh(first)], -1)))
-
-    stepped_out = agrees(lambda x, kernel: (y(x, kernel), grad(loss, (0, 1))(x, kernel)), x, kernel)
-    assert dtype == "float64" or not stepped_out
 
 
 def test_slopes_of_kernels(rng):

@@ -94,7 +94,7 @@ typedef void (*an_tile)(void *context, int64_t row0, int64_t row1, int64_t col0,
  * sgemm      c (+)= op(a) @ op(b), row-major, on the pool where it is worth it; op transposes where ta, tb is 1.
  *            Element (i, j) does not depend on the split, nor on m or n. `done` may be NULL.
  * sgemm_one  the same in the calling thread. dgemm, dgemm_one: NULL unless the plan asked for them (library.load).
- * conv_*     the pieces for images [n0, n1) in the calling thread, see conv.c.
+ * conv_*     the pieces for images [n0, n1) in the calling thread, see conv.c; winograd_*: see winograd.c.
  */
 typedef struct {
     int64_t version, threads;
@@ -111,6 +111,13 @@ typedef struct {
     void (*conv_transpose_kernel)(const an_conv *p, const float *w, float *transposed);
     void (*conv_input)(const an_conv *p, const float *dy, const float *transposed, float *dx, int64_t n0, int64_t n1);
     void (*conv_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1);
+    void (*winograd_weights)(int64_t a, int64_t b, int64_t turned, const float *w, float *u, int64_t begin,
+                             int64_t end);
+    void (*winograd_forward)(const an_conv *p, const float *x, const float *w, const float *u, float *y, int64_t n0,
+                             int64_t n1);
+    void (*winograd_input)(const an_conv *p, const float *dy, const float *transposed, const float *u, float *dx,
+                           int64_t n0, int64_t n1);
+    void (*winograd_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1);
     void (*rest)(void);                 /* lets the pool's threads sleep at once */
     void *(*scratch)(int64_t bytes);    /* memory of the calling thread, valid until its next request */
 } an_services;

@@ -7,6 +7,7 @@
 #define BITS 32
 #include "gemm.h"
 #include "conv.c"
+#include "winograd.c"
 
 static an_services services = {
     .version = AN_VERSION,
@@ -18,6 +19,10 @@ static an_services services = {
     .conv_transpose_kernel = an_conv_transpose_kernel,
     .conv_input = an_conv_input,
     .conv_kernel = an_conv_kernel,
+    .winograd_weights = an_winograd_weights,
+    .winograd_forward = an_winograd_forward,
+    .winograd_input = an_winograd_input,
+    .winograd_kernel = an_winograd_kernel,
     .rest = an_rest,
     .scratch = an_scratch,
 };

@@ -83,13 +83,47 @@ def test_narrow_groups(n, h, w, kh, kw, group, strides, dilations, before, after
     check(n, h, w, group[0], kh, kw, group[1], strides, dilations, before, after, groups, seed)
 
 
-def check(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups, seed):
-    case = Case(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups)
+@share(1 / 2)
+@given(st.integers(1, 4), st.integers(3, 13), st.integers(3, 13), st.integers(16, 40), st.integers(16, 40), pair(0, 3),
+       pair(0, 3), st.integers(0, 99))  # fmt: skip
+@example(9, 12, 12, 16, 32, (1, 1), (1, 1), 0)
+def test_winograd(n, h, w, c, f, before, after, seed):
+    """The same results from fewer multiplications."""
+    case = Case(n, h, w, c, 3, 3, f, (1, 1), (1, 1), before, after, 1)
+    x, k, dy, y, dx, dw, rt, table = drawn(case, seed)
+    u, turned, transposed = (np.full(k.size * 2, np.nan, np.float32) for _ in range(3))
+    rt.winograd_weights(c, f, 0, at(k), at(u), 0, c)
+    rt.conv_transpose_kernel(table, at(k), at(transposed))
+    rt.winograd_weights(f, c, 1, at(transposed), at(turned), 0, f)
+    for first, last in ((0, n // 2), (n // 2, n)):
+        if first < last:
+            rt.winograd_forward(table, at(x), at(k), at(u), at(y), first, last)
+            rt.winograd_input(table, at(dy), at(transposed), at(turned), at(dx), first, last)
+            rt.winograd_kernel(table, at(x), at(dy), at(dw), first, last)
+    compare(case, x, k, dy, y, dx, dw)
+
+
+def drawn(case, seed):
+    """Arrays of a case, places for results, the runtime and the table."""
     rng = np.random.default_rng(seed)
     x, k, dy = (rng.standard_normal(s).astype(np.float32) for s in (case.x_shape, case.w_shape, case.y_shape))
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.ones_like(k)
+    return x, k, dy, y, dx, dw, services(), at(case.table)
+
+
+def compare(case, x, k, dy, y, dx, dw):
+    """Results with those of plain sums."""
+    want_dx, want_dw = case.backward(x, k, dy)
+    close = {"rtol": 0, "atol": 2e-6 * (1 + k[..., 0].size) + 2e-6 * dy[..., 0].size + 1e-5 * case.og}
+    np.testing.assert_allclose(y, case.forward(x, k), **close)
+    np.testing.assert_allclose(dx, want_dx, **close)
+    np.testing.assert_allclose(dw, want_dw + 1, **close)  # it adds to what is there
+
+
+def check(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups, seed):
+    case = Case(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups)
+    x, k, dy, y, dx, dw, c, table = drawn(case, seed)
     transposed = np.full(k.size + 1, np.nan, np.float32)  # the last says whether all are finite
-    c, table = services(), at(case.table)
     cut = n // 2  # in two pieces, as threads would
     for first, last in ((0, cut), (cut, n)):
         c.conv_forward(table, at(x), at(k), at(y), first, last)
@@ -97,8 +131,4 @@ def check(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups, se
     for first, last in ((0, cut), (cut, n)):
         c.conv_input(table, at(dy), at(transposed), at(dx), first, last)
         c.conv_kernel(table, at(x), at(dy), at(dw), first, last)
-    want_dx, want_dw = case.backward(x, k, dy)
-    close = {"rtol": 0, "atol": 2e-6 * (1 + k[..., 0].size) + 2e-6 * dy[..., 0].size + 1e-5 * og}
-    np.testing.assert_allclose(y, case.forward(x, k), **close)
-    np.testing.assert_allclose(dx, want_dx, **close)
-    np.testing.assert_allclose(dw, want_dw + 1, **close)  # it adds to what is there
+    compare(case, x, k, dy, y, dx, dw)

@@ -1,0 +1,106 @@
+"""C for convolutions of images and their gradients: plain sums, or Winograd's where these take fewer multiplications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.c.kernels import native
+from autonet.compiler.c.loops import PIECE
+from autonet.compiler.program import Instruction
+
+TILES = 96  # of Winograd's at a time; AN_TILES in winograd.c
+
+
+class _Convolution:
+    """One of the three: its images x, kernel w and results y, as the primitive has them."""
+
+    def __init__(self, write: Any, i: Instruction, x: np.ndarray, w: np.ndarray, y: np.ndarray):
+        s = i.settings
+        arrays = (x, w, y)
+        self.fits = all(a.ndim == 4 and a.dtype == np.float32 and a.size and a.flags.c_contiguous for a in arrays)
+        if not self.fits:
+            return
+        n, h, wide, c = x.shape
+        kh, kw, _, f = w.shape
+        numbers = (n, h, wide, c, kh, kw, f, *y.shape[1:3], *s["strides"], *s["dilation"], *s["starts"], s["groups"])
+        self.table = write.declare("an_conv", numbers)
+        self.n, self.c, self.f = n, c, f
+        self.work = y.size * w.size // f
+        plain = (kh, kw, *s["strides"], *s["dilation"], s["groups"]) == (3, 3, 1, 1, 1, 1, 1)
+        rows, columns = (-(-k // 2) for k in (x if i.op == "convolve_input" else y).shape[1:3])
+        self.tiles = rows * columns  # of an image
+        made = x.size // c if i.op == "convolve_input" else y.size // f
+        # fewer channels, and borders that fill a tile up, take longer than they save
+        self.tiled = plain and min(c, f) >= 16 and 4 * self.tiles * n <= 1.4 * made and self.tiles * n >= 32
+        write.flops += 2 * self.work
+
+    @property
+    def grain(self) -> int:
+        """Images per piece: a million multiplications or all tiles at a time; four pieces where there are as many images."""
+        wanted = -(-TILES // self.tiles) if self.tiled else -(-1_000_000 // max(self.work // self.n, 1))
+        return max(1, min(-(-self.n // 4), wanted))
+
+    def weights(self, write: Any, kernel: np.ndarray, turned: bool) -> int:
+        """The slot of what Winograd's products multiply with, made of `kernel`."""
+        u = write.slot(write.space((16 * self.c * self.f,), np.float32))
+        a, b = (self.f, self.c) if turned else (self.c, self.f)
+        body = f"an->winograd_weights({a}, {b}, {int(turned)}, t[{write.slot(kernel)}], t[{u}], begin, end);"
+        write.parallel([body], a, max(1, PIECE // (16 * b)))
+        return u
+
+
+@native("convolve")
+def _convolve(write: Any, i: Instruction) -> bool:
+    x, w = (write.arrays[v] for v in i.operands)
+    y = write.arrays[i.results[0]]
+    made = _Convolution(write, i, x, w, y)
+    if not made.fits:
+        return False
+    f, operands = "conv_forward", f"t[{write.slot(x)}], t[{write.slot(w)}]"
+    if made.tiled:
+        f, operands = "winograd_forward", f"{operands}, t[{made.weights(write, w, turned=False)}]"
+    write.parallel([f"an->{f}(&{made.table}, {operands}, t[{write.slot(y)}], begin, end);"], made.n, made.grain)
+    return True
+
+
+@native("convolve_input")
+def _convolve_input(write: Any, i: Instruction) -> bool:
+    dy, w = (write.arrays[v] for v in i.operands)
+    dx = write.arrays[i.results[0]]
+    made = _Convolution(write, i, dx, w, dy)
+    if not made.fits:
+        return False
+    transposed = write.space((w.size + 1,), np.float32)
+    write.run(f"an->conv_transpose_kernel(&{made.table}, t[{write.slot(w)}], t[{write.slot(transposed)}]);")
+    f, operands = "conv_input", f"t[{write.slot(dy)}], t[{write.slot(transposed)}]"
+    if made.tiled:
+        f, operands = "winograd_input", f"{operands}, t[{made.weights(write, transposed, turned=True)}]"
+    write.parallel([f"an->{f}(&{made.table}, {operands}, t[{write.slot(dx)}], begin, end);"], made.n, made.grain)
+    return True
+
+
+@native("convolve_kernel")
+def _convolve_kernel(write: Any, i: Instruction) -> bool:
+    x, dy = (write.arrays[v] for v in i.operands)
+    dw = write.arrays[i.results[0]]
+    made = _Convolution(write, i, x, dw, dy)
+    if not made.fits:
+        return False
+    grain = max(made.grain, -(-made.n // 8))  # private copies of dw
+    pieces = -(-made.n // grain)
+    part = write.space((pieces, dw.size), np.float32)
+    f = "winograd_kernel" if made.tiled else "conv_kernel"
+    body = [
+        f"float *part = (float *)t[{write.slot(part)}] + begin / {grain} * {dw.size};",
+        f"memset(part, 0, {dw.size} * sizeof *part);",
+        f"an->{f}(&{made.table}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end);",
+    ]
+    write.parallel(body, made.n, grain)
+    write.run(
+        f"{{ const float *part = t[{write.slot(part)}]; float *dw = t[{write.slot(dw)}];"
+        f" for (int64_t k = 0; k < {dw.size}; k++) dw[k] = part[k];"
+        f" for (int64_t q = 1; q < {pieces}; q++) for (int64_t k = 0; k < {dw.size}; k++) dw[k] += part[q * {dw.size} + k]; }}"
+    )
+    return True

@@ -1,0 +1,97 @@
+"""C for convolutions of images: close to eager, without NumPy, whatever the groups, borders and strides of memory."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autonet import ops
+from autonet.compiler import jit
+from autonet.compiler.c.runtime import library
+from autonet.gradients import grad
+from tests.compiler.c.test_attention import agrees
+from tests.share import share
+
+pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
+
+
+VIEWS = {  # of an array made by concatenation: its channels' first half, other orders of memory
+    "whole": lambda x: x,
+    "half the channels": lambda x: ops.split(ops.concatenate([x, x + 1], -1), 2, -1)[0],
+    "every second row": lambda x: ops.repeat(x, 2, 1)[:, ::2],
+    "turned": lambda x: ops.swapaxes(ops.tanh(ops.swapaxes(x, 1, 2)), 1, 2),
+}
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution over images, as settings of `ops.conv` or `conv_transpose`, shapes, and how its input is seen."""
+    groups = draw(st.sampled_from([1, 1, 2, 5, 12]))
+    own, each = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    window = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    strides, dilation = draw(st.sampled_from([(1, 1), (1, 2), (2, 1), (3, 1)]))
+    settings = {"strides": strides, "padding": draw(st.sampled_from(["same", "valid"])), "dilation_rate": dilation}
+    shape = (draw(st.integers(1, 4)), draw(st.integers(5, 9)), draw(st.integers(5, 9)), groups * own)
+    back = groups == 1 and draw(st.booleans())
+    kernel = (*window, each, own) if back else (*window, own, groups * each)
+    return ops.conv_transpose if back else ops.conv, settings, shape, kernel, draw(st.sampled_from(list(VIEWS)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@share(1 / 3)
+@given(convolutions(), st.integers(0, 99))
+def test_convolutions_of_any_strides(dtype, drawn, seed):
+    """Groups, strides, dilations, borders; operands and gradients that are parts of other arrays."""
+    f, settings, shape, kernel_shape, view = drawn
+    rng = np.random.default_rng(seed)
+    x, kernel = (rng.standard_normal(s).astype(dtype) for s in (shape, kernel_shape))
+
+    def y(x, kernel):
+        return f(VIEWS[view](x), kernel, **settings)
+
+    def loss(x, kernel):
+        first = y(x, kernel)
+        return ops.sum(ops.square(ops.concatenate([first, ops.tanh(first)], -1)))
+
+    stepped_out = agrees(lambda x, kernel: (y(x, kernel), grad(loss, (0, 1))(x, kernel)), x, kernel)
+    assert dtype == "float64" or not stepped_out
+
+
+@share(1 / 5)
+@given(st.integers(1, 9), st.integers(5, 12), st.integers(5, 12), st.sampled_from(["same", "valid"]),
+       st.integers(16, 20), st.integers(16, 20), st.integers(0, 99))  # fmt: skip
+def test_three_by_three(n, h, w, padding, c, f, seed):
+    """What Winograd's products do, and where images are too few for them, plain sums."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, h, w, c)).astype("float32")
+    kernel = rng.standard_normal((3, 3, c, f)).astype("float32") / 12
+    y = lambda x, kernel: ops.conv(x, kernel, padding=padding)
+    loss = lambda x, kernel: ops.mean(ops.square(y(x, kernel)))
+    assert not agrees(lambda x, kernel: (y(x, kernel), grad(loss, (0, 1))(x, kernel)), x, kernel)
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_not_finite_goes_where_it_goes_eagerly(strange, rng):
+    x = np.abs(rng.standard_normal((2, 9, 9, 16))).astype("float32")
+    kernel = np.abs(rng.standard_normal((3, 3, 16, 16))).astype("float32") + 1
+    x[0, 4, 4, 3] = strange
+    step = jit(lambda x, kernel: ops.conv(x, kernel, padding="same"))
+    with np.errstate(all="ignore"):
+        eager = step(x, kernel)
+    step(x, kernel)
+    for native in (step(x, kernel), step(x, kernel)):
+        np.testing.assert_array_equal(np.isnan(native), np.isnan(eager))
+        np.testing.assert_array_equal(np.isposinf(native), np.isposinf(eager))
+        finite = np.isfinite(eager)
+        np.testing.assert_allclose(native.numpy()[finite], eager.numpy()[finite], rtol=1e-5)
+
+
+def test_where_windows_are_zero_results_are_exactly_zero(rng):
+    """So that a relu's gate stays shut where nothing is seen, as in the margins of a picture."""
+    x = np.zeros((2, 12, 12, 16), "float32")
+    x[:, 5, 5:7] = rng.standard_normal((2, 2, 16))
+    kernel = rng.standard_normal((3, 3, 16, 16)).astype("float32")
+    step = jit(lambda x, kernel: ops.conv(x, kernel, padding="same"))
+    eager = step(x, kernel)
+    step(x, kernel)
+    np.testing.assert_array_equal(step(x, kernel) == 0, eager == 0)
