@@ -7,6 +7,7 @@ else the function finds outside is a constant of the program.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,23 @@ class CaptureError(AutonetError, TypeError):
     """A function that cannot be captured, because what it does depends on values."""
 
 
+class _Result(weakref.ref):
+    """A result that a recorder has met: its identity is forgotten when it ends, since another array may get it."""
+
+    __slots__ = ("key", "values")
+
+    def __new__(cls, array: np.ndarray, values: dict[int, Value]):
+        return super().__new__(cls, array, _forget)
+
+    def __init__(self, array: np.ndarray, values: dict[int, Value]):
+        super().__init__(array, _forget)
+        self.key, self.values = id(array), values
+
+
+def _forget(result: _Result) -> None:
+    result.values.pop(result.key, None)
+
+
 class Recorder(Observer):
     """The observer during a capture.
 
@@ -45,8 +63,9 @@ class Recorder(Observer):
         self.strict = strict
         self.obstacle: str | None = None
         self.program = Program()
-        self.values: dict[int, Value] = {}  # by the identity of arrays, which `kept` keeps alive
-        self.kept: list[Any] = []
+        self.values: dict[int, Value] = {}  # by the identity of arrays, as long as these live
+        self.kept: list[Any] = []  # inputs, Variables' arrays and constants
+        self.results: list[_Result] = []  # kept by the run alone, so that it takes no more memory than without a record
         self.current: dict[int, np.ndarray] = {}  # for each Variable, by identity, the array of its present value
         self.held: dict[int, np.ndarray] = {}  # and the array that it had itself then
         self.touched: dict[int, tuple[Any, dict[str, Any]]] = {}  # what the step takes fixed numbers from; as it was
@@ -66,7 +85,10 @@ class Recorder(Observer):
         if value is None:
             value = self.program.value(kind, array.shape, array.dtype, source, order_of(array))
             self.values[id(array)] = value
-            self.kept.append(array)
+            if kind == RESULT and isinstance(array, np.ndarray):
+                self.results.append(_Result(array, self.values))
+            else:
+                self.kept.append(array)
         return value
 
     def input(self, array: np.ndarray) -> np.ndarray:

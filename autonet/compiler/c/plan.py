@@ -154,11 +154,14 @@ class NativePlan(NumpyPlan):
             return
         if copied := [r for r in i.results if r in self.layout.copied]:
             source = self.arrays[i.operands[0]]
-            for r in copied:
-                if i.op == "reshape":
-                    copies.copy(_KernelWriter(self), self.arrays[r].reshape(source.shape), source)
-                else:
-                    copies.copy(_KernelWriter(self), self.arrays[r], views_of(i, source)[i.results.index(r)])
+            for r, shown in zip(i.results, views_of(i, source), strict=True):
+                if r not in copied:
+                    continue
+                to = self.arrays[r]
+                if np.may_share_memory(shown, source):
+                    copies.copy(_KernelWriter(self), to, shown)
+                else:  # reshaped, in another order of memory
+                    copies.copy(_KernelWriter(self), to.reshape(source.shape), source)
             return
         kernel = facts(i).c_kernel
         if kernel is not None and kernel(_KernelWriter(self), i):
