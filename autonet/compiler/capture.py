@@ -37,16 +37,11 @@ class _Result(weakref.ref):
     """A result that a recorder has met: its identity is forgotten when it ends, since another array may get it."""
 
     __slots__ = ("key", "values")
-
-    def __new__(cls, array: np.ndarray, values: dict[int, Value]):
-        return super().__new__(cls, array, _forget)
-
-    def __init__(self, array: np.ndarray, values: dict[int, Value]):
-        super().__init__(array, _forget)
-        self.key, self.values = id(array), values
+    key: int
+    values: dict[int, Value]
 
 
-def _forget(result: _Result) -> None:
+def _forget(result: Any) -> None:
     result.values.pop(result.key, None)
 
 
@@ -86,7 +81,9 @@ class Recorder(Observer):
             value = self.program.value(kind, array.shape, array.dtype, source, order_of(array))
             self.values[id(array)] = value
             if kind == RESULT and isinstance(array, np.ndarray):
-                self.results.append(_Result(array, self.values))
+                result = _Result(array, _forget)
+                result.key, result.values = id(array), self.values
+                self.results.append(result)
             else:
                 self.kept.append(array)
         return value

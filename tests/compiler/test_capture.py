@@ -1,5 +1,7 @@
 """What a capture refuses, and what it leaves behind."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,20 @@ def test_operands_that_a_primitive_refuses_are_refused_by_a_plan_with_the_same_w
             g(bad, X)
         assert str(ours.value) == str(eager.value)
     assert same_bits(g(good, X)[1].numpy(), X[:3])
+
+
+def test_a_record_keeps_no_results():
+    """A first step needs the memory of an eager one; an array that gets the identity of one that ended is another value."""
+
+    def f(x):
+        ended = []
+        for _ in range(50):
+            x = ops.sin(x) + 1
+            ended.append(weakref.ref(x._value))
+        assert sum(r() is not None for r in ended) == 1
+        return x
+
+    compiled = jit(f)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(X), f(Tensor(X)), rtol=1e-5)
+    assert len(compiled.explain().captured.instructions) == 100

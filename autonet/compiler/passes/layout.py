@@ -94,9 +94,9 @@ class Layout:
         """Which strides the kernels in C take that read a value."""
         readers: dict[Value, list[Callable[[np.ndarray], bool]]] = {}
         for i in self.program.instructions:
-            takes = facts(i).c_strides
-            for v in i.operands if takes is not None else ():
-                readers.setdefault(v, []).append(takes)
+            if (takes := facts(i).c_strides) is not None:
+                for v in i.operands:
+                    readers.setdefault(v, []).append(takes)
         return readers
 
     def _has_kernel(self, i: Instruction) -> bool:
