@@ -39,12 +39,12 @@ def test_a_terminal_gets_a_bar_drawn_at_most_ten_times_a_second():
     stream = Terminal()
     bar = Progbar(10**6, stream=stream, title="Epoch 1/2")
     start, step = time.perf_counter(), 0
-    while time.perf_counter() - start < 0.5:
+    while time.perf_counter() - start < 30 and stream.getvalue().count("loss=0.5") < 4:
         step += 1
         bar.update(step, {"loss": 0.5})
     bar.update(step, finalize=True)
     drawings = stream.getvalue().count("loss=0.5")
-    assert 3 <= drawings <= 8
+    assert 4 <= drawings <= 3 + 10 * (time.perf_counter() - start)
     assert "Epoch 1/2" in stream.getvalue()
     assert stream.getvalue().endswith("\n")
 
