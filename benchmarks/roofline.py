@@ -1,6 +1,7 @@
 """How near the limits of this machine a training step comes.
 
-    python benchmarks/roofline.py [sigmoid] [mlp] [convnet] [lstm] [transformer] [--kinds tabular,residual] [--seconds 0.5]
+    python benchmarks/roofline.py [sigmoid] [mlp] [convnet] [lstm] [transformer] [--kinds tabular,residual]
+        [--seconds 0.5] [--busy]
 
 First the limits, measured by a small C kernel through the compiler that autonet uses: fused multiply-adds in registers,
 and a = b + s c over arrays that lie in each level of memory, with one thread and with all. Then each workload of
@@ -10,7 +11,8 @@ training.py, and each of the kinds asked for (kinds.py): for each part of a step
 An operation's limit is the longer one of its arithmetic at the peak and its bytes at the bandwidth of memory as large as
 the step's arena and weights, both on all threads: small steps run on one, and reach half at most. What stays in a nearer
 cache from one operation to the next can beat it. Attention and recurrent kernels count as the products inside them.
-At the end, the step through `fit` over the sum of its parts' limits.
+At the end, the step through `fit` over the sum of its parts' limits. --busy counts the processor's time with one thread,
+which other work on the machine changes little.
 Source: Williams, Waterman, Patterson, 2009, https://doi.org/10.1145/1498765.1498785
 """
 
@@ -175,23 +177,27 @@ def counts(i: Any, flops: int, moved: int) -> tuple[int, int]:
     return flops, moved
 
 
-def examine(model: Any, fit: Any, batch: tuple, limits: Limits, seconds: float) -> tuple[float, list[tuple]]:
-    """Seconds of a step through `fit`, and (part, seconds, limit, flops, bytes) for each part, the longest first.
+def examine(
+    model: Any, fit: Any, batch: tuple, limits: Limits, seconds: float, busy: bool = False
+) -> tuple[float, list[tuple], str]:
+    """Seconds of a step through `fit`, (part, seconds, limit, flops, bytes) for each part, the longest first, and
+    what NumPy does outside the C code, which no part counts.
 
     Args:
         fit: trains for one epoch, and says how many steps that was.
     """
+    clock = time.process_time if busy else time.perf_counter
     fit()
     spent = []
     for _ in range(5):
-        begin = time.perf_counter()
+        begin = clock()
         steps = fit()
-        spent.append((time.perf_counter() - begin) / steps)
-    plan = stamped(model)
+        spent.append((clock() - begin) / steps)
+    plan = stamped(model, busy)
     if plan is None:
         raise RuntimeError("The step has no plan in machine code.")
     taken = times(plan, batch, seconds)
-    explained = Explanation("step", plan.program, plan)
+    explained = Explanation("step", plan.captured, plan)
     size = plan.arena_bytes + sum(v.nbytes for v in plan.program.used() if v.kind == "variable")
     sums: dict[str, list[float]] = {}
     for i, (_, _, *told) in zip(plan.program.instructions, explained.rows, strict=True):
@@ -200,10 +206,11 @@ def examine(model: Any, fit: Any, batch: tuple, limits: Limits, seconds: float) 
         for k, value in enumerate((limits.seconds(flops, moved, size), flops, moved)):
             total[k] += value
     parts = [(part, s, *sums.get(part, (0.0, 0.0, 0.0))) for part, s in taken.items()]
-    return statistics.median(spent), sorted(parts, key=lambda p: -p[1])
+    outside = dict(explained.facts)["run by NumPy inside a native plan"]
+    return statistics.median(spent), sorted(parts, key=lambda p: -p[1]), outside
 
 
-def report(title: str, step: float, parts: list[tuple]) -> None:
+def report(title: str, step: float, parts: list[tuple], outside: str) -> None:
     """Print one table."""
     print(f"\n{title}\n\n| part | us | least us | share of the limit | GFLOP/s | GB/s |\n|---|---|---|---|---|---|")
     for part, spent, least, flops, moved in parts:
@@ -213,7 +220,8 @@ def report(title: str, step: float, parts: list[tuple]) -> None:
         print(f"| {part} | {spent * 1e6:,.1f} | {least * 1e6:,.1f} | {least / spent:.0%} | {rates} |")
     known, least = (sum(part[k] for part in parts) for k in (1, 2))
     print(f"| step through fit | {step * 1e6:,.1f} | {least * 1e6:,.1f} | {least / step:.0%} | | |")
-    print(f"\nA step takes {step / known:.2f} times its parts, and {step / least:.2f} times their limits.", flush=True)
+    print(f"\nA step takes {step / known:.2f} times its parts, and {step / least:.2f} times their limits.")
+    print("" if outside == "0" else f"Run by NumPy, outside these parts: {outside}.", flush=True)
 
 
 def workload(name: str) -> tuple:
@@ -254,11 +262,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--kinds", default="", help="names of kinds.py, those that are trained by fit")
     parser.add_argument("--seconds", type=float, default=0.5, help="for each figure")
+    parser.add_argument("--busy", action="store_true", help="processor time, one thread")
     options = parser.parse_args(argv)
     for name in options.workloads:
         if name not in workloads.WORKLOADS:
             parser.error(f"unknown: {name!r}; known: {', '.join(workloads.WORKLOADS)}")
     kinds = [k for k in options.kinds.split(",") if k]
+    if options.busy:
+        os.environ["AUTONET_THREADS"] = "1"
     threads = int(os.environ.get("AUTONET_THREADS") or os.cpu_count() or 1)
     probe = Probe()
     found = {n: probe.limits(n, options.seconds) for n in sorted({1, threads})}
@@ -270,7 +281,7 @@ def main(argv: list[str] | None = None) -> None:
     names = options.workloads or (() if kinds else workloads.WORKLOADS)
     for make, name in [(workload, name) for name in names] + [(kind, name) for name in kinds]:
         title, model, fit, batch = make(name)
-        report(title, *examine(model, fit, batch, found[threads], options.seconds))
+        report(title, *examine(model, fit, batch, found[threads], options.seconds, options.busy))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ CLOCK = """\
 #include <time.h>
 static inline int64_t an_nanoseconds(void) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(AN_CLOCK, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 static inline void an_stamp(int64_t *last, int64_t *spent) {
@@ -44,10 +44,13 @@ class StampedPlan(NativePlan):
     Args:
         program: of the step.
         moved: Variables whose change is called the update.
+        busy: count the calling thread's processor time: for one thread, on a machine where others work.
     """
 
-    def __init__(self, program: Any, moved: set):
+    def __init__(self, program: Any, moved: set, busy: bool = False):
+        self.captured = program
         self.moved = moved
+        self.busy = busy
         self.label = "update"
         self.labels: list[str] = []
         self.spent = np.zeros(10_000, np.int64)
@@ -76,28 +79,31 @@ class StampedPlan(NativePlan):
         begin = f"int64_t last = an_nanoseconds(), *spent = t[{place}];"
         for part in self.parts:
             part.insert(0, begin)
-        return CLOCK + super()._unit(program)
+        clock = "CLOCK_THREAD_CPUTIME_ID" if self.busy else "CLOCK_MONOTONIC"
+        return f"#define AN_CLOCK {clock}\n{CLOCK}{super()._unit(program)}"
 
 
-def reading() -> float:
+def reading(busy: bool = False) -> float:
     """Seconds that one reading of the clock takes, in C as in Python: about what time.perf_counter does, at most."""
+    clock = time.thread_time_ns if busy else time.perf_counter_ns
     times = []
     for _ in range(2000):
-        begin = time.perf_counter_ns()
-        times.append(time.perf_counter_ns() - begin)
+        begin = clock()
+        times.append(clock() - begin)
     return min(times) * 1e-9 / 2
 
 
-def stamped(model: Any) -> StampedPlan | None:
+def stamped(model: Any, busy: bool = False) -> StampedPlan | None:
     """The stamped plan of a model's training step; None without machine code.
 
     Args:
         model: trained by at least two steps.
+        busy: count processor time.
     """
     entry = model._functions["train"].compiled.last
     if not library.available() or entry is None or entry.program is None:
         return None
-    return StampedPlan(entry.captured, {*model.trainable_variables, *model.optimizer.variables})
+    return StampedPlan(entry.captured, {*model.trainable_variables, *model.optimizer.variables}, busy)
 
 
 def parts(model: Any, batch: tuple, seconds: float = 0.5) -> dict[str, float] | None:
@@ -123,6 +129,6 @@ def times(plan: StampedPlan, batch: tuple, seconds: float = 0.5) -> dict[str, fl
         plan.spent[:] = 0
         plan.run(inputs)
         steps.append(np.bincount(owner, plan.spent[: len(owner)], len(names)))
-    cost = reading() * np.bincount(owner, minlength=len(names))
+    cost = reading(plan.busy) * np.bincount(owner, minlength=len(names))
     spent = np.maximum(np.median(steps, axis=0) * 1e-9 - cost, 0)
     return {name: float(s) for name, s in zip(names, spent, strict=True)}

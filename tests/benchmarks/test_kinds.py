@@ -117,9 +117,10 @@ def test_parts_are_counted_beside_their_limits(monkeypatch):
     roofline = script("roofline")
     monkeypatch.setattr(roofline, "SIZES", (2**16, 2**20))
     _, model, fit, batch = roofline.kind("branches")
-    step, parts = roofline.examine(model, fit, batch, roofline.Limits(1e9, [1e9, 1e9]), seconds=0.01)
+    step, parts, outside = roofline.examine(model, fit, batch, roofline.Limits(1e9, [1e9, 1e9]), seconds=0.01)
     found = {part: numbers for part, *numbers in parts}
     assert step > 0
+    assert outside == "0"
     assert {"products", "update", "pointwise"} <= set(found)
     products = 64 * 2 * (64 * 128 + 64 * (128 + 192 + 256 + 320) + 384 * 10)  # of the forward pass
     _, least, flops, _ = found["products"]
