@@ -220,6 +220,10 @@ def _gathered(op: Primitive, *xs: np.ndarray, key: tuple) -> np.ndarray:
     return blank(op.body(empty, *xs[1:], key=key).shape[:-1], xs[0].dtype)
 
 
+def _seen(op: Primitive, x: np.ndarray, rows: np.ndarray, columns: np.ndarray, **settings: Any) -> np.ndarray:
+    return blank((*np.broadcast_shapes((len(x), 1, 1), rows.shape, columns.shape), x.shape[3]), x.dtype)
+
+
 def _hot(op: Primitive, x: np.ndarray, *, num_classes: int, axis: int, dtype: str) -> np.ndarray:
     axis %= x.ndim + 1
     return blank((*x.shape[:axis], num_classes, *x.shape[axis:]), dtype)
@@ -290,6 +294,7 @@ RULES: dict[str, Callable] = {
     "_take_along": _taken_along,
     "_gather": _gathered,
     "_one_hot": _hot,
+    "grid_sample": _seen,
     "convolve": _convolved,
     "convolve_input": _unconvolved,
     "standardize": _standardized,

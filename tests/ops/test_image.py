@@ -9,9 +9,30 @@ from autonet import check_gradients, gradients, jit, ops, utils
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops import image
 from autonet.ops.image.resizing import INTERPOLATIONS
+from autonet.ops.image.sampling import _starts, grid_sample, sampled
+from tests.ops.cases import Case, made, reals
 
 IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0]
 MODES = ["constant", "nearest", "wrap", "mirror", "reflect"]
+
+
+def _between(shape, rng):
+    return rng.integers(-5, 9, shape) + rng.uniform(0.1, 0.4, shape)  # between pixels, and halves of them
+
+
+CASES = {
+    "grid_sample": Case(
+        reals(),
+        made(_between),
+        made(_between),
+        shapes=[
+            ((2, 3, 4, 1), (2, 2, 1), (2, 1, 3)),
+            ((1, 3, 2, 2), (1, 2, 2), (1, 2, 2)),
+            ((2, 1, 1, 1), (1, 1), (2,)),
+        ],
+        settings=[{"order": o, "fill_mode": m, "fill_value": 0.7} for o in (1, 0) for m in MODES],
+    )
+}
 
 
 @pytest.fixture
@@ -98,6 +119,41 @@ def test_what_lies_outside(mode, padding):
     np.testing.assert_array_equal(image.map_coordinates(x, places[None], 1, mode), np.pad(x, 3, padding))
     y = image.map_coordinates(x, places[None], 0, "constant", 9.0)
     np.testing.assert_array_equal(y, np.pad(x, 3, constant_values=9.0))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("order", [0, 1])
+def test_sampling_is_its_composition_compiled_or_not(mode, order, rng):
+    """Places of lines and columns, and of each pixel; near and far; channels first; NaN and infinite ones."""
+    how = {"order": order, "fill_mode": mode, "fill_value": 0.25}
+    grey, colored = (rng.standard_normal(s).astype("float32") for s in ((2, 5, 7, 1), (3, 4, 3, 6)))
+    cases = [
+        (grey, (2, 4, 1), (2, 1, 300)),
+        (np.moveaxis(colored, 1, -1), (3, 3, 6), (3, 3, 6)),
+        (grey, (4, 9), (1, 9)),
+        (grey[:, :1, :1], (2, 3, 3), (1, 3, 3)),
+    ]
+    drawn = []
+    for x, *shapes in cases:
+        rows, columns = (rng.uniform(-9, 15, shape).astype("float32") for shape in shapes)
+        rows.flat[:3] = 0.0, -1.0, 2.5
+        columns.flat[:8] = np.nan, np.inf, -np.inf, 1e5, -0.5, 0.5, -2.0, 6.0
+        drawn += [x, rows, columns]
+
+    def f(*xs):
+        return [grid_sample(*xs[k : k + 3], **how) for k in range(0, len(xs), 3)]
+
+    with np.errstate(invalid="ignore"):
+        eager = f(*drawn)
+        for (x, rows, columns), y in zip([drawn[k : k + 3] for k in range(0, len(drawn), 3)], eager, strict=True):
+            table = ops.reshape(x, (-1, x.shape[-1]))
+            places = ops.array(rows), ops.array(columns)
+            composed = sampled(table, _starts(x.shape), places, x.shape[1:3], *how.values())
+            np.testing.assert_allclose(y, composed, rtol=1e-5, atol=1e-5)
+        fast = jit(f)
+        fast(*drawn)
+        for one, other in zip(fast(*drawn), eager, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_derivative_along_the_coordinates(rng):

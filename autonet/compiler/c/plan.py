@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.account import NotCompiled, digest
-from autonet.compiler.c import attention, copies, lookups, recurrent, rows, windows  # noqa: F401  # which enter their kernels in the table of facts
+from autonet.compiler.c import attention, copies, lookups, recurrent, rows, sampling, windows  # noqa: F401  # which enter their kernels in the table of facts
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import Kernels
 from autonet.compiler.c.runtime import library

@@ -11,10 +11,11 @@ import numpy as np
 
 from autonet import ops, random
 from autonet.common.types import LayerOptions, NameOptions, Unpack
-from autonet.core.tensor import Tensor
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.base import check_choice
 from autonet.layers.preprocessing.images import ImageLayer, _Sized
+from autonet.ops.image.warping import affine
 from autonet.random.seeds import SeedGenerator
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -148,23 +149,17 @@ class Warping(RandomImageLayer):
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
 
     def _map(self, transformation: Any, height: int, width: int) -> list[Any]:
-        """The numbers a0, a1, a2, b0, b1, b2 of `ops.image.affine_transform`, each of shape (n,)."""
+        """The numbers a0, a1, a2, b0, b1, b2 of `ops.image.affine_transform`, each of shape (n,), or a float for all."""
         raise NotImplementedError
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
-        n, height, width = self._size(images)
-        numbers = self._map(transformation, height, width)
-        some = next(x for x in numbers if isinstance(x, Tensor))
-        matrix = ops.stack(
-            [x if isinstance(x, Tensor) else ops.full_like(some, x) for x in [*numbers, 0.0, 0.0]], axis=-1
-        )
-        return ops.image.affine_transform(
-            images,
-            matrix[0] if n is None else matrix,
-            interpolation="nearest" if nearest else self.interpolation,
-            fill_mode=self.fill_mode,
-            fill_value=self.fill_value,
-            data_format=self.data_format,
+        _, height, width = self._size(images)
+        numbers = [
+            ops.reshape(x, (-1, 1, 1)) if isinstance(x, Tensor) else x for x in self._map(transformation, height, width)
+        ]
+        kind = "nearest" if nearest else self.interpolation
+        return affine(
+            convert_to_tensor(images), numbers, self.data_format, self.label, kind, self.fill_mode, self.fill_value
         )
 
 

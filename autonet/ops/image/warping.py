@@ -4,9 +4,7 @@ Values between pixels are interpolated, so results have derivatives with respect
 interpolation, to the coordinates.
 """
 
-import itertools
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,87 +12,11 @@ import numpy as np
 from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError, unknown
-from autonet.ops.comparison import floor, greater_equal, less, logical_and
 from autonet.ops.creation import cast
 from autonet.ops.image.resizing import as_before, as_floats, image_axes
-from autonet.ops.indexing import take
-from autonet.ops.pointwise import absolute, minimum, where
+from autonet.ops.image.sampling import FILL_MODES, grid_sample, sampled
 from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, stack
 from autonet.ops.solving import solve
-
-FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
-
-
-def _inside(place: Tensor, n: int, mode: str) -> Tensor:
-    """Whole numbers, any, in a dtype of floats, to places of an axis of length n, as the fill mode says."""
-    if mode == "wrap":
-        place = _remainder(place, n)
-    elif mode == "mirror":  # ... 2 1 | 0 1 2 | 1 0 ...
-        period = max(2 * (n - 1), 1)
-        folded = _remainder(place, period)
-        place = minimum(folded, period - folded) if n > 1 else folded * 0
-    elif mode == "reflect":  # ... 1 0 | 0 1 2 | 2 1 ...
-        folded = _remainder(place, 2 * n)
-        place = minimum(folded, 2 * n - 1 - folded)
-    # nearest; constant, where what lies outside is filled afterwards; NaN is nowhere, and 0 as good as any
-    return cast(where(greater_equal(place, 0), minimum(place, n - 1), 0), "int32")
-
-
-def _remainder(x: Tensor, n: int) -> Tensor:
-    """x modulo n, for whole numbers in a dtype of floats: `mod` is no operation of machine code."""
-    return x - n * floor(x / n)
-
-
-def _sampled(
-    rows: Tensor, base: Any, places: Sequence[Tensor], sizes: tuple[int, ...], order: int, mode: str, fill: Any
-) -> Tensor:
-    """Rows of a table at places of a grid of `sizes`, interpolated.
-
-    Shapes: rows (tables * grid cells, k); base (whole numbers: where a table starts) and each of places (...,); result
-    (..., k).
-    """
-    corners = []  # along each axis, the places to take: where in the table, how much of it, whether it is inside
-    for p, n, step in zip(places, sizes, _steps(sizes), strict=True):
-        if order == 0:
-            sides = [(_nearest(p), None)]
-        else:
-            low = floor(p)
-            share = p - low
-            sides = [(low, 1 - share), (low + 1, share)]
-        corners.append(
-            [
-                (_inside(at, n, mode) * step, weight, logical_and(greater_equal(at, 0), less(at, n)))
-                if mode == "constant"
-                else (_inside(at, n, mode) * step, weight, None)
-                for at, weight in sides
-            ]
-        )
-    total = None
-    for corner in itertools.product(*corners):
-        at, weight, valid = base, None, None
-        for place, share, ok in corner:
-            at = at + place
-            if share is not None:
-                weight = share if weight is None else weight * share
-            if ok is not None:
-                valid = ok if valid is None else logical_and(valid, ok)
-        part = take(rows, at, 0)
-        if valid is not None:
-            part = where(expand_dims(valid, -1), part, fill)
-        if weight is not None:
-            part = part * expand_dims(weight, -1)
-        total = part if total is None else total + part
-    assert total is not None
-    return total
-
-
-def _nearest(x: Tensor) -> Tensor:
-    """The whole number next to x; halves go away from zero."""
-    return where(x >= 0, floor(absolute(x) + 0.5), -floor(absolute(x) + 0.5))
-
-
-def _steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple([math.prod(sizes[i + 1 :]) for i in range(len(sizes))])
 
 
 def map_coordinates(
@@ -129,7 +51,7 @@ def map_coordinates(
     x = as_floats(inputs)
     places = [as_floats(coordinates[i]) for i in range(inputs.ndim)]
     places = [cast(p, x.dtype) if p.dtype.itemsize < x.dtype.itemsize else p for p in places]
-    y = _sampled(reshape(x, (-1, 1)), 0, places, inputs.shape, order, fill_mode, fill_value)
+    y = sampled(reshape(x, (-1, 1)), 0, places, inputs.shape, order, fill_mode, fill_value)
     return as_before(cast(reshape(y, coordinates.shape[1:]), x.dtype), inputs.dtype)
 
 
@@ -141,11 +63,25 @@ def _check(interpolation: str, fill_mode: str) -> int:
     return 0 if interpolation == "nearest" else 1
 
 
+def _number(who: str, fill_value: Any) -> float:
+    try:
+        return float(fill_value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{who} expects fill_value to be a number; received {fill_value!r}.") from None
+
+
 def warped(
-    images: Tensor, data_format: str | None, who: str, places: Any, interpolation: str, fill_mode: str, fill_value: Any
+    images: Tensor,
+    places: Callable[..., tuple[Any, Any]],
+    data_format: str | None,
+    who: str,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: Any,
 ) -> Tensor:
-    """Images at (rows, columns), which `places(n, height, width, dtype)` makes, each of shape (n or 1, height, width)."""
+    """Images at (rows, columns), which `places(n, height, width, dtype)` makes; together they have its first three lengths."""
     order = _check(interpolation, fill_mode)
+    fill_value = _number(who, fill_value)
     axis, _ = image_axes(images, data_format, who)
     x = as_floats(images)
     single = x.ndim == 3
@@ -154,30 +90,47 @@ def warped(
     first = axis == images.ndim - 2
     if first:
         x = moveaxis(x, 1, -1)
-    n, height, width, channels = x.shape
+    n, height, width, _ = x.shape
     rows, columns = places(n, height, width, x.dtype)
-    base = (np.arange(n, dtype=np.int32) * (height * width)).reshape(n, 1, 1)
-    y = _sampled(reshape(x, (-1, channels)), base, (rows, columns), (height, width), order, fill_mode, fill_value)
+    y = grid_sample(x, rows, columns, order=order, fill_mode=fill_mode, fill_value=fill_value)
     y = moveaxis(y, -1, 1) if first else y
     return as_before(reshape(y, images.shape), images.dtype)
 
 
-def displaced(
-    images: Tensor,
-    across: Tensor,
-    down: Tensor,
-    data_format: str | None,
-    who: str,
-    interpolation: str,
-    fill_mode: str,
-    fill_value: Any,
-) -> Tensor:
-    """Images whose pixels come from places that lie so far to the right and down, shapes (n, height, width), in pixels."""
+def displaced(images: Tensor, across: Tensor, down: Tensor, *how: Any) -> Tensor:
+    """Images whose pixels come from places that lie so far to the right and down, shapes (n, height, width), in pixels.
+
+    Args:
+        how: arguments of `warped`, data_format to fill_value, without `places`.
+    """
 
     def places(n, height, width, dtype):
         return np.arange(height, dtype=dtype)[:, None] + down, np.arange(width, dtype=dtype) + across
 
-    return warped(images, data_format, who, places, interpolation, fill_mode, fill_value)
+    return warped(images, places, *how)
+
+
+def affine(images: Tensor, numbers: Sequence[Any], *how: Any) -> Tensor:
+    """As `affine_transform`, by the numbers a0, a1, a2, b0, b1, b2: Tensors of shape (n, 1, 1), or the same for all images.
+
+    Args:
+        how: arguments of `warped`, data_format to fill_value.
+    """
+
+    def places(n, height, width, dtype):
+        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
+        own = [cast(a, dtype) if isinstance(a, Tensor) else a for a in numbers]
+        return _line(*own[3:], x, y), _line(*own[:3], x, y)
+
+    return warped(images, places, *how)
+
+
+def _line(a: Any, b: Any, c: Any, x: np.ndarray, y: np.ndarray) -> Any:
+    """a x + b y + c, which keeps an axis of length one where only the other counts."""
+    terms = [
+        v if type(k) is float and k == 1 else k * v for k, v in ((a, x), (b, y)) if not (type(k) is float and k == 0)
+    ]
+    return (terms[0] if len(terms) == 1 else terms[0] + terms[1]) + c
 
 
 def affine_transform(
@@ -213,13 +166,10 @@ def affine_transform(
             f"received shape {transform.shape}."
         )
 
-    def places(n, height, width, dtype):
-        a = reshape(cast(transform, dtype), (-1, 1, 1, 8))
-        x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
-        columns, rows = (a[..., i] * x + a[..., i + 1] * y + a[..., i + 2] for i in (0, 3))
-        return rows, columns
-
-    return warped(images, data_format, "affine_transform", places, interpolation, fill_mode, fill_value)
+    a = reshape(transform, (-1, 1, 1, 8))
+    return affine(
+        images, [a[..., i] for i in range(6)], data_format, "affine_transform", interpolation, fill_mode, fill_value
+    )
 
 
 def perspective_transform(
@@ -257,7 +207,7 @@ def perspective_transform(
         columns, rows = ((h[..., i] * x + h[..., i + 1] * y + h[..., i + 2]) / below for i in (0, 3))
         return rows, columns
 
-    return warped(images, data_format, "perspective_transform", places, interpolation, "constant", fill_value)
+    return warped(images, places, data_format, "perspective_transform", interpolation, "constant", fill_value)
 
 
 def _homography(starts: Tensor, ends: Tensor) -> Tensor:
