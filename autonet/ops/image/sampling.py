@@ -36,8 +36,8 @@ def grid_sample(x, rows, columns, *, order, fill_mode, fill_value=0.0):
     count = max(1, BLOCK // max(h * w * channels, 1))
     for first in range(0, n if y.size else 0, count):
         block = slice(first, first + count)
-        places = [p if len(p) == 1 else p[block] for p in (rows, columns)]
-        _sample(x[block], *places, order, fill_mode, x.dtype.type(fill_value), y[block])
+        down, across = [p if len(p) == 1 else p[block] for p in (rows, columns)]
+        _sample(x[block], down, across, order, fill_mode, x.dtype.type(fill_value), y[block])
     return y
 
 
@@ -58,14 +58,15 @@ def _sample(
             np.copyto(value, fill, where=out if channels == 1 else out[..., None])
         return value
 
-    def mixed(one: np.ndarray, other: np.ndarray, sides: list[tuple]) -> np.ndarray:
-        for value, (_, part, _) in zip((one, other), sides, strict=True):
+    def mixed(values: list[np.ndarray], sides: list[tuple]) -> np.ndarray:
+        for value, (_, part, _) in zip(values, sides, strict=True):
             np.multiply(value, part if channels == 1 else part[..., None], value)
-        return np.add(one, other, one)
+        return np.add(values[0], values[1], values[0])
 
     around = _sides(columns, width, order, mode)
     if order:
-        np.copyto(y, mixed(*[mixed(*[pixels_at(row, column) for row in above], above) for column in around], around))
+        beside = [mixed([pixels_at(row, column) for row in above], above) for column in around]
+        np.copyto(y, mixed(beside, around))
     else:
         np.copyto(y, pixels_at(above[0], around[0]))
 
@@ -185,7 +186,8 @@ def _corners(
             ]
         )
     for corner in itertools.product(*sides):
-        at, weights, valid = base, [], None
+        at, valid = base, None
+        weights: list[Tensor] = []
         for place, part, inside in corner:
             at, weights = at + place, weights + part
             valid = inside if valid is None else logical_and(valid, inside)

@@ -119,8 +119,8 @@ def affine(images: Tensor, numbers: Sequence[Any], *how: Any) -> Tensor:
 
     def places(n, height, width, dtype):
         x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
-        own = [cast(a, dtype) if isinstance(a, Tensor) else a for a in numbers]
-        return _line(*own[3:], x, y), _line(*own[:3], x, y)
+        a = [cast(k, dtype) if isinstance(k, Tensor) else k for k in numbers]
+        return _line(a[3], a[4], a[5], x, y), _line(a[0], a[1], a[2], x, y)
 
     return warped(images, places, *how)
 
