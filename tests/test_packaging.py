@@ -144,11 +144,10 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.extra("dev")
 def test_the_wheel_is_small_and_whole(wheel):
-    assert wheel.stat().st_size < 1_000_000
+    assert wheel.stat().st_size < 1_250_000  # where NumPy itself brings more than ten times that
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    wanted = {str(p.relative_to(ROOT).as_posix()) for p in (ROOT / "autonet").rglob("*.py")}
-    assert wanted <= names
-    assert {"autonet/datasets/digits.npz", "autonet/py.typed"} <= names
-    assert any(name.endswith("LICENSE") for name in names)
-    assert not [name for name in names if name.startswith(("tests", "benchmarks", "notebooks"))]
+    source = (p for p in (ROOT / "autonet").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    about = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+    assert names - about == {p.relative_to(ROOT).as_posix() for p in source}
+    assert any(name.endswith("LICENSE") for name in about)
