@@ -40,8 +40,13 @@ class _Output:
 
 
 def _filled(template: Any, arrays: list[np.ndarray]) -> Any:
-    if type(template) is _Output:
+    kind = type(template)
+    if kind is _Output:
         return template.fill(arrays)
+    if kind is list:  # these two apart, since the general way takes several times as long
+        return [_filled(branch, arrays) for branch in template]
+    if kind is tuple:
+        return tuple([_filled(branch, arrays) for branch in template])
     return map_structure(lambda x: x.fill(arrays) if type(x) is _Output else x, template)
 
 

@@ -23,6 +23,7 @@ class Reader:
         self.static = static
         self.key: list[Any] = []
         self.inputs: list[np.ndarray] = []  # each once
+        self._known: dict[int, int] = {}  # where they stand there, by their identity
         self.places: list[int] = []  # in `inputs`, of each array among the arguments
         self.held: list[Any] = []  # what the key knows by identity
         self.tracked = False  # whether one of the arrays has a derivative
@@ -37,7 +38,18 @@ class Reader:
         if place in self.static:
             self._structure(argument, self._fix)
         else:
-            self._structure(argument, self._leaf)
+            self._read(argument)
+
+    def _read(self, tree: Any) -> None:
+        kind = type(tree)
+        if kind is Tensor:  # first, since most are
+            self._tensor(tree)
+        elif kind is list or kind is tuple:
+            self.key.append((kind, len(tree)))
+            for branch in tree:
+                self._read(branch)
+        else:
+            self._structure(tree, self._leaf)
 
     def _structure(self, tree: Any, leaf: Callable[[Any], None]) -> None:
         if isinstance(tree, dict):
@@ -54,12 +66,7 @@ class Reader:
     def _leaf(self, x: Any) -> None:
         kind = type(x)
         if kind is Tensor or (isinstance(x, Tensor) and not isinstance(x, Variable)):
-            self.tracked = self.tracked or x._node is not None
-            self._array(x._value)
-            if getattr(x, "_attached", None) is not None:
-                for name, value in attachments(x).items():
-                    self.key.append(name)
-                    self._structure(value, self._leaf)
+            self._tensor(x)
         elif is_array(x):
             self.all_tensors = False
             if is_numeric(x):
@@ -77,15 +84,23 @@ class Reader:
         else:
             self._fix(x)
 
+    def _tensor(self, x: Tensor) -> None:
+        if x._node is not None:
+            self.tracked = True
+        self._array(x._value)
+        if getattr(x, "_attached", None) is not None:
+            for name, value in attachments(x).items():
+                self.key.append(name)
+                self._read(value)
+
     def _array(self, array: np.ndarray) -> None:
-        for k, other in enumerate(self.inputs):
-            if other is array:  # given twice
-                self.places.append(k)
-                self.key.append(k)
-                return
-        self.places.append(len(self.inputs))
-        self.inputs.append(array)
-        self.key.append((array.shape, array.dtype.num))
+        k = self._known.setdefault(id(array), len(self.inputs))
+        self.places.append(k)
+        if k < len(self.inputs):  # given twice
+            self.key.append(k)
+        else:
+            self.inputs.append(array)
+            self.key.append((array.shape, array.dtype.num))
 
     def _fix(self, x: Any) -> None:
         if isinstance(x, (bool, int, str, bytes, type(None))):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.c.expressions import C_TYPES, literal
-from autonet.compiler.c.loops import PIECE
+from autonet.compiler.c.loops import ALONE, PIECE
 from autonet.compiler.facts import row
 from autonet.compiler.program import Instruction
 
@@ -134,6 +134,27 @@ def _rows_times_column(write: Any, a: int, lda: int, x: int, y: int, m: int, k: 
     body = [f"an_rows_times_column_{kind}(t[{a}], {lda}, t[{x}], t[{y}], begin, end, {k});"]
     write.parallel(body, m, max(4, 4 * PIECE // k))
     return True
+
+
+# Turns
+
+
+def _turned(write: Any, i: Instruction) -> bool:
+    x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
+    if not _contiguous(x, y) or x.dtype not in (np.float32, np.float64) or not x.size:
+        return False
+    if x.dtype == np.float32:
+        body = [f"an_turned_f32((float *)t[{write.slot(x)}] + begin, (float *)t[{write.slot(y)}] + begin,"]
+        body.append(f"    end - begin, {int(i.op == 'cos')});")
+    else:
+        body = [f"const double *x = t[{write.slot(x)}]; double *y = t[{write.slot(y)}];"]
+        body.append(f"for (int64_t k = begin; k < end; k++) y[k] = {i.op}(x[k]);")
+    write.parallel(body, x.size, x.size if x.size < ALONE else PIECE)
+    return True
+
+
+native("sin")(_turned)
+native("cos")(_turned)
 
 
 # Classes

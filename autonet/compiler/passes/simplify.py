@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.c.expressions import is_pointwise
 from autonet.compiler.facts import FACTS, Facts, facts
 from autonet.compiler.program import CONSTANT, RESULT, Instruction, Program, Value
 from autonet.core.primitive import PRIMITIVES
@@ -190,7 +191,7 @@ def _matrix_times_column(s: _Simplifier, a: Value, b: Value) -> Value | None:
     """a (m, k) @ b (k, 1), summed along or across rows as `a` lies in memory, where the loop that computes `a` can do it."""
     before = _transposed(s, a)
     maker = s.makers.get(a if before is None else before)
-    if maker is None or not facts(maker).pointwise:
+    if maker is None or not is_pointwise(maker):
         return None
     if before is not None:
         total = s.apply("sum_to", s.apply("multiply", before, b), shape=(1, a.shape[0]))

@@ -50,6 +50,32 @@ AN_INLINE double an_sign_f64(double x) { return an_where_f64(x != x, x, (double)
 #define AN_LN2_HI_F64 6.93147180369123816490e-01
 #define AN_LN2_LO_F64 1.90821492927058770002e-10
 
+/* sin(x + quarter pi / 2): x = n pi / 2 + r with |r| <= pi / 4, found in double. The first part of pi / 2 has 33 bits, so
+ * that its product with n is exact; larger numbers, of which r would be lost, and infinities go to the C library. Off by 1.5
+ * units of the last place at most. */
+#define AN_FAR 1e6f
+AN_STATIC void an_turned_f32(const float *restrict x, float *restrict y, int64_t count, int64_t quarter) {
+    int far = 0;
+    const int32_t start = (int32_t)quarter;
+    for (int64_t i = 0; i < count; i++) {
+        double v = x[i], shifted = v * 6.36619772367581343e-1 + 6755399441055744.0, n = shifted - 6755399441055744.0;
+        float r = (float)((v - n * 1.57079632673412561) - n * 6.07710050650619225e-11), z = r * r;
+        int32_t turns = (int32_t)an_bits_f64(shifted) + start, odd = -(turns & 1);
+        float s = AN_FMA_F32(z, 2.7165830e-6f, -1.9839119e-4f), c = AN_FMA_F32(z, 2.4798822e-5f, -1.3888880e-3f);
+        s = AN_FMA_F32(z, s, 8.3333285e-3f);
+        s = AN_FMA_F32(z, s, -1.66666667e-1f);
+        s = an_copysign_f32(AN_FMA_F32(r * z, s, r), r); /* of zeros, too */
+        c = AN_FMA_F32(z, c, 4.16666667e-2f);
+        c = AN_FMA_F32(z, c, -0.5f);
+        c = AN_FMA_F32(z, c, 1.0f);
+        int32_t bits = (an_bits_f32(s) & ~odd) | (an_bits_f32(c) & odd);
+        y[i] = an_from_bits_f32(bits ^ (int32_t)((uint32_t)(turns & 2) << 30));
+    }
+    for (int64_t i = 0; i < count; i++) far |= !(an_abs_f32(x[i]) <= AN_FAR);
+    for (int64_t i = 0; far && i < count; i++)
+        if (!(an_abs_f32(x[i]) <= AN_FAR)) y[i] = quarter ? cosf(x[i]) : sinf(x[i]);
+}
+
 /* ---- float32 ------------------------------------------------------------------------------------------------ */
 
 /* x = n ln 2 + r with |r| <= ln 2 / 2 for |x| < 2^21; adding 1.5 2^23 rounds, and leaves n in the low bits. */
