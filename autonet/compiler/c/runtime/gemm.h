@@ -192,8 +192,14 @@ static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, 
     }
 }
 
+#include "column.h"
+
 static void F(an_gemm_one_)(int ta, int tb, i64 m, i64 n, i64 k, const T *a, i64 lda, const T *b,
                             i64 ldb, T *c, i64 ldc, int add) {
+    if (n == 1) {
+        F(an_column_)(ta, 0, m, k, a, lda, b, tb ? 1 : ldb, c, ldc, add);
+        return;
+    }
     const T *last = b + (tb ? (n - 1) * ldb + k : (k - 1) * ldb + n);
     F(an_block_)(ta, tb, 0, m, 0, n, k, a, lda, b, ldb, c, ldc, add, last);
 }
@@ -213,7 +219,8 @@ static void F(an_piece_)(void *context, i64 begin, i64 end) {
         i64 i0 = piece / p->across * p->rows, j0 = piece % p->across * p->columns;
         i64 i1 = i0 + p->rows < p->m ? i0 + p->rows : p->m, j1 = j0 + p->columns < p->n ? j0 + p->columns : p->n;
         const T *last = p->b + (p->tb ? (p->n - 1) * p->ldb + p->k : (p->k - 1) * p->ldb + p->n);
-        F(an_block_)(p->ta, p->tb, i0, i1, j0, j1, p->k, p->a, p->lda, p->b, p->ldb, p->c, p->ldc, p->add, last);
+        if (p->n == 1) F(an_column_)(p->ta, i0, i1, p->k, p->a, p->lda, p->b, p->tb ? 1 : p->ldb, p->c, p->ldc, p->add);
+        else F(an_block_)(p->ta, p->tb, i0, i1, j0, j1, p->k, p->a, p->lda, p->b, p->ldb, p->c, p->ldc, p->add, last);
         if (p->done) p->done(p->context, i0, i1, j0, j1);
     }
 }
