@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from autonet.common.lines import warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.versions import structure
 from autonet.compiler.jit import Compiled
@@ -92,6 +93,8 @@ class StepFunction:
             model.built = True
         if self.trains and isinstance(model.optimizer, Optimizer):
             _prepare_optimizer(model, self.custom)
+        if self.trains and not self.custom and batch[1] is not None:
+            _warn_of_mixing(model)
         if model.compiled and model._has_call():
             _prepare_metrics(model, batch, self.custom)
         self.prepared = structure.version
@@ -139,6 +142,16 @@ def _prepare_optimizer(model: Any, custom: bool) -> None:
             f"{model.label} has weights that its optimizer does not know: layers were added, unfrozen or built "
             "anew after compile(), or the optimizer serves another model. Call compile() again, with a new optimizer."
         )
+
+
+def _warn_of_mixing(model: Any) -> None:
+    """A layer inside of a model gets no labels, so those of the images that it mixes stay as they are."""
+    for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "mixes_labels", False):
+            warn(
+                f"{layer.label} stands in {model.label}, where it mixes images but not their labels. Mix batches before fit "
+                'sees them, as layer({"images": x, "labels": y}, training=True) in a PyDataset, or with utils.expand.'
+            )
 
 
 def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import autonet as keras
 from autonet import layers, ops
 from autonet.errors import ArgumentError, DtypeError
 from autonet.utils import expand
@@ -139,3 +140,16 @@ def test_sharpness_and_blur(rng):
     for size in (4, 0, (3, 5, 7), 2.5):
         with pytest.raises(ArgumentError, match="kernel_size"):
             layers.RandomGaussianBlur(kernel_size=size)
+
+
+@pytest.mark.parametrize("layer", [layers.MixUp, layers.CutMix])
+def test_fit_warns_where_labels_stay_as_they_are(layer):
+    x, y = np.ones((4, 6, 6, 1), "float32"), np.eye(4, dtype="float32")
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.Sequential([layer(seed=1)]), layers.Flatten(), layers.Dense(4)]
+    )
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=f"{layer.__name__} .* mixes images but not their labels"):
+        model.fit(x, y, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    model.predict(x, verbose=0)
