@@ -18,7 +18,7 @@ from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
-from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, minimum, square, where
+from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, square, where
 from autonet.ops.reduction import max, sum
 from autonet.ops.shaping import split
 from autonet.ops.special import erf
@@ -244,7 +244,9 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """
     x = convert_to_tensor(x)
     if approximate:
-        inner = x * (minimum(x * x, 1e4) * 0.044715 + 1.0) * math.sqrt(2 / math.pi)  # tanh is 1 long before
+        squared = x * x
+        bounded = where(squared < 1e4, squared, 1e4)  # tanh is 1 long before; minimum would be looked at for its kink
+        inner = x * (bounded * 0.044715 + 1.0) * math.sqrt(2 / math.pi)
         return x * (tanh(inner) + 1.0) * 0.5
     return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
 
