@@ -29,6 +29,8 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: boo
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns all partial derivatives of f's result with respect to the arguments `argnums`.
 
+    All rows come from one walk back, or from as few as memory allows.
+
     Shapes: for a result (...y) and an argument (...x), (...y, ...x); trees of results hold trees of arguments.
 
     >>> jacobian(lambda x: x * x)(np.array([1.0, 2.0])).tolist()
