@@ -199,6 +199,8 @@ class Variable(Tensor):
     def assign(self, value: TensorLike) -> Self:
         """Replace the values; the shape must stay, the dtype stays.
 
+        Derivatives do not pass through: what is read from the Variable afterwards does not depend on how `value` came about.
+
         Raises: ShapeError for another shape.
         """
         tensor = value.snapshot() if isinstance(value, Tensor) else convert_to_tensor(value)
