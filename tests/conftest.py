@@ -80,6 +80,7 @@ def pytest_cmdline_main(config):
     if folders and not seen and not getattr(chosen, "lf", False) and _cores() > 1:
         chosen.numprocesses, chosen.dist = _cores(), "worksteal"
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when the processes import NumPy
+        os.environ.setdefault("PYTHONHASHSEED", "0")  # names of tests have to be the same in all of them
 
 
 def pytest_collection_modifyitems(config, items):

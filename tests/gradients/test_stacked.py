@@ -13,8 +13,8 @@ M = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 CUBE = np.linspace(-1, 2, 24, dtype=np.float32).reshape(4, 2, 3)
 
 BINARY = {"add", "subtract", "multiply", "divide", "times", "maximum", "minimum", "gate", "leak"}
-CASES = {name: lambda x, name=name: PRIMITIVES[name](x) for name in stacked.ELEMENTWISE | stacked.KINKED}
-CASES |= {name: lambda x, name=name: PRIMITIVES[name](x, x[:, :1] * Y) for name in BINARY}
+CASES = {name: lambda x, name=name: PRIMITIVES[name](x) for name in sorted(stacked.ELEMENTWISE | stacked.KINKED)}
+CASES |= {name: lambda x, name=name: PRIMITIVES[name](x, x[:, :1] * Y) for name in sorted(BINARY)}
 CASES |= {
     "leak": lambda x: PRIMITIVES["leak"](x, Y, negative_slope=0.1),
     "cast": lambda x: ops.cast(ops.cast(x, "float64") * 2.0, "float32"),

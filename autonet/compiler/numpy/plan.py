@@ -109,7 +109,7 @@ class NumpyPlan:
         self.source = "\n".join([*lines, "    return step, body", ""])
         namespace: dict[str, Any] = {}
         exec(compile(self.source, "<autonet plan>", "exec"), namespace)
-        self._step, self._body = namespace.pop("make")(**write.names)  # _body: the inputs are in their buffers
+        self._step, self._body = namespace.pop("make")(*write.names.values())  # _body: the inputs are in their buffers
 
     def prepare(self) -> None:
         """Bring the Variables' values to where the plan reads and writes them."""

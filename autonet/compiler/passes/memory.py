@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,13 +35,15 @@ def assign_offsets(slots: list[Slot]) -> int:
     """
     free: list[tuple[int, int]] = []  # (offset, size), sorted by offset
     end = 0
-    live: list[Slot] = []
-    for slot in sorted(slots, key=lambda s: s.first):
+    live: set[Slot] = set()
+    ends: list[tuple[int, int, Slot]] = []  # a heap
+    for number, slot in enumerate(sorted(slots, key=lambda s: s.first)):
         size = _rounded(slot)
-        ended = [s for s in live if s.last < slot.first]
-        for s in ended:
-            live.remove(s)
-            _release(free, s.offset, _rounded(s))
+        while ends and ends[0][0] < slot.first:
+            ended = heapq.heappop(ends)[-1]
+            if ended in live:
+                live.remove(ended)
+                _release(free, ended.offset, _rounded(ended))
         heir = next((d for d in slot.donors if d in live and d.last == slot.first and _rounded(d) == size), None)
         if heir is not None:
             live.remove(heir)
@@ -57,7 +60,8 @@ def assign_offsets(slots: list[Slot]) -> int:
             else:
                 slot.offset = end
                 end += size
-        live.append(slot)
+        live.add(slot)
+        heapq.heappush(ends, (slot.last, number, slot))
     return end
 
 
@@ -66,14 +70,16 @@ def check_overlaps(slots: list[Slot]) -> None:
 
     Raises: CompilerError, which is a defect of `assign_offsets`.
     """
-    live: list[Slot] = []
-    for slot in sorted(slots, key=lambda s: s.first):
-        live = [s for s in live if s.last >= slot.first]
-        for other in live:
-            apart = slot.offset >= other.offset + other.nbytes or other.offset >= slot.offset + slot.nbytes
-            if not apart and not (other.last == slot.first and other in slot.donors):
+    slots = sorted(slots, key=lambda s: s.first)
+    first, last, start, size = (
+        np.array([(s.first, s.last, s.offset, s.nbytes) for s in slots], np.int64).reshape(-1, 4).T
+    )
+    for n, slot in enumerate(slots):
+        end = slot.offset + slot.nbytes
+        shared = (last[:n] >= first[n]) & (start[:n] < end) & (start[:n] + size[:n] > slot.offset)
+        for other in (slots[k] for k in np.flatnonzero(shared)):
+            if not (other.last == slot.first and other in slot.donors):
                 raise CompilerError(f"Two buffers share memory: {slot} and {other}.")
-        live.append(slot)
 
 
 def _rounded(slot: Slot) -> int:
