@@ -15,6 +15,7 @@ from importlib import import_module as _import_module
 from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
+from autonet.common.allocation import keep_freed_memory as _keep_freed_memory
 from autonet.variable import Variable as _Variable
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
@@ -70,6 +71,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 # What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
 
+_keep_freed_memory()
 if _os.environ.get("AUTONET_THREADS"):  # counts for NumPy's own work too
     from autonet.compiler.c.runtime.library import tell_blas as _tell_blas
     from autonet.compiler.c.runtime.library import threads as _threads
