@@ -403,7 +403,7 @@ MODULES = {  # old module: where its names are today
 
 
 def _variable(value: Any, dtype: Any = None, name: str | None = None) -> Any:
-    return importlib.import_module("autonet.core").Variable(value, dtype=dtype, name=name)
+    return importlib.import_module("autonet.variable").Variable(value, dtype=dtype, name=name)
 
 
 # Keywords, translated

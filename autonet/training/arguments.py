@@ -243,6 +243,10 @@ class CompileMetrics(Versioned):
                         name = f"{prefix}weighted_{metric.name}"
                     self.results[free_name(name, self.results)] = metric
 
+    def forget(self) -> None:
+        """The next batch shows which they are."""
+        self.names, self.pairs, self.results = None, [], {}
+
     def build_for(self, model: Any, y: Any, y_pred: Any) -> tuple[list[str], list[Any], list[Tensor]]:
         """Names, targets and outputs of a batch, for which the metrics are made if they are not there."""
         names, outputs = outputs_of(model, y_pred)

@@ -68,21 +68,33 @@ class StepFunction:
 
     def __call__(self, batch: Any, number: int | None = None) -> Any:
         model = self.model()
-        self.prepare(batch)
-        if self.trains and model._position is not None and model._position.journal is not None:  # type: ignore[union-attr]
-            model._position.journal.before(batch, number)  # type: ignore[union-attr]
+        if not self.prepare(batch):
+            return self._step(model, batch, number)
+        try:
+            return self._step(model, batch, number)
+        except BaseException:  # a batch that is refused does not say what the metrics are
+            model._compile_metrics.forget()  # type: ignore[union-attr]
+            self.prepared = -1
+            raise
+
+    def _step(self, model: Any, batch: Any, number: int | None) -> Any:
+        if self.trains and model._position is not None and model._position.journal is not None:
+            model._position.journal.before(batch, number)
         if isinstance(state.observer, NonFiniteChecker):
             return run_checked(self.run, model, batch, self.trains, number)
         if self._eager(model) or self._searches(model):
             return self.run(*[as_tensors(part) for part in batch])
         if self.trains:
-            model.optimizer.refresh()  # type: ignore[union-attr]
+            model.optimizer.refresh()
         return self.compiled(*[as_tensors(part) for part in batch])
 
-    def prepare(self, batch: Batch) -> None:
-        """Build the model for a batch of arrays, and see that its optimizer knows the weights."""
+    def prepare(self, batch: Batch) -> bool:
+        """Build the model for a batch of arrays, and see that its optimizer knows the weights.
+
+        Returns: whether the compiled metrics were made for this batch.
+        """
         if self.prepared == structure.version:
-            return  # nothing has changed since the last time
+            return False  # nothing has changed since the last time
         model: Any = self.model()
         if not model.built and model._has_call():
             if is_default(model, "build"):  # which leaves the layers inside to the call
@@ -95,9 +107,9 @@ class StepFunction:
             _prepare_optimizer(model, self.custom)
         if self.trains and not self.custom and batch[1] is not None:
             _warn_of_mixing(model)
-        if model.compiled and model._has_call():
-            _prepare_metrics(model, batch, self.custom)
+        made = model.compiled and model._has_call() and _prepare_metrics(model, batch, self.custom)
         self.prepared = structure.version
+        return made
 
     def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
         """How many whole batches from `number` on, up to `most`, one call can run, and that call; None if none.
@@ -154,24 +166,26 @@ def _warn_of_mixing(model: Any) -> None:
             )
 
 
-def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> None:
-    """Make the compiled metrics now: a step that makes Variables is not captured in its first run.
+def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> bool:
+    """Make the compiled metrics now, if they can be: a step that makes Variables is not captured in its first run.
 
     They are not worth a forward pass, but a step of the user's own may ask for `metrics` before it updates them.
     """
     losses, compiled = model._compile_loss, model._compile_metrics
     if compiled is None or compiled.names is not None or batch[1] is None:  # nothing to compare with: to predict
-        return
+        return False
     x, y, _ = (as_tensors(part) for part in batch)
     y_pred = model._blank_outputs(len(flatten(x)[0]))
     if y_pred is None and custom and any(flatten(compiled.given)):
         with no_grad():
             y_pred = model(x, training=False)
         model._clear_losses()
-    if y_pred is not None:
-        names, *_ = compiled.build_for(model, y, y_pred)
-        if losses is not None and losses.names is None:
-            losses.build(names)
+    if y_pred is None:
+        return False
+    names, *_ = compiled.build_for(model, y, y_pred)
+    if losses is not None and losses.names is None:
+        losses.build(names)
+    return True
 
 
 def _first_run(own: Callable, data: Any, ran: list[bool]) -> Any:

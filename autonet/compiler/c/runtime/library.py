@@ -1,7 +1,5 @@
 """Loads compiled plans, and the runtime library that they share."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import hashlib
@@ -16,7 +14,7 @@ from autonet.errors import ArgumentError
 
 _building: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
-_loaded: weakref.WeakValueDictionary[tuple[str, bool], Library] = weakref.WeakValueDictionary()  # plans', by source
+_loaded: "weakref.WeakValueDictionary[tuple[str, bool], Library]" = weakref.WeakValueDictionary()  # plans', by source
 _failures: dict[object, str] = {}  # of sources (by key) and of compilers: none is tried twice in a process
 
 
