@@ -10,7 +10,7 @@ from autonet.compiler.c.kernels import native
 from autonet.compiler.c.loops import PIECE
 from autonet.compiler.program import Instruction
 
-TILES = 96  # of Winograd's at a time; AN_TILES in winograd.c
+TILES = 48  # of Winograd's at a time; AN_TILES in winograd.c
 
 
 class _Convolution:
@@ -29,11 +29,11 @@ class _Convolution:
         self.n, self.c, self.f = n, c, f
         self.work = y.size * w.size // f
         plain = (kh, kw, *s["strides"], *s["dilation"], s["groups"]) == (3, 3, 1, 1, 1, 1, 1)
-        rows, columns = (-(-k // 2) for k in (x if i.op == "convolve_input" else y).shape[1:3])
+        rows, columns = (-(-k // 4) for k in (x if i.op == "convolve_input" else y).shape[1:3])
         self.tiles = rows * columns  # of an image
         made = x.size // c if i.op == "convolve_input" else y.size // f
         # fewer channels, and borders that fill a tile up, take longer than they save
-        self.tiled = plain and min(c, f) >= 16 and 4 * self.tiles * n <= 1.4 * made and self.tiles * n >= 32
+        self.tiled = plain and min(c, f) >= 16 and 16 * self.tiles * n <= 1.8 * made and self.tiles * n >= 16
         write.flops += 2 * self.work
 
     @property
@@ -44,10 +44,10 @@ class _Convolution:
 
     def weights(self, write: Any, kernel: np.ndarray, turned: bool) -> int:
         """The slot of what Winograd's products multiply with, made of `kernel`."""
-        u = write.slot(write.space((16 * self.c * self.f,), np.float32))
+        u = write.slot(write.space((36 * self.c * self.f,), np.float32))
         a, b = (self.f, self.c) if turned else (self.c, self.f)
         body = f"an->winograd_weights({a}, {b}, {int(turned)}, t[{write.slot(kernel)}], t[{u}], begin, end);"
-        write.parallel([body], a, max(1, PIECE // (16 * b)))
+        write.parallel([body], a, max(1, PIECE // (36 * b)))
         return u
 
 

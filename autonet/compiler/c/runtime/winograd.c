@@ -1,21 +1,26 @@
-/* Convolutions of windows of 3 x 3 at every pixel, by Winograd's minimal filtering F(2 x 2, 3 x 3).
+/* Convolutions of windows of 3 x 3 at every pixel, by Winograd's minimal filtering F(4 x 4, 3 x 3).
  *
- * A tile of 2 x 2 results comes from 4 x 4 pixels by 16 multiplications where plain sums take 36:
+ * A tile of 4 x 4 results comes from 6 x 6 pixels by 36 multiplications where plain sums take 144:
  *
- *     y = A' [(G w G') * (B' x B)] A
- *     A' = [1 1  1  0]   G' = [1 1/2  1/2 0]   B' = [1  0 -1  0]
- *          [0 1 -1 -1]        [0 1/2 -1/2 0]        [0  1  1  0]
- *                             [0 1/2  1/2 1]        [0 -1  1  0]
- *                                                   [0  1  0 -1]
+ *     y = A' [(G w G') * (B' x B)] A,    polynomials at the points 0, a, -a, b, -b and infinity, a = 1 / b = sqrt(1/2):
  *
- * Over channels that is, at each of the 16 places, a product of matrices (tiles, channels)(channels, results). The
- * gradients are the same form: that of x is y of the turned kernel, that of w is G' [(A dy A') * (B' x B)] G. As in
- * plain sums, a result depends on the pixels of its own window alone, and is 0 where these are; rounding is that of sums
- * of a few neighbours. Where results are not finite, plain sums are taken, in which fewer numbers meet.
+ *     A' = [1  1   1   1   1   0]   G' = [1 -2/3   -2/3    1/6  1/6  0]   B' = [1   0  -5/2  0   1  0]
+ *          [0  a  -a   b  -b   0]        [0 -2a/3   2a/3   b/6 -b/6  0]        [0  -b  -2    a   1  0]
+ *          [0  1/2 1/2 2   2   0]        [0 -1/3   -1/3    1/3  1/3  1]        [0   b  -2   -a   1  0]
+ *          [0 a^3 -a^3 b^3 -b^3 1]                                             [0  -a  -1/2  b   1  0]
+ *                                                                              [0   a  -1/2 -b   1  0]
+ *                                                                              [0   1   0  -5/2  0  1]
  *
- * Lavin, Gray, 2015, https://arxiv.org/abs/1509.09308
+ * Over channels that is, at each of the 36 places, a product of matrices (tiles, channels)(channels, results). The
+ * gradients are the same form: that of x is y of the turned kernel, that of w is G' [(A dy A') * (B' x B)] G. The points
+ * keep numbers near 1 in size: errors are some three times those of plain sums, relative to the largest pixels of the
+ * tile. As in plain sums, a result is exactly 0 where the pixels of its own window are. Where results are not finite,
+ * plain sums are taken, in which fewer numbers meet.
+ *
+ * Lavin, Gray, 2015, https://arxiv.org/abs/1509.09308; Barabasz et al., 2018, https://arxiv.org/abs/1803.10986
  */
-#define AN_TILES 96 /* at a time: their matrices stay in the second or third cache */
+#define AN_TILES 48 /* at a time: their matrices stay in the second or third cache */
+#define AN_PLACES 36
 
 /* How images fall into tiles; numbers of pixels and of matrices. */
 typedef struct {
@@ -25,9 +30,10 @@ typedef struct {
     i64 plane;               /* numbers from one place's matrix to the next */
 } an_tiling;
 
-/* Matrices are apart by a cache line more than their size, else all 16 would claim the same lines of the first cache. */
+/* Matrices are apart by a cache line more than their size, else all of them would claim the same lines of the first
+ * cache. */
 static an_tiling an_tile_images(i64 h, i64 w, i64 c, i64 top, i64 left, i64 oh, i64 ow) {
-    i64 rows = (oh + 1) / 2, columns = (ow + 1) / 2;
+    i64 rows = (oh + 3) / 4, columns = (ow + 3) / 4;
     return (an_tiling){h, w, c, top, left, rows, columns, rows * columns, AN_TILES * c + 16};
 }
 
@@ -37,136 +43,218 @@ static an_tiling an_tile_images(i64 h, i64 w, i64 c, i64 top, i64 left, i64 oh, 
          rest_ -= AN_BYTES / 4, c = (n) - (rest_ > AN_BYTES / 4 ? rest_ : AN_BYTES / 4))
 #define AN_AT(p) (*(const an_floats *)(p))
 #define AN_PUT(p) (*(an_floats *)(p))
+#define AN_A 0.70710678118654752f
+#define AN_B 1.41421356237309505f
 
-/* Rows begin <= i < end of u (16, a, b): G w G' for w (3, 3, a, b), or for w turned by half a circle. */
+/* B' d */
+AN_INLINE void an_winograd_b(const an_floats *d, an_floats *to) {
+    an_floats even = d[4] - 2 * d[2], odd = AN_A * d[3] - AN_B * d[1];
+    an_floats near = d[4] - 0.5f * d[2], far = AN_B * d[3] - AN_A * d[1];
+    to[0] = d[0] + d[4] - 2.5f * d[2];
+    to[1] = even + odd, to[2] = even - odd;
+    to[3] = near + far, to[4] = near - far;
+    to[5] = d[1] + d[5] - 2.5f * d[3];
+}
+
+/* A' m */
+AN_INLINE void an_winograd_a(const an_floats *m, an_floats *to) {
+    an_floats sum = m[1] + m[2], difference = m[1] - m[2], outer = m[3] + m[4], across = m[3] - m[4];
+    to[0] = m[0] + sum + outer;
+    to[1] = AN_A * difference + AN_B * across;
+    to[2] = 0.5f * sum + 2 * outer;
+    to[3] = m[5] + AN_A / 2 * difference + 2 * AN_B * across;
+}
+
+/* A d, for the four numbers d */
+AN_INLINE void an_winograd_spread(const an_floats *d, an_floats *to) {
+    an_floats even = d[0] + 0.5f * d[2], odd = AN_A * d[1] + AN_A / 2 * d[3];
+    an_floats near = d[0] + 2 * d[2], far = AN_B * d[1] + 2 * AN_B * d[3];
+    to[0] = d[0];
+    to[1] = even + odd, to[2] = even - odd;
+    to[3] = near + far, to[4] = near - far;
+    to[5] = d[3];
+}
+
+/* G g */
+AN_INLINE void an_winograd_g(const an_floats *g, an_floats *to) {
+    an_floats even = -2.0f / 3 * g[0] - 1.0f / 3 * g[2], odd = -2.0f / 3 * AN_A * g[1];
+    an_floats near = 1.0f / 6 * g[0] + 1.0f / 3 * g[2], far = 1.0f / 6 * AN_B * g[1];
+    to[0] = g[0];
+    to[1] = even + odd, to[2] = even - odd;
+    to[3] = near + far, to[4] = near - far;
+    to[5] = g[2];
+}
+
+/* G' d */
+AN_INLINE void an_winograd_gather(const an_floats *d, an_floats *to) {
+    an_floats sum = d[1] + d[2], difference = d[1] - d[2], outer = d[3] + d[4], across = d[3] - d[4];
+    to[0] = d[0] - 2.0f / 3 * sum + 1.0f / 6 * outer;
+    to[1] = 1.0f / 6 * AN_B * across - 2.0f / 3 * AN_A * difference;
+    to[2] = d[5] + 1.0f / 3 * (outer - sum);
+}
+
+/* Rows begin <= i < end of u (36, a, b): G w G' for w (3, 3, a, b), or for w turned by half a circle. */
 static void an_winograd_weights(i64 a, i64 b, i64 turned, const float *w, float *u, i64 begin, i64 end) {
     for (i64 row = begin; row < end; row++)
         AN_EACH_VECTOR(c, b) {
-            an_floats half[4][3];
+            an_floats half[3][6], line[3], out[6];
             for (int j = 0; j < 3; j++) {
-                an_floats g[3];
-                for (int i = 0; i < 3; i++) g[i] = AN_AT(w + ((turned ? 8 - i * 3 - j : i * 3 + j) * a + row) * b + c);
-                half[0][j] = g[0];
-                half[1][j] = (g[0] + g[2] + g[1]) * 0.5f;
-                half[2][j] = (g[0] + g[2] - g[1]) * 0.5f;
-                half[3][j] = g[2];
+                for (int i = 0; i < 3; i++)
+                    line[i] = AN_AT(w + ((turned ? 8 - i * 3 - j : i * 3 + j) * a + row) * b + c);
+                an_winograd_g(line, half[j]);
             }
-            for (int i = 0; i < 4; i++) {
-                float *to = u + (i * 4 * a + row) * b + c;
-                AN_PUT(to) = half[i][0];
-                AN_PUT(to + a * b) = (half[i][0] + half[i][2] + half[i][1]) * 0.5f;
-                AN_PUT(to + 2 * a * b) = (half[i][0] + half[i][2] - half[i][1]) * 0.5f;
-                AN_PUT(to + 3 * a * b) = half[i][2];
+            for (int i = 0; i < 6; i++) {
+                for (int j = 0; j < 3; j++) line[j] = half[j][i];
+                an_winograd_g(line, out);
+                for (int j = 0; j < 6; j++) AN_PUT(u + ((i * 6 + j) * a + row) * b + c) = out[j];
             }
         }
 }
 
-/* v (16, tiles, c): B' x B for the tiles first, ..., first + count - 1 of images x; `patch` has room for 16 pixels */
-static void an_winograd_pixels(const an_tiling *t, const float *x, i64 first, i64 count, float *patch, float *v) {
+static int an_is_zero(const float *x, i64 n) {
+    for (i64 k = 0; k < n; k++)
+        if (x[k] != 0) return 0;
+    return 1;
+}
+
+/* Bit 4 i + j is set where the window of result (i, j) of a tile is zero. Each window has one of the four pixels in the
+ * middle, which tell at once that most tiles have none. */
+static int an_winograd_blank(const float *const *pixels, i64 c) {
+    if (!an_is_zero(pixels[14], c) && !an_is_zero(pixels[15], c) && !an_is_zero(pixels[20], c) &&
+        !an_is_zero(pixels[21], c))
+        return 0;
+    int zero[AN_PLACES], blank = 0;
+    for (int k = 0; k < AN_PLACES; k++) zero[k] = an_is_zero(pixels[k], c);
+    for (int k = 0; k < 16; k++) {
+        int all = 1;
+        for (int tap = 0; tap < 9; tap++) all &= zero[(k / 4 + tap / 3) * 6 + k % 4 + tap % 3];
+        blank |= all << k;
+    }
+    return blank;
+}
+
+/* v (36, tiles, c): B' x B for the tiles first, ..., first + count - 1 of images x; blank, if not NULL, as above */
+static void an_winograd_pixels(const an_tiling *t, const float *x, i64 first, i64 count, const float *zeros, float *v,
+                               int *blank) {
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
-        i64 row = place / t->columns * 2 - t->top, column = place % t->columns * 2 - t->left, line = t->w * t->c;
-        const float *at = x + ((image * t->h + row) * t->w + column) * t->c;
-        if (row < 0 || row + 4 > t->h || column < 0 || column + 4 > t->w) {
-            for (i64 i = 0; i < 4; i++)
-                for (i64 j = 0; j < 4; j++) {
-                    int inside = row + i >= 0 && row + i < t->h && column + j >= 0 && column + j < t->w;
-                    float *to = patch + (i * 4 + j) * t->c;
-                    if (inside) memcpy(to, at + i * line + j * t->c, (size_t)t->c * 4);
-                    else memset(to, 0, (size_t)t->c * 4);
-                }
-            at = patch, line = 4 * t->c;
-        }
+        i64 row = place / t->columns * 4 - t->top, column = place % t->columns * 4 - t->left;
+        const float *at = x + ((image * t->h + row) * t->w + column) * t->c, *pixels[AN_PLACES];
+        for (i64 i = 0; i < 6; i++)
+            for (i64 j = 0; j < 6; j++) {
+                int inside = row + i >= 0 && row + i < t->h && column + j >= 0 && column + j < t->w;
+                pixels[i * 6 + j] = inside ? at + (i * t->w + j) * t->c : zeros;
+            }
+        if (blank) blank[tile] = an_winograd_blank(pixels, t->c);
         AN_EACH_VECTOR(c, t->c) {
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                an_floats d[4];
-                float *to = v + tile * t->c + c + 4 * i * t->plane;
-                const float *left = at + (i == 0 ? 0 : i == 2 ? 2 : 1) * line + c;
-                const float *right = at + (i == 2 ? 1 : i == 3 ? 3 : 2) * line + c;
-#pragma GCC unroll 4
-                for (int j = 0; j < 4; j++, left += t->c, right += t->c)
-                    d[j] = i == 1 ? AN_AT(left) + AN_AT(right) : AN_AT(left) - AN_AT(right);
-                AN_PUT(to) = d[0] - d[2];
-                AN_PUT(to + t->plane) = d[1] + d[2];
-                AN_PUT(to + 2 * t->plane) = d[2] - d[1];
-                AN_PUT(to + 3 * t->plane) = d[1] - d[3];
+            an_floats half[6][6], line[6], out[6];
+            float *to = v + tile * t->c + c;
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; j++) {
+#pragma GCC unroll 6
+                for (int i = 0; i < 6; i++) line[i] = AN_AT(pixels[i * 6 + j] + c);
+                an_winograd_b(line, half[j]);
+            }
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; i++) {
+#pragma GCC unroll 6
+                for (int j = 0; j < 6; j++) line[j] = half[j][i];
+                an_winograd_b(line, out);
+#pragma GCC unroll 6
+                for (int j = 0; j < 6; j++, to += t->plane) AN_PUT(to) = out[j];
             }
         }
     }
 }
 
-/* y of the tiles: A' m A, of m (16, tiles, c); images of oh x ow results. NaN where one is not finite, else 0. */
-static float an_winograd_results(const an_tiling *t, const float *m, i64 first, i64 count, i64 oh, i64 ow, float *y) {
+/* y of the tiles: A' m A, of m (36, tiles, c); images of oh x ow results. NaN where one is not finite, else 0. */
+static float an_winograd_results(const an_tiling *t, const float *m, const int *blank, i64 first, i64 count, i64 oh,
+                                 i64 ow, float *y) {
     an_floats strange = {0};
     float sum = 0;
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
-        i64 row = place / t->columns * 2, column = place % t->columns * 2;
+        i64 row = place / t->columns * 4, column = place % t->columns * 4;
+        i64 rows = oh - row < 4 ? oh - row : 4, columns = ow - column < 4 ? ow - column : 4;
         float *to = y + ((image * oh + row) * ow + column) * t->c;
         AN_EACH_VECTOR(c, t->c) {
-            for (int i = 0; i < 2 && row + i < oh; i++) {
-                an_floats s[4];
-                const float *from = m + tile * t->c + c + (i ? 4 * t->plane : 0);
+            an_floats half[6][4], line[6], out[4];
+            const float *from = m + tile * t->c + c;
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; j++) {
+#pragma GCC unroll 6
+                for (int i = 0; i < 6; i++) line[i] = AN_AT(from + (i * 6 + j) * t->plane);
+                an_winograd_a(line, half[j]);
+            }
 #pragma GCC unroll 4
-                for (int j = 0; j < 4; j++, from += t->plane) {
-                    an_floats middle = AN_AT(from + 4 * t->plane), last = AN_AT(from + 8 * t->plane);
-                    s[j] = i ? AN_AT(from) - middle - last : AN_AT(from) + middle + last;
+            for (int i = 0; i < 4; i++) {
+                if (i >= rows) break;
+#pragma GCC unroll 6
+                for (int j = 0; j < 6; j++) line[j] = half[j][i];
+                an_winograd_a(line, out);
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) {
+                    if (j >= columns) break;
+                    strange += out[j] * 0;
+                    AN_PUT(to + (i * ow + j) * t->c + c) = out[j];
                 }
-                an_floats left = s[0] + s[1] + s[2], right = s[1] - s[2] - s[3];
-                strange += left * 0;
-                AN_PUT(to + i * ow * t->c + c) = left;
-                if (column + 1 == ow) continue;
-                strange += right * 0;
-                AN_PUT(to + i * ow * t->c + t->c + c) = right;
             }
         }
+        for (i64 k = 0; blank[tile] && k < 16; k++)
+            if (blank[tile] >> k & 1 && k / 4 < rows && k % 4 < columns)
+                memset(to + (k / 4 * ow + k % 4) * t->c, 0, (size_t)t->c * 4);
     }
     for (int lane = 0; lane < AN_BYTES / 4; lane++) sum += strange[lane];
     return sum;
 }
 
-/* e (16, tiles, c): A dy A' for the tiles, zeros where a tile has no result */
+/* e (36, tiles, c): A dy A' for the tiles, zeros where a tile has no result */
 static void an_winograd_slopes(const an_tiling *t, const float *dy, i64 first, i64 count, i64 oh, i64 ow,
                                const float *zeros, float *e) {
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
-        i64 row = place / t->columns * 2, column = place % t->columns * 2;
-        const float *at = dy + ((image * oh + row) * ow + column) * t->c;
-        const float *right = column + 1 < ow ? at + t->c : zeros, *low = row + 1 < oh ? at + ow * t->c : zeros;
-        const float *corner = column + 1 < ow && row + 1 < oh ? at + ow * t->c + t->c : zeros;
+        i64 row = place / t->columns * 4, column = place % t->columns * 4;
+        const float *at = dy + ((image * oh + row) * ow + column) * t->c, *pixels[16];
+        for (i64 i = 0; i < 4; i++)
+            for (i64 j = 0; j < 4; j++)
+                pixels[i * 4 + j] = row + i < oh && column + j < ow ? at + (i * ow + j) * t->c : zeros;
         AN_EACH_VECTOR(c, t->c) {
-            an_floats d[4][2] = {{AN_AT(at + c), AN_AT(right + c)}}, under[2] = {AN_AT(low + c), AN_AT(corner + c)};
-            for (int j = 0; j < 2; j++) {
-                d[1][j] = d[0][j] + under[j];
-                d[2][j] = d[0][j] - under[j];
-                d[3][j] = -under[j];
-            }
+            an_floats half[4][6], line[4], out[6];
+            float *to = e + tile * t->c + c;
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                float *to = e + tile * t->c + c + 4 * i * t->plane;
-                AN_PUT(to) = d[i][0];
-                AN_PUT(to + t->plane) = d[i][0] + d[i][1];
-                AN_PUT(to + 2 * t->plane) = d[i][0] - d[i][1];
-                AN_PUT(to + 3 * t->plane) = -d[i][1];
+            for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) line[i] = AN_AT(pixels[i * 4 + j] + c);
+                an_winograd_spread(line, half[j]);
+            }
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; i++) {
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) line[j] = half[j][i];
+                an_winograd_spread(line, out);
+#pragma GCC unroll 6
+                for (int j = 0; j < 6; j++, to += t->plane) AN_PUT(to) = out[j];
             }
         }
     }
 }
 
-/* y (., oh, ow, b) of count images x as `in` cuts them, with u (16, c, b). NaN where a result is not finite, else 0. */
+/* y (., oh, ow, b) of count images x as `in` cuts them, with u (36, c, b). NaN where a result is not finite, else 0. */
 static float an_winograd(an_tiling in, const float *x, const float *u, i64 count, i64 oh, i64 ow, i64 b, float *y) {
     an_tiling out = in;
     float strange = 0;
+    int blank[AN_TILES];
     out.c = b, out.plane = AN_TILES * b + 16;
-    float *patch = an_scratch(16 * (in.c + in.plane + out.plane) * 4), *v = patch + 16 * in.c, *m = v + 16 * in.plane;
+    float *zeros = an_scratch((in.c + AN_PLACES * (in.plane + out.plane)) * 4), *v = zeros + in.c;
+    float *m = v + AN_PLACES * in.plane;
+    memset(zeros, 0, (size_t)in.c * 4);
     for (i64 first = 0, all = count * in.size; first < all; first += AN_TILES) {
         i64 tiles = all - first < AN_TILES ? all - first : AN_TILES;
-        an_winograd_pixels(&in, x, first, tiles, patch, v);
-        for (i64 place = 0; place < 16; place++)
+        an_winograd_pixels(&in, x, first, tiles, zeros, v, blank);
+        for (i64 place = 0; place < AN_PLACES; place++)
             an_gemm_one_32(0, 0, tiles, b, in.c, v + place * in.plane, in.c, u + place * in.c * b, b,
                            m + place * out.plane, b, 0);
-        strange += an_winograd_results(&out, m, first, tiles, oh, ow, y);
+        strange += an_winograd_results(&out, m, blank, first, tiles, oh, ow, y);
     }
     return strange;
 }
@@ -191,35 +279,30 @@ static void an_winograd_input(const an_conv *p, const float *dy, const float *tr
 
 /* dw += what the images n0 <= i < n1 add to it */
 static void an_winograd_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
-    i64 a = p->c, b = p->oc;
+    i64 a = p->c, b = p->oc, most = a > b ? a : b;
     an_tiling in = an_tile_images(p->h, p->w, a, p->pad_top, p->pad_left, p->oh, p->ow), out = in;
     out.c = b, out.plane = AN_TILES * b + 16;
-    float *patch = an_scratch((16 * (a + in.plane + out.plane) + 25 * a * b + b) * 4), *zeros = patch + 16 * a;
-    float *v = zeros + b, *e = v + 16 * in.plane, *du = e + 16 * out.plane, *sum = du + 16 * a * b, strange;
-    memset(zeros, 0, (size_t)b * 4);
+    float *zeros = an_scratch((AN_PLACES * (in.plane + out.plane + a * b) + 9 * a * b + most) * 4), *v = zeros + most;
+    float *e = v + AN_PLACES * in.plane, *du = e + AN_PLACES * out.plane, *sum = du + AN_PLACES * a * b, strange;
+    memset(zeros, 0, (size_t)most * 4);
     for (i64 first = 0, all = (n1 - n0) * in.size; first < all; first += AN_TILES) {
         i64 tiles = all - first < AN_TILES ? all - first : AN_TILES;
-        an_winograd_pixels(&in, x + n0 * p->h * p->w * a, first, tiles, patch, v);
+        an_winograd_pixels(&in, x + n0 * p->h * p->w * a, first, tiles, zeros, v, NULL);
         an_winograd_slopes(&out, dy + n0 * p->oh * p->ow * b, first, tiles, p->oh, p->ow, zeros, e);
-        for (i64 place = 0; place < 16; place++)
+        for (i64 place = 0; place < AN_PLACES; place++)
             an_gemm_one_32(1, 0, a, b, tiles, v + place * in.plane, a, e + place * out.plane, b, du + place * a * b, b,
                            first > 0);
     }
-    for (i64 k = 0; k < a * b; k += AN_BYTES / 4) {
-        i64 c = k + AN_BYTES / 4 <= a * b ? k : a * b - AN_BYTES / 4;
-        an_floats s[3][4];
-        for (int j = 0; j < 4; j++) {
-            an_floats d[4];
-            for (int i = 0; i < 4; i++) d[i] = AN_AT(du + (i * 4 + j) * a * b + c);
-            s[0][j] = d[0] + (d[1] + d[2]) * 0.5f;
-            s[1][j] = (d[1] - d[2]) * 0.5f;
-            s[2][j] = d[3] + (d[1] + d[2]) * 0.5f;
+    AN_EACH_VECTOR(c, a * b) {
+        an_floats half[6][3], line[6], out3[3];
+        for (int j = 0; j < 6; j++) {
+            for (int i = 0; i < 6; i++) line[i] = AN_AT(du + (i * 6 + j) * a * b + c);
+            an_winograd_gather(line, half[j]);
         }
         for (int i = 0; i < 3; i++) {
-            float *to = sum + i * 3 * a * b + c;
-            AN_PUT(to) = s[i][0] + (s[i][1] + s[i][2]) * 0.5f;
-            AN_PUT(to + a * b) = (s[i][1] - s[i][2]) * 0.5f;
-            AN_PUT(to + 2 * a * b) = s[i][3] + (s[i][1] + s[i][2]) * 0.5f;
+            for (int j = 0; j < 6; j++) line[j] = half[j][i];
+            an_winograd_gather(line, out3);
+            for (int j = 0; j < 3; j++) AN_PUT(sum + (i * 3 + j) * a * b + c) = out3[j];
         }
     }
     strange = an_strange(sum, 9 * a * b);

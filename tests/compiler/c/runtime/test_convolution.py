@@ -91,7 +91,7 @@ def test_winograd(n, h, w, c, f, before, after, seed):
     """The same results from fewer multiplications."""
     case = Case(n, h, w, c, 3, 3, f, (1, 1), (1, 1), before, after, 1)
     x, k, dy, y, dx, dw, rt, table = drawn(case, seed)
-    u, turned, transposed = (np.full(k.size * 2, np.nan, np.float32) for _ in range(3))
+    u, turned, transposed = (np.full(k.size * 4, np.nan, np.float32) for _ in range(3))
     rt.winograd_weights(c, f, 0, at(k), at(u), 0, c)
     rt.conv_transpose_kernel(table, at(k), at(transposed))
     rt.winograd_weights(f, c, 1, at(transposed), at(turned), 0, f)
