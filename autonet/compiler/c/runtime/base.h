@@ -93,6 +93,7 @@ typedef void (*an_tile)(void *context, int64_t row0, int64_t row1, int64_t col0,
  *            how many threads come, or whether another plan holds the pool: then the caller does them all, in order.
  * sgemm      c (+)= op(a) @ op(b), row-major, on the pool where it is worth it; op transposes where ta, tb is 1.
  *            Element (i, j) does not depend on the split, nor on m or n, but for a single column's. `done` may be NULL.
+ *            (Where vectors are shorter than 32 bytes the BLAS does it, whose bits depend on its threads.)
  * sgemm_one  the same in the calling thread. dgemm, dgemm_one: NULL unless the plan asked for them (library.load).
  * conv_*     the pieces for images [n0, n1) in the calling thread, see conv.c; winograd_*: see winograd.c.
  */

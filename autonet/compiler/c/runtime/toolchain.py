@@ -4,6 +4,9 @@ Tried in this order: the command in AUTONET_CC; `cc`, `gcc`, `clang` on the PATH
 wheel (extra `native`). AUTONET_NATIVE=0 switches native code off. Flags are offered once to the compiler that is found,
 and those that it does not know are left out; what was learned is kept in the cache folder, so that a second
 process asks nothing. A compiler that gives no answer to that is not asked again before a day has passed.
+
+Code is made for the widest instructions that the processor has, or for those that AUTONET_INSTRUCTIONS names
+(`SETS`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -26,12 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autonet.compiler.c.runtime import cache
+from autonet.errors import ArgumentError
 
 # -O3 vectorises loops of unknown length. No flag here lets the compiler reorder sums, drop NaN or flush denormal
 # numbers: a plan's + - * / sqrt give NumPy's bits. Signals of floating-point exceptions and errno, which nobody reads,
 # would keep loops from being vectorised.
 COMMON = (
-    *("-O3", "-std=gnu11", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-fwrapv"),
+    *("-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fno-strict-aliasing", "-fwrapv"),
     *("-fvisibility=hidden", "-g0", "-Werror=implicit-function-declaration", "-Werror=implicit-int"),
     *("-Werror=int-conversion", "-Werror=incompatible-pointer-types"),
 )
@@ -39,6 +44,13 @@ COMMON = (
 # vectorised (of 40 random chains of 4 functions, 20 were with them, 40 without).
 GCC = ("-fno-tree-pre", "-fno-thread-jumps")
 CLANG = ("-fno-sanitize=undefined",)  # which zig switches on
+# What AUTONET_INSTRUCTIONS may say: flags of the compiler, and what the processor must have, in NumPy's words.
+SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "native": (("-march=native",), ()),  # all that the processor has
+    "avx512": (("-march=x86-64-v4",), ("AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL")),
+    "avx2": (("-march=x86-64-v3",), ("AVX2", "FMA3", "F16C")),
+    "baseline": ((), ()),  # all that the architecture promises: SSE2 on x86-64, NEON on arm64
+}
 PLAN = ("-ffp-contract=off",)
 RUNTIME = ("-O2", "-ffp-contract=fast")  # its vectors are written out, and are to be fused: -O3 only costs time
 SHARED = ("-shared", "-fPIC") if sys.platform != "win32" else ("-shared",)
@@ -146,6 +158,29 @@ def candidates() -> list[tuple[str, ...]]:
     return found
 
 
+def instructions() -> str:
+    """Which of SETS code is made for.
+
+    Raises: ArgumentError if AUTONET_INSTRUCTIONS names none of them, or one that this processor lacks.
+    """
+    name = os.environ.get("AUTONET_INSTRUCTIONS", "").strip().lower() or "native"
+    if name not in SETS:
+        raise ArgumentError(f"AUTONET_INSTRUCTIONS expects one of {', '.join(SETS)}; received {name!r}.")
+    if missing := [feature for feature in SETS[name][1] if not features().get(feature)]:
+        raise ArgumentError(
+            f"AUTONET_INSTRUCTIONS={name!r} expects a processor that has it; this one lacks {', '.join(missing)}. "
+            "Unset the variable to use all that it has."
+        )
+    return name
+
+
+@functools.cache
+def features() -> dict[str, bool]:
+    """What the processor has, as NumPy found out when it was loaded."""
+    umath = "numpy._core._multiarray_umath"
+    return getattr(importlib.import_module(umath), "__cpu_features__", {})
+
+
 @functools.cache
 def processor() -> str:
     """What decides which instructions -march=native may use: libraries are never carried to another processor."""
@@ -154,11 +189,12 @@ def processor() -> str:
         wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
         return "\n".join(line for line in lines if line.split("\t")[0].split(":")[0].strip() in wanted)
     except OSError:
-        return "|".join((platform.machine(), platform.processor(), platform.platform()))
+        known = " ".join(sorted(name for name, there in features().items() if there))
+        return "|".join((platform.machine(), platform.processor(), platform.platform(), known))
 
 
 def _identity(command: tuple[str, ...]) -> str | None:
-    """Changes when the compiler or the processor does. None when there is no such command."""
+    """Changes when the compiler, the processor or the instructions asked for do. None when there is no such command."""
     path = shutil.which(command[0])
     if path is None:
         return None
@@ -167,7 +203,8 @@ def _identity(command: tuple[str, ...]) -> str | None:
         about = os.stat(real)
     except OSError:
         return None
-    return "|".join((*command, real, str(about.st_size), str(about.st_mtime_ns), processor(), *COMMON, *GCC, *CLANG))
+    flags = (*SETS[instructions()][0], *COMMON, *GCC, *CLANG)
+    return "|".join((*command, real, str(about.st_size), str(about.st_mtime_ns), processor(), *flags))
 
 
 def _works(made: bytes) -> bool:
@@ -199,14 +236,18 @@ def _probe(command: tuple[str, ...]) -> Compiler:
         except CompilationError:
             return False
 
-    known = next((extra for extra in (GCC, CLANG, GCC + CLANG) if takes(*COMMON, *extra, *PLAN)), None)
+    name = instructions()
+    common = SETS[name][0] + COMMON
+    known = next((extra for extra in (GCC, CLANG, GCC + CLANG) if takes(*common, *extra, *PLAN)), None)
     if known is not None:
-        flags, contract = COMMON + known, True
+        flags, contract = common + known, True
     else:
-        flags = tuple(flag for flag in COMMON + GCC + CLANG if takes(flag)) if takes() else ()
+        flags = tuple(flag for flag in common + GCC + CLANG if takes(flag)) if takes() else ()
         contract = takes(*flags, *PLAN)
         if not takes(*flags):
             raise CompilationError(f"{' '.join(command)} makes nothing that can be loaded.")
+        if name != "native" and not set(SETS[name][0]) <= set(flags):  # asked for, so not to be left out
+            raise CompilationError(f"{' '.join(command)} makes no code for AUTONET_INSTRUCTIONS={name!r}.")
     try:
         version = _ask([*command, "--version"], PATIENCE)[1]
     except CompilationError:
@@ -240,9 +281,9 @@ def _remembered(command: tuple[str, ...]) -> Compiler | str:
 
 
 @functools.cache
-def _found(off: bool, named: str, path: str) -> tuple[Compiler | None, list[str]]:
+def _found(off: bool, named: str, path: str, wanted: str) -> tuple[Compiler | None, list[str]]:
     """The compiler to use, and why each command that comes before it is none."""
-    del named, path  # in the key, so that a changed environment is looked at afresh
+    del named, path, wanted  # in the key, so that a changed environment is looked at afresh
     reasons: list[str] = []
     for command in () if off else candidates():
         answer = _remembered(command)
@@ -253,7 +294,8 @@ def _found(off: bool, named: str, path: str) -> tuple[Compiler | None, list[str]
 
 
 def _look() -> tuple[Compiler | None, list[str]]:
-    return _found(switched_off(), os.environ.get("AUTONET_CC", ""), os.environ.get("PATH", ""))
+    off = switched_off()
+    return _found(off, os.environ.get("AUTONET_CC", ""), os.environ.get("PATH", ""), "" if off else instructions())
 
 
 def find() -> Compiler | None:

@@ -52,6 +52,12 @@ def services():
     return services_at(runtime.services(double=True))
 
 
+def own_products():
+    """Whether float32 products on many threads are the runtime's own; with short vectors they are NumPy's BLAS's."""
+    runtime.services()
+    return runtime.library._started.function("an_vector_bytes", c_int64)() >= 32 or runtime.blas.find() is None
+
+
 @functools.cache
 def compiled(source):
     """A library from C text."""

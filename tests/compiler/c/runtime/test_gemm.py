@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autonet.compiler.c import runtime
 from autonet.compiler.c.runtime import library, sources
 
-from .support import TILE, at, needs_compiler, services, services_at
+from .support import TILE, at, needs_compiler, own_products, services, services_at
 
 pytestmark = needs_compiler
 
@@ -47,9 +47,11 @@ def test_products(dtype, m, n, k, ta, tb, add, pad, seed):
     one, many = c.copy(), c.copy()
     product(getattr(services(), f"{kind}gemm_one"), ta, tb, m, n, k, a, b, one, add)
     product(getattr(services(), f"{kind}gemm"), ta, tb, m, n, k, a, b, many, add, None, None)
-    np.testing.assert_array_equal(one, many)  # what lies outside the result is untouched: NaN
-    assert np.isnan(one[:, n:]).all()
-    np.testing.assert_allclose(one[:, :n], want, rtol=0, atol=np.finfo(dtype).eps * 10 * (k + 1))
+    for found in (one, many):
+        assert np.isnan(found[:, n:]).all()  # what lies outside the result is untouched
+        np.testing.assert_allclose(found[:, :n], want, rtol=0, atol=np.finfo(dtype).eps * 10 * (k + 1))
+    if kind == "d" or own_products():
+        np.testing.assert_array_equal(one, many)
 
 
 @pytest.mark.parametrize("n", [1, 90])
@@ -59,7 +61,10 @@ def test_a_row_does_not_depend_on_its_neighbours(ta, tb, n):
     rng = np.random.default_rng(0)
     m, k = 70, 500
     a, b, c = operands(rng, np.float32, m, n, k, ta, tb, 0)
-    product(services().sgemm, ta, tb, m, n, k, a, b, c, False, None, None)
+    if own_products():
+        product(services().sgemm, ta, tb, m, n, k, a, b, c, False, None, None)
+    else:
+        product(services().sgemm_one, ta, tb, m, n, k, a, b, c, False)
     for i in (0, 33, 69):
         row = np.ascontiguousarray(a[:, i : i + 1] if ta else a[i : i + 1])
         alone = np.empty((1, n), np.float32)

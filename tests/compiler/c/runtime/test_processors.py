@@ -11,6 +11,7 @@ import pytest
 from autonet import config, jit, ops
 from autonet.compiler.c.runtime import blas, library, processors
 from autonet.errors import ArgumentError
+from tests.compiler.c.runtime.support import own_products
 from tests.compiler.programs import needs_compiler, same_bits
 
 
@@ -95,7 +96,8 @@ def test_more_and_fewer_threads_while_plans_are_there():
     for count in (1, 4, 2, 8, 1, 3, 64, 1000, 2):
         config.set_threads(count)
         found += [f(a, b).numpy() for _ in range(5)]
-    assert all(same_bits(x, found[1]) for x in found[1:])
+    for x in found[1:]:
+        assert same_bits(x, found[1]) if own_products() else np.allclose(x, found[1], rtol=1e-4, atol=1e-4)
 
 
 PROGRAM = """
