@@ -112,6 +112,7 @@ from autonet.layers.preprocessing.numeric import Discretization as Discretizatio
 from autonet.layers.preprocessing.numeric import Normalization as Normalization
 from autonet.layers.preprocessing.numeric import Rescaling as Rescaling
 from autonet.layers.preprocessing.pipeline import Pipeline as Pipeline
+from autonet.layers.preprocessing.policies import AugMix as AugMix
 from autonet.layers.preprocessing.policies import RandAugment as RandAugment
 from autonet.layers.preprocessing.random_colors import RandomBrightness as RandomBrightness
 from autonet.layers.preprocessing.random_colors import RandomColorDegeneration as RandomColorDegeneration
@@ -122,6 +123,9 @@ from autonet.layers.preprocessing.random_colors import RandomHue as RandomHue
 from autonet.layers.preprocessing.random_colors import RandomSaturation as RandomSaturation
 from autonet.layers.preprocessing.text import TextVectorization as TextVectorization
 from autonet.layers.preprocessing.tones import AutoContrast as AutoContrast
+from autonet.layers.preprocessing.tones import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
 from autonet.layers.preprocessing.tones import Equalization as Equalization
 from autonet.layers.preprocessing.tones import RandomInvert as RandomInvert
 from autonet.layers.preprocessing.tones import RandomPosterization as RandomPosterization

@@ -18,6 +18,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent
 rng = np.random.default_rng(20240229)
 FIRST = {"data_format": "channels_first"}
+CLAHE = "ContrastLimitedAdaptiveHistogramEqualization"
 
 
 def reals(*shape):
@@ -26,6 +27,11 @@ def reals(*shape):
 
 def pixels(*shape):
     return rng.uniform(0, 255, shape).astype("float32")
+
+
+def signed(*shape):
+    """Pixels from -1 to 1, each in the middle of one of 255 steps, where rounding does not matter."""
+    return ((rng.integers(0, 255, shape) + 0.5) / 127.5 - 1).astype("float32")
 
 
 def categories(*shape):
@@ -127,8 +133,15 @@ CASES = [  # class, arguments, x, what to adapt to
     ["CutMix", {"seed": 2, **FIRST}, pixels(4, 2, 6, 5), None],
     ["Equalization", {}, pixels(9, 10, 2), None],
     ["Equalization", {"value_range": [0, 1], "bins": 20, **FIRST}, pixels(2, 9, 10) / 255, None],
+    [CLAHE, {}, pixels(2, 32, 40, 3) / 2, None],
+    [CLAHE, {"clip_limit": 0, "tile_grid_size": [3, 2]}, pixels(10, 9, 2), None],
+    [CLAHE, {"value_range": [-1, 1], "clip_limit": 1.5, "tile_grid_size": [4, 8], **FIRST}, signed(2, 1, 13, 7), None],
 ]
-SIGNED = ["RandomElasticTransform", "RandAugment"]  # whose draws are not shown: signatures and configurations only
+SIGNED = [
+    "RandomElasticTransform",
+    "RandAugment",
+    "AugMix",
+]  # whose draws are not shown: signatures and configurations only
 TEXT = ["Hashing", "HashedCrossing", "StringLookup", "IntegerLookup", "TextVectorization"]
 NEEDED = {
     "scale": 0.5,

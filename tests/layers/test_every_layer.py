@@ -308,8 +308,19 @@ CASES = [
     Case("MixUp", {"alpha": 1.0}, (6, 3, 2, 2), chance=True, differs=True, trains=True),
     Case("CutMix", {**FIRST}, (6, 2, 4, 5), chance=True, differs=True, trains=True),
     Case("RandAugment", {"num_ops": 1, "value_range": (-9, 9)}, (2, 3, 4, 3), chance=True, differs=True, trains=True),
+    Case(
+        "AugMix",
+        {"num_chains": 2, "chain_depth": 1, "value_range": (-9, 9)},
+        (2, 3, 4, 3),
+        chance=True,
+        differs=True,
+        trains=True,
+    ),
     Case("Equalization", {"value_range": (-9, 9), "bins": 8}, (2, 3, 4, 2), differs=True, trains=True),
     Case("AutoContrast", {"value_range": (-9, 9)}, (2, 3, 2, 2)),
+    Case(
+        "ContrastLimitedAdaptiveHistogramEqualization", {"value_range": (-9, 9), "tile_grid_size": (2, 3)}, (2, 3, 4, 2)
+    ),
 ]
 every = pytest.mark.parametrize("case", CASES, ids=[f"{i}-{c.name}" for i, c in enumerate(CASES)])
 

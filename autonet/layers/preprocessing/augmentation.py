@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
+from autonet.common.lines import warn
 from autonet.common.types import LayerOptions, NameOptions, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
@@ -25,14 +26,47 @@ class RandomImageLayer(ImageLayer):
     """Base of layers that draw: `generator` is where chance comes from. Without training, images stay as they are.
 
     Like in Keras, a call that says nothing about training is one in training.
+
+    Attributes:
+        value_range: smallest and largest value that images are said to have; None where it does not matter.
     """
 
+    _unfixed = ImageLayer._unfixed | {"_range_is_known"}
+
     factor: Any
+    value_range: Any = None
+    _scales_with_range = False  # whether what happens to values well within value_range depends on it
+    _range_is_known = False
 
     def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Unpack[LayerOptions]):
         super().__init__(data_format, **common)
         self.seed = seed
         self.generator = SeedGenerator(seed)
+
+    def _images(self, images: Any, transformation: Any, training: bool) -> Tensor:
+        if self.value_range is not None and not self._range_is_known and isinstance(images, Tensor):
+            self._look_at_range(images._value)
+        return super()._images(images, transformation, training)
+
+    def _look_at_range(self, images: np.ndarray) -> None:
+        """Warn if the first images that are not of one value have another range than `value_range`."""
+        least, most = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
+        if least == most or not math.isfinite(most - least):
+            return
+        self._range_is_known = True
+        low, high = self.value_range
+        if self._scales_with_range and max(abs(least - low), abs(most - low)) <= (high - low) / 50:
+            what = "which it takes for black"
+        elif max(low - least, most - high) > 0.9 * (high - low):
+            what = "far outside of it"
+        else:
+            return
+        usual = [pair for pair in ((0, 1), (-1, 1), (0, 255)) if pair[0] <= least and most <= pair[1]]
+        better = usual[0] if usual else (float(f"{least:.3g}"), float(f"{most:.3g}"))
+        warn(
+            f"{self.label} has value_range={self.value_range}; its images have values from {least:.3g} to {most:.3g}, "
+            f"{what}. Give it their range: value_range={better}."
+        )
 
     def _uniform(self, shape: tuple[Any, ...], bounds: Any, seed: Any = None) -> Tensor:
         low, high = sorted(bounds)

@@ -39,6 +39,8 @@ class RandomGaussianBlur(Coloring):
         data_format, seed: as for `RandomFlip`.
     """
 
+    _scales_with_range = False
+
     def __init__(
         self,
         factor: float | Sequence[float] = 1.0,

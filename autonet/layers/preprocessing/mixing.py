@@ -68,6 +68,7 @@ class RandomErasing(Coloring, _Boxes):
                 f"{self.label} expects fill_value to be a number, three, or None for noise; received {fill_value!r}."
             )
         self.fill_value = fill_value
+        self._scales_with_range = fill_value is None
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         drawn = super().get_random_transformation(data, training, seed)

@@ -16,6 +16,8 @@ from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, 
 class Coloring(RandomImageLayer):
     """Layers that change values, not places: masks stay as they are."""
 
+    _scales_with_range = True
+
     def __init__(self, value_range: Sequence[float], seed: int | None, **common: Unpack[ImageOptions]):
         super().__init__(common.pop("data_format", None), seed, **common)  # type: ignore[misc]
         self.value_range = check_range(self.label, value_range)
@@ -37,6 +39,7 @@ class FactorColoring(Coloring):
     """
 
     _limits: tuple[float, float | None] = (0.0, 0.0)
+    _scales_with_range = False
 
     def __init__(
         self,
@@ -72,6 +75,8 @@ class RandomContrast(Coloring):
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
     """
+
+    _scales_with_range = False
 
     def __init__(
         self,
@@ -258,6 +263,7 @@ class RandomColorJitter(Coloring):
             for kind, factor in made.items()
             if factor is not None
         ]
+        self._scales_with_range = brightness_factor is not None
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> list[Any]:
         generator = self.generator if seed is None else seed

@@ -128,10 +128,11 @@ class AutoContrast(Coloring):
     least and greatest are over the places of the channel; a channel of one value stays as it is.
 
     Args:
-        value_range: smallest and largest value.
+        value_range: smallest and largest value of the result; images may have any.
     """
 
     _fixed = ("seed",)
+    _range_is_known = True  # nothing to warn of
 
     def __init__(self, value_range: Sequence[float] = (0, 255), **common: Unpack[LayerOptions]):
         super().__init__(value_range, None, **common)
@@ -200,3 +201,100 @@ class Equalization(Coloring):
         even = ops.take(ops.reshape(table, (-1,)), place)
         even = ops.reshape(ops.where(ops.equal(spread, 0), planes, even), x.shape)
         return even if self.data_format == "channels_first" else ops.moveaxis(even, -3, -1)
+
+
+class ContrastLimitedAdaptiveHistogramEqualization(Coloring):
+    """Values of each channel spread as frequent as they are around a place (CLAHE), in training and after.
+
+        y = 255 (c(x) - c(0)) / (pixels - c(0)), for values from 0 to 255
+
+    c(x) is how many of a tile's pixels have at most x, in 256 whole numbers, where what is more frequent than clip_limit
+    times the mean counts for all numbers alike. Between the middles of tiles, y is that of the four around, bilinearly.
+    Tiles that reach beyond the image hold its mirror image. (Keras cuts results for whole numbers to whole numbers.)
+
+    Args:
+        value_range: smallest and largest value.
+        clip_limit: how much steeper than even a tile's curve may be, so that noise in plain areas stays small; 0 for no limit.
+        tile_grid_size: number of tiles: (down, across).
+        data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    Source: Zuiderveld, Contrast Limited Adaptive Histogram Equalization, in Graphics Gems IV, 1994
+    """
+
+    _fixed = ("seed",)
+
+    def __init__(
+        self,
+        value_range: Sequence[float] = (0, 255),
+        clip_limit: float = 4.0,
+        tile_grid_size: Sequence[int] = (8, 8),
+        data_format: str | None = None,
+        **common: Unpack[LayerOptions],
+    ):
+        super().__init__(value_range, None, data_format=data_format, **common)
+        if isinstance(clip_limit, bool) or not isinstance(clip_limit, (int, float, np.number)) or not clip_limit >= 0:
+            raise ArgumentError(
+                f"{self.label} expects clip_limit to be a number of at least 0; received {clip_limit!r}."
+            )
+        grid = tuple(tile_grid_size) if isinstance(tile_grid_size, (tuple, list)) else ()
+        if len(grid) != 2 or not all(hasattr(n, "__index__") and not isinstance(n, bool) and n >= 1 for n in grid):
+            raise ArgumentError(
+                f"{self.label} expects tile_grid_size to be two whole numbers of at least 1; received {tile_grid_size!r}."
+            )
+        self.clip_limit = float(clip_limit)
+        self.tile_grid_size = int(grid[0]), int(grid[1])
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
+    ) -> None:
+        return None
+
+    def transform_images(self, images: Tensor, transformation: Any = None, training: bool = True) -> Tensor:
+        low, high = self.value_range
+        x = ops.cast(images, self.compute_dtype)
+        x = x if self.data_format == "channels_first" else ops.moveaxis(x, -1, -3)
+        size, sides = x.shape[-2:], [-(-n // tiles) for n, tiles in zip(x.shape[-2:], self.tile_grid_size, strict=True)]
+        planes = ops.reshape((x - low) * (255.0 / (high - low)), (-1, *size))
+        beyond = [side * tiles - n for side, tiles, n in zip(sides, self.tile_grid_size, size, strict=True)]
+        planes = ops.pad(planes, [(0, 0), *((0, n) for n in beyond)], mode="symmetric")
+        levels = ops.cast(ops.clip(planes, 0, 255), "int32")
+        even = self._interpolated(self._curves(levels, sides), levels, sides)[:, : size[0], : size[1]]
+        even = ops.reshape(even, x.shape) * float((high - low) / 255) + low
+        return even if self.data_format == "channels_first" else ops.moveaxis(even, -3, -1)
+
+    def _curves(self, levels: Tensor, sides: list[int]) -> Tensor:
+        """What each of 256 levels becomes in each tile, from 0 to 255, as one row of numbers for all."""
+        rows, columns = (np.arange(n, dtype="int32") // side for n, side in zip(levels.shape[1:], sides, strict=True))
+        ones = ops.ones((levels.size,), self.compute_dtype)
+        place = self._places(levels, rows, columns)
+        tiles, pixels = len(levels) * self.tile_grid_size[0] * self.tile_grid_size[1], sides[0] * sides[1]
+        histograms = ops.reshape(ops.segment_sum(ones, ops.reshape(place, (-1,)), tiles * 256), (tiles, 256))
+        if self.clip_limit:
+            kept = ops.minimum(histograms, self.clip_limit * pixels / 256)
+            histograms = kept + ops.sum(histograms - kept, axis=1, keepdims=True) / 256.0
+        below = ops.cumsum(histograms, axis=1)
+        first = below[:, :1]
+        spread = pixels - first
+        curves = (below - first) * 255.0 / ops.where(ops.equal(spread, 0), 1.0, spread)
+        return ops.reshape(ops.clip(curves, 0, 255), (-1,))
+
+    def _places(self, levels: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+        """Where in `_curves` each pixel's level stands, for tiles in these rows and columns of tiles."""
+        down, across = self.tile_grid_size
+        first = np.arange(len(levels), dtype="int32")[:, None, None] * (down * across)
+        return levels + (first + rows[:, None] * across + columns) * 256
+
+    def _interpolated(self, curves: Tensor, levels: Tensor, sides: list[int]) -> Tensor:
+        """Each pixel's level through the curves of the four tiles around it."""
+        found: Any = 0.0
+        parts = []
+        for n, side, tiles in zip(levels.shape[1:], sides, self.tile_grid_size, strict=True):
+            place = (np.arange(n) - side / 2) / side
+            before = np.floor(place)
+            near = [np.clip(before + i, 0, tiles - 1).astype("int32") for i in (0, 1)]
+            after = (place - before).astype(self.compute_dtype)
+            parts.append(list(zip(near, (1 - after, after), strict=True)))
+        for rows, down in parts[0]:
+            for columns, across in parts[1]:
+                found = found + ops.take(curves, self._places(levels, rows, columns)) * (down[:, None] * across)
+        return found

@@ -1,5 +1,9 @@
 """Resizing, cropping, and what is drawn for images; values against Keras's are in test_against_keras.py."""
 
+import inspect
+import re
+import warnings
+
 import numpy as np
 import pytest
 
@@ -259,3 +263,61 @@ def test_values_outside_the_range_are_cut_from_images_not_from_masks():
     x = np.full((1, 4, 4, 1), 300.0, "float32")
     out = layers.RandomElasticTransform((1, 1))({"images": x, "segmentation_masks": x})
     assert np.all(out["images"].numpy() == 255) and np.all(out["segmentation_masks"].numpy() == 300)
+
+
+KINDS = {c for c in vars(layers).values() if isinstance(c, type) and "value_range" in inspect.signature(c).parameters}
+RANGED = sorted(KINDS - {layers.AutoContrast}, key=lambda kind: kind.__name__)  # which takes images of any range
+STRONG = {
+    "RandomErasing": {"fill_value": 0.5},
+    "RandomColorJitter": {"contrast_factor": 0.1},
+}  # no noise, no brightness
+
+
+def ranged(kind, value_range, **more):
+    """A layer that changes every image."""
+    needed = {"RandomPosterization": (3, 3), "RandomErasing": (1, 1)}.get(kind.__name__, (0.3, 0.3))
+    factor = {"factor": needed} if "factor" in inspect.signature(kind).parameters else {}
+    seed = {"seed": 1} if "seed" in inspect.signature(kind).parameters else {}
+    if kind is layers.Solarization:
+        factor = {"addition_factor": 0.2, "threshold_factor": 0.3}
+    return kind(value_range=value_range, **factor, **seed, **more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [*((kind, {}) for kind in RANGED), *((getattr(layers, name), more) for name, more in STRONG.items())],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_images_that_have_another_range_are_told_once(kind, more, rng):
+    """A layer warns of images from 0 to 1 in a range to 255 if that, and not only what is cut off, changes its result."""
+    x = rng.uniform(0.4, 0.6, (2, 8, 8, 3)).astype("float32")
+    layer, right = ranged(kind, (0, 255), **more), ranged(kind, (0, 1), **more)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        y = layer(x).numpy()
+        layer(x)
+        layer(x, training=False)
+    matters = not np.allclose(y, right(x).numpy(), rtol=1e-3, atol=1e-3)
+    assert len(told) == matters, [str(w.message) for w in told]
+    assert not told or f"{kind.__name__} '{layer.name}' has value_range=(0, 255)" in str(told[0].message)
+    assert not told or str(told[0].message).endswith("value_range=(0, 1).")
+
+
+@pytest.mark.parametrize("kind", RANGED, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(("low", "high", "better"), [(0, 255, (0, 255)), (-1, 1, (-1, 1)), (-3, 2.5, (-3.0, 2.5))])
+def test_images_far_outside_of_the_range_are_told(kind, low, high, better, rng):
+    x = rng.uniform(low, high, (2, 8, 8, 3)).astype("float32")
+    x[0, 0, 0, :2] = low, high
+    with pytest.warns(UserWarning, match=re.escape(f"{better}.")):
+        ranged(kind, (0, 1))({"images": x}, training=False)
+    ranged(kind, better)(x)
+    ranged(kind, (0, 1))(np.full((2, 8, 8, 3), 7.0))  # one value says nothing
+
+
+def test_a_range_is_looked_at_in_fit_as_well(rng):
+    x = images(rng, 8, 6, 6, 1)
+    model = Sequential([layers.Input((6, 6, 1)), layers.RandomBrightness(0.2), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="value_range") as told:
+        model.fit(x / 255, np.zeros(8), epochs=3, batch_size=4, verbose=0)
+    assert len(told) == 1

@@ -99,6 +99,84 @@ def test_rand_augment_does_what_its_choices_do(rng):
         layers.RandAugment(num_ops=-1)
 
 
+def test_augmix_mixes_what_its_chains_make(rng):
+    """As the formula says, with weights that are parts of one; masks of floats alike, class numbers never."""
+    x = rng.uniform(0, 255, (3, 6, 6, 3)).astype("float32")
+    mask = rng.uniform(0, 1, (3, 6, 6, 2)).astype("float32")
+    layer = layers.AugMix(num_chains=2, chain_depth=3, seed=5)
+    depths = set()
+    for _ in range(12):
+        drawn = layer.get_random_transformation(x)
+        expected, moved, kept = 0.0, 0.0, float(drawn["weight_sample"])
+        for k, weight in enumerate(drawn["chain_mixing_weights"].numpy()):
+            y, m = ops.convert_to_tensor(x), ops.convert_to_tensor(mask)
+            chosen = [i for i in drawn["layer_idxes"].numpy()[k].tolist() if i < 11]
+            for place, i in enumerate(chosen):  # what is left empty stands last
+                y = layer._choices[i].transform_images(y, drawn["chain_transforms"][k][place][i])
+                m = layer._choices[i].transform_segmentation_masks(m, drawn["chain_transforms"][k][place][i])
+            depths.add(len(chosen))
+            expected, moved = expected + weight * y, moved + weight * m
+        expected = np.clip(kept * x + (1 - kept) * expected.numpy(), 0, 255)
+        np.testing.assert_allclose(layer.transform_images(x, drawn), expected, rtol=1e-4, atol=1e-3)
+        moved = kept * mask + (1 - kept) * moved.numpy()
+        np.testing.assert_allclose(layer.transform_segmentation_masks(mask, drawn), moved, rtol=1e-4, atol=1e-5)
+    assert depths == {1, 2, 3}
+    np.testing.assert_allclose(layers.AugMix(chain_depth=0)(x), x, rtol=1e-5)
+    np.testing.assert_array_equal(layer(x, training=False), x)
+    grey = x[..., :1]
+    assert layers.AugMix(all_ops=False, chain_depth=5)(grey).shape == grey.shape  # no way needs colours
+    with pytest.raises(DtypeError, match="one-hot"):
+        layer({"images": x, "segmentation_masks": (mask * 9).astype("uint8")})
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 0.3, 1.0, 30.0])
+def test_augmix_weights_are_of_dirichlet(alpha):
+    """Of n, mean 1 / n, variance (n - 1) / (n^2 (n alpha + 1)), for alphas at which gamma draws are all 0, too."""
+    n = 20
+    layer = layers.AugMix(num_chains=n, chain_depth=0, alpha=alpha, seed=1)
+    drawn = [layer.get_random_transformation(np.zeros((1, 2, 2, 3))) for _ in range(80)]
+    weights = np.array([d["chain_mixing_weights"].numpy() for d in drawn])
+    np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(weights.mean(0), 1 / n, atol=0.08)
+    np.testing.assert_allclose(weights.var(), (n - 1) / (n**2 * (n * alpha + 1)), rtol=0.15)
+    kept = np.array([float(d["weight_sample"]) for d in drawn])
+    np.testing.assert_allclose(kept.var(), 1 / (4 * (2 * alpha + 1)), rtol=0.4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_chains": 0},
+        {"chain_depth": -1},
+        {"chain_depth": 1.5},
+        {"alpha": 0},
+        {"factor": 2},
+        {"interpolation": "area"},
+    ],
+)
+def test_what_augmix_cannot_do(options):
+    with pytest.raises(ArgumentError, match=f"AugMix .*expects {next(iter(options))}"):
+        layers.AugMix(**options)
+
+
+def test_histograms_of_tiles(rng):
+    """One tile without a limit spreads values as the formula says; a low limit keeps the curve straight."""
+    x = np.floor(255 * rng.uniform(0, 1, (2, 16, 16, 2)) ** 2).astype("float32")
+    kind = layers.ContrastLimitedAdaptiveHistogramEqualization
+    y = kind(clip_limit=0, tile_grid_size=(1, 1))(x).numpy()
+    plane = x[1, :, :, 0]
+    below = (plane.reshape(-1) <= plane[..., None]).sum(-1)
+    first = (plane == 0).sum()
+    np.testing.assert_allclose(y[1, :, :, 0], 255 * (below - first) / (256 - first), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(kind(clip_limit=1e-6, tile_grid_size=(4, 2))(x), x, atol=0.1)
+    np.testing.assert_allclose(kind((0, 1))(x / 255 + 1e-4).numpy(), kind()(x + 0.03).numpy() / 255, atol=1e-5)
+    np.testing.assert_array_equal(kind()(x, training=False), kind()(x))
+    np.testing.assert_allclose(kind()(x[0]), kind()(x)[0], rtol=1e-6)
+    for options in ({"clip_limit": -1}, {"clip_limit": "low"}, {"tile_grid_size": 8}, {"tile_grid_size": (0, 8)}):
+        with pytest.raises(ArgumentError, match=next(iter(options))):
+            kind(**options)
+
+
 def test_equal_histograms(rng):
     """Every channel of every image by itself, as the formula says; what has one value stays."""
     x = (255 * rng.uniform(0, 1, (2, 16, 16, 2)) ** 2).astype("float32")
