@@ -1,4 +1,4 @@
-"""Files that Keras 3 writes, and files that it opens. Needs the extra `keras` (h5py).
+"""Files that Keras 3 writes, and files that it opens.
 
 What a configuration names is found as in autonet's own files: in the closed registry, or among what the caller passes.
 """
@@ -16,7 +16,8 @@ from autonet.common.lines import warn
 from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError
 from autonet.optimizers import Optimizer
-from autonet.saving import hdf5, keras_zip, loading
+from autonet.saving import keras_zip, loading
+from autonet.saving.hdf5 import HDF5File, encode
 from autonet.saving.keras_names import keras_groups, own_variables
 from autonet.saving.matching import LoadReport, Specs, load
 from autonet.saving.names import layer_variables
@@ -38,10 +39,10 @@ def load_model(file: BinaryIO, path: str, compile: bool = True) -> Any:
 
     Raises: DataError for a damaged file or one that does not fit itself; ArgumentError for names that nothing answers to.
     """
-    hdf5.h5py()
     zipped = keras_zip.KerasZip(file, path)
     config = zipped.json(keras_zip.CONFIG)
-    with hdf5.WeightsFile(zipped.weights(), path) as weights, loading.loading(path, weights.nbytes):
+    weights = HDF5File(file, path, *zipped.weights)
+    with loading.loading(path, weights.nbytes):
         model = loading.make_model(config, path, compile)
         _take_vocabularies(model, zipped.assets(), path)
         _build(model, config.get("build_config"))
@@ -95,20 +96,18 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
 
     Raises: DataError or ShapeError if the file does not fit.
     """
-    hdf5.h5py()
-    if kind == "keras":
-        file = keras_zip.KerasZip(file, path).weights()
-    with hdf5.WeightsFile(file, path) as weights:
-        report = _fill(model, weights, path, skip_mismatch)
-        if model.compiled and model.optimizer is not None:
-            if not (report.missing or report.unexpected or report.mismatched):
-                _fill_optimizer(model, weights, path)
-            elif STATE in weights.groups or "optimizer/vars" in weights.groups:
-                warn(f"{path}: the state of its optimizer is left out, as it is that of another model.")
-        return report
+    place = keras_zip.KerasZip(file, path).weights if kind == "keras" else ()
+    weights = HDF5File(file, path, *place)
+    report = _fill(model, weights, path, skip_mismatch)
+    if model.compiled and model.optimizer is not None:
+        if not (report.missing or report.unexpected or report.mismatched):
+            _fill_optimizer(model, weights, path)
+        elif STATE in weights.groups or "optimizer/vars" in weights.groups:
+            warn(f"{path}: the state of its optimizer is left out, as it is that of another model.")
+    return report
 
 
-def _fill(model: Any, weights: hdf5.WeightsFile, path: str, skip_mismatch: bool = False) -> LoadReport:
+def _fill(model: Any, weights: HDF5File, path: str, skip_mismatch: bool = False) -> LoadReport:
     """Load a model's weights. What the file has for optimizers is left alone."""
     found = list(keras_groups(model))
     others = {f"{group}/vars" for group, x in found if isinstance(x, Optimizer)}
@@ -138,7 +137,7 @@ def _counts(arrays: dict[str, tuple[tuple[int, ...], np.dtype]]) -> bool:
     return shape == () and dtype is not None and dtype.kind == "i"
 
 
-def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
+def _fill_optimizer(model: Any, weights: HDF5File, path: str) -> None:
     """Load the state of a model's optimizer: that of the trainable weights, or of those that the file numbers."""
     optimizer = model.optimizer
     group = STATE if STATE in weights.groups else "optimizer/vars"
@@ -165,7 +164,7 @@ def _fill_optimizer(model: Any, weights: hdf5.WeightsFile, path: str) -> None:
         warn(f"The state of {optimizer.name} is not as here, so it {then}. {error}")
 
 
-def _numbered(model: Any, weights: hdf5.WeightsFile, path: str) -> dict[str, list[str]]:
+def _numbered(model: Any, weights: HDF5File, path: str) -> dict[str, list[str]]:
     """The names of the weights of the state in a file, which numbers them among all of the model, by part."""
     known = list(layer_variables(model, generators=False))
     lists = {}
@@ -209,12 +208,13 @@ def _names_lambda(config: Any) -> bool:
 
 def save_weights(model: Any, path: str | os.PathLike) -> None:
     """Write a ".weights.h5" file that Keras opens; as there, with the state of optimizers."""
-    buffer = _weights(model, True)
+    buffers = _weights(model, True)
     with atomic_write(path) as file:
-        file.write(buffer.getbuffer())
+        for buffer in buffers:
+            file.write(buffer)
 
 
-def _weights(model: Any, include_optimizer: bool) -> Any:
+def _weights(model: Any, include_optimizer: bool) -> list[Any]:
     groups: dict[str, tuple[str | None, list[np.ndarray]]] = {}
     apart = _apart(model)
     for group, x in keras_groups(model):
@@ -233,7 +233,8 @@ def _weights(model: Any, include_optimizer: bool) -> Any:
                 f"The state of {model.optimizer.name} is left out of the file, as some of it is of weights which the model "
                 "no longer has. The format 'autonet' keeps it."
             )
-    return hdf5.write(groups)
+    arrays = {f"{group}/{i}": array for group, (_, own) in groups.items() for i, array in enumerate(own)}
+    return encode(arrays, {group: {"name": name} if name is not None else {} for group, (name, _) in groups.items()})
 
 
 def _state(optimizer: Optimizer) -> list[np.ndarray]:

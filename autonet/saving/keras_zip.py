@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -17,38 +16,12 @@ from autonet.utils.files import atomic_write
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")  # tokens of a layer; or a folder of such
+_PIECE = 1 << 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _DAMAGED_FILE_ERRORS = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError),
     *(LookupError, OverflowError, TypeError, struct.error),
 )
-
-
-class _Window(io.RawIOBase):
-    """Some bytes of a file, as a file."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int):
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        n = max(0, min(len(buffer), self._size - self._at))
-        self._file.seek(self._start + self._at)
-        n = self._file.readinto(memoryview(buffer)[:n])  # type: ignore[attr-defined]
-        self._at += n
-        return n
 
 
 class KerasZip:
@@ -120,16 +93,22 @@ class KerasZip:
         return _LOCAL.size + length + extra
 
     def _check_sum(self, part: zipfile.ZipInfo, start: int) -> None:
-        window, seen = _Window(self._file, start, part.file_size), 0
-        while piece := window.read(1 << 20):
+        self._file.seek(start)
+        seen, left = 0, part.file_size
+        while piece := self._file.read(min(left, _PIECE)):
             seen = zlib.crc32(piece, seen)
-        if seen != part.CRC or window.tell() != part.file_size:
+            left -= len(piece)
+        if left or seen != part.CRC:
             raise self._wrong(f"its part {part.filename} is damaged")
+
+    def _read(self, start: int, size: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(size)
 
     def json(self, name: str) -> Any:
         """A part that is JSON."""
         start, size = self._places[name]
-        return loads(_Window(self._file, start, min(size, MOST_BYTES + 1)).read(), f"{self.path}: {name}")
+        return loads(self._read(start, min(size, MOST_BYTES + 1)), f"{self.path}: {name}")
 
     def assets(self) -> dict[str, list[str]]:
         """Tokens that layers keep beside their weights, by the groups of the layers."""
@@ -140,21 +119,23 @@ class KerasZip:
                 if size > MOST_BYTES:
                     raise self._wrong(f"its part {name} has {size:,} bytes, more than any vocabulary")
                 try:
-                    text = _Window(self._file, start, size).read().decode("utf-8")
+                    text = self._read(start, size).decode("utf-8")
                 except UnicodeDecodeError:
                     raise self._wrong(f"its part {name} is no text") from None
                 found[match[1].rstrip("/")] = text.split("\n")
         return found
 
-    def weights(self) -> BinaryIO:
-        """The part of weights, as a file."""
-        return io.BufferedReader(_Window(self._file, *self._places[WEIGHTS]))  # type: ignore[return-value]
+    @property
+    def weights(self) -> tuple[int, int]:
+        """Where the part of weights begins in the file, and its bytes."""
+        return self._places[WEIGHTS]
 
 
-def write(path: str | os.PathLike, config: Any, metadata: dict[str, Any], weights: io.BytesIO) -> None:
+def write(path: str | os.PathLike, config: Any, metadata: dict[str, Any], weights: list[Any]) -> None:
     """Write such a file in place of `path`, atomically."""
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
         for name, content in ((METADATA, metadata), (CONFIG, config)):
             zipped.writestr(zipfile.ZipInfo(name), json.dumps(content, allow_nan=False))
         with zipped.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as part:
-            part.write(weights.getbuffer())
+            for buffer in weights:
+                part.write(buffer)

@@ -41,8 +41,8 @@ def save_model(
         zipped: only True, or None: a model is one file.
         include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped: the state of
             each weight for which it was built, whether that is trainable now or not.
-        format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too: this takes
-            the extra `keras`, and keeps no generator states.
+        format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too, and which keeps no
+            generator states.
 
     Raises: ArgumentError for another ending, a file that exists, a model that is too large for ".json", or what cannot be
     stored; NotBuiltError for a model that
@@ -105,7 +105,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """The model in a file that `save_model` wrote, or, with the extra `keras`, that Keras 3 wrote.
+    """The model in a file that `save_model` or Keras 3 wrote.
 
     Args:
         custom_objects: names to classes and functions that the configuration may use besides the registered ones. A

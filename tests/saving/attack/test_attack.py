@@ -68,6 +68,11 @@ STRANGE += (
     "weights-keras-weights-userblock",
 )
 STRANGE += ("weights-keras-weights-wide", "model-keras-config")
+STRANGE += tuple(
+    f"{start}-{kind}"
+    for start in ("weights-h5", "model-keras-weights", "weights-keras-weights")
+    for kind in ("chunked", "gzip", "shuffled", "summed", "growing")
+)
 
 
 @pytest.fixture(autouse=True)

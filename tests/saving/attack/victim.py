@@ -22,10 +22,6 @@ from autonet.random import seeds
 from autonet.saving import keras_files
 
 del keras_files  # what a reader of Keras's files needs is there before anything is looked at
-try:
-    import h5py
-except ImportError:  # then each file of Keras's asks for it anew, in vain
-    h5py = None
 
 SECONDS = int(os.environ.get("ATTACK_SECONDS", "10"))  # of the processor
 PATIENCE = 5 * SECONDS  # of the clock: others may be at work too
@@ -45,7 +41,7 @@ events = None
 
 
 def hook(event, arguments):
-    if events is not None and event not in HARMLESS and not (h5py is None and arguments[:1] == ("h5py",)):
+    if events is not None and event not in HARMLESS:
         events.append((event, [repr(a)[:200] for a in arguments]))
 
 
@@ -170,9 +166,7 @@ def warm_up():
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
-    writers = {"warm.keras": lambda p: model.save(p)}
-    if h5py is not None:
-        writers["warm2.keras"] = lambda p: model.save(p, format="keras")
+    writers = {"warm.keras": lambda p: model.save(p), "warm2.keras": lambda p: model.save(p, format="keras")}
     for name, write in writers.items():
         path = folder.parent / name
         write(path)
