@@ -136,6 +136,7 @@ static int an_winograd_blank(const float *const *pixels, i64 c) {
 /* v (36, tiles, c): B' x B for the tiles first, ..., first + count - 1 of images x; blank, if not NULL, as above */
 static void an_winograd_pixels(const an_tiling *t, const float *x, i64 first, i64 count, const float *zeros, float *v,
                                int *blank) {
+    const i64 plane = t->plane, n = t->c;
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
         i64 row = place / t->columns * 4 - t->top, column = place % t->columns * 4 - t->left;
@@ -146,9 +147,9 @@ static void an_winograd_pixels(const an_tiling *t, const float *x, i64 first, i6
                 pixels[i * 6 + j] = inside ? at + (i * t->w + j) * t->c : zeros;
             }
         if (blank) blank[tile] = an_winograd_blank(pixels, t->c);
-        AN_EACH_VECTOR(c, t->c) {
+        AN_EACH_VECTOR(c, n) {
             an_floats half[6][6], line[6], out[6];
-            float *to = v + tile * t->c + c;
+            float *to = v + tile * n + c;
 #pragma GCC unroll 6
             for (int j = 0; j < 6; j++) {
 #pragma GCC unroll 6
@@ -161,7 +162,7 @@ static void an_winograd_pixels(const an_tiling *t, const float *x, i64 first, i6
                 for (int j = 0; j < 6; j++) line[j] = half[j][i];
                 an_winograd_b(line, out);
 #pragma GCC unroll 6
-                for (int j = 0; j < 6; j++, to += t->plane) AN_PUT(to) = out[j];
+                for (int j = 0; j < 6; j++, to += plane) AN_PUT(to) = out[j];
             }
         }
     }
@@ -172,18 +173,19 @@ static float an_winograd_results(const an_tiling *t, const float *m, const int *
                                  i64 ow, float *y) {
     an_floats strange = {0};
     float sum = 0;
+    const i64 plane = t->plane, n = t->c;
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
         i64 row = place / t->columns * 4, column = place % t->columns * 4;
         i64 rows = oh - row < 4 ? oh - row : 4, columns = ow - column < 4 ? ow - column : 4;
-        float *to = y + ((image * oh + row) * ow + column) * t->c;
-        AN_EACH_VECTOR(c, t->c) {
+        float *to = y + ((image * oh + row) * ow + column) * n;
+        AN_EACH_VECTOR(c, n) {
             an_floats half[6][4], line[6], out[4];
-            const float *from = m + tile * t->c + c;
+            const float *from = m + tile * n + c;
 #pragma GCC unroll 6
             for (int j = 0; j < 6; j++) {
 #pragma GCC unroll 6
-                for (int i = 0; i < 6; i++) line[i] = AN_AT(from + (i * 6 + j) * t->plane);
+                for (int i = 0; i < 6; i++) line[i] = AN_AT(from + (i * 6 + j) * plane);
                 an_winograd_a(line, half[j]);
             }
 #pragma GCC unroll 4
@@ -196,13 +198,13 @@ static float an_winograd_results(const an_tiling *t, const float *m, const int *
                 for (int j = 0; j < 4; j++) {
                     if (j >= columns) break;
                     strange += out[j] * 0;
-                    AN_PUT(to + (i * ow + j) * t->c + c) = out[j];
+                    AN_PUT(to + (i * ow + j) * n + c) = out[j];
                 }
             }
         }
         for (i64 k = 0; blank[tile] && k < 16; k++)
             if (blank[tile] >> k & 1 && k / 4 < rows && k % 4 < columns)
-                memset(to + (k / 4 * ow + k % 4) * t->c, 0, (size_t)t->c * 4);
+                memset(to + (k / 4 * ow + k % 4) * n, 0, (size_t)n * 4);
     }
     for (int lane = 0; lane < AN_BYTES / 4; lane++) sum += strange[lane];
     return sum;
@@ -211,6 +213,7 @@ static float an_winograd_results(const an_tiling *t, const float *m, const int *
 /* e (36, tiles, c): A dy A' for the tiles, zeros where a tile has no result */
 static void an_winograd_slopes(const an_tiling *t, const float *dy, i64 first, i64 count, i64 oh, i64 ow,
                                const float *zeros, float *e) {
+    const i64 plane = t->plane, n = t->c;
     for (i64 tile = 0; tile < count; tile++) {
         i64 image = (first + tile) / t->size, place = (first + tile) % t->size;
         i64 row = place / t->columns * 4, column = place % t->columns * 4;
@@ -218,9 +221,9 @@ static void an_winograd_slopes(const an_tiling *t, const float *dy, i64 first, i
         for (i64 i = 0; i < 4; i++)
             for (i64 j = 0; j < 4; j++)
                 pixels[i * 4 + j] = row + i < oh && column + j < ow ? at + (i * ow + j) * t->c : zeros;
-        AN_EACH_VECTOR(c, t->c) {
+        AN_EACH_VECTOR(c, n) {
             an_floats half[4][6], line[4], out[6];
-            float *to = e + tile * t->c + c;
+            float *to = e + tile * n + c;
 #pragma GCC unroll 4
             for (int j = 0; j < 4; j++) {
 #pragma GCC unroll 4
@@ -233,7 +236,7 @@ static void an_winograd_slopes(const an_tiling *t, const float *dy, i64 first, i
                 for (int j = 0; j < 4; j++) line[j] = half[j][i];
                 an_winograd_spread(line, out);
 #pragma GCC unroll 6
-                for (int j = 0; j < 6; j++, to += t->plane) AN_PUT(to) = out[j];
+                for (int j = 0; j < 6; j++, to += plane) AN_PUT(to) = out[j];
             }
         }
     }
