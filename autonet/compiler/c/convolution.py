@@ -11,6 +11,7 @@ from autonet.compiler.c.loops import PIECE
 from autonet.compiler.program import Instruction
 
 TILES = 48  # of Winograd's at a time; AN_TILES in winograd.c
+LONGEST = 5  # window of Winograd's
 
 
 class _Convolution:
@@ -28,12 +29,20 @@ class _Convolution:
         self.table = write.declare("an_conv", numbers)
         self.n, self.c, self.f = n, c, f
         self.work = y.size * w.size // f
-        plain = (kh, kw, *s["strides"], *s["dilation"], s["groups"]) == (3, 3, 1, 1, 1, 1, 1)
-        rows, columns = (-(-k // 4) for k in (x if i.op == "convolve_input" else y).shape[1:3])
-        self.tiles = rows * columns  # of an image
-        made = x.size // c if i.op == "convolve_input" else y.size // f
-        # fewer channels, and borders that fill a tile up, take longer than they save
-        self.tiled = plain and min(c, f) >= 16 and 16 * self.tiles * n <= 1.8 * made and self.tiles * n >= 16
+        made = x if i.op == "convolve_input" else y
+        self.tiles, self.places = 1, 1
+        for size, k, apart in zip(made.shape[1:3], (kh, kw), s["dilation"], strict=True):
+            tiles, places = _tiles(size, k, apart)
+            self.tiles, self.places = self.tiles * tiles, self.places * places
+        # few channels, and borders that fill a tile up, take longer than they save
+        tiled = self.tiles * self.places * (c * f + 6 * c + 6 * f)
+        self.tiled = (
+            (*s["strides"], s["groups"]) == (1, 1, 1)
+            and 1 < max(kh, kw) <= LONGEST
+            and min(c, f) >= 16
+            and tiled <= 0.8 * made.shape[1] * made.shape[2] * kh * kw * c * f
+            and self.tiles * n >= 16
+        )
         write.flops += 2 * self.work
 
     @property
@@ -44,11 +53,19 @@ class _Convolution:
 
     def weights(self, write: Any, kernel: np.ndarray, turned: bool) -> int:
         """The slot of what Winograd's products multiply with, made of `kernel`."""
-        u = write.slot(write.space((36 * self.c * self.f,), np.float32))
+        u = write.slot(write.space((self.places * self.c * self.f,), np.float32))
         a, b = (self.f, self.c) if turned else (self.c, self.f)
-        body = f"an->winograd_weights({a}, {b}, {int(turned)}, t[{write.slot(kernel)}], t[{u}], begin, end);"
-        write.parallel([body], a, max(1, PIECE // (36 * b)))
+        body = f"an->winograd_weights(&{self.table}, {int(turned)}, t[{write.slot(kernel)}], t[{u}], begin, end);"
+        write.parallel([body], a, max(1, PIECE // (self.places * b)))
         return u
+
+
+def _tiles(size: int, window: int, apart: int) -> tuple[int, int]:
+    """Winograd's tiles along an axis with `size` results, and pixels of a tile; an_tile_axis in winograd.c."""
+    if window == 1:
+        return size, 1
+    step, between = max(LONGEST + 2 - window, 1), -(-size // apart)
+    return min(apart, size) * -(-between // step), LONGEST + 1
 
 
 @native("convolve")

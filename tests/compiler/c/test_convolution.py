@@ -57,15 +57,19 @@ def test_convolutions_of_any_strides(dtype, drawn, seed):
     assert dtype == "float64" or not stepped_out
 
 
+windows = st.sampled_from([(3, 3), (5, 5), (1, 5), (4, 1), (2, 3)])
+
+
 @share(1 / 5)
-@given(st.integers(1, 9), st.integers(5, 12), st.integers(5, 12), st.sampled_from(["same", "valid"]),
-       st.integers(16, 20), st.integers(16, 20), st.integers(0, 99))  # fmt: skip
-def test_three_by_three(n, h, w, padding, c, f, seed):
-    """What Winograd's products do, and where images are too few for them, plain sums."""
+@given(st.integers(1, 9), st.integers(5, 12), st.integers(5, 12), windows, st.sampled_from([1, 1, 2]),
+       st.sampled_from(["same", "valid"]), st.integers(16, 40), st.integers(16, 40), st.integers(0, 99))  # fmt: skip
+def test_windows_at_every_pixel(n, h, w, window, apart, padding, c, f, seed):
+    """What Winograd's products do, and where they would not pay, plain sums."""
     rng = np.random.default_rng(seed)
+    h, w = (max(size, (k - 1) * apart + 1) for size, k in zip((h, w), window, strict=True))
     x = rng.standard_normal((n, h, w, c)).astype("float32")
-    kernel = rng.standard_normal((3, 3, c, f)).astype("float32") / 12
-    y = lambda x, kernel: ops.conv(x, kernel, padding=padding)
+    kernel = rng.standard_normal((*window, c, f)).astype("float32") / 12
+    y = lambda x, kernel: ops.conv(x, kernel, padding=padding, dilation_rate=apart)
     loss = lambda x, kernel: ops.mean(ops.square(y(x, kernel)))
     assert not agrees(lambda x, kernel: (y(x, kernel), grad(loss, (0, 1))(x, kernel)), x, kernel)
 
@@ -87,14 +91,14 @@ def test_what_is_not_finite_goes_where_it_goes_eagerly(strange, rng):
 
 
 @share(1 / 5)
-@given(st.integers(1, 4), st.integers(6, 13), st.integers(6, 13), st.integers(1, 8), st.integers(0, 99))
-def test_where_windows_are_zero_results_are_exactly_zero(n, h, w, pixels, seed):
+@given(st.integers(1, 4), st.integers(6, 13), st.integers(6, 13), windows, st.integers(1, 8), st.integers(0, 99))
+def test_where_windows_are_zero_results_are_exactly_zero(n, h, w, window, pixels, seed):
     """So that a relu's gate stays shut where nothing is seen, as in the margins of a picture."""
     rng = np.random.default_rng(seed)
     x, weight = np.zeros((2, n, h, w, 16), "float32")
     for sparse in (x, weight):
         sparse[rng.integers(0, n, pixels), rng.integers(0, h, pixels), rng.integers(0, w, pixels)] = 1 + rng.random(16)
-    kernel = rng.standard_normal((3, 3, 16, 16)).astype("float32")
+    kernel = rng.standard_normal((*window, 16, 16)).astype("float32")
     y = lambda x, kernel: ops.conv(x, kernel, padding="same")
     step = jit(lambda x, kernel, weight: (y(x, kernel), grad(lambda x: ops.sum(y(x, kernel) * weight))(x)))
     eager = step(x, kernel, weight)

@@ -112,8 +112,7 @@ typedef struct {
     void (*conv_transpose_kernel)(const an_conv *p, const float *w, float *transposed);
     void (*conv_input)(const an_conv *p, const float *dy, const float *transposed, float *dx, int64_t n0, int64_t n1);
     void (*conv_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1);
-    void (*winograd_weights)(int64_t a, int64_t b, int64_t turned, const float *w, float *u, int64_t begin,
-                             int64_t end);
+    void (*winograd_weights)(const an_conv *p, int64_t turned, const float *w, float *u, int64_t begin, int64_t end);
     void (*winograd_forward)(const an_conv *p, const float *x, const float *w, const float *u, float *y, int64_t n0,
                              int64_t n1);
     void (*winograd_input)(const an_conv *p, const float *dy, const float *transposed, const float *u, float *dx,

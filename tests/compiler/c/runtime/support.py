@@ -28,7 +28,7 @@ _TABLE = {  # the fields of an_services, in order
     "conv_transpose_kernel": (c_void_p,) * 3,
     "conv_input": (c_void_p,) * 4 + (c_int64,) * 2,
     "conv_kernel": (c_void_p,) * 4 + (c_int64,) * 2,
-    "winograd_weights": (c_int64,) * 3 + (c_void_p,) * 2 + (c_int64,) * 2,
+    "winograd_weights": (c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_int64),
     "winograd_forward": (c_void_p,) * 5 + (c_int64,) * 2,
     "winograd_input": (c_void_p,) * 5 + (c_int64,) * 2,
     "winograd_kernel": (c_void_p,) * 4 + (c_int64,) * 2,

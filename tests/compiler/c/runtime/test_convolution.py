@@ -84,17 +84,22 @@ def test_narrow_groups(n, h, w, kh, kw, group, strides, dilations, before, after
 
 
 @share(1 / 2)
-@given(st.integers(1, 4), st.integers(3, 13), st.integers(3, 13), st.integers(16, 40), st.integers(16, 40), pair(0, 3),
-       pair(0, 3), st.integers(0, 99))  # fmt: skip
-@example(9, 12, 12, 16, 32, (1, 1), (1, 1), 0)
-def test_winograd(n, h, w, c, f, before, after, seed):
+@given(st.integers(1, 4), st.integers(1, 13), st.integers(1, 13), st.sampled_from([16, 17, 32, 40]),
+       st.sampled_from([16, 20, 32]), pair(1, 5).filter(lambda window: max(window) > 1), pair(1, 3), pair(0, 4),
+       pair(0, 4), st.integers(0, 99))  # fmt: skip
+@example(9, 12, 12, 16, 32, (3, 3), (1, 1), (1, 1), (1, 1), 0)
+@example(9, 1, 100, 64, 64, (1, 3), (1, 1), (0, 0), (0, 0), 0)
+@example(5, 1, 100, 20, 17, (1, 5), (1, 4), (0, 8), (0, 8), 0)
+@example(2, 11, 12, 40, 32, (5, 5), (1, 1), (2, 2), (2, 2), 0)
+@example(2, 17, 15, 16, 16, (2, 4), (3, 2), (2, 2), (1, 5), 0)
+def test_winograd(n, h, w, c, f, window, dilations, before, after, seed):
     """The same results from fewer multiplications."""
-    case = Case(n, h, w, c, 3, 3, f, (1, 1), (1, 1), before, after, 1)
+    case = Case(n, h, w, c, *window, f, (1, 1), dilations, before, after, 1)
     x, k, dy, y, dx, dw, rt, table = drawn(case, seed)
-    u, turned, transposed = (np.full(k.size * 4, np.nan, np.float32) for _ in range(3))
-    rt.winograd_weights(c, f, 0, at(k), at(u), 0, c)
+    u, turned, transposed = (np.full(c * f * 36 + 1, np.nan, np.float32) for _ in range(3))
+    rt.winograd_weights(table, 0, at(k), at(u), 0, c)
     rt.conv_transpose_kernel(table, at(k), at(transposed))
-    rt.winograd_weights(f, c, 1, at(transposed), at(turned), 0, f)
+    rt.winograd_weights(table, 1, at(transposed), at(turned), 0, f)
     for first, last in ((0, n // 2), (n // 2, n)):
         if first < last:
             rt.winograd_forward(table, at(x), at(k), at(u), at(y), first, last)
