@@ -129,6 +129,15 @@ def result_type(*dtypes: Any) -> str:
     return common.name
 
 
+def of_number(x: int | float) -> str:
+    """Name of the dtype that a number alone gets: int64 for a Python integer that int32 does not hold.
+
+    >>> of_number(1), of_number(2**31), of_number(0.5)
+    ('int32', 'int64', 'float32')
+    """
+    return "int64" if type(x) is int and abs(x) >= 2**31 else result_type(type(x))
+
+
 def weaken(kind: type[Any], other: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which a Python scalar of type `kind` meets an array of dtype `other`."""
     if kind is bool or other.kind == "f" or (kind is int and other.kind != "b"):

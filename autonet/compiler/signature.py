@@ -79,7 +79,7 @@ class Reader:
         elif kind is int or kind is float:
             self.all_tensors = False
             self.places.append(len(self.inputs))
-            self.inputs.append(WeakScalar(x)._value)
+            self.inputs.append(WeakScalar(x, type(x))._value)
             self.key.append((kind, kind is int and abs(x) >= 2**31))
         else:
             self._fix(x)
@@ -133,7 +133,7 @@ def _exchanged(x: Any, rest: Any) -> Any:
     if is_array(x):
         return wrap(next(rest))
     if type(x) is int or type(x) is float:
-        return WeakScalar.from_array(next(rest), type(x))
+        return WeakScalar(next(rest), type(x))
     return x
 
 

@@ -26,7 +26,7 @@ def sum_to(x, *, shape):
     axes = tuple(range(lead)) + tuple([i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1])
     if not axes:
         return x.reshape(shape)
-    if x.dtype == np.float16:  # the walk calls this body: see halves.py
+    if x.dtype == np.float16:  # the walk calls this body: see ops.half_precision
         return x.sum(axis=axes, dtype=np.float32).reshape(shape).astype(np.float16)
     return x.sum(axis=axes).reshape(shape)
 

@@ -67,7 +67,7 @@ def gradients(
     targets was tracked, here or outside, and is not spent.
     """
     roots = [(t._node, g) for t, g in outputs if t._node is not None]
-    wanted, closed = _paths([node for node, _ in roots], targets)
+    wanted, closed = paths([node for node, _ in roots], targets)
     roots = [(node, g) for node, g in roots if node in wanted]
     if record is None:
         record = not closed or any(g._node is not None for _, g in outputs)
@@ -76,7 +76,7 @@ def gradients(
     return [found.get(target) for target in targets]
 
 
-def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
+def paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
     """Nodes that lead from the roots to a target, and whether nothing else was tracked on the way.
 
     A rule that is not the package's own may use tracked Tensors that it finds outside, so it counts as one.
@@ -100,16 +100,12 @@ def _paths(roots: list[Node], targets: list[Node]) -> tuple[set[Node], bool]:
             closed = False  # another leaf
         stack.extend([p for p in node.parents if p is not None and p not in seen])
     wanted: set[Node] = set()
-    for node in sorted(seen, key=_order):
+    for node in sorted(seen, key=lambda node: node.order):
         if node in stops or any(p in wanted for p in node.parents):
             wanted.add(node)
     if closed:
         closed = not any(node.primitive is not None and node.primitive.open for node in wanted)
     return wanted, closed
-
-
-def _order(node: Node) -> int:
-    return node.order
 
 
 def walk(
@@ -132,7 +128,7 @@ def walk(
     observer = state.observer
     outer = None if observer is None else observer.pulled
     on_arrays = observer is None and not state.recording  # nobody sees this walk: bodies will do for primitives
-    plus, fit = (_add_arrays, _fit_array) if on_arrays else (add, _fit)
+    plus = _add_arrays if on_arrays else add
     try:
         while heap:
             node = pop(heap)[1]
@@ -150,7 +146,7 @@ def walk(
                     c = convert_to_tensor(c)
                 shape = operand[0] if type(operand) is tuple else operand._value.shape
                 if c._value.shape != shape:
-                    c = fit(c, shape, node, parent)
+                    c = fit(c, shape, node, parent, on_arrays)
                 if parent in cotangents:
                     cotangents[parent] = plus(cotangents[parent], c)
                 else:
@@ -169,9 +165,9 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, on_arrays: bool) -> list
     """The wanted parents of a node, the operands there and their cotangents, given the cotangent of the node's result."""
     primitive = node.primitive
     if node.operands is None:
-        raise _freed(f" (at {primitive.name})")
+        raise freed(f" (at {primitive.name})")
     if type(g) is list:
-        g = _complete(g, node.result)
+        g = complete(g, node.result)
     pull = primitive.pull
     if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
         pull = primitive.pull_on_arrays
@@ -181,20 +177,16 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, on_arrays: bool) -> list
         raise DataError(f"The derivative of {primitive.name.lstrip('_')} fails at these numbers: {error}") from None
 
 
-def _fit(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node) -> Tensor:
-    """A cotangent summed over the axes along which its operand was repeated."""
-    try:
-        return sum_to(c, shape=shape)
-    except ShapeError:
-        raise misfit(node, parent, c._value.shape, shape) from None
+def fit(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node, on_arrays: bool = False) -> Tensor:
+    """A cotangent summed over the axes along which its operand was repeated.
 
-
-def _fit_array(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node) -> Tensor:
-    """`_fit` by the body alone."""
-    try:
-        return wrap(np.asarray(sum_to.body(c._value, shape=shape)))
-    except ValueError:
-        return _fit(c, shape, node, parent)  # which says what is wrong
+    Raises: ShapeError where an operand of `shape` does not broadcast to the cotangent's.
+    """
+    received = c._value.shape
+    lead = len(received) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, received[lead:], strict=True)):
+        raise misfit(node, parent, received, shape)
+    return wrap(np.asarray(sum_to.body(c._value, shape=shape))) if on_arrays else sum_to(c, shape=shape)
 
 
 def _add_arrays(a: Tensor, b: Tensor) -> Tensor:
@@ -207,20 +199,20 @@ def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tu
     main, k = pick.parents[0], pick.settings
     if main not in cotangents:
         if main.result is None:
-            raise _freed("")
+            raise freed("")
         cotangents[main] = [None] * len(main.result)
         heapq.heappush(heap, (-main.order, main))
     gs = cotangents[main]
     gs[k] = g if gs[k] is None else add(gs[k], g)
 
 
-def _complete(gs: list[Tensor | None], results: tuple) -> tuple[Tensor, ...]:
+def complete(gs: list[Tensor | None], results: tuple) -> tuple[Tensor, ...]:
     """Cotangents of all results, zeros where none came."""
     specs = [r if type(r) is tuple else (r.shape, r.dtype) for r in results]
     return tuple([zeros_of(*spec) if g is None else g for g, spec in zip(gs, specs, strict=True)])
 
 
-def _freed(where: str) -> GradientError:
+def freed(where: str) -> GradientError:
     return GradientError(
         f"The record behind this Tensor{where} was freed by an earlier backward(). "
         "Compute it again, or call that backward with retain_graph=True."

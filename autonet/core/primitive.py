@@ -35,11 +35,12 @@ class Primitive:
     """
 
     symbolic: Callable | None = None  # how placeholders pass through; ops.abstract sets it
+    in_single: Callable  # how float16 passes through what accumulates; ops.half_precision sets it
 
     def __init__(self, body: Callable, floating: bool = False, keep: tuple[str, ...] = (), accumulates: bool = False):
         code = body.__code__
-        names = code.co_varnames
-        positional = code.co_argcount
+        names, first = code.co_varnames, code.co_argcount
+        last = first + code.co_kwonlyargcount
         check_parameters(body)
         # arrays are values that others hold: what is not the package's own cannot change one
         self.body = body if f"{body.__module__}.".startswith("autonet.") else guarded(body)
@@ -48,17 +49,12 @@ class Primitive:
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
         self.variadic = bool(code.co_flags & VARARGS)
-        self.setting_names = names[positional : positional + code.co_kwonlyargcount]
-        self.operand_names: tuple[str, ...]
-        if self.variadic:
-            self.operand_names = (names[positional + code.co_kwonlyargcount],)
-        else:
-            self.operand_names = names[:positional]
+        self.operand_names = (names[last],) if self.variadic else names[:first]
+        self.setting_names = names[first:last]
         self.defaults = body.__kwdefaults__ or {}
         self.floating = floating
         self.accumulates = accumulates
         self.kept = tuple(name in keep for name in self.operand_names)
-        self.mixed = any(self.kept)
         self.rules: dict[str, Callable | None] = {}
         self.joint: Callable | None = None
         self.composition: Callable | None = None  # the same by small primitives, for compilers that join those
@@ -140,13 +136,16 @@ class Primitive:
         """What stands for this primitive in a rule that runs on arrays."""
         return self if self.setting_names else self.body
 
-    def _first_pull_on_arrays(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
-        self.pull_on_arrays = rules.compile_pull(self, on_arrays=True)
-        return self.pull_on_arrays(g, node, wanted)
+    # Written out at the first use, when the rules stand. (A cached_property would give the object a dictionary, and so make
+    # every attribute that a call reads slower.)
 
     def _first_pull(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
         self.pull = rules.compile_pull(self)
         return self.pull(g, node, wanted)
+
+    def _first_pull_on_arrays(self, g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]]:
+        self.pull_on_arrays = rules.compile_pull(self, on_arrays=True)
+        return self.pull_on_arrays(g, node, wanted)
 
     # Applying
 
@@ -179,15 +178,15 @@ def primitive(
     return make if body is None else make(body)
 
 
+_NAMES = {1: ("x",), 2: ("x1", "x2")}  # by which the text of a call knows its operands, by their number
+
+
 def _kind(code: CodeType, keep: bool) -> type[Primitive]:
     """The class for a body: one whose `__call__` is written out for its operands, where these are one or two."""
     given, settings = code.co_varnames[: code.co_argcount], bool(code.co_kwonlyargcount)
-    names = ((), ("x",), ("x1", "x2"))[len(given)] if len(given) <= 2 else ()  # by these the text knows operands
-    if (
-        keep or not names or not (settings or given == names)
-    ):  # without settings they are parameters, for callers to name
-        return Primitive
-    return _written_out(names, settings)
+    names = _NAMES.get(len(given), ())
+    named = settings or given == names  # without settings they are parameters, for callers to name
+    return _written_out(names, settings) if names and named and not keep else Primitive
 
 
 @functools.cache

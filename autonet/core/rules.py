@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common import refusals  # noqa: F401 (the text that is written out here names it)
 from autonet.common.lines import compiled
-from autonet.common.refusals import missing_rule, rule_without_result
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import wrap
 from autonet.errors import ArgumentError
 
 Pull = Callable[[Any, Node, Any], list[tuple[Node, Any, Any]]]
+MISSING: Any = object()  # the rule of an operand for which none was declared
+ndarray = np.ndarray
 
 _PULL = """
 def pull(g, n, wanted):
@@ -38,7 +40,7 @@ if p is not None and (wanted is None or p in wanted):
     if c is not None:
         pulled.append((p, operands[{i}], c))
     elif {open}:
-        raise nothing({names})"""
+        raise refusals.rule_without_result({names})"""
 _OPERANDS = "\nfor i in range(len(parents)):" + indent(_OPERAND, "    ")
 
 
@@ -49,7 +51,7 @@ def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
 
     With `on_arrays` the rules see arrays: the same code, which finds the bodies of primitives under their names.
     """
-    known, steps = dict(_LOOKS), []
+    known, steps = {}, []
     if primitive.joint is not None:
         known["joint"] = primitive.joint
         steps.append(_JOINT.format(arguments=_arguments(primitive, primitive.joint)))
@@ -58,7 +60,7 @@ def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
         if rule is None:
             continue
         if rule is MISSING:
-            cotangent = f"raise missing({names})"
+            cotangent = f"raise refusals.missing_rule({names})"
         else:
             known[f"rule{i}"] = _on_arrays(rule) if on_arrays else rule
             cotangent = f"c = rule{i}({_arguments(primitive, rule, on_arrays)})"
@@ -67,7 +69,7 @@ def compile_pull(primitive: Any, on_arrays: bool = False) -> Pull:
         step = _OPERANDS.replace("{i}", "i") if primitive.variadic else _OPERAND
         steps.append(step.format(i=i, cotangent=cotangent, open=primitive.open, names=names))
     text = _PULL.format(steps=indent("".join(steps), "    "))
-    return FunctionType(compiled(text, f"pull of {primitive.name}"), known)
+    return FunctionType(compiled(text, f"pull of {primitive.name}"), {**globals(), **known})
 
 
 def parameters(rule: Callable) -> tuple[str, ...]:
@@ -78,30 +80,24 @@ def parameters(rule: Callable) -> tuple[str, ...]:
 
 def _arguments(primitive: Any, rule: Callable, on_arrays: bool = False) -> str:
     """What a rule is called with, as expressions of g, the node n, its operands, and an operand's number i."""
-    names = primitive.operand_names
-    value = "._value" if on_arrays else ""
-    terms = []
+    names, value = primitive.operand_names, "._value" if on_arrays else ""
+    if primitive.variadic:
+        terms = {names[0]: "operands", f"{names[0]}_shapes": "[shape_of(o) for o in operands]"}
+    else:
+        terms = {}
+        for i, name in enumerate(names):
+            operand = f"operands[{i}]"
+            terms |= {
+                name: operand + value,
+                f"{name}_shape": f"shape_of({operand})",
+                f"{name}_dtype": f"dtype_of({operand})",
+            }
+    terms |= {name: f"n.settings[{name!r}]" for name in primitive.setting_names}
+    terms |= {"g": "g" + value, "i": "i", "y": "n.result" if on_arrays else "result_of(n)"}
     for p in parameters(rule):
-        operand, _, aspect = p.rpartition("_")
-        if p == "g":
-            terms.append("g" + value)
-        elif p == "i":
-            terms.append(p)
-        elif p == "y":
-            terms.append("n.result" if on_arrays else "result(n)")
-        elif primitive.variadic and p == names[0]:
-            terms.append("operands")
-        elif primitive.variadic and p == names[0] + "_shapes":
-            terms.append("[shape(o) for o in operands]")
-        elif p in names:
-            terms.append(f"operands[{names.index(p)}]{value}")
-        elif p in primitive.setting_names:
-            terms.append(f"n.settings[{p!r}]")
-        elif operand in names and aspect in ("shape", "dtype"):
-            terms.append(f"{aspect}(operands[{names.index(operand)}])")
-        else:
+        if p not in terms:
             raise ArgumentError(f"A rule of {primitive.name} asks for {p!r}, which is no operand, setting, g or y.")
-    return ", ".join(terms)
+    return ", ".join([terms[p] for p in parameters(rule)])
 
 
 def _on_arrays(rule: Callable) -> Callable:
@@ -114,23 +110,13 @@ def shape_of(operand: Any) -> tuple[int, ...]:
     return operand[0] if type(operand) is tuple else operand._value.shape
 
 
-def _dtype(operand: Any) -> str:
+def dtype_of(operand: Any) -> str:
+    """Likewise the name of its dtype."""
     return (operand[1] if type(operand) is tuple else operand._value.dtype).name
 
 
-def _result(node: Node) -> Any:
+def result_of(node: Node) -> Any:
+    """The Tensor of a node's result, or the tuple of them."""
     if type(node.result) is tuple:
         return tuple([wrap(a, Pick(node, i) if a.dtype.kind == "f" else None) for i, a in enumerate(node.result)])
     return wrap(node.result, node)
-
-
-MISSING: Any = object()  # the rule of an operand for which none was declared
-_LOOKS = {  # what the written text needs
-    "dtype": _dtype,
-    "missing": missing_rule,
-    "ndarray": np.ndarray,
-    "nothing": rule_without_result,
-    "result": _result,
-    "shape": shape_of,
-    "wrap": wrap,
-}

@@ -63,8 +63,7 @@ class Tensor(Operators["Tensor"]):
                     for context in state.contexts:
                         context.leaked(same, "Tensor(..., requires_grad=True)")
             else:
-                array = to_array(value, dtype)
-                self._value = array.copy() if array is value or array.base is not None else array
+                self._value = own_array(value, dtype)
             if requires_grad:
                 self.requires_grad = True
         except Exception as error:
@@ -237,22 +236,15 @@ class WeakScalar(Tensor):
 
     __slots__ = ("kind",)
 
-    def __init__(self, value: int | float):
-        self._value = np.array(value, np.int64 if type(value) is int else np.float64)
+    def __init__(self, value: int | float | np.ndarray, kind: type[Any]):
+        self._value = np.asarray(value, np.int64 if kind is int else np.float64)
         self._node = None
-        self.kind = type(value)
-
-    @classmethod
-    def from_array(cls, array: np.ndarray, kind: type[Any]) -> "WeakScalar":
-        """The WeakScalar that `array`, int64 or float64, holds."""
-        number = _new(cls)
-        number._value, number._node, number.kind = array, None, kind
-        return number
+        self.kind = kind
 
     def to_strong(self, dtype: Dtype = None) -> Tensor:
         """The number as a Tensor of `dtype`, by default of the dtype that a Python number alone gets."""
         if dtype is None:
-            dtype = "int64" if self.kind is int and abs(int(self._value)) >= 2**31 else dtypes.result_type(self.kind)
+            dtype = dtypes.of_number(self._value.item())
         tensor = wrap(self._value)
         return tensor if tensor.dtype == dtype else Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
 
@@ -283,6 +275,12 @@ def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     return array if array.dtype.isnative else array.astype(np.dtype(array.dtype.char))
 
 
+def own_array(value: Any, dtype: Dtype = None) -> np.ndarray:
+    """`to_array` without shared memory: the caller may change its array before a record or a Variable is done with it."""
+    array = to_array(value, dtype)
+    return array.copy() if array is value or array.base is not None else array
+
+
 def _holds_tensor(values: Any) -> bool:
     return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in values)
 
@@ -303,11 +301,8 @@ def convert_to_tensor(x: TensorLike, dtype: Dtype = None) -> Tensor:
             return x if dtype is None or x.dtype == dtype else Tensor._cast(x, dtype=dtypes.standardize_dtype(dtype))  # type: ignore[return-value, union-attr]
         else:
             if isinstance(x, (float, int)) and dtype is None:  # no arrays inside: skip the search
-                dtype = dtypes.result_type(type(x)) if type(x) is not int or abs(x) < 2**31 else "int64"
-            array = to_array(x, dtype)
-            if array is x or array.base is not None:
-                array = array.copy()  # the caller may change its array before a record or a Variable is done with it
-            return wrap(array)
+                dtype = dtypes.of_number(x)
+            return wrap(own_array(x, dtype))
         if dtype is not None and tensor._value.dtype != dtypes.as_dtype(dtype):
             return Tensor._cast(tensor, dtype=dtypes.standardize_dtype(dtype))
         return tensor

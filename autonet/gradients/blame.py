@@ -65,7 +65,7 @@ def explain(run: Callable[[], tuple[list[Tensor], list[Any]]], check: Callable) 
     finally:
         state.observer = before
     targets = [node for node in nodes if node is not None]
-    path, _ = walk._paths([y._node for y in ys if y._node is not None], targets)
+    path, _ = walk.paths([y._node for y in ys if y._node is not None], targets)
     for one in recorder.applied:
         if one.node not in path:
             continue

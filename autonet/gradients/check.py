@@ -247,7 +247,7 @@ class _Float64Check:
     def check_dependence(self) -> None:
         """Refuse an operand from which no record leads to the result and whose values make no difference to it."""
         ys, nodes = self.run(self.start, True)
-        path, _ = walk._paths([y._node for y in ys if y._node is not None], nodes)
+        path, _ = walk.paths([y._node for y in ys if y._node is not None], nodes)
         rng = np.random.default_rng(0)
         for n, (name, node) in enumerate(zip(self.names, nodes, strict=True)):
             x = self.start[n]

@@ -12,6 +12,7 @@ from typing import Any
 
 from autonet.core import backward as walk
 from autonet.core.accumulate import broadcast_to, sum_to
+from autonet.core.rules import shape_of
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -32,7 +33,7 @@ def stacked_gradients(y: Tensor, cotangents: Tensor, targets: list[Node]) -> lis
     """Of each target a stack of cotangents, given one of cotangents (k, *y.shape) of y; None where y does not depend on it."""
     if y._node is None:
         return [None] * len(targets)
-    wanted, closed = walk._paths([y._node], targets)
+    wanted, closed = walk.paths([y._node], targets)
     if y._node not in wanted:
         return [None] * len(targets)
     with no_grad() if closed or not state.recording else enable_grad():
@@ -67,7 +68,7 @@ def _walk(root: Node, cotangents: Tensor, wanted: set[Node], stops: set[Node]) -
             gs[index] = g if gs[index] is None else gs[index] + g
         elif node.primitive is not None:
             if node.operands is None:
-                raise walk._freed(f" (at {node.primitive.name})")
+                raise walk.freed(f" (at {node.primitive.name})")
             for parent, c in _pulled(g, node, wanted, count):
                 give(parent, c)
     return found
@@ -85,9 +86,9 @@ def _pulled(g: Any, node: Node, wanted: set[Node], count: int) -> list[tuple[Nod
         or (name in KINKED and not state.recording)
         or (name in LAST and type(node.settings["axis"]) is int and node.settings["axis"] < 0)
     ):
-        pulled = [(p, _shape(x), c) for p, x, c in node.primitive.pull(g, node, wanted)]
+        pulled = [(p, shape_of(x), c) for p, x, c in node.primitive.pull(g, node, wanted)]
     elif name in SHAPES:
-        parent, shape = node.parents[0], _shape(node.operands[0])  # type: ignore[index]
+        parent, shape = node.parents[0], shape_of(node.operands[0])  # type: ignore[index]
         pulled = [(parent, shape, reshape(g, newshape=(count, *shape)))]
     else:
         return _one_by_one(g, node, wanted, count)
@@ -98,18 +99,14 @@ def _one_by_one(g: Any, node: Node, wanted: set[Node], count: int) -> list[tuple
     rows: dict[int, list[Tensor]] = {}
     order: list[tuple[Node, tuple[int, ...]]] = []
     for k in range(count):
-        one = walk._complete([None if x is None else x[k] for x in g], node.result) if type(g) is list else g[k]
+        one = walk.complete([None if x is None else x[k] for x in g], node.result) if type(g) is list else g[k]
         for n, (parent, operand, c) in enumerate(node.primitive.pull(one, node, wanted)):
-            shape = _shape(operand)
+            shape = shape_of(operand)
             c = convert_to_tensor(c)
             if not k:
                 order.append((parent, shape))
-            rows.setdefault(n, []).append(c if c.shape == shape else sum_to(c, shape=shape))
+            rows.setdefault(n, []).append(c if c.shape == shape else walk.fit(c, shape, node, parent))
     return [(parent, stack(rows[n])) for n, (parent, _) in enumerate(order)]
-
-
-def _shape(operand: Any) -> tuple[int, ...]:
-    return operand[0] if type(operand) is tuple else operand.shape
 
 
 def _fit(c: Tensor, shape: tuple[int, ...], count: int) -> Tensor:
@@ -126,7 +123,7 @@ def _fit(c: Tensor, shape: tuple[int, ...], count: int) -> Tensor:
 def _product(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[int, ...], Any]]:
     a, b = node.operands  # type: ignore[misc]
     pa, pb = node.parents
-    left, right = len(_shape(a)), len(_shape(b))
+    left, right = len(shape_of(a)), len(shape_of(b))
     if right == 1:
         g = expand_dims(g, axis=-1)
     if left == 1:
@@ -134,7 +131,7 @@ def _product(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[
     pulled = []
     if pa is not None and pa in wanted:
         c = g * b if right == 1 else matmul(g, matrix_transpose(b))
-        pulled.append((pa, (1,) * (left == 1) + _shape(a), c))
+        pulled.append((pa, (1,) * (left == 1) + shape_of(a), c))
     if pb is not None and pb in wanted:
         x = expand_dims(a, axis=-1) if left == 1 else matrix_transpose(a)
         if x.shape[-1] == 1:
@@ -143,14 +140,14 @@ def _product(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[
             c = expand_dims(matmul(g[:, :, 0], a), axis=-1)
         else:
             c = matmul(x, g)
-        pulled.append((pb, _shape(b) + (1,) * (right == 1), c))
+        pulled.append((pb, shape_of(b) + (1,) * (right == 1), c))
     count = g.shape[0]
-    shapes = {pa: _shape(a), pb: _shape(b)}
+    shapes = {pa: shape_of(a), pb: shape_of(b)}
     return [(p, shapes[p], reshape(_fit(c, s, count), newshape=(count, *shapes[p]))) for p, s, c in pulled]
 
 
 def _total(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[int, ...], Any]]:
-    shape, count = _shape(node.operands[0]), g.shape[0]  # type: ignore[index]
+    shape, count = shape_of(node.operands[0]), g.shape[0]  # type: ignore[index]
     kept = kept_shape(shape, node.settings["axis"])
     g = reshape(g, newshape=(count, *kept))
     if node.primitive.name == "mean":
@@ -162,18 +159,18 @@ def _total(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[in
 
 
 def _summed_to(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[int, ...], Any]]:
-    shape, count = _shape(node.operands[0]), g.shape[0]  # type: ignore[index]
+    shape, count = shape_of(node.operands[0]), g.shape[0]  # type: ignore[index]
     lead = len(shape) + 1 - g.ndim
     g = reshape(g, newshape=(count, *(1,) * lead, *g.shape[1:]))
     return [(node.parents[0], shape, broadcast_to(g, shape=(count, *shape)))]
 
 
 def _repeated(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[int, ...], Any]]:
-    return [(node.parents[0], _shape(node.operands[0]), g)]  # type: ignore[index]
+    return [(node.parents[0], shape_of(node.operands[0]), g)]  # type: ignore[index]
 
 
 def _turned(g: Tensor, node: Node, wanted: set[Node]) -> list[tuple[Any, tuple[int, ...], Any]]:
-    shape, axes = _shape(node.operands[0]), node.settings["axes"]  # type: ignore[index]
+    shape, axes = shape_of(node.operands[0]), node.settings["axes"]  # type: ignore[index]
     n = len(shape)
     axes = tuple(range(n))[::-1] if axes is None else tuple([a % n for a in axes])
     back = [0] * n

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from autonet.common.attributes import attachments
+from autonet.common.dtypes import as_dtype
 from autonet.core.accumulate import cast
+from autonet.core.primitive import Primitive
 
 F = TypeVar("F", bound=Callable)
 
@@ -44,6 +46,18 @@ def accumulates(like: str | None = None) -> Callable[[F], F]:
         return wide  # type: ignore[return-value]
 
     return decorate
+
+
+def _in_single(primitive: Primitive, operands: tuple, settings: dict[str, Any]) -> Any:
+    """Apply to float16 operands as float32, and round the results to float16 (or to the dtype asked for)."""
+    asked = settings.get("dtype")
+    if asked is not None and as_dtype(asked) == "float16":
+        settings, asked = {**settings, "dtype": None}, None
+    y = primitive(*converted(operands, "float16", "float32"), **settings)
+    return converted(y, "float32", "float16") if asked is None else y
+
+
+Primitive.in_single = staticmethod(_in_single)
 
 
 def _holds(x: Any, *names: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autonet.common.types import PathLike
+from autonet.core.rules import dtype_of, shape_of
 from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, GradientError
@@ -116,7 +117,7 @@ def record_diagram(tensor: Tensor, names: dict[Node, str], limit: int) -> Diagra
                 extra.append((_constant(operand), number))
                 continue
             main = _main(parent)
-            shapes[main] = f"{_shape(operand)}{_kind(_dtype(operand))}"
+            shapes[main] = f"{shape_of(operand)}{_kind(dtype_of(operand))}"
             if main in numbers:
                 diagram.edges.append((numbers[main], number))
             elif used[main] > OFTEN:
@@ -163,18 +164,10 @@ def _box(node: Node, shape: str, names: dict[Node, str], last: bool) -> Box:
 
 
 def _constant(operand: Any) -> Box:
-    shape = _shape(operand)
+    shape = shape_of(operand)
     if isinstance(operand, Tensor) and operand._value.size == 1:
         return Box(f"{operand._value.item():.6g}", kind="note")
-    return Box(f"constant {shape}{_kind(_dtype(operand))}", kind="note")
-
-
-def _shape(operand: Any) -> tuple[int, ...]:
-    return operand[0] if type(operand) is tuple else operand._value.shape
-
-
-def _dtype(operand: Any) -> Any:
-    return operand[1] if type(operand) is tuple else operand._value.dtype
+    return Box(f"constant {shape}{_kind(dtype_of(operand))}", kind="note")
 
 
 def _kind(dtype: Any) -> str:

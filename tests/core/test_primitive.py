@@ -1,5 +1,7 @@
 """Primitive: how operands, settings and rules are bound, and what goes wrong clearly."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -177,6 +179,40 @@ def test_a_rule_may_return_what_broadcasts(define):
 
     widened.vjp(x=lambda g: g)
     assert gradients.grad(lambda x: widened(x).sum())(np.ones(3)).tolist() == [4.0, 4.0, 4.0]
+
+
+SHAPES = [(3,), (2, 3), (1, 3), (2, 1), (1, 1, 3), ()]
+COTANGENTS = [*SHAPES, (6,), (3, 2), (4,), (2, 2), (5, 2, 3), (5, 3, 2), (3, 1, 1), (5, 1, 1, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_cotangent_fits_where_its_operand_broadcasts_to_it(define, shape):
+    """Whoever walks: never is one of as many numbers but another shape taken for it."""
+
+    @define
+    def scaled(x):
+        return x * 1.0
+
+    received = ()
+    scaled.vjp(x=lambda g: ops.ones(received))
+    x = np.ones(shape)
+    walks = {
+        "backward": lambda: scaled(Tensor(x, requires_grad=True)).sum().backward(),
+        "recorded": lambda: gradients.hessian(lambda v: scaled(v).sum() + (v * v).sum())(x),
+        "one by one": lambda: gradients.jacobian(scaled)(x),
+    }
+    for received in COTANGENTS:
+        fits = _broadcast(shape, received) == received
+        for walk in walks.values():
+            with contextlib.nullcontext() if fits else pytest.raises(ShapeError, match="gave a cotangent of shape"):
+                walk()
+
+
+def _broadcast(a, b):
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        return None
 
 
 def test_a_missing_rule_says_so_when_it_is_needed(define):
