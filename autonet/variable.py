@@ -200,10 +200,15 @@ class Variable(Tensor):
         """Replace the values; the shape must stay, the dtype stays.
 
         Derivatives do not pass through: what is read from the Variable afterwards does not depend on how `value` came about.
+        Where `grad` and the like would miss a derivative by that, they raise a GradientError.
 
         Raises: ShapeError for another shape.
         """
         tensor = value.snapshot() if isinstance(value, Tensor) else convert_to_tensor(value)
+        return self._assign(tensor, tensor._node if state.recording else None)
+
+    def _assign(self, tensor: Tensor, source: Any) -> Self:
+        """`assign`, of values that come from a node of the tape, or from constants."""
         if tensor.shape != self._array.shape:
             raise ShapeError(
                 f"Variable {self.path!r} has shape {self._array.shape}; assign received shape {tensor.shape}. "
@@ -216,7 +221,7 @@ class Variable(Tensor):
                 )
             tensor = convert_to_tensor(tensor, self._array.dtype)
         for context in state.contexts:
-            context.assigns(self)
+            context.assigns(self, source)
         if not tensor._value.flags.c_contiguous:
             tensor = contiguous(tensor)
         # a Tensor's array never changes, so it can be taken over; it may be a view, or belong to another Variable
@@ -230,13 +235,17 @@ class Variable(Tensor):
 
     def assign_add(self, value: TensorLike) -> Self:
         """Add `value` to the values."""
+        change = convert_to_tensor(value, self.dtype)
+        source = change._node if state.recording else None
         with no_grad():
-            return self.assign(self + convert_to_tensor(value, self.dtype))
+            return self._assign(self + change, source)
 
     def assign_sub(self, value: TensorLike) -> Self:
         """Subtract `value` from the values."""
+        change = convert_to_tensor(value, self.dtype)
+        source = change._node if state.recording else None
         with no_grad():
-            return self.assign(self - convert_to_tensor(value, self.dtype))
+            return self._assign(self - change, source)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         import copy

@@ -66,8 +66,8 @@ class Context:
         let the next outer context say."""
         return None
 
-    def assigns(self, variable: Any) -> None:
-        """A Variable is about to be given other values."""
+    def assigns(self, variable: Any, source: Any = None) -> None:
+        """A Variable is about to be given other values, or more: those of a node of the tape, None for constants."""
 
     def applies(self, optimizer: Any, grads: list[Any], variables: list[Any] | None) -> bool:
         """An optimizer is about to step along gradients. Returns: whether it shall leave that."""

@@ -65,6 +65,12 @@ class Leaf(Node):
         self.spent = False
 
 
+class AssignedLeaf(Leaf):
+    """Where a Variable stands, while a transform looks, that was assigned a value that has a derivative."""
+
+    __slots__ = ()
+
+
 class Pick(Node):
     """Result number `settings` of a primitive that returns several."""
 

@@ -152,7 +152,7 @@ class _WideFloats(Context):
             variable._array = array
         super().__exit__(*exc)
 
-    def assigns(self, variable: Variable) -> None:
+    def assigns(self, variable: Variable, source: Any = None) -> None:
         self._replaced.setdefault(variable, variable._array)
 
     def casts(self, old: np.dtype[Any], new: Any) -> Any:

@@ -109,6 +109,7 @@ def cotangents_of(
     pairs: list[tuple[Tensor, Tensor]], scope: DifferentiationScope, record: bool | None = None
 ) -> list[Tensor]:
     """Gradients of the targets of `scope`; zeros where one was not used."""
+    scope.check_assigned([y for y, _ in pairs])
     found = walk.gradients(pairs, [t._node for t in scope.targets], record)  # type: ignore[misc]
     scope.check(found)
     if record is None:  # a walk may have been recorded for rules that turn out to use nothing from outside

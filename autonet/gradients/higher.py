@@ -64,6 +64,7 @@ def _rows(y: Tensor, scope: DifferentiationScope) -> list[Tensor]:
     from autonet.gradients.stacked import stacked_gradients
     from autonet.ops.shaping import concatenate, reshape
 
+    scope.check_assigned([y])
     targets = scope.targets
     at_once = max(1, MOST // max([t.size for t in targets] + [y.size, 1]))
     stacks: list[list[Tensor | None]] = []

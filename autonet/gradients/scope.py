@@ -7,7 +7,7 @@ from typing import Any
 from autonet.common.lines import shown, users_line
 from autonet.common.trees import flatten_with_path, pack
 from autonet.core.state import Context, state
-from autonet.core.tape import Leaf, Node
+from autonet.core.tape import AssignedLeaf, Leaf, Node
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import DtypeError, GradientError
 from autonet.ops.identity import alias
@@ -35,6 +35,9 @@ class DifferentiationScope(EscapedValues):
     those of other uses. A Variable stays itself, so that a function which reaches it some other way (a layer's weights)
     is differentiated too; it gets its own place back at the end.
 
+    A Variable that is assigned what has a derivative gets, until the outermost scope ends, a leaf of its own, which shows
+    whether a result depends on it.
+
     Attributes:
         targets: Tensors at the fresh places, in order.
     """
@@ -43,19 +46,41 @@ class DifferentiationScope(EscapedValues):
         super().__init__()
         self.targets: list[Tensor] = []
         self._own: list[tuple[Variable, Node | None]] = []
+        # of the outermost scope alone: nodes of assigned Variables before, and each leaf with what it hides
+        self._outermost = self
+        self._before: dict[Variable, Node | None] = {}
+        self._assigned: dict[Node, tuple[Node, Variable, tuple[str, int] | None]] = {}
 
     def __enter__(self) -> DifferentiationScope:
         self._recording, state.recording = state.recording, True
+        self._outermost = next((c for c in state.contexts if isinstance(c, DifferentiationScope)), self)
         return super().__enter__()
 
     def __exit__(self, *exc: object) -> None:
+        top = self._outermost
+        if top is self:
+            for variable, node in self._before.items():
+                variable._node = node
         for variable, node in reversed(self._own):
-            variable._node = node
-        for target in self.targets:
-            if isinstance(target._node, Leaf):
-                target._node.spent = True
+            if top is not self and variable in top._before:
+                top._before[variable] = node
+            else:
+                variable._node = node
+        for leaf in [t._node for t in self.targets] + (list(self._assigned) if top is self else []):
+            if isinstance(leaf, Leaf):
+                leaf.spent = True
         state.recording = self._recording
         super().__exit__(*exc)
+
+    def assigns(self, variable: Variable, source: Node | None = None) -> None:
+        if self._outermost is not self:
+            return
+        if source is not None and variable.dtype.kind == "f":
+            self._before.setdefault(variable, variable._node)
+            variable._node = AssignedLeaf()
+            self._assigned[variable._node] = source, variable, users_line()
+        elif variable in self._before:
+            variable._node = self._before.pop(variable)
 
     def tree(self, tree: Any, where: str) -> Any:
         """The tree for the function to see; its leaves become targets."""
@@ -76,6 +101,25 @@ class DifferentiationScope(EscapedValues):
         if x.dtype.kind != "f":
             raise DtypeError(f"grad needs floats; {where} has dtype {x.dtype}. Cast it first: ops.cast(x, 'float32').")
         return alias(x) if x._node is not None else wrap(x.snapshot()._value, Leaf())
+
+    def check_assigned(self, outputs: list[Tensor]) -> None:
+        """See that no derivative of the outputs is lost in a Variable.
+
+        Raises: GradientError where a Variable was assigned what was computed from a target, and read after that.
+        """
+        hidden = self._outermost._assigned
+        if not hidden:
+            return
+        sources = {leaf: source for leaf, (source, *_) in hidden.items()}
+        read = _behind([y._node for y in outputs], {})
+        for leaf, (source, variable, line) in hidden.items():
+            if leaf in read and not _behind([source], sources).isdisjoint([t._node for t in self.targets]):
+                at = f" at {shown(line)}" if line else ""
+                raise GradientError(
+                    f"The result depends on Variable {variable.path!r}, which was assigned a value that was computed from an "
+                    f"argument{at}. Derivatives do not pass through an assignment: compute with the value itself in place "
+                    "of the Variable; where it is meant to be a constant, assign ops.stop_gradient(value)."
+                )
 
     def check(self, found: list[Any]) -> None:
         """See that a gradient that is not there (None) is zero for a good reason.
@@ -98,13 +142,17 @@ class DifferentiationScope(EscapedValues):
 
 def _leads_to(node: Node, target: Node | None) -> bool:
     """Whether `node` was computed from `target`."""
-    stack, seen = [node], {node}
+    return target in _behind([node], {})
+
+
+def _behind(nodes: list[Node | None], sources: dict[Node, Node]) -> set[Node]:
+    """These nodes and all that they were computed from, through assignments with their sources too."""
+    seen = {node for node in nodes if node is not None}
+    stack = list(seen)
     while stack:
         node = stack.pop()
-        if node is target:
-            return True
-        for parent in node.parents:
+        for parent in (*node.parents, sources.get(node)):
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return False
+    return seen

@@ -15,6 +15,7 @@ import numpy as np
 from autonet.common.trees import assert_same_structure, flatten, map_structure
 from autonet.common.types import TensorLike
 from autonet.core.state import capturing, state
+from autonet.core.tape import AssignedLeaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.comparison import equal
@@ -86,7 +87,8 @@ def _selected(choices: list[tuple[Any, Callable]], who: str) -> Any:
         for variable in list(recorder.program.writes):
             array = recorder.current[id(variable)]
             if array is not known.get(id(variable)):
-                changed[variable] = wrap(array)
+                node = variable._node  # which shows that the value has a derivative
+                changed[variable] = wrap(array, node if isinstance(node, AssignedLeaf) else None)
                 if variable not in before:
                     before[variable] = wrap(recorder.former(variable, known))
                 variable.assign(before[variable])

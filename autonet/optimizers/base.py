@@ -176,6 +176,10 @@ class Optimizer(HasState):
             if variables:
                 self._step(grads, variables)
             self._iterations.assign_add(1)
+        for context in state.contexts if state.recording else ():
+            for v, g in zip(variables, grads, strict=True):
+                if g._node is not None:  # a derivative, which the weight hides from now on
+                    context.assigns(v, g._node)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable | Tensor:
         """`apply` with (gradient, weight) pairs. Returns: `iterations`."""

@@ -215,7 +215,7 @@ class Replaced(Context):
     def __init__(self, first: dict[Any, Any]):
         self.first = first
 
-    def assigns(self, variable: Any) -> None:
+    def assigns(self, variable: Any, source: Any = None) -> None:
         self.first.setdefault(variable, variable._value)
 
     def put_back(self) -> None:

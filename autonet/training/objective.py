@@ -169,7 +169,7 @@ class _Undone(Context):
             for variable, value in self.first.items():
                 variable.assign(value)
 
-    def assigns(self, variable: Any) -> None:
+    def assigns(self, variable: Any, source: Any = None) -> None:
         if variable not in self.first:
             self.first[variable] = detach(variable.value)
 

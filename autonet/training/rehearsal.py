@@ -28,7 +28,7 @@ class Rehearsal(Context):
     before: dict[Variable, np.ndarray] = field(default_factory=dict)
     eager = True  # no compiled function may write into the Variables' storage
 
-    def assigns(self, variable: Any) -> None:
+    def assigns(self, variable: Any, source: Any = None) -> None:
         self.before.setdefault(variable, variable._array)
 
     def applies(self, optimizer: Any, grads: list[Any], variables: list[Any] | None) -> bool:

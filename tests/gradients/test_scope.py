@@ -136,3 +136,76 @@ def test_weights_that_were_taken_out_are_constants():
 def test_a_look_that_has_no_slope_is_none():
     assert grad(lambda z: 3.0 if z > 0 else z)(2.0).item() == 0.0
     assert grad(lambda z: ops.ones(()) * int(z))(2.0).item() == 0.0
+
+
+def hidden(change):
+    """x -> what is read from a Variable after `change(variable, x)`."""
+    v = Variable(np.float32([1.0]), trainable=False, name="v")
+    return lambda x: (change(v, x), ops.sum(v * 3))[1]
+
+
+CHANGES = {
+    "assign": lambda v, x: v.assign(x * 2),
+    "assign_add": lambda v, x: v.assign_add(x),
+    "assign_sub": lambda v, x: v.assign_sub(x),
+    "optimizer": lambda v, x: autonet.optimizers.SGD(0.1).apply([x], [v]),
+    "branch": lambda v, x: ops.cond(ops.sum(x) > 0, lambda: v.assign(x * 2), lambda: v.assign(x)),
+    "twice": lambda v, x: (v.assign(x), v.assign(v * 2)),
+    "another's": lambda v, x: (w := Variable([0.0]), w.assign(x), v.assign(w)),
+    "transform inside": lambda v, x: grad(lambda y: (v.assign(x * y), ops.sum(y))[1])(np.float32([1.0])),
+    "transform of it": lambda v, x: grad(lambda v: (v.assign(x), ops.sum(x * 2))[1])(v),
+}
+TRANSFORMS = {
+    "grad": lambda f, x: grad(f)(x),
+    "partly": lambda f, x: grad(lambda x: f(x) + ops.sum(x))(x),
+    "vjp": lambda f, x: autonet.vjp(f, x)[1](np.float32(1.0)),
+    "jvp": lambda f, x: autonet.jvp(f, (x,), (x,)),
+    "jacobian": lambda f, x: autonet.jacobian(f)(x),
+    "hessian": lambda f, x: autonet.hessian(f)(x),
+    "jit": lambda f, x: autonet.jit(grad(f))(x),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_no_derivative_is_lost_in_a_variable(change, transform):
+    x = np.float32([2.0])
+    with pytest.raises(GradientError, match="which was assigned a value .*test_scope"):
+        TRANSFORMS[transform](hidden(CHANGES[change]), x)
+    f = hidden(lambda v, x: CHANGES[change](v, ops.stop_gradient(x)))
+    TRANSFORMS[transform](lambda x: f(x) * ops.sum(x), x)  # a constant, as was asked for
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_what_is_assigned_and_not_read_is_nothing_lost(trainable):
+    """Moving averages, metrics and counters of a forward pass; the Variable is itself again afterwards."""
+    v, total = Variable([1.0], trainable=trainable), autonet.metrics.Mean()
+    node = v._node
+
+    def f(x):
+        y = ops.sum(v * x)
+        v.assign(0.9 * v + x)
+        total.update_state(y)
+        return y, total.result()
+
+    for n in (1, 2):
+        g, shown = grad(f, has_aux=True)(np.float32([2.0]))
+        np.testing.assert_allclose(g, [1.0] if n == 1 else [2.9], rtol=1e-6)
+        assert not shown.requires_grad
+        assert v._node is node
+    assert not ops.sum(v * 2).requires_grad or trainable
+
+
+def test_a_variable_that_is_given_a_constant_again_hides_nothing():
+    v = Variable(1.0)
+    assert float(grad(lambda x: (v.assign(x), v.assign(5.0), v * x)[2])(2.0)) == 5.0
+    assert float(grad(lambda v: (v.assign(ops.stop_gradient(v + 1)), v * v)[1])(v)) == 12.0
+
+
+def test_the_place_of_an_argument_that_is_moved_by_a_constant_stays():
+    v = Variable(1.0)
+    assert float(grad(lambda v: (v.assign_add(1.0), v * v)[1])(v)) == 4.0
+    inner = lambda x: grad(lambda y: (v.assign(3 * x), v * y)[1])(2.0)  # no derivative of y's is lost
+    with pytest.raises(GradientError, match="Derivatives do not pass through an assignment"):
+        grad(inner)(1.0)
+    assert float(inner(np.float32(2.0))) == 6.0
