@@ -20,6 +20,7 @@ from autonet.variable import Variable as _Variable
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
     from autonet import activations as activations
+    from autonet import applications as applications
     from autonet import backend as backend
     from autonet import callbacks as callbacks
     from autonet import config as config
@@ -82,6 +83,7 @@ __version__ = "0.1.0"
 
 _PACKAGES = (
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

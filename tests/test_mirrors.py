@@ -10,6 +10,7 @@ TESTS = pathlib.Path(__file__).parent
 
 ELSEWHERE = {  # source files: the tests that hold them
     "__main__.py": "cli/test_job.py",
+    "applications/*.py": "applications/test_networks.py",
     "backend.py": "test_legacy.py",
     "callbacks/activity.py": "callbacks/test_training_monitor.py",
     "callbacks/callback_list.py": "callbacks/test_base.py",

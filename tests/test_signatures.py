@@ -13,6 +13,11 @@ import autonet
 
 PACKAGES = [f"autonet.{name}" for name in autonet._PACKAGES] + [
     "autonet",
+    "autonet.applications.efficientnet",
+    "autonet.applications.imagenet_utils",
+    "autonet.applications.mobilenet_v2",
+    "autonet.applications.resnet",
+    "autonet.applications.vgg16",
     "autonet.datasets.digits",
     "autonet.datasets.fashion_mnist",
     "autonet.datasets.imdb",
