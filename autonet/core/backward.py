@@ -213,6 +213,7 @@ def complete(gs: list[Tensor | None], results: tuple) -> tuple[Tensor, ...]:
 
 
 def freed(where: str) -> GradientError:
+    """The error for a second walk over a record that the first one freed."""
     return GradientError(
         f"The record behind this Tensor{where} was freed by an earlier backward(). "
         "Compute it again, or call that backward with retain_graph=True."
