@@ -7,7 +7,8 @@ convolution, pooling, joins: their arithmetic; views: NumPy's own, which copy no
 run, on those zeros; only then is its result allocated.
 
 Where a length is unknown (None, mostly the batch), everything runs at two lengths in place of None, and at length one if
-that is possible; what differs between the results is unknown. `infer_spec` does that for any function.
+that is possible; what differs between the results is unknown. `infer_spec` does that for any function. Code that walks an
+unknown axis in Python does so at short lengths alone, and what has as many results as the axis is long is refused.
 """
 
 import contextlib
@@ -30,10 +31,11 @@ from autonet.core.calls import convert
 from autonet.core.primitive import Primitive
 from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
-from autonet.errors import AutonetError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, ShapeError
 from autonet.untrusted.budget import STEPS, limit, load_budget
 
 MOST = 1 << 22  # elements that a primitive without a rule may be given, before smaller unknown lengths are tried
+WALK = 1 << 12  # results that code may make where many divisors were needed: fewer than such an axis has places
 
 # Lengths in place of None, (batch, other axes): first many divisors, then small, then many more divisors.
 LENGTHS = (((24, 120), (60, 168)), ((2, 8), (3, 12)), ((120120, 120120), (240240, 240240)))
@@ -75,7 +77,12 @@ class AbstractTensor(Tensor):
             raise
         except (ValueError, IndexError) as error:
             raise explanation(op, error, values, settings) from error
-        return tuple([_haunt(r) for r in result]) if type(result) is tuple else _haunt(result)
+        several = type(result) is tuple
+        limits = _limits[-1]
+        limits.results -= len(result) if several else 1
+        if limits.results < 0:
+            raise _TooLarge(op.name)
+        return tuple([_haunt(r) for r in result]) if several else _haunt(result)
 
 
 def _haunt(array: Any) -> AbstractTensor:
@@ -96,10 +103,20 @@ def blank(shape: tuple[int, ...], dtype: Dtype) -> np.ndarray:
 
 
 class _TooLarge(Exception):
-    """A primitive without a rule would have to allocate much."""
+    """A primitive without a rule would have to allocate much, or a walk along an unknown axis goes on and on."""
 
 
-_limits = [math.inf]
+class _Limits:
+    """What a run at lengths that were only tried may take: `elements` given to a primitive without a rule; results in all."""
+
+    __slots__ = ("elements", "results")
+
+    def __init__(self, elements: float = math.inf, results: float = math.inf):
+        self.elements = elements
+        self.results = results
+
+
+_limits = [_Limits()]
 
 
 def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
@@ -113,7 +130,7 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
     if rule is not None:
         return rule(op, *values, **settings)
     size = sum([v.size for v in values])
-    if size > _limits[-1]:
+    if size > _limits[-1].elements:
         raise _TooLarge(op.name)
     if load_budget() is not None:  # what it makes may be as large as its settings say
         numbers = [n for n in flatten(list(settings.values())) if isinstance(n, int)]
@@ -346,21 +363,24 @@ def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
 
     errors: list[Exception] = []
     for n, (one, two) in enumerate(LENGTHS):
-        _limits.append(MOST if unknown and n != 1 else math.inf)
+        _limits.append(_Limits(MOST if unknown and n != 1 else math.inf, WALK if n == 2 else math.inf))
         try:
+            first = at(*one)
             if not unknown:
-                return at(*one)
-            found = map_structure(_agree, at(*one), at(*two))
-            with contextlib.suppress(*DRY_RUN_ERRORS):  # at length one some operations have nothing to work on
-                found = map_structure(_agree, found, at(1, 1))
-            return found
-        except (_TooLarge, *DRY_RUN_ERRORS) as error:
+                return first
+            second = at(*two)
+        except (_TooLarge, MemoryError, *DRY_RUN_ERRORS) as error:
             if not unknown:
                 raise
             errors.append(error)
+            continue
         finally:
             _limits.pop()
-    told = [error for error in errors if not isinstance(error, _TooLarge)] or errors
+        found = _agreed(first, second)
+        with contextlib.suppress(*DRY_RUN_ERRORS):  # at length one some operations have nothing to work on
+            found = _agreed(found, at(1, 1))
+        return found
+    told = [error for error in errors if not isinstance(error, (_TooLarge, MemoryError))] or errors
     _forget_lengths(*told)
     raise told[0]
 
@@ -385,6 +405,20 @@ def _forget_lengths(error: Exception, *others: Exception) -> None:
 
 def _spec(x: Any) -> Any:
     return Spec(x.shape, x.dtype) if isinstance(x, Tensor) else x
+
+
+def _agreed(first: Any, second: Any) -> Any:
+    """What the results at two lengths have in common.
+
+    Raises: ShapeError if they nest otherwise, as they then do at further lengths too.
+    """
+    try:
+        return map_structure(_agree, first, second)
+    except ArgumentError:
+        raise ShapeError(
+            "How many results there are depends on a length that is unknown (None). Give that length to Input, or compute "
+            "on the whole axis at once."
+        ) from None
 
 
 def _agree(a: Any, b: Any) -> Any:

@@ -1,5 +1,6 @@
 """Shapes and dtypes are foretold as they come, for every primitive, and nothing is allocated to find out."""
 
+import contextlib
 import tracemalloc
 
 import numpy as np
@@ -101,6 +102,53 @@ image = Placeholder((None, 32, None, 3))
 def test_unknown_lengths(f, operands, shapes):
     found = trees.flatten(infer_spec(f, operands, {}))
     assert [s.shape if isinstance(s, Spec) else s for s in found] == shapes
+
+
+@pytest.mark.parametrize("f", [
+    ops.unstack,
+    lambda x: ops.unstack(ops.reshape(x, (-1, 7))),
+    lambda x: [ops.sum(row) for row in x],
+    lambda x: dict.fromkeys(range(x.shape[0]), x),
+    lambda x: ops.unstack(x[::50]),    # one of the first two short lengths, as of the shortest
+    lambda x: ops.reshape(x, (-1,) * (x.shape[0] % 100 == 24) + (4,) * (x.shape[0] % 100 != 24)),
+])  # fmt: skip
+def test_as_many_results_as_an_axis_of_unknown_length(f):
+    """Refused, in no more steps than the short lengths take."""
+    with pytest.raises(ShapeError), at_most(5_000):
+        infer_spec(f, (x,), {})
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: sum(ops.unstack(x)),
+    lambda x: sum([row * 2 for row in x]),
+    lambda x: ops.map(lambda row: row + 1, x)[0],
+    lambda x: ops.scan(lambda carry, row: (carry + row, row), ops.zeros(4), x)[0],
+])  # fmt: skip
+def test_a_walk_along_an_axis_of_unknown_length(f):
+    """Is taken at short lengths only, also where those fail for another reason."""
+    with at_most(5_000):
+        assert told(f, x) == [((4,), "float32")]
+    with pytest.raises(ValueError, match="reshape"), at_most(10_000):
+        infer_spec(lambda x: f(ops.reshape(ops.reshape(x, (-1, 7, 3))[..., :1], (-1, 4))), (x,), {})
+
+
+@contextlib.contextmanager
+def at_most(steps):
+    """No more than so many operations on shapes."""
+    taken = 0
+    kept = AbstractTensor.__dict__["_symbolic"]
+
+    def counted(*args):
+        nonlocal taken
+        taken += 1
+        return kept.__func__(*args)
+
+    AbstractTensor._symbolic = staticmethod(counted)
+    try:
+        yield
+    finally:
+        AbstractTensor._symbolic = kept
+    assert taken <= steps
 
 
 def test_nothing_is_allocated():
