@@ -266,7 +266,7 @@ def test_memory_is_flat_over_models_made_and_dropped(models):
 
     tracemalloc.start()  # from the start: memory that was there before and is only made anew would count as grown
     try:
-        for _ in range(40):
+        for _ in range(12):
             one()
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]

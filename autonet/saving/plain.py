@@ -77,6 +77,8 @@ def _constant(name: str) -> Any:
 
 
 def _integer(digits: str) -> int:
+    if len(digits) < 19:
+        return int(digits)
     if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
         raise DataError(f"the number {digits[:30]} does not fit into 64 bits")
     return int(digits)

@@ -84,6 +84,7 @@ def called(method, arguments=(), compiled=None, **given):
 
 
 VALIDATED = {"validation_data": (X, Y)}
+SEARCHED = {"x": X, "y": Y, "steps": 20}
 ENDLESS = {"x": [X, X], "y": None}
 METHODS = {
     "compile": ((), {}),  # by what fit does then, below
@@ -101,9 +102,10 @@ METHODS = {
         "callbacks": [callbacks.LambdaCallback(on_test_begin=lambda logs: print("begun"))],
     }),
     "lr_find": ((), {
-        "x": Instead(X * 2, X, y=Y), "y": Instead(Y * 2, Y, x=X), "batch_size": With(5, x=X, y=Y),
-        "start": With(1e-3, x=X, y=Y), "end": With(0.1, x=X, y=Y), "steps": With(20, x=X, y=Y), "beta": With(0.5, x=X, y=Y),
-        "class_weight": With({0: 3.0, 1: 1.0}, x=X, y=Y), "sample_weight": With(WEIGHTS, x=X, y=Y),
+        "x": Instead(X * 2, X, y=Y, steps=20), "y": Instead(Y * 2, Y, x=X, steps=20), "batch_size": With(5, **SEARCHED),
+        "start": With(1e-3, **SEARCHED), "end": With(0.1, **SEARCHED), "steps": With(20, x=X, y=Y),
+        "beta": With(0.7, **SEARCHED), "class_weight": With({0: 3.0, 1: 1.0}, **SEARCHED),
+        "sample_weight": With(WEIGHTS, **SEARCHED),
     }),
     "reinitialize": ((), {"seed": 5}),
     "predict": ((X,), {

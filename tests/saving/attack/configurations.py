@@ -180,7 +180,7 @@ def sizes():
     yield stack(layer("EinsumDense", equation="ab,b" + "c" * 60 + "->a", output_shape=big))
     yield stack(layer("EinsumDense", equation="a" * 100_000 + "->a", output_shape=big))
     yield stack(layer("Lambda", function="relu", output_shape=[10**15]), dense())
-    yield stack(*[layer("Identity") | {"config": {"name": f"i{n}"}} for n in range(3000)], dense())
+    yield stack(*[layer("Identity") | {"config": {"name": f"i{n}"}} for n in range(1500)], dense())
     nested = dense()
     for n in range(40):
         nested = stack(nested) | {"config": {**stack(nested)["config"], "name": f"m{n}"}}
@@ -244,7 +244,7 @@ def graphs():
         ("Eye", [10**6], {}), ("Zeros", [[big]], {}), ("Ones", [[big]], {}), ("Full", [[big], 1.0], {}), ("Arange", [big], {}), ("Linspace", [0, 1, big], {}),
         ("Tile", [x, [1, big]], {}), ("Repeat", [x, big], {"axis": 1}), ("OneHot", [x, big], {}), ("BroadcastTo", [x, [big, big, 3]], {}), ("Pad", [x, [[0, 0], [0, big]]], {}),
         ("Reshape", [x, [big, -1]], {}), ("Power", [x, big], {}), ("Take", [x, [big]], {}), ("Tri", [10**6], {}), ("Identity", [10**6], {}), ("MultiHot", [x, big], {}),
-        ("Outer", [x, x], {}), ("Einsum", ["ab,cd->abcd", x, x], {}), ("Stack", [[x] * 10_000], {}), ("Roll", [x, big], {}), ("Logspace", [0, 1, big], {}),
+        ("Outer", [x, x], {}), ("Einsum", ["ab,cd->abcd", x, x], {}), ("Stack", [[x] * 3000], {}), ("Roll", [x, big], {}), ("Logspace", [0, 1, big], {}),
         ("Convert", [x], {}), ("Load", ["/etc/passwd"], {}), ("Fromfile", ["/etc/passwd"], {}), ("Save", ["/evil", x], {}), ("Np", [x], {}), ("Os", [x], {}),
         ("__Class__", [x], {}), ("_Getitem", [x, 3], {}), ("Annotations", [x], {}), ("VectorizedMap", ["os.system", x], {}), ("Map", ["eval", x], {}), ("Add", [x], {}),
         ("Add", [x, x, x], {}), ("Add", [x, "evil"], {}), ("Add", [x, {"class_name": "system", "module": "os", "config": {}}], {}), ("Conv", [x, x], {"strides": big}),
@@ -295,8 +295,8 @@ def graphs():
         [{"args": [x], "kwargs": {"training": {"a": 1}}}],
     ):
         yield graph(dense(), inbound)
-    yield graph(dense(), [{"args": [x], "kwargs": {}}] * 3000)
-    names = [f"l{n}" for n in range(5000)]
+    yield graph(dense(), [{"args": [x], "kwargs": {}}] * 1500)
+    names = [f"l{n}" for n in range(2000)]
 
     def tensor(name):
         return {

@@ -96,7 +96,7 @@ def weights(folder):
     yield "deep", written(deep)
 
     def wide(file):
-        for n in range(20_000):
+        for n in range(6000):
             file.create_group(f"g{n}")
 
     yield "wide", written(wide)
@@ -188,7 +188,7 @@ def flipped(count):
             yield f"{version}-{n}", bytes(changed)
 
 
-def zips(folder):
+def zips(folder, files_of_weights):
     """Keras's zips."""
     model = keras.Sequential([L.Input((3,), name="x"), L.Dense(2, name="d")], name="m")
     path = folder / "x.keras"
@@ -269,7 +269,7 @@ def zips(folder):
                     f"config-{n}-{len(config)}",
                     ordinary([("config.json", config), *[e for e in entries if e[0] != "config.json"]]),
                 )
-    for name, text in weights(folder):
+    for name, text in files_of_weights.items():
         if "cut" not in name:
             yield (
                 f"weights-{name}",
@@ -279,9 +279,10 @@ def zips(folder):
 
 def files(folder):
     """All of these."""
-    for name, content in weights(folder):
+    files_of_weights = dict(weights(folder))
+    for name, content in files_of_weights.items():
         yield f"weights-h5-{name}", content
-    for name, content in zips(folder):
+    for name, content in zips(folder, files_of_weights):
         yield f"model-keras-{name}", content
         if name.startswith(("weights", "bomb")):
             yield f"weights-keras-{name}", content

@@ -11,7 +11,7 @@ import pytest
 from tests.saving.attack import archives, configurations, documents
 
 VICTIM = pathlib.Path(__file__).with_name("victim.py")
-MEMORY, SECONDS = 128 << 20, 8
+MEMORY, SECONDS = 128 << 20, 5
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="the victim counts files and memory as Linux does"
