@@ -18,14 +18,13 @@ class Persistence:
         filepath: PathLike,
         overwrite: bool = True,
         include_optimizer: bool = True,
-        format: str = "autonet",
+        format: str | None = None,
         *,
         zipped: bool | None = None,
         save_format: str | None = None,
     ) -> None:
-        """Write the whole model to a ".keras" or, if it is small, ".json" file; see `saving.save_model`.
-
-        `save_format`, of older Keras, is "keras".
+        """Write the whole model to a ".keras" file, which Keras opens too, or, if it is small, to a ".json" file; see
+        `saving.save_model`. `save_format`, of older Keras, is "keras"; `format` is left out.
         """
         if save_format not in (None, "keras"):
             raise ArgumentError(f"Model.save expects save_format 'keras', or nothing; received {save_format!r}.")

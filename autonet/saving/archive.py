@@ -18,7 +18,7 @@ import numpy as np
 
 from autonet.common.dtypes import NAMES
 from autonet.errors import ArgumentError
-from autonet.saving.container import ArchiveError, Parts, write_parts
+from autonet.saving.container import ArchiveError, Parts, digest, write_parts
 from autonet.saving.plain import dumps, loads
 
 FORMAT, VERSION = "autonet", 1
@@ -46,15 +46,10 @@ def write_archive(path: str | os.PathLike, kind: str, config: Any, arrays: dict[
         "format": FORMAT,
         "version": VERSION,
         "kind": kind,
-        "sha256": {name: _digest(content) for name, content in parts.items()},
+        "sha256": {name: digest(content) for name, content in parts.items()},
         "arrays": table,
     }
     write_parts(path, {MANIFEST: dumps(manifest), **parts})
-
-
-def _digest(content: Any) -> str:
-    view = memoryview(content)
-    return hashlib.sha256(view.cast("B") if view.nbytes else b"").hexdigest()
 
 
 def is_shape(x: Any) -> bool:

@@ -10,6 +10,7 @@ directory, the zip64 end record, its locator, the end record. All dates are 1980
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import struct
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 from autonet.errors import DataError
 from autonet.utils.files import atomic_write
 
-NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.[a-z0-9]+)?")  # no dots before the last, no root, no drive
+NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*(\.[a-z0-9]+){0,2}")  # no name begins with a dot; no root, no drive
 MOST_PARTS = 1_000_000
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -54,22 +55,38 @@ def _ends(count: int, size: int, offset: int) -> bytes:
     return end64 + locator + _END.pack(b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _FULL, _FULL, 0)
 
 
+def buffers(content: Any) -> list[memoryview]:
+    """The bytes of a part: of a buffer, or of several in a list, one after the other."""
+    views = [memoryview(x) for x in (content if isinstance(content, list) else [content])]
+    return [view.cast("B") for view in views if view.nbytes]
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of a part, in hexadecimal digits."""
+    sha256 = hashlib.sha256()
+    for view in buffers(content):
+        sha256.update(view)
+    return sha256.hexdigest()
+
+
 def write_parts(path: str | os.PathLike, parts: dict[str, Any]) -> None:
-    """Write the parts, name to bytes (or anything with a buffer of bytes), in place of `path`."""
+    """Write the parts, name to content, in place of `path`. A content is anything with a buffer, or a list of such."""
     with atomic_write(path) as file:
         directory = []
         offset = 0
         for name, content in parts.items():
             if not NAME.fullmatch(name):
                 raise ValueError(f"A part's name is made of lower-case words and slashes; received {name!r}.")
-            data = memoryview(content).cast("B") if len(memoryview(content)) else memoryview(b"")
-            encoded = name.encode("ascii")
-            crc = zlib.crc32(data)
-            head = _local(encoded, crc, len(data))
+            views = buffers(content)
+            encoded, crc, size = name.encode("ascii"), 0, sum(map(len, views))
+            for view in views:
+                crc = zlib.crc32(view, crc)
+            head = _local(encoded, crc, size)
             file.write(head)
-            file.write(data)
-            directory.append(_central(encoded, crc, len(data), offset))
-            offset += len(head) + len(data)
+            for view in views:
+                file.write(view)
+            directory.append(_central(encoded, crc, size, offset))
+            offset += len(head) + size
         whole = b"".join(directory)
         file.write(whole)
         file.write(_ends(len(directory), len(whole), offset))
@@ -115,19 +132,25 @@ class Parts:
         if self._file.readinto(buffer) != size or zlib.crc32(buffer) != crc:  # type: ignore[attr-defined]
             raise self._damaged(f"the part {name!r} is damaged")
 
-    def check(self) -> None:
-        """Read everything once, in small pieces, and compare all check sums."""
-        for name, (offset, size, crc) in self._places.items():
-            self._file.seek(offset)
-            seen, left = 0, size
-            while left:
-                piece = self._file.read(min(left, _CHUNK))
-                if not piece:
-                    break
-                seen = zlib.crc32(piece, seen)
-                left -= len(piece)
-            if left or seen != crc:
-                raise self._damaged(f"the part {name!r} is damaged")
+    def place(self, name: str) -> tuple[int, int]:
+        """Where a part begins in the file, and its bytes."""
+        return self._place(name)[:2]
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a part, which is read in small pieces.
+
+        Raises: ArchiveError if there is no such part, or its check sum differs.
+        """
+        offset, left, crc = self._place(name)
+        self._file.seek(offset)
+        seen, sha256 = 0, hashlib.sha256()
+        while piece := self._file.read(min(left, _CHUNK)):
+            seen = zlib.crc32(piece, seen)
+            sha256.update(piece)
+            left -= len(piece)
+        if left or seen != crc:
+            raise self._damaged(f"the part {name!r} is damaged")
+        return sha256.hexdigest()
 
     def _place(self, name: str) -> tuple[int, int, int]:
         if name not in self._places:

@@ -1,34 +1,34 @@
-"""Files that Keras 3 writes, and files that it opens.
+"""Models and weights in files that Keras 3 wrote, and files of weights that it opens.
 
 What a configuration names is found as in autonet's own files: in the closed registry, or among what the caller passes.
 """
 
 from __future__ import annotations
 
-import datetime
 import os
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from autonet.common.lines import warn
-from autonet.common.types import Model
-from autonet.errors import ArgumentError, AutonetError, DataError
+from autonet.errors import AutonetError, DataError
 from autonet.optimizers import Optimizer
 from autonet.saving import keras_zip, loading
-from autonet.saving.hdf5 import HDF5File, encode
+from autonet.saving.hdf5 import HDF5File
 from autonet.saving.keras_names import keras_groups, own_variables
 from autonet.saving.matching import LoadReport, Specs, load
 from autonet.saving.names import layer_variables
 from autonet.saving.optimizer_state import build, parts, same
+from autonet.saving.sealed import check_seal, sealed
+from autonet.serialization.objects import snake_case
 from autonet.utils.files import atomic_write
-
-KERAS_VERSION = "3.15.1"  # whose files these were compared with
 
 # An optimizer of other weights than the trainable ones, whose state Keras would give to these, is kept where Keras does not
 # look: its state, and the numbers of its weights among those of the model.
 STATE, PLACES = "optimizer/state", "optimizer/places"
+OWN = "autonet"  # the group of the arrays in autonet's .keras files that Keras has no place for
 
 
 # Reading
@@ -96,8 +96,11 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
 
     Raises: DataError or ShapeError if the file does not fit.
     """
-    place = keras_zip.KerasZip(file, path).weights if kind == "keras" else ()
-    weights = HDF5File(file, path, *place)
+    if kind == "keras":
+        weights = HDF5File(file, path, *keras_zip.KerasZip(file, path).weights)
+    else:
+        check_seal(file, path)
+        weights = HDF5File(file, path)
     report = _fill(model, weights, path, skip_mismatch)
     if model.compiled and model.optimizer is not None:
         if not (report.missing or report.unexpected or report.mismatched):
@@ -113,7 +116,7 @@ def _fill(model: Any, weights: HDF5File, path: str, skip_mismatch: bool = False)
     others = {f"{group}/vars" for group, x in found if isinstance(x, Optimizer)}
     own = {f"{group}/vars".lstrip("/") for group, _ in found}
     unknown = [group for group in weights.groups if group not in own and _counts(weights.groups[group])]
-    others |= {*unknown, *[group for group in weights.groups if group.startswith("optimizer/")]}
+    others |= {OWN, *unknown, *[group for group in weights.groups if group.startswith("optimizer/")]}
     if left := [group for group in unknown if not group.startswith("optimizer/")]:
         warn(f"{path}: the state of optimizers that the model does not have was left out: {left[0]}.")
     variables = {
@@ -180,66 +183,73 @@ def _numbered(model: Any, weights: HDF5File, path: str) -> dict[str, list[str]]:
 # Writing
 
 
-def save_model(model: Model, stored: dict[str, Any], path: Path, include_optimizer: bool) -> None:
-    """Write a ".keras" file that Keras opens.
+def arrays(
+    model: Any, include_optimizer: bool, config: Any = None
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, str]], dict[int, str]]:
+    """What Keras keeps of a model, where it does.
 
     Args:
-        stored: the model's configuration.
+        config: the model's configuration, if that is kept too. Then layers go by the names in it, and others, which are made
+            and named anew, by theirs without a number, so that the same model is the same file.
 
-    Raises: ArgumentError for a Lambda whose function has no name.
+    Returns: arrays by path; the attributes of groups; and the path of each Variable, by its id.
     """
-    if _names_lambda(stored):
-        raise ArgumentError(
-            f"{model.label} holds a Lambda whose function has no name, for which Keras's files need code. Define the "
-            "function with `def` and register it."
-        )
-    metadata = {
-        "keras_version": KERAS_VERSION,
-        "date_saved": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d@%H:%M:%S"),
-    }
-    keras_zip.write(path, stored, metadata, _weights(model, include_optimizer))
-
-
-def _names_lambda(config: Any) -> bool:
-    if isinstance(config, dict):
-        return config.get("class_name") == "__lambda__" or any(_names_lambda(v) for v in config.values())
-    return isinstance(config, (list, tuple)) and any(_names_lambda(v) for v in config)
+    found: dict[str, np.ndarray] = {}
+    attributes: dict[str, dict[str, str]] = {}
+    paths: dict[int, str] = {}
+    apart = _apart(model)
+    known = None if config is None else set(_names(config))
+    for group, x in keras_groups(model):
+        is_optimizer = isinstance(x, Optimizer)
+        if is_optimizer and (not include_optimizer or not x.built or x in apart):
+            continue
+        place = f"{group}/vars".lstrip("/")
+        attributes[place] = {"name": x.name if known is None or x.name in known else _lasting_name(x)}
+        for n, v in enumerate(own_variables(x)):
+            if f"{place}/{n}" not in found:
+                found[f"{place}/{n}"] = _counted(v.numpy()) if is_optimizer else v.numpy()
+                paths.setdefault(id(v), f"{place}/{n}")
+    return found, attributes, paths
 
 
 def save_weights(model: Any, path: str | os.PathLike) -> None:
     """Write a ".weights.h5" file that Keras opens; as there, with the state of optimizers."""
-    buffers = _weights(model, True)
+    found, attributes, _ = arrays(model, True)
+    if apart := _apart(model):
+        numbers = {id(v): i for i, v in enumerate(layer_variables(model, generators=False).values())}
+        lists = [[numbers.get(id(v), -1) for v in x._trainable_variables] for x in apart]
+        if -1 not in [i for places in lists for i in places]:
+            found |= {f"{PLACES}/{n}": np.array(places, "int32") for n, places in enumerate(lists)}
+            found |= {f"{STATE}/{n}": _counted(v.numpy()) for n, v in enumerate(own_variables(model.optimizer))}
+        else:
+            warn(
+                f"The state of {model.optimizer.name} is left out of the file, as some of it is of weights which the model "
+                "no longer has. A .keras file keeps it."
+            )
+    buffers = sealed(found, attributes)
     with atomic_write(path) as file:
         for buffer in buffers:
             file.write(buffer)
 
 
-def _weights(model: Any, include_optimizer: bool) -> list[Any]:
-    groups: dict[str, tuple[str | None, list[np.ndarray]]] = {}
-    apart = _apart(model)
-    for group, x in keras_groups(model):
-        if not isinstance(x, Optimizer):
-            groups[f"{group}/vars".lstrip("/")] = x.name, [v.numpy() for v in own_variables(x)]
-        elif include_optimizer and x.built and x not in apart:
-            groups[f"{group}/vars"] = x.name, _state(x)
-    if include_optimizer and apart:
-        numbers = {id(v): i for i, v in enumerate(layer_variables(model, generators=False).values())}
-        lists = [[numbers.get(id(v), -1) for v in x._trainable_variables] for x in apart]
-        if -1 not in [i for places in lists for i in places]:
-            groups[PLACES] = None, [np.array(places, "int32") for places in lists]
-            groups[STATE] = None, _state(model.optimizer)
-        else:
-            warn(
-                f"The state of {model.optimizer.name} is left out of the file, as some of it is of weights which the model "
-                "no longer has. The format 'autonet' keeps it."
-            )
-    arrays = {f"{group}/{i}": array for group, (_, own) in groups.items() for i, array in enumerate(own)}
-    return encode(arrays, {group: {"name": name} if name is not None else {} for group, (name, _) in groups.items()})
+def _names(config: Any) -> Iterator[str]:
+    """All names in a configuration."""
+    inside = config.values() if isinstance(config, dict) else config if isinstance(config, (list, tuple)) else ()
+    if isinstance(config, dict) and isinstance(config.get("name"), str):
+        yield config["name"]
+    for x in inside:
+        yield from _names(x)
 
 
-def _state(optimizer: Optimizer) -> list[np.ndarray]:
-    arrays = [v.numpy() for v in own_variables(optimizer)]
-    return [a.astype("int32") if a.dtype == "int64" else a for a in arrays]
+def _lasting_name(x: Any) -> str:
+    plain = snake_case(type(x).__name__)
+    return plain if re.fullmatch(rf"{plain}_\d+", x.name) else x.name
+
+
+def _counted(array: np.ndarray) -> np.ndarray:
+    """Keras counts in int32, as far as that goes."""
+    fits = array.dtype == "int64" and (not array.size or -(2**31) <= array.min() <= array.max() < 2**31)
+    return array.astype("int32") if fits else array
 
 
 def _apart(model: Any) -> list[Any]:

@@ -1,9 +1,7 @@
-"""Keras's ".keras" files: a zip of three parts, stored as they are."""
+"""Keras's own ".keras" files: a zip of three parts, and perhaps of words that layers know, stored as they are."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import struct
 import zipfile
@@ -12,7 +10,6 @@ from typing import Any, BinaryIO
 
 from autonet.errors import DataError
 from autonet.saving.plain import MOST_BYTES, loads
-from autonet.utils.files import atomic_write
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _ASSET = re.compile(r"assets/((?:[A-Za-z0-9_]+/)*)(vocabulary\.txt)?")  # tokens of a layer; or a folder of such
@@ -129,13 +126,3 @@ class KerasZip:
     def weights(self) -> tuple[int, int]:
         """Where the part of weights begins in the file, and its bytes."""
         return self._places[WEIGHTS]
-
-
-def write(path: str | os.PathLike, config: Any, metadata: dict[str, Any], weights: list[Any]) -> None:
-    """Write such a file in place of `path`, atomically."""
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as zipped:
-        for name, content in ((METADATA, metadata), (CONFIG, config)):
-            zipped.writestr(zipfile.ZipInfo(name), json.dumps(content, allow_nan=False))
-        with zipped.open(zipfile.ZipInfo(WEIGHTS), "w", force_zip64=True) as part:
-            for buffer in weights:
-                part.write(buffer)

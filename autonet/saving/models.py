@@ -9,17 +9,18 @@ from typing import Any, BinaryIO
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
-from autonet.saving import loading, optimizer_state
+from autonet.saving import keras_files, loading, optimizer_state
 from autonet.saving.archive import Archive, write_archive
 from autonet.saving.document import Document, write_document
 from autonet.saving.matching import LoadReport, load
+from autonet.saving.model_file import OWN, ModelFile, write_model
 from autonet.saving.names import layer_variables, model_optimizers, optimizer_variables
 from autonet.saving.plain import dumps, loads
 from autonet.serialization.objects import serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope, open_rooms
+from autonet.variable import Variable
 
 SUFFIX, JSON_SUFFIX, WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX = ".keras", ".json", ".weights", ".weights.h5"
-FORMATS = ("autonet", "keras")
 
 
 @filters_traceback
@@ -30,19 +31,20 @@ def save_model(
     zipped: bool | None = None,
     *,
     include_optimizer: bool = True,
-    format: str = "autonet",
+    format: str | None = None,
 ) -> None:
     """Write a model to one file: configuration, weights, generator states, and how it was compiled.
 
     Args:
-        filepath: ends with ".keras"; or, for a model of at most 300,000 numbers, with ".json": a text that can be read and
-            edited, and is loaded exactly as it was. It has no hash, so that only ".keras" notices every change by accident.
+        filepath: ends with ".keras": the file of Keras 3, which opens it; what Keras has no words for (the states of
+            generators, weights that optimizers know) stands beside it, so that autonet loads it exactly as it was, and
+            notices every change by accident. Or, for a model of at most 300,000 numbers, it ends with ".json": a text that
+            can be read and edited, and is loaded exactly as it was; it has no hash.
         overwrite: whether a file that exists may be replaced. It is, at once, when the new one is whole.
         zipped: only True, or None: a model is one file.
         include_optimizer: whether the optimizer's state is kept, so that training goes on where it stopped: the state of
             each weight for which it was built, whether that is trainable now or not.
-        format: "autonet", which only autonet opens, exactly as it was; or "keras", which Keras 3 opens too, and which keeps no
-            generator states.
+        format: only None: the name says it. "autonet" and "keras", two kinds of files once, are one, with a warning.
 
     Raises: ArgumentError for another ending, a file that exists, a model that is too large for ".json", or what cannot be
     stored; NotBuiltError for a model that
@@ -51,25 +53,34 @@ def save_model(
     path = _target(filepath, (SUFFIX, JSON_SUFFIX), overwrite)
     if zipped is not None and not zipped:
         raise ArgumentError(f"save_model writes one file; received zipped={zipped!r}. Leave it out.")
-    if format not in FORMATS:
-        raise ArgumentError(f"save_model expects format 'autonet' or 'keras'; received {format!r}.")
-    if format == "keras" and path.suffix != SUFFIX:
-        raise ArgumentError(f"Keras opens {SUFFIX} files; received {str(filepath)!r}. Change the name.")
-    _check_built(model, "save it")
-    stored = model_config(model)
-    compiled = bool(stored.get("compile_config"))
-    if format == "keras":
-        from autonet.saving import keras_files
-
-        if include_optimizer and compiled and optimizer_state.undecayed(model):
-            warn(
-                f"{path}: Keras's files do not say which weights are spared the weight decay; call it again after loading."
+    if format is not None:
+        if format not in ("autonet", "keras") or path.suffix != SUFFIX:
+            raise ArgumentError(
+                f"save_model knows the format by the name: {SUFFIX} files are Keras's, {JSON_SUFFIX} files texts; received "
+                f"format={format!r}. Leave it out."
             )
-        keras_files.save_model(model, stored, path, include_optimizer and compiled)
+        warn(f"There is one format of {SUFFIX} files, which Keras and autonet open: leave format={format!r} out.")
+    _check_built(model, "save it")
+    config, variables = describe(model, include_optimizer)
+    if path.suffix == JSON_SUFFIX:
+        write_document(path, "model", config, {name: v.numpy() for name, v in variables.items()})
         return
-    config = {"model": stored, "built": loading.build_configs(model)}
+    arrays, attributes, paths = keras_files.arrays(model, "optimizers" in config, config["model"])
+    places = {}
+    for n, (name, v) in enumerate(variables.items()):
+        if id(v) not in paths:
+            paths[id(v)] = f"{keras_files.OWN}/{n}"
+            arrays[paths[id(v)]] = v.numpy()
+        places[name] = paths[id(v)], v.dtype.name
+    write_model(path, config.pop("model"), config, arrays, places, attributes)
+
+
+def describe(model: Any, include_optimizer: bool = True) -> tuple[dict[str, Any], dict[str, Variable]]:
+    """What a file says of a model, and the Variables that it holds, by name."""
+    stored = model_config(model)
+    config: dict[str, Any] = {"model": stored, "built": loading.build_configs(model)}
     variables = layer_variables(model)
-    if include_optimizer and compiled:
+    if include_optimizer and stored.get("compile_config"):
         built = {name: optimizer for name, optimizer in model_optimizers(model).items() if optimizer.built}
         config["optimizers"], others = optimizer_state.describe(model, built)
         variables |= others
@@ -77,8 +88,7 @@ def save_model(
             variables |= optimizer_variables(optimizer, name)
         if spared := optimizer_state.undecayed(model):
             config["undecayed"] = spared
-    write = write_document if path.suffix == JSON_SUFFIX else write_archive
-    write(path, "model", config, {name: v.numpy() for name, v in variables.items()})
+    return config, variables
 
 
 def model_config(model: Any) -> dict[str, Any]:
@@ -120,19 +130,23 @@ def load_model(
     open_rooms()
     with opened(filepath) as (file, kind), CustomObjectScope(custom_objects):
         if kind == "keras":
-            from autonet.saving import keras_files
-
             return keras_files.load_model(file, path, compile)
         if kind == "hdf5":
             raise DataError(
                 f"{path} is an HDF5 file: of weights, or of Keras 2. Weights are loaded with model.load_weights(); open an "
                 "older model in Keras and save it to a .keras file there."
             )
-        archive = Document(file, "model", path) if kind == "json" else Archive(file, "model", path)
-        return _load_own(archive, path, compile)
+        return _load_own(_archive(file, kind, path, "model"), path, compile)
 
 
-def _load_own(archive: Archive | Document, path: str, compile: bool) -> Any:
+def _archive(file: BinaryIO, kind: str, path: str, what: str | None) -> Archive | Document | ModelFile:
+    """A file of autonet's, opened, which must hold what is asked for."""
+    if kind == "model":
+        return ModelFile(file, path)
+    return Document(file, what, path) if kind == "json" else Archive(file, what, path)
+
+
+def _load_own(archive: Archive | Document | ModelFile, path: str, compile: bool) -> Any:
     config = archive.config
     if not isinstance(config, dict) or set(config) - {"optimizers", "undecayed"} != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
@@ -148,15 +162,15 @@ def _load_own(archive: Archive | Document, path: str, compile: bool) -> Any:
 
 
 def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model's weights, by name, to a file that ends with ".weights" (or, for Keras, with ".weights.h5").
+    """Write a model's weights to a file that ends with ".weights.h5", as Keras does and opens; with the state of optimizers.
+
+    If it ends with ".weights", the weights alone are in it, by name.
 
     Raises: ArgumentError for another ending or a file that exists; NotBuiltError before there are weights.
     """
     path = _target(filepath, (WEIGHTS_SUFFIX, KERAS_WEIGHTS_SUFFIX), overwrite)
     _check_built(model, "save them")
     if path.name.endswith(KERAS_WEIGHTS_SUFFIX):
-        from autonet.saving import keras_files
-
         keras_files.save_weights(model, path)
         return
     weights = layer_variables(model, generators=False)
@@ -177,10 +191,8 @@ def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: 
     _check_built(model, "load them")
     with opened(filepath) as (file, kind):
         if kind in ("keras", "hdf5"):
-            from autonet.saving import keras_files
-
             return keras_files.load_weights(model, file, kind, path, skip_mismatch)
-        archive = Document(file, None, path) if kind == "json" else Archive(file, path=path)
+        archive = _archive(file, kind, path, None)
         if archive.kind not in ("weights", "model"):
             raise DataError(f"{path} holds {archive.kind!r}, where weights or a model are expected.")
         specs = {name: spec for name, spec in archive.specs.items() if name.startswith("weights/")}
@@ -228,7 +240,7 @@ def _check_built(model: Any, what: str) -> None:
 
 @contextlib.contextmanager
 def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
-    """A file, opened once, and what it seems to be: "autonet", "json", "keras" (a zip of Keras's), or "hdf5"."""
+    """A file, opened once, and what it seems to be: "model", "json", "keras" (a zip of Keras's own), "hdf5", or "archive"."""
     path = Path(filepath)
     if not path.is_file():
         raise DataError(
@@ -239,6 +251,8 @@ def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
         file.seek(0)
         if head.startswith(b"\x89HDF"):
             yield file, "hdf5"
+        elif head.startswith(b"PK\3\4") and OWN.encode() in head:
+            yield file, "model"
         elif head.startswith(b"PK\3\4") and b"manifest.json" not in head:
             yield file, "keras"
         elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or (
@@ -246,4 +260,4 @@ def opened(filepath: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
         ):
             yield file, "json"
         else:
-            yield file, "autonet"
+            yield file, "archive"

@@ -27,7 +27,7 @@ def check(name, folder):
     if model.compiled:
         for _ in range(2):
             model.train_on_batch(x, keras_models.targets(name))
-    model.save(path, format="keras")
+    model.save(path)
     keras_models.make(name, keras)  # registers its classes
     theirs = keras.saving.load_model(path)
     assert theirs.compiled == model.compiled

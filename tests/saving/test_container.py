@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autonet.errors import ArgumentError
 from autonet.saving.archive import Archive, write_archive
-from autonet.saving.container import ArchiveError, Parts, write_parts
+from autonet.saving.container import ArchiveError, Parts, digest, write_parts
 
 ARRAYS = {
     "weights/dense/kernel": np.arange(6, dtype="float32").reshape(2, 3),
@@ -129,16 +129,25 @@ def test_any_order_of_memory(array, tmp_path):
         assert np.array_equal(archive.array("a"), array) and archive.array("a").flags.c_contiguous
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "A", "a.b.c", "", "a/", "c:x", "a\\b", "ä"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "a//b", "A", "a.b.c.d", "..", ".a", "a./b", "", "a/", "c:x", "a\\b", "ä"]
+)
 def test_names_of_parts(name, tmp_path):
     with pytest.raises(ValueError, match="lower-case"):
         write_parts(tmp_path / "x", {name: b""})
 
 
-def test_check_reads_all(tmp_path):
+def test_contents_of_several_buffers(tmp_path):
+    write_parts(tmp_path / "x", {"a": [b"12", np.arange(3, dtype="i2"), b"", b"34"], "b": b"", "c.d.e": []})
+    parts = Parts(io.BytesIO((tmp_path / "x").read_bytes()), "x")
+    assert bytes(parts.read("a")) == b"12\0\0\1\0\2\x0034" and parts.size("c.d.e") == 0
+    assert parts.digest("a") == digest(parts.read("a")) == digest([b"12\0\0", b"\1\0\2\x0034"])
+
+
+def test_a_digest_reads_all(tmp_path):
     write_parts(tmp_path / "x", {"a": b"1234", "b": b""})
     content = bytearray((tmp_path / "x").read_bytes())
-    Parts(io.BytesIO(content), "x").check()
+    Parts(io.BytesIO(content), "x").digest("a")
     content[content.index(b"1234")] ^= 1
     with pytest.raises(ArchiveError, match="'a' is damaged"):
-        Parts(io.BytesIO(content), "x").check()
+        Parts(io.BytesIO(content), "x").digest("a")

@@ -68,14 +68,9 @@ WRITERS = {
     "model": lambda model, path: model.save(path.with_suffix(".keras")),
     "document": lambda model, path: model.save(path.with_suffix(".json")),
     "weights": lambda model, path: model.save_weights(path.with_suffix(".weights")),
+    "weights for Keras": lambda model, path: model.save_weights(path.with_suffix(".weights.h5")),
     "readable": lambda model, path: export_json(model, path.with_suffix(".json")),
 }
-FOR_KERAS = {
-    "for Keras": lambda model, path: model.save(path.with_suffix(".keras"), format="keras"),
-    "weights for Keras": lambda model, path: model.save_weights(path.with_suffix(".weights.h5")),
-}
-WRITERS |= FOR_KERAS
-KINDS = [pytest.param(kind, marks=[pytest.mark.extra("keras")] if kind in FOR_KERAS else []) for kind in WRITERS]
 
 
 def old_and_writer(kind, tmp_path):
@@ -84,7 +79,7 @@ def old_and_writer(kind, tmp_path):
     return path, path.read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(
     "function, code", [("fsync", errno.EIO), ("replace", errno.EIO), ("open", errno.ENOSPC), ("open", errno.EACCES)]
 )
@@ -100,7 +95,7 @@ def test_a_fault_leaves_the_old_file(kind, function, code, tmp_path, monkeypatch
     assert path.read_bytes() != old
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk_leaves_the_old_file(kind, tmp_path, monkeypatch):
     path, old = old_and_writer(kind, tmp_path)
     real = os.fdopen
@@ -199,7 +194,7 @@ def test_two_processes_save_to_one_name(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_folder_stays_a_folder(kind, tmp_path):
     path, _ = old_and_writer(kind, tmp_path)
     path.unlink()
@@ -250,14 +245,24 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
         model.save(tmp_path / "x.h5")
     with pytest.raises(ArgumentError, match=r"must end with \.weights or \.weights\.h5"):
         model.save_weights(tmp_path / "x.keras")
-    with pytest.raises(ArgumentError, match=r"Keras opens \.keras files"):
-        model.save(tmp_path / "x.json", format="keras")
     with pytest.raises(ArgumentError, match="There is no folder"):
         model.save(tmp_path / "none" / "x.keras")
     with pytest.raises(ArgumentError, match="no argument 'signatures'"):
         model.save(tmp_path / "x.keras", signatures=None)
-    with pytest.raises(ArgumentError, match="format 'autonet' or 'keras'"):
-        model.save(tmp_path / "x.keras", format="tf")
+    for name, format in (("x.keras", "tf"), ("x.json", "keras")):
+        with pytest.raises(
+            ArgumentError, match=f"knows the format by the name.*received format='{format}'. Leave it out"
+        ):
+            model.save(tmp_path / name, format=format)
     with pytest.raises(NotBuiltError, match="no weights yet"):
         keras.Sequential([L.Dense(2)]).save(tmp_path / "y.keras")
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("format", ["autonet", "keras"])
+def test_there_is_one_format(format, tmp_path):
+    model = model_of(1)
+    model.save(tmp_path / "x.keras")
+    with pytest.warns(UserWarning, match=f"There is one format of .keras files.*leave format='{format}' out"):
+        model.save(tmp_path / "y.keras", format=format)
+    assert (tmp_path / "x.keras").read_bytes() == (tmp_path / "y.keras").read_bytes()

@@ -22,7 +22,7 @@ from autonet.saving.hdf5.source import Source
 from autonet.saving.hdf5.storage import Storage, fill_array, storage
 
 MOST_OBJECTS = 200_000
-MOST_DEPTH = 64
+MOST_DEPTH = 200
 GROWTH = 4  # times the bytes of the file, and the next number: what arrays of chunks may take together
 SLACK = 16 << 20
 _FAULTS = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError, zlib.error)

@@ -14,12 +14,14 @@ import autonet as keras
 from autonet import layers as L
 from autonet.saving import container
 from autonet.saving.archive import write_archive
+from autonet.saving.models import describe
 
 
 def simple(folder):
-    """A sound archive, as bytes; and its parts."""
+    """A sound archive, as older versions saved a model, as bytes; and its parts."""
     model = keras.Sequential([L.Input((3,), name="x"), L.Dense(2, name="d")], name="m")
-    model.save(folder / "sound.keras")
+    config, variables = describe(model)
+    write_archive(folder / "sound.keras", "model", config, {name: v.numpy() for name, v in variables.items()})
     content = (folder / "sound.keras").read_bytes()
     (folder / "sound.keras").unlink()
     with zipfile.ZipFile(io.BytesIO(content)) as zipped:

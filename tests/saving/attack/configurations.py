@@ -8,6 +8,7 @@ import numpy as np
 
 import autonet as keras
 from autonet.saving.archive import write_archive
+from autonet.saving.models import describe
 
 NAMES = [    # (module, class)
     *(("os", "system"), ("posix", "system"), ("subprocess", "Popen"), ("subprocess", "run"), ("builtins", "eval"), ("builtins", "exec")),
@@ -436,12 +437,8 @@ def files(folder):
         yield f"model-built-{n}", path.read_bytes()
     models = []
     for n, (config, model) in enumerate(sound()):
-        model.save(path.with_suffix(".keras"))
-        from autonet.saving.archive import Archive
-
-        with Archive(path.with_suffix(".keras")) as archive:
-            models.append((archive.config, archive.arrays()))
-        path.with_suffix(".keras").unlink()
+        described, variables = describe(model)
+        models.append((json.loads(json.dumps(described)), {name: v.numpy() for name, v in variables.items()}))
         yield f"json-zsound-{n}", json.dumps(config).encode()
     for n, (config, arrays) in enumerate(mutations(models, 200)):
         write_archive(path, "model", config, arrays)

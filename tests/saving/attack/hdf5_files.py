@@ -192,13 +192,13 @@ def zips(folder, files_of_weights):
     """Keras's zips."""
     model = keras.Sequential([L.Input((3,), name="x"), L.Dense(2, name="d")], name="m")
     path = folder / "x.keras"
-    model.save(path, format="keras")
-    content = path.read_bytes()
+    model.save(path)
     with zipfile.ZipFile(path) as zipped:
-        parts = {name: zipped.read(name) for name in zipped.namelist()}
+        parts = {name: zipped.read(name) for name in zipped.namelist() if name != "autonet.json"}
     path.unlink()
     entries = list(parts.items())
     ordinary = archives.ordinary
+    content = ordinary(entries)
     yield "deflated", ordinary(entries, zipfile.ZIP_DEFLATED)
     yield "bzip2", ordinary(entries, zipfile.ZIP_BZIP2)
     yield "lzma", ordinary(entries, zipfile.ZIP_LZMA)

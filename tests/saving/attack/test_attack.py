@@ -68,9 +68,10 @@ STRANGE += (
     "weights-keras-weights-userblock",
 )
 STRANGE += ("weights-keras-weights-wide", "model-keras-config")
+STRANGE += ("model-file-sound", "weights-file-sound", "model-file-described")
 STRANGE += tuple(
     f"{start}-{kind}"
-    for start in ("weights-h5", "model-keras-weights", "weights-keras-weights")
+    for start in ("weights-h5", "model-keras-weights", "weights-keras-weights", "model-file-weights")
     for kind in ("chunked", "gzip", "shuffled", "summed", "growing")
 )
 
@@ -129,6 +130,15 @@ def test_configurations(tmp_path):
         and "Unknown function: 'os.system'" in told
         and "never the path of a file" in told
     )
+
+
+@pytest.mark.extra("keras")
+def test_model_files(tmp_path):
+    from tests.saving.attack import model_files
+
+    rows = attacked(model_files.files, tmp_path)
+    assert len(rows) > 200
+    assert all(row["outcome"] == "loaded" for name, row in rows.items() if name.endswith("file-sound"))
 
 
 @pytest.mark.extra("keras")

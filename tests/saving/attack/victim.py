@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import warnings
+import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3]))
 
@@ -166,15 +167,30 @@ def warm_up():
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((2, 3)), np.ones((2, 2)))
-    writers = {"warm.keras": lambda p: model.save(p), "warm2.keras": lambda p: model.save(p, format="keras")}
+
+    def as_keras(path):
+        model.save(path)
+        with zipfile.ZipFile(path) as zipped:
+            parts = {name: zipped.read(name) for name in zipped.namelist() if name != "autonet.json"}
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name, content in parts.items():
+                zipped.writestr(name, content)
+
+    writers = {
+        "warm.keras": lambda p: model.save(p),
+        "warm2.keras": as_keras,
+        "warm.weights": lambda p: model.save_weights(p),
+        "warm.weights.h5": lambda p: model.save_weights(p),
+    }
     for name, write in writers.items():
         path = folder.parent / name
         write(path)
-        keras.saving.load_model(path)
+        load = keras.saving.load_model if name.endswith(".keras") else model.load_weights
+        load(path)
         path.write_bytes(path.read_bytes()[:-100])
         for bad in (path, folder.parent / "none"):
             try:
-                keras.saving.load_model(bad)
+                load(bad)
             except keras.errors.AutonetError:
                 pass
         path.unlink()
