@@ -35,14 +35,7 @@ def undisturbed(name, way, folder):
 
 
 CASES = [
-    pytest.param(
-        row,
-        way,
-        id=f"{row.name}-{way}",
-        marks=[pytest.mark.extra("keras")] if row.code.count(".h5") > 1 else [],  # written, then read
-    )
-    for row in ROWS
-    for way in (WAYS if row in data.ROWS else WAYS[:1])
+    pytest.param(row, way, id=f"{row.name}-{way}") for row in ROWS for way in (WAYS if row in data.ROWS else WAYS[:1])
 ]
 
 

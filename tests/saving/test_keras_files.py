@@ -48,6 +48,7 @@ def close(ours, theirs):
 NAMES = ["mlp", "convnet", "recurrent", "transformer", "inputs", "states", "attention", "pictures", "subclassed"]
 
 
+@pytest.mark.filterwarnings("ignore:.*has value_range")
 @pytest.mark.parametrize("name", NAMES)
 def test_files_that_keras_wrote(name, recorded):
     model = load_model(FILES / f"{name}.keras")
@@ -63,6 +64,7 @@ def test_weights_that_keras_wrote(name, recorded):
         assert close(recorded.outputs(model, recorded.data(name)), expected(name))
 
 
+@pytest.mark.filterwarnings("ignore:.*has value_range")
 @pytest.mark.parametrize("name", NAMES)
 def test_there_and_back(name, recorded, tmp_path):
     model = load_model(FILES / f"{name}.keras")

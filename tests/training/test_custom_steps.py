@@ -292,7 +292,7 @@ class WithoutCall(keras.Model):
         return {"loss": loss}
 
 
-@pytest.mark.parametrize("name", ["w.weights", pytest.param("w.weights.h5", marks=pytest.mark.extra("keras"))])
+@pytest.mark.parametrize("name", ["w.weights", "w.weights.h5"])
 @pytest.mark.parametrize("known", [True, False])
 def test_a_fitted_model_without_call_is_saved_and_loaded(known, name, tmp_path):
     x, y = np.ones((8, 2)), np.ones((8, 1))
