@@ -26,19 +26,24 @@
 #define AN_FMA_F64(a, b, c) ((a) * (b) + (c))
 #endif
 
-/* Lanes of the widest vectors, and how many rows of accumulators the registers hold beside two operands. */
+/* Lanes of the widest vectors; how many rows of two accumulators the registers hold beside the operands; how many
+ * vectors of columns a product's tiles have: with 16 registers, 4 rows of 3 load less than 6 of 2. */
 #if defined(__AVX512F__)
 #define AN_BYTES 64
 #define AN_ROWS 14
+#define AN_WIDE 2
 #elif defined(__AVX__)
 #define AN_BYTES 32
 #define AN_ROWS 6
+#define AN_WIDE 3
 #elif defined(__aarch64__)
 #define AN_BYTES 16
 #define AN_ROWS 14
+#define AN_WIDE 2
 #else
 #define AN_BYTES 16
 #define AN_ROWS 6
+#define AN_WIDE 3
 #endif
 
 /* Two vectors interleaved, a0 b0 a1 b1 ...: the lower and the upper half of that. `integers` is the vector type of
@@ -120,6 +125,7 @@ typedef struct {
     void (*winograd_kernel)(const an_conv *p, const float *x, const float *dy, float *dw, int64_t n0, int64_t n1);
     void (*rest)(void);                 /* lets the pool's threads sleep at once */
     void *(*scratch)(int64_t bytes);    /* memory of the calling thread, valid until its next request */
+    void *(*packing)(int64_t bytes);    /* the same, for products, which others may ask for in between */
 } an_services;
 #define AN_VERSION 1
 #endif

@@ -12,6 +12,7 @@
  * in the second cache.
  */
 #define AN_NEAR (384 * 1024) /* bytes of images at a time */
+#define AN_DEEP 384          /* rows of a strip of the kernel, which is two vectors wide */
 
 /* One set of images as the kernels see it: `rows` x `columns` pixels of c numbers, one image `size` numbers apart. */
 typedef struct {
@@ -70,8 +71,8 @@ static float an_strange(const float *x, i64 n) {
  * times them is NaN. */
 static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64 x, an_steps in, const i64 *at, i64 k,
                        const float *w, const i64 *from, i64 n, float *y, an_steps out) {
-    _Alignas(64) float strip[DEEP * 2 * AN_BYTES / 4];
-    i64 blocks = (k + DEEP - 1) / DEEP, lanes = AN_BYTES / 4, wide;
+    _Alignas(64) float strip[AN_DEEP * 2 * AN_BYTES / 4];
+    i64 blocks = (k + AN_DEEP - 1) / AN_DEEP, lanes = AN_BYTES / 4, wide;
     for (i64 block = 0, p = 0; block < blocks; block++) {
         i64 deep = k / blocks + (block < k % blocks);
         for (i64 j = 0; j < n; j += wide) {
@@ -91,8 +92,8 @@ static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64
                 for (i64 image = 0; image < count; image++) {
                     const float *left = f->at + start + image * in.image;
                     float *to = y + image * out.image + line * out.line + j;
-                    an_strip_32(columns, wide, size, q1 - q0, 0, left, in.pixel, at + p + q0, NULL, 0,
-                                strip + q0 * full, to, out.pixel, block > 0);
+                    an_strip_32(columns, wide, size, q1 - q0, left, in.pixel, at + p + q0, strip + q0 * full,
+                                to, out.pixel, block > 0);
                 }
             }
         }
@@ -232,7 +233,7 @@ static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, fl
         an_conv_kernel_lanes(p, x, dy, dw, n0, n1);
         return;
     }
-    _Alignas(64) float strip[DEEP * 2 * AN_BYTES / 4];
+    _Alignas(64) float strip[AN_DEEP * 2 * AN_BYTES / 4];
     i64 rows = (p->oh - 1) * p->sh + (p->kh - 1) * p->dh + 1, columns = (p->ow - 1) * p->sw + (p->kw - 1) * p->dw + 1;
     i64 cg = p->c / p->groups, og = p->oc / p->groups, pixels = p->oh * p->ow, lanes = AN_BYTES / 4, wide;
     i64 most = an_together(n1 - n0, rows * columns * p->c + pixels * p->oc);
@@ -240,7 +241,7 @@ static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, fl
     float *images = (float *)(at + most * pixels);
     i64 joined = p->dw == 1 && p->groups == 1 ? p->kw : 1; /* taps whose numbers follow each other in memory */
     for (i64 n = n0; n < n1; n += most) {
-        i64 count = n1 - n < most ? n1 - n : most, k = count * pixels, blocks = (k + DEEP - 1) / DEEP;
+        i64 count = n1 - n < most ? n1 - n : most, k = count * pixels, blocks = (k + AN_DEEP - 1) / AN_DEEP;
         an_frame f = an_bordered(x, p->h, p->w, p->c, p->pad_top, p->pad_left, rows, columns, n, count, images);
         for (i64 image = 0, q = 0; image < count; image++)
             for (i64 i = 0; i < p->oh; i++)
@@ -259,8 +260,7 @@ static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, fl
                         for (i64 j = 0; j < p->kw; j += joined) {
                             const float *left = f.at + (i * p->dh * f.columns + j * p->dw) * p->c + g * cg;
                             float *to = dw + (i * p->kw + j) * cg * p->oc + g * og + o;
-                            an_strip_32(joined * cg, wide, size, deep, 0, left, 1, at + q, NULL, 0, strip, to, p->oc,
-                                        1);
+                            an_strip_32(joined * cg, wide, size, deep, left, 1, at + q, strip, to, p->oc, 1);
                         }
                 }
             q += deep;

@@ -4,6 +4,7 @@
 static an_services *an;
 #define AN_THREADS an->threads
 #define AN_PARALLEL an->parallel
+#define AN_PACKING an->packing
 #define T double
 #define BITS 64
 #include "gemm.h"

@@ -239,27 +239,31 @@ static void an_parallel(an_body body, void *context, int64_t n, int64_t grain) {
 
 static void an_rest(void) { atomic_store_explicit(&pool.resting, 1, memory_order_relaxed); }
 
-/* Memory of the calling thread, 64-byte aligned. It only grows; the thread's end frees it. */
-static _Thread_local struct { char *memory; int64_t size; } scratch;
+/* Memory of the calling thread, 64-byte aligned, for two uses. It only grows; the thread's end frees it. */
+static _Thread_local struct { char *memory; int64_t size; } own_memory[2];
 #ifdef _WIN32
-static void keep(char *memory) { (void)memory; }
+static void keep(int use, char *memory) { (void)use, (void)memory; }
 #else
-static pthread_key_t scratch_key;
-static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
-static void scratch_start(void) { pthread_key_create(&scratch_key, free); }
-static void keep(char *memory) {
-    pthread_once(&scratch_once, scratch_start);
-    pthread_setspecific(scratch_key, memory);
+static pthread_key_t memory_keys[2];
+static pthread_once_t memory_once = PTHREAD_ONCE_INIT;
+static void memory_start(void) {
+    for (int use = 0; use < 2; use++) pthread_key_create(&memory_keys[use], free);
+}
+static void keep(int use, char *memory) {
+    pthread_once(&memory_once, memory_start);
+    pthread_setspecific(memory_keys[use], memory);
 }
 #endif
-static void *an_scratch(int64_t bytes) {
-    if (bytes > scratch.size) {
-        keep(NULL);
-        free(scratch.memory);
-        scratch.size = bytes + bytes / 4;
-        scratch.memory = malloc((size_t)scratch.size + 64);
-        if (!scratch.memory) abort(); /* out of memory, as NumPy would have it: but there is no one to tell */
-        keep(scratch.memory);
+static void *memory_of_thread(int use, int64_t bytes) {
+    if (bytes > own_memory[use].size) {
+        keep(use, NULL);
+        free(own_memory[use].memory);
+        own_memory[use].size = bytes + bytes / 4;
+        own_memory[use].memory = malloc((size_t)own_memory[use].size + 64);
+        if (!own_memory[use].memory) abort(); /* out of memory, as NumPy would have it: but there is no one to tell */
+        keep(use, own_memory[use].memory);
     }
-    return (void *)(((uintptr_t)scratch.memory + 63) & ~(uintptr_t)63);
+    return (void *)(((uintptr_t)own_memory[use].memory + 63) & ~(uintptr_t)63);
 }
+static void *an_scratch(int64_t bytes) { return memory_of_thread(0, bytes); }
+static void *an_packing(int64_t bytes) { return memory_of_thread(1, bytes); }

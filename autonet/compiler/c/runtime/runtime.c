@@ -3,6 +3,7 @@
 
 #define AN_THREADS pool.threads
 #define AN_PARALLEL an_parallel
+#define AN_PACKING an_packing
 #define T float
 #define BITS 32
 #include "gemm.h"
@@ -25,6 +26,7 @@ static an_services services = {
     .winograd_kernel = an_winograd_kernel,
     .rest = an_rest,
     .scratch = an_scratch,
+    .packing = an_packing,
 };
 
 /* Another library's cblas_sgemm, with integers of 64 or 32 bits, which brings its own threads. */

@@ -34,6 +34,7 @@ _TABLE = {  # the fields of an_services, in order
     "winograd_kernel": (c_void_p,) * 4 + (c_int64,) * 2,
     "rest": (),
     "scratch": (c_int64,),
+    "packing": (c_int64,),
 }
 
 
