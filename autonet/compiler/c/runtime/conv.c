@@ -65,6 +65,13 @@ static float an_strange(const float *x, i64 n) {
     return sum;
 }
 
+/* A strip of products, m rows of `wide` columns that stand in 2^size vectors: with k rows packed at b. See gemm.h. */
+static void an_strip(i64 m, i64 wide, int size, i64 k, const float *a, i64 row, const i64 *at, const float *b, float *c,
+                     i64 ldc, int add) {
+    struct an_strip_32 s = {.wide = wide, .vectors = 1 << size, .k = k, .rest = b};
+    an_tiles_32(&s, m, a, row, 0, at, c, ldc, add);
+}
+
 /* y of count images of `lines` x `columns` pixels: each its window (which begins at number x of the frame plus its
  * steps, and has its numbers at[0], ..., at[k - 1] further on) times the k rows, of n columns, that stand at
  * w + from[0], ..., w + from[k - 1]. Rows that meet the upper or lower border all along a line are left out, unless zero
@@ -92,8 +99,8 @@ static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64
                 for (i64 image = 0; image < count; image++) {
                     const float *left = f->at + start + image * in.image;
                     float *to = y + image * out.image + line * out.line + j;
-                    an_strip_32(columns, wide, size, q1 - q0, left, in.pixel, at + p + q0, strip + q0 * full,
-                                to, out.pixel, block > 0);
+                    an_strip(columns, wide, size, q1 - q0, left, in.pixel, at + p + q0, strip + q0 * full, to,
+                             out.pixel, block > 0);
                 }
             }
         }
@@ -260,7 +267,7 @@ static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, fl
                         for (i64 j = 0; j < p->kw; j += joined) {
                             const float *left = f.at + (i * p->dh * f.columns + j * p->dw) * p->c + g * cg;
                             float *to = dw + (i * p->kw + j) * cg * p->oc + g * og + o;
-                            an_strip_32(joined * cg, wide, size, deep, left, 1, at + q, strip, to, p->oc, 1);
+                            an_strip(joined * cg, wide, size, deep, left, 1, at + q, strip, to, p->oc, 1);
                         }
                 }
             q += deep;

@@ -174,13 +174,6 @@ static void F(an_tiles_)(const struct F(an_strip_) * s, i64 m, const T *a, i64 r
     }
 }
 
-/* The same for a strip of 2^size vectors whose k rows are packed, as convolutions have them. */
-static void F(an_strip_)(i64 m, i64 wide, int size, i64 k, const T *a, i64 row, const i64 *at, const T *b, T *c, i64 ldc,
-                         int add) {
-    struct F(an_strip_) s = {wide, 1 << size, k, 0, 0, NULL, b, NULL};
-    F(an_tiles_)(&s, m, a, row, 0, at, c, ldc, add);
-}
-
 /* Numbers from one row of a packed tile to the next: vectors may overlap where there is one to a row. */
 #define STEP (HIGH(AN_WIDE) <= LANES ? HIGH(AN_WIDE) : (HIGH(AN_WIDE) + LANES - 1) / LANES * LANES)
 

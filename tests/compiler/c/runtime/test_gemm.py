@@ -54,22 +54,26 @@ def test_products(dtype, m, n, k, ta, tb, add, pad, seed):
         np.testing.assert_array_equal(one, many)
 
 
-@pytest.mark.parametrize("n", [1, 90])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 10, 90, 200])
 @pytest.mark.parametrize("tb", [False, True])
 @pytest.mark.parametrize("ta", [False, True])
-def test_a_row_does_not_depend_on_its_neighbours(ta, tb, n):
+def test_an_element_does_not_depend_on_its_neighbours(ta, tb, n, dtype):
     rng = np.random.default_rng(0)
-    m, k = 70, 500
-    a, b, c = operands(rng, np.float32, m, n, k, ta, tb, 0)
-    if own_products():
-        product(services().sgemm, ta, tb, m, n, k, a, b, c, False, None, None)
-    else:
-        product(services().sgemm_one, ta, tb, m, n, k, a, b, c, False)
-    for i in (0, 33, 69):
-        row = np.ascontiguousarray(a[:, i : i + 1] if ta else a[i : i + 1])
-        alone = np.empty((1, n), np.float32)
-        product(services().sgemm_one, ta, tb, 1, n, k, row, b, alone, False)
-        np.testing.assert_array_equal(alone[0], c[i])
+    m, k, kind = 310, 600, "s" if dtype == np.float32 else "d"
+    a, b, c = operands(rng, dtype, m, n, k, ta, tb, 0)
+    whole, part = getattr(services(), f"{kind}gemm"), getattr(services(), f"{kind}gemm_one")
+    product(whole, ta, tb, m, n, k, a, b, c, False, None, None)
+    for rows in (slice(0, 1), slice(33, 34), slice(300, 310), slice(5, 80), slice(1, 309)):
+        left = np.ascontiguousarray(a[:, rows] if ta else a[rows])
+        got = np.empty((rows.stop - rows.start, n), dtype)
+        product(part, ta, tb, len(got), n, k, left, b, got, False)
+        np.testing.assert_array_equal(got, c[rows])
+    for columns in (slice(0, 2), slice(5, n - 3), slice(n - 7, n)) if n > 1 else ():
+        right = np.ascontiguousarray(b[columns] if tb else b[:, columns])
+        got = np.empty((m, columns.stop - columns.start), dtype)
+        product(part, ta, tb, m, got.shape[1], k, a, right, got, False)
+        np.testing.assert_array_equal(got, c[:, columns])
 
 
 def test_nothing_is_read_beyond_the_operands():
