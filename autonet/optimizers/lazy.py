@@ -19,8 +19,8 @@ class LazyAdam(Adam):
 
     Adam goes on moving a row for many steps after it was last looked up, and lets its means fade; here they wait. So results
     differ from Adam's: rare rows take larger steps. In return a captured step does not touch the other rows: its work does
-    not grow with them. (With weight decay, use_ema, gradient accumulation, clipping by norm, or a
-    regularizer or constraint of the table, all rows change or count, and the cost grows with them.)
+    not grow with them. (With weight decay, use_ema, gradient accumulation, clipping by norm, a LossScaleOptimizer around it,
+    or a regularizer or constraint of the table, all rows change or count, and the cost grows with them.)
 
     Tables are the weights of Embedding layers, and other Variables whose `is_table` was set to True. Arguments are Adam's.
 

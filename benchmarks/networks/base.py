@@ -22,7 +22,8 @@ class Kind:
         batch: rows of a step.
         steps: of one walk over the rows; rows are `batch * steps` where `rows` is not given.
         loss: "softmax" (labels), "sigmoid" (0 or 1) or "mse".
-        optimizer: "sgd" (rate 0.01) or "adam" (0.001).
+        optimizer: "sgd" (rate 0.01), "adam" (0.001), or "lazy_adam", which moves the rows of tables that were looked up
+            alone (PyTorch's SparseAdam; JAX and Keras have Adam alone).
         task: "train", "predict" or "evaluate"; the last two count a walk over all rows as one step.
         custom: by library ("autonet", "torch", "jax", "keras"), a function of the kind and of the options that makes the
             step by hand: `Running`. Kinds without it are trained in each library's usual way.

@@ -48,7 +48,10 @@ def compiled(keras: Any, kind: Kind, model: Any) -> Any:
 
 def optimizer(keras: Any, kind: Kind) -> Any:
     """The kind's optimizer."""
-    return keras.optimizers.SGD(0.01) if kind.optimizer == "sgd" else keras.optimizers.Adam(0.001)
+    if kind.optimizer == "sgd":
+        return keras.optimizers.SGD(0.01)
+    lazy = kind.optimizer == "lazy_adam" and hasattr(keras.optimizers, "LazyAdam")
+    return keras.optimizers.LazyAdam(0.001) if lazy else keras.optimizers.Adam(0.001)
 
 
 def through_fit(model: Any, kind: Kind, inputs: Any, y: Any, loss: str = "loss") -> Running:

@@ -86,4 +86,5 @@ KINDS = {
     ),
     "bag_sgd": Kind("embedding of 200,000 words, batch 32, SGD", **BAG, steps=16, optimizer="sgd"),
     "bag_adam": Kind("embedding of 200,000 words, batch 32, Adam", **BAG, steps=4),
+    "bag_lazy": Kind("embedding of 200,000 words, batch 32, LazyAdam", **BAG, steps=16, optimizer="lazy_adam"),
 }

@@ -46,24 +46,25 @@ def run(kind: Kind, channels_last: bool = False, compiled: bool = False, small: 
     y = torch.from_numpy(target)
     if not y.is_floating_point():
         y = y.long()
-    model: Any = build(kind.net, [a[:2] for a in x], sparse=kind.optimizer == "sgd")
+    model: Any = build(kind.net, [a[:2] for a in x], sparse=kind.optimizer in ("sgd", "lazy_adam"))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
     called = torch.compile(model) if compiled else model
     if kind.task != "train":
         return infer(kind, model.eval(), called, x, y)
-    make: Any = torch.optim.SGD if kind.optimizer == "sgd" else torch.optim.Adam
-    optimizer = make(model.parameters(), 0.01 if kind.optimizer == "sgd" else 0.001)
+    optimizers = optimizers_of(kind, model)
 
     def step(rows: Any) -> Any:
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         z = called(*[a[rows] for a in x])
         extra = 0.0
         if model.variational:
             z, extra = z
         value = loss(kind, z, y[rows]) + extra
         value.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         return value
 
     def walk() -> None:
@@ -71,6 +72,15 @@ def run(kind: Kind, channels_last: bool = False, compiled: bool = False, small: 
             step(rows)
 
     return Running(lambda: step(torch.arange(kind.batch)).item(), walk, len(y) // kind.batch)
+
+
+def optimizers_of(kind: Kind, model: Any) -> list[Any]:
+    """The kind's optimizer; with "lazy_adam" one for tables and one for other weights."""
+    if kind.optimizer == "sgd":
+        return [torch.optim.SGD(model.parameters(), 0.01)]
+    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding) and kind.optimizer == "lazy_adam"]
+    others = [p for p in model.parameters() if not any(p is t for t in tables)]
+    return [torch.optim.Adam(others, 0.001), *([torch.optim.SparseAdam(tables, 0.001)] if tables else [])]
 
 
 def tensor(a: np.ndarray, channels_last: bool = False) -> torch.Tensor:
