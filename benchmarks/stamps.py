@@ -51,7 +51,7 @@ class StampedPlan(NativePlan):
         self.captured = program
         self.moved = moved
         self.busy = busy
-        self.label = "update"
+        self.label = self.first = "update"
         self.labels: list[str] = []
         self.spent = np.zeros(10_000, np.int64)
         super().__init__(program)
@@ -60,6 +60,16 @@ class StampedPlan(NativePlan):
         super().run_c(statement)
         self.parts[-1][-1] = f"{statement}\n  an_stamp(&last, spent + {len(self.labels)});"
         self.labels.append(self.label)
+
+    def over_images(self, n: int, member: Any) -> None:
+        super().over_images(n, member)
+        if self._group is not None and len(self._group.members) == 1:
+            self.first = self.label
+
+    def end_group(self) -> None:
+        own, self.label = self.label, self.first  # a group of loops counts as its first one
+        super().end_group()
+        self.label = own
 
     def _instruct(self, i: Any) -> None:
         self.label = self._label(i)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.c.groups import Member
 from autonet.compiler.c.kernels import native
 from autonet.compiler.c.loops import PIECE
 from autonet.compiler.program import Instruction
 
-TILES = 48  # of Winograd's at a time; AN_TILES in winograd.c
+TILES = 192  # of Winograd's in a piece: some times those that are done at a time, AN_TILES in winograd.c
 LONGEST = 5  # window of Winograd's
 
 
@@ -78,7 +79,8 @@ def _convolve(write: Any, i: Instruction) -> bool:
     f, operands = "conv_forward", f"t[{write.slot(x)}], t[{write.slot(w)}]"
     if made.tiled:
         f, operands = "winograd_forward", f"{operands}, t[{made.weights(write, w, turned=False)}]"
-    write.parallel([f"an->{f}(&{made.table}, {operands}, t[{write.slot(y)}], begin, end);"], made.n, made.grain)
+    body = [f"an->{f}(&{made.table}, {operands}, t[{write.slot(y)}], begin, end);"]
+    write.over_images(made.n, Member(body, made.n, made.grain, [x], [w], [y]))
     return True
 
 
@@ -94,7 +96,8 @@ def _convolve_input(write: Any, i: Instruction) -> bool:
     f, operands = "conv_input", f"t[{write.slot(dy)}], t[{write.slot(transposed)}]"
     if made.tiled:
         f, operands = "winograd_input", f"{operands}, t[{made.weights(write, transposed, turned=True)}]"
-    write.parallel([f"an->{f}(&{made.table}, {operands}, t[{write.slot(dx)}], begin, end);"], made.n, made.grain)
+    body = [f"an->{f}(&{made.table}, {operands}, t[{write.slot(dx)}], begin, end);"]
+    write.over_images(made.n, Member(body, made.n, made.grain, [dy], [], [dx]))
     return True
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.c.expressions import C_TYPES, literal
+from autonet.compiler.c.groups import Member
 from autonet.compiler.c.loops import ALONE, PIECE
 from autonet.compiler.facts import row
 from autonet.compiler.program import Instruction
@@ -402,7 +403,8 @@ def _pool_max(write: Any, i: Instruction) -> bool:
         return False
     p = _window(write, i, x)
     body = [f"an_pool_max_f32(&{p}, t[{write.slot(x)}], t[{write.slot(y)}], begin, end);"]
-    write.parallel(body, x.shape[0], max(1, PIECE // (x.size // x.shape[0])))
+    n = x.shape[0]
+    write.over_images(n, Member(body, n, max(1, PIECE // (x.size // n)), [x], [], [y]))
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.compiler.c.expressions import C_TYPES, expression, literal
+from autonet.compiler.c.groups import Member
 from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.program import CONSTANT, Instruction, Value
 
@@ -124,6 +125,21 @@ class LoopWriter:
         for i in self.reductions:
             finish += self._finish(i, parts, pieces)
         return lines, total, grain, finish
+
+    def member(self, body: list[str], total: int, grain: int) -> Member | None:
+        """The loop as one over images, whose first axis they are; None for one that is none, or sums."""
+        shape = self.loop.shape
+        if (
+            self.reductions
+            or len(shape) < 2
+            or total % shape[0]
+            or not all(self.arrays[v].flags.c_contiguous for v in self.stored)
+        ):
+            return None
+        own = [v for v in self.inputs if len(v.shape) == len(shape) and v.shape[0] == shape[0]]
+        images, results = [self.arrays[v] for v in own], [self.arrays[v] for v in self.stored]
+        shared = [self.arrays[v] for v in self.inputs if v not in own]
+        return Member(body, total, grain, images, shared, results)
 
     def loop_size(self) -> int:
         """Elements of the iteration."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from autonet.compiler.account import NotCompiled, digest
 from autonet.compiler.c import attention, copies, lookups, recurrent, rows, sampling, windows  # noqa: F401  # which enter their kernels in the table of facts
+from autonet.compiler.c.groups import Group, Member
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import Kernels
 from autonet.compiler.c.runtime import library
@@ -89,6 +90,7 @@ class NativePlan(NumpyPlan):
         self.flops = 0
         self.stepped_out: list[Instruction] = []  # to NumPy
         self._in_native = False
+        self._group: Group | None = None  # whose members may not be all yet
         self._entries: dict[str, Callable] = {}
         super().__init__(program)
 
@@ -114,6 +116,7 @@ class NativePlan(NumpyPlan):
 
     def run_c(self, statement: str) -> None:
         """Add a C statement, or a block of them, to the current part."""
+        self.end_group()
         if "for (" in statement:
             kernel, place = self.kernels.add([statement])
             statement = f"{kernel}(contexts + {place}, 0, 1);"
@@ -133,6 +136,19 @@ class NativePlan(NumpyPlan):
         else:
             self.run_c(f"an->parallel({kernel}, contexts + {place}, {n}, {grain});")
 
+    def over_images(self, n: int, member: Member) -> None:
+        """A loop over the steps of n images, as `parallel` does it, joined with those before it where that is possible."""
+        if self._group is None or self._group.n != n or not self._group.takes(member):
+            self.end_group()
+            self._group = Group(n)
+        self._group.members.append(member)
+
+    def end_group(self) -> None:
+        """Write the loops over images that have been waiting for more of them."""
+        if (group := self._group) is not None:
+            self._group = None
+            self.parallel(*group.write())
+
     def demand(self, i: Instruction, condition: str, count: int) -> None:
         """Stop the step, and let the primitive's body say why, unless the condition holds for all k < count."""
         number = len(self.demands) + 1
@@ -147,7 +163,10 @@ class NativePlan(NumpyPlan):
             if not math.prod(i.shape):
                 return
             number = len(self.kernels.calls)
-            body, n, grain, finish = LoopWriter(number, i, self.arrays, self.table).write()
+            loop = LoopWriter(number, i, self.arrays, self.table)
+            body, n, grain, finish = loop.write()
+            if (member := loop.member(body, n, grain)) is not None:
+                return self.over_images(i.shape[0], member)
             self.parallel(body, n, grain)
             if finish:
                 self.run_c("\n  ".join(finish))
@@ -166,6 +185,7 @@ class NativePlan(NumpyPlan):
         kernel = facts(i).c_kernel
         if kernel is not None and kernel(_KernelWriter(self), i):
             return
+        self.end_group()
         self._in_native = False
         self.stepped_out.append(i)
         super()._instruct(i)
@@ -174,6 +194,7 @@ class NativePlan(NumpyPlan):
 
     def _finish(self, writes: dict[Any, Value]) -> None:
         program, write = self.program, self.write
+        self.end_group()
         simple = all(
             self.arrays[v].flags.c_contiguous and self.layout.root(v).kind != VARIABLE for v in writes.values()
         )
@@ -281,6 +302,7 @@ class _KernelWriter:
         self.declare = plan.declare
         self.run = plan.run_c
         self.parallel = plan.parallel
+        self.over_images = plan.over_images
         self.demand = plan.demand
 
     @property

@@ -20,7 +20,7 @@
  *
  * Lavin, Gray, 2015, https://arxiv.org/abs/1509.09308; Barabasz et al., 2018, https://arxiv.org/abs/1803.10986
  */
-#define AN_TILES 48 /* at a time: their matrices stay in the second or third cache */
+#define AN_TILES (56 / AN_ROWS * AN_ROWS) /* at a time: their matrices stay in the second or third cache */
 
 /* How an axis falls into tiles of `step` results, each from `places` pixels `apart` from each other. */
 typedef struct {
@@ -52,6 +52,14 @@ static an_tiling an_tile_images(an_axis rows, an_axis columns) {
     return (an_tiling){rows, columns, rows.tiles * columns.tiles, rows.places * columns.places};
 }
 static i64 an_plane(i64 c) { return AN_TILES * c + 16; }
+
+/* How many of so many tiles to do next: about as many each time, or the last few would take as long as all, and as many
+ * as fill the registers. */
+static i64 an_tiles_next(i64 all) {
+    i64 times = (all + AN_TILES - 1) / AN_TILES, even = (all + times - 1) / times;
+    even = (even + AN_ROWS - 1) / AN_ROWS * AN_ROWS;
+    return even < all ? even : all;
+}
 
 /* Tiles of x for y, and of dy for dx. */
 static an_tiling an_tile_forward(const an_conv *p) {
@@ -145,9 +153,13 @@ static void an_winograd_weights(const an_conv *p, i64 turned, const float *w, fl
 }
 
 static int an_is_zero(const float *x, i64 n) {
-    for (i64 k = 0; k < n; k++)
-        if (x[k] != 0) return 0;
-    return 1;
+    typedef int an_flags __attribute__((vector_size(AN_BYTES)));
+    an_flags seen = {0};
+    int any = x[0] != 0; /* as a rule */
+    if (any) return 0;
+    AN_EACH_VECTOR(c, n) seen |= AN_AT(x + c) != 0;
+    for (int lane = 0; lane < AN_BYTES / 4; lane++) any |= seen[lane];
+    return !any;
 }
 
 /* The first and last of the places in the middle of an axis one of which every window has. */
@@ -325,8 +337,8 @@ static float an_winograd(an_tiling t, const float *x, i64 c, const float *u, i64
     float *zeros = an_scratch((c + t.places * (an_plane(c) + an_plane(b))) * 4), *v = zeros + c;
     float *m = v + t.places * an_plane(c);
     memset(zeros, 0, (size_t)c * 4);
-    for (i64 first = 0, all = count * t.size; first < all; first += AN_TILES) {
-        i64 tiles = all - first < AN_TILES ? all - first : AN_TILES;
+    for (i64 first = 0, all = count * t.size, tiles; first < all; first += tiles) {
+        tiles = an_tiles_next(all - first);
         an_winograd_pixels(&t, x, c, first, tiles, zeros, v, blank);
         for (i64 place = 0; place < t.places; place++)
             an_gemm_one_32(0, 0, tiles, b, c, v + place * an_plane(c), c, u + place * c * b, b, m + place * an_plane(b),
@@ -361,8 +373,8 @@ static void an_winograd_kernel(const an_conv *p, const float *x, const float *dy
     float *zeros = an_scratch(size * 4), *v = zeros + most, *e = v + t.places * an_plane(a);
     float *du = e + t.places * an_plane(b), *sum = du + t.places * a * b, strange;
     memset(zeros, 0, (size_t)most * 4);
-    for (i64 first = 0, all = (n1 - n0) * t.size; first < all; first += AN_TILES) {
-        i64 tiles = all - first < AN_TILES ? all - first : AN_TILES;
+    for (i64 first = 0, all = (n1 - n0) * t.size, tiles; first < all; first += tiles) {
+        tiles = an_tiles_next(all - first);
         an_winograd_pixels(&t, x + n0 * p->h * p->w * a, a, first, tiles, zeros, v, NULL);
         an_winograd_slopes(&t, dy + n0 * p->oh * p->ow * b, b, first, tiles, zeros, e);
         for (i64 place = 0; place < t.places; place++)
