@@ -24,6 +24,7 @@ HINTS = {
         "how a sequence is walked is the compiler's affair",
     ),
     "use_cudnn": ({"LSTM", "GRU"}, "there is none"),
+    "write_graph": ({"TensorBoard"}, "utils.plot_model draws a model"),
 }
 
 # What a thing is called.

@@ -15,7 +15,9 @@ TAKERS = sorted((who, option) for option, (takers, _) in HINTS.items() for who i
 
 def thing(who):
     """The class or function of a name in the table."""
-    return FOUND.get(who) or getattr(layers, who, None) or getattr(keras.Model, who)
+    return (
+        FOUND.get(who) or getattr(layers, who, None) or getattr(keras.callbacks, who, None) or getattr(keras.Model, who)
+    )
 
 
 @pytest.mark.parametrize("who, option", TAKERS)
