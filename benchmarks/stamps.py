@@ -30,10 +30,11 @@ static inline int64_t an_nanoseconds(void) {
   clock_gettime(AN_CLOCK, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
-static inline void an_stamp(int64_t *last, int64_t *spent) {
+static int64_t an_last;
+static inline void an_stamp(int64_t *spent) {
   const int64_t now = an_nanoseconds();
-  *spent += now - *last;
-  *last = now;
+  *spent += now - an_last;
+  an_last = now;
 }
 """
 
@@ -58,7 +59,7 @@ class StampedPlan(NativePlan):
 
     def run_c(self, statement: str) -> None:
         super().run_c(statement)
-        self.parts[-1][-1] = f"{statement}\n  an_stamp(&last, spent + {len(self.labels)});"
+        self.parts[-1][-1] += f"\n  an_stamp((int64_t *)t[{self.table.slot(self.spent)}] + {len(self.labels)});"
         self.labels.append(self.label)
 
     def over_images(self, n: int, member: Any) -> None:
@@ -85,10 +86,8 @@ class StampedPlan(NativePlan):
         return "pointwise" if type(i).__name__ == "Loop" else i.op
 
     def _unit(self, program: Any) -> str:
-        place = self.table.slot(self.spent)
-        begin = f"int64_t last = an_nanoseconds(), *spent = t[{place}];"
         for part in self.parts:
-            part.insert(0, begin)
+            part.insert(0, "an_last = an_nanoseconds();")
         clock = "CLOCK_THREAD_CPUTIME_ID" if self.busy else "CLOCK_MONOTONIC"
         return f"#define AN_CLOCK {clock}\n{CLOCK}{super()._unit(program)}"
 

@@ -44,7 +44,7 @@ class Chance:
                 if id(thing) not in self._names and (state := _state(thing)) is not None:
                     self._before.append((thing, state))
                 self._names.setdefault(id(thing), set()).add(name)
-            if id(thing) not in self._seen and (thing is root or not _is_library(thing)):
+            if id(thing) not in self._seen and (thing is root or not is_library(thing)):
                 self._seen[id(thing)] = thing
                 stack.extend(self._held(thing))
 
@@ -64,7 +64,7 @@ class Chance:
         elif hasattr(thing, "__dict__") and not isinstance(thing, type):
             yield from list(vars(thing).items())
             for cls in type(thing).__mro__:
-                if not _is_library(cls):
+                if not is_library(cls):
                     yield from ((n, f) for n, f in vars(cls).items() if isinstance(f, FunctionType))
 
     def found(self) -> str | None:
@@ -113,7 +113,7 @@ def _used(f: FunctionType) -> Iterator[tuple[str, Any]]:
     for name in names:
         value = f.__globals__.get(name)
         if isinstance(value, ModuleType):
-            if not _is_library(value):
+            if not is_library(value):
                 yield from ((n, v) for n in names if (v := vars(value).get(n)) is not None)
         elif value is not None:
             yield name, value
@@ -124,7 +124,7 @@ def _used(f: FunctionType) -> Iterator[tuple[str, Any]]:
             continue
 
 
-def _is_library(thing: Any) -> bool:
+def is_library(thing: Any) -> bool:
     """Whether a function, module, class or object is of this package, NumPy, or Python."""
     if isinstance(thing, (list, tuple, dict, functools.partial, MethodType)):
         return False

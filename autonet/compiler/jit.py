@@ -18,6 +18,7 @@ from autonet.compiler.capture import Recorder, capture
 from autonet.compiler.entry import Entry
 from autonet.compiler.replayed import Call
 from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
+from autonet.compiler.sketch import NumbersNeeded, Sketch
 from autonet.compiler.texts import Reading, run_all, run_rows
 from autonet.compiler.ways import REASONS, Ways
 from autonet.core.state import state
@@ -221,17 +222,17 @@ class Compiled(Generic[P, R]):
     def _capture(
         self, signature: Any, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any], again: bool = False
     ) -> Any:
-        recorder = Recorder(self.strict)
-        recorder.chance.meet(self.f)
-        reader.text = recorder.text
-        try:
-            result = capture(
-                recorder, lambda: self._plainly([recorder.input(a) for a in self._own(reader)], reader, args, kwargs)
-            )
-        except BaseException:
-            if self.at_once:
-                recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
-            raise
+        sketched = self._sketch(reader, args, kwargs) if self.at_once and self.repeats and not again else None
+        if sketched is not None:
+            recorder, result = sketched
+        else:
+            recorder = Recorder(self.strict)
+            try:
+                result = self._record(recorder, reader, args, kwargs)
+            except BaseException:
+                if self.at_once:
+                    recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
+                raise
         if recorder.made or recorder.changed:  # this was an eager run: the next one finds what it made, and is captured
             if self.repeats and not (again or recorder.changed or recorder.obstacle):
                 recorder.take_back()
@@ -266,9 +267,12 @@ class Compiled(Generic[P, R]):
                 entry.build(self.native)
             except NotCompiled:
                 self.account.refuse(key)
+                if sketched is not None:
+                    return self._eagerly("shapes", args, kwargs)
                 self.ways.took("shapes")
                 return result
-            recorder.take_back()
+            if sketched is None:
+                recorder.take_back()
             result = entry.run(recorder.arrays, self.native)
         self.ways.took("obstacle" if entry.obstacle else None)
         self.entries[key] = entry
@@ -276,6 +280,25 @@ class Compiled(Generic[P, R]):
         self.last = entry
         self.account.trim(self.entries)
         return result
+
+    def _record(self, recorder: Recorder, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function's result in a captured run."""
+        recorder.chance.meet(self.f)
+        reader.text = recorder.text
+        arrays = [recorder.input(a) for a in self._own(reader)]
+        return capture(recorder, lambda: self._plainly(arrays, reader, args, kwargs))
+
+    def _sketch(self, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Recorder, Any] | None:
+        """A record of a run that is undone already, and its result; None where that takes numbers."""
+        recorder = Sketch()
+        try:
+            with np.errstate(all="ignore"):
+                result = self._record(recorder, reader, args, kwargs)
+        except (NumbersNeeded, Exception):
+            return None  # if there is something to say, the run that comes now does
+        finally:
+            recorder.take_back()
+        return None if recorder.made or recorder.changed or recorder.drawn else (recorder, result)
 
     def explain(self) -> Explanation:
         """The plan used last: operations, memory, what was joined, the generated code. Prints, and shows in a notebook.

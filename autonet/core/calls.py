@@ -37,8 +37,9 @@ def call({parameters}):
                 return other(self, {operands}, full)
             {read_values}
         {freeze}
+        observer = state.observer
         try:
-            result = self.body({arguments})
+            result = self.body({arguments}) if observer is None else observer.compute(self, {values}, full)
         except (ValueError, IndexError, TypeError) as error:
             refuse(self, error, {values}, full)
             raise
@@ -53,8 +54,8 @@ def call({parameters}):
         if ({some_is_tracked}) and state.recording and result.dtype.kind == "f":
             saved = {operands} if self.saves_all else {saved}
             tensor._node = record(self, {parents}, saved, full, result)
-        if state.observer is not None:
-            state.observer.record(self, {operands}, full, (tensor,))
+        if observer is not None:
+            observer.record(self, {operands}, full, (tensor,))
         return tensor
     except Exception as error:
         lines.shorten(error)

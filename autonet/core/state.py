@@ -17,6 +17,10 @@ class Observer:
     replays: bool = False  # whether what it sees will be run again without Python
     pulled: Any = None  # the node whose derivative rules a reverse walk is applying; None outside of one
 
+    def compute(self, primitive: Any, values: list[np.ndarray], settings: dict[str, Any]) -> Any:
+        """The result of a primitive's body, an array or several."""
+        return primitive.body(*values, **settings)
+
     def record(
         self, primitive: Any, operands: tuple[Any, ...], settings: dict[str, Any], results: tuple[Any, ...]
     ) -> None:

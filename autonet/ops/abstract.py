@@ -125,7 +125,7 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
         return op.body(*values, **settings)
     if op.name in POINTWISE:
         shape = np.broadcast_shapes(*[v.shape for v in values])
-        return blank(shape, _sample(op, [(1,)] * len(values), values, settings).dtype)
+        return blank(shape, sample(op, [(1,)] * len(values), values, settings).dtype)
     rule = RULES.get(op.name)
     if rule is not None:
         return rule(op, *values, **settings)
@@ -138,7 +138,7 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
     return op.body(*values, **settings)
 
 
-def _sample(op: Primitive, shapes: list[tuple], values: list[np.ndarray], settings: dict) -> np.ndarray:
+def sample(op: Primitive, shapes: list[tuple], values: list[np.ndarray], settings: dict) -> np.ndarray:
     """What the body gives for ones of small shapes and the values' dtypes."""
     return np.asarray(op.body(*[np.ones(s, v.dtype) for s, v in zip(shapes, values, strict=True)], **settings))
 
@@ -165,15 +165,15 @@ def _axes(x: np.ndarray, axis: Any) -> Any:
 
 
 def _reduced(op: Primitive, x: np.ndarray, *, axis: Any, keepdims: bool, **settings: Any) -> np.ndarray:
-    sample = _sample(op, [(1,) * x.ndim], [x], {"axis": axis, "keepdims": True, **settings})  # refuses wrong axes
+    one = sample(op, [(1,) * x.ndim], [x], {"axis": axis, "keepdims": True, **settings})  # refuses wrong axes
     axes = _axes(x, axis)
     lengths = [1 if i in axes else n for i, n in enumerate(x.shape)]
-    return blank(tuple(lengths if keepdims else [n for i, n in enumerate(lengths) if i not in axes]), sample.dtype)
+    return blank(tuple(lengths if keepdims else [n for i, n in enumerate(lengths) if i not in axes]), one.dtype)
 
 
 def _alike(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
-    sample = _sample(op, [(1,) * x.ndim], [x], settings)
-    return blank(x.shape if sample.ndim == x.ndim else (x.size,), sample.dtype)  # some flatten for axis=None
+    one = sample(op, [(1,) * x.ndim], [x], settings)
+    return blank(x.shape if one.ndim == x.ndim else (x.size,), one.dtype)  # some flatten for axis=None
 
 
 def _same(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:

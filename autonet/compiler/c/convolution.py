@@ -118,9 +118,5 @@ def _convolve_kernel(write: Any, i: Instruction) -> bool:
         f"an->{f}(&{made.table}, t[{write.slot(x)}], t[{write.slot(dy)}], part, begin, end);",
     ]
     write.parallel(body, made.n, grain)
-    write.run(
-        f"{{ const float *part = t[{write.slot(part)}]; float *dw = t[{write.slot(dw)}];"
-        f" for (int64_t k = 0; k < {dw.size}; k++) dw[k] = part[k];"
-        f" for (int64_t q = 1; q < {pieces}; q++) for (int64_t k = 0; k < {dw.size}; k++) dw[k] += part[q * {dw.size} + k]; }}"
-    )
+    write.run(f"an_sum_pieces_f32(t[{write.slot(part)}], t[{write.slot(dw)}], {dw.size}, {pieces});")
     return True

@@ -43,10 +43,9 @@ def collapse(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[li
 
 
 class LoopWriter:
-    """Writes the C of one Loop; `number` tells its variables from those of others."""
+    """Writes the C of one Loop."""
 
-    def __init__(self, number: int, loop: Loop, arrays: dict[Value, np.ndarray], table: Any):
-        self.number = number
+    def __init__(self, loop: Loop, arrays: dict[Value, np.ndarray], table: Any):
         self.loop = loop
         self.table = table
         self.arrays = arrays
@@ -91,7 +90,7 @@ class LoopWriter:
         return {"max": "-INFINITY", "min": "INFINITY"}.get(i.op, "0")
 
     def write(self) -> tuple[list[str], int, int, list[str]]:
-        """A body for elements or rows begin <= i < end, how many there are, how many to a piece; what to do after it."""
+        """A body for elements or rows begin <= i < end, how many there are, how many to a piece; statements to do after it."""
         inner, outer = self.dims[-1], math.prod(self.dims[:-1])
         flat = len(self.dims) == 1
         direct = {i.results[0]: self._is_row(i) for i in self.reductions}
@@ -254,18 +253,24 @@ class LoopWriter:
         """Pieces' private results joined; sums to means."""
         r = i.results[0]
         ctype = C_TYPES[r.dtype]
-        out = f"o{self.number}_{r.id}"
         count = self.loop_size() // max(r.size, 1)
         lines = []
-        if r in parts:
-            part = f"q{self.number}_{r.id}"
-            lines += [f"{{ {ctype} *{out} = t[{self.table.slot(self.arrays[r])}]; const {ctype} *{part} = {parts[r]};"]
-            lines += [f"  for (int64_t k = 0; k < {r.size}; k++) {out}[k] = {part}[k];"]
-            lines += [f"  for (int64_t p = 1; p < {pieces}; p++) for (int64_t k = 0; k < {r.size}; k++)"]
-            lines += [f"    {out}[k] = {self._combine(i, f'{out}[k]', f'{part}[p * {r.size} + k]')}; }}"]
+        if r in parts and i.op not in ("max", "min"):
+            made = f"t[{self.table.slot(self.arrays[r])}]"
+            lines.append(f"an_sum_pieces_{_suffix(r)}({parts[r]}, {made}, {r.size}, {pieces});")
+        elif r in parts:
+            out, part = f"o{r.id}", f"q{r.id}"
+            lines.append(
+                f"{{ {ctype} *{out} = t[{self.table.slot(self.arrays[r])}]; const {ctype} *{part} = {parts[r]};\n"
+                f"  for (int64_t k = 0; k < {r.size}; k++) {out}[k] = {part}[k];\n"
+                f"  for (int64_t p = 1; p < {pieces}; p++) for (int64_t k = 0; k < {r.size}; k++)\n"
+                f"    {out}[k] = {self._combine(i, f'{out}[k]', f'{part}[p * {r.size} + k]')}; }}"
+            )
         if i.op == "mean":
-            lines += [f"{{ {ctype} *{out} = t[{self.table.slot(self.arrays[r])}];"]
-            lines += [f"  for (int64_t k = 0; k < {r.size}; k++) {out}[k] = {out}[k] / ({ctype}){count}; }}"]
+            lines.append(
+                f"{{ {ctype} *o{r.id} = t[{self.table.slot(self.arrays[r])}];\n"
+                f"  for (int64_t k = 0; k < {r.size}; k++) o{r.id}[k] = o{r.id}[k] / ({ctype}){count}; }}"
+            )
         return lines
 
 

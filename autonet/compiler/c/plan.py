@@ -17,7 +17,7 @@ from autonet.compiler.account import NotCompiled, digest
 from autonet.compiler.c import attention, copies, lookups, recurrent, rows, sampling, windows  # noqa: F401  # which enter their kernels in the table of facts
 from autonet.compiler.c.groups import Group, Member
 from autonet.compiler.c.loops import LoopWriter
-from autonet.compiler.c.parameters import Kernels
+from autonet.compiler.c.parameters import STEP, Kernels
 from autonet.compiler.c.runtime import library
 from autonet.compiler.facts import facts
 from autonet.compiler.numpy.kernels import refusal
@@ -38,9 +38,27 @@ PRELUDE = """\
 #define an_trunc_f32(x) __builtin_truncf(x)
 #define an_trunc_f64(x) __builtin_trunc(x)
 """
+ROWS = """\
+AN_EXPORT void an_rows(void **t) {{
+  int64_t *control = t[{CONTROL}];
+  const int64_t *order = (const int64_t *)control[3], *status = t[{STATUS}];
+  for (control[2] = 0; control[2] < control[1] && !*status; control[2] += !*status) {{
+    const int64_t *source = (const int64_t *)control[5];
+    for (int64_t k = 0; k < control[4]; k++, source += 4) {{
+      const char *from = (const char *)source[0];
+      char *to = (char *)source[1];
+      const int64_t rows = source[2], width = source[3], first = control[0] + control[2] * rows;
+      if (!order) memcpy(to, from + first * width, rows * width);
+      else for (int64_t r = 0; r < rows; r++) memcpy(to + r * width, from + order[first + r] * width, width);
+    }}
+    an_part((void **)control[6]);
+  }}
+}}
+"""
 
 # first slots of the table: what went wrong; where a run over rows stands; contexts and sizes of kernels
 STATUS, CONTROL, CONTEXTS, SIZES = range(4)
+TABLES = ("an_conv",)  # structs of int64_t
 QUICK = 300_000  # multiplications and bytes below which a call keeps Python's lock
 
 
@@ -80,7 +98,8 @@ class NativePlan(NumpyPlan):
         self.compiled = compiled
         self.table = Table()
         self.status = np.zeros(1, np.int64)
-        self.control = np.zeros(4, np.int64)  # first row, steps wanted, steps done, address of the order or 0
+        # first row, steps wanted, steps done, address of the order or 0; inputs, addresses of their rows and of the part
+        self.control = np.zeros(7, np.int64)
         for array in (self.status, self.control, *np.zeros((2, 1))):
             self.table.slot(array)
         self.includes: dict[str, None] = {}  # of the runtime's texts, those that not every plan needs
@@ -111,7 +130,9 @@ class NativePlan(NumpyPlan):
         return np.empty(shape, dtype)
 
     def declare(self, ctype: str, numbers: tuple) -> str:
-        """A constant struct."""
+        """A constant struct: in a table where it is made of whole numbers alone, so that all kernels of a kind are one."""
+        if ctype in TABLES:
+            return f"(*(const {ctype} *)t[{self.slot(np.array(numbers, np.int64))}])"
         return f"({ctype}){{{', '.join(map(str, numbers))}}}"
 
     def run_c(self, statement: str) -> None:
@@ -156,20 +177,18 @@ class NativePlan(NumpyPlan):
         self.run_c(
             f"for (int64_t k = 0; k < {count}; k++) if (!({condition})) {{ *(int64_t *)t[{STATUS}] = {number}; return; }}"
         )
-        self.run_c(f"if (*(int64_t *)t[{STATUS}]) return;")
 
     def _instruct(self, i: Instruction) -> None:
         if isinstance(i, Loop):
             if not math.prod(i.shape):
                 return
-            number = len(self.kernels.calls)
-            loop = LoopWriter(number, i, self.arrays, self.table)
+            loop = LoopWriter(i, self.arrays, self.table)
             body, n, grain, finish = loop.write()
             if (member := loop.member(body, n, grain)) is not None:
                 return self.over_images(i.shape[0], member)
             self.parallel(body, n, grain)
-            if finish:
-                self.run_c("\n  ".join(finish))
+            for statement in finish:
+                self.run_c(statement)
             return
         if copied := [r for r in i.results if r in self.layout.copied]:
             source = self.arrays[i.operands[0]]
@@ -214,65 +233,44 @@ class NativePlan(NumpyPlan):
         self.library = library.load(self.source_c, double="an->dgemm" in self.source_c)
         quick = self.flops + sum(i.results[0].nbytes if i.results else 0 for i in program.instructions) < QUICK
         where = self.addresses.ctypes.data
+        self._ranges[:, 0] = where
         for k in range(len(self.parts)):
-            write.names[f"an_part_{k}"] = self.library.entry(f"an_part_{k}", where, hold_gil=quick)
+            write.names[f"an_part_{k}"] = self.library.entry("an_part", self._ranges[k].ctypes.data, hold_gil=quick)
         if self.whole:
-            self._rows = self.library.entry("an_rows", where)
+            self._run_rows = self.library.entry("an_rows", where)
         write.names["status"] = self.status
         self._refuse = write.names["fail"] = _Failure(self.status, self.demands, self.arrays)
         super()._finish(writes)
 
     def _unit(self, program: Program) -> str:
-        lines = [PRELUDE, *self.includes, *self.kernels.source()]
-        for k, part in enumerate(self.parts):
-            lines += self._function(f"an_part_{k}", part)
-        if self.whole:
-            lines += self._function("an_rows", self._rows_statements(program))
-        return "\n".join(lines) + "\n"
+        steps = [[self.kernels.step(statement) for statement in part] for part in self.parts]
+        self._steps = np.array([step for part in steps for step in part], np.int64).reshape(-1, STEP)
+        ends = self._steps.ctypes.data + self._steps.strides[0] * np.cumsum([0, *map(len, steps)])
+        self._ranges = np.array([[0, *ends[k : k + 2]] for k in range(len(steps))], np.uintp)  # table, first step, end
+        functions = self.kernels.source(STATUS, CONTEXTS, SIZES)
+        return "\n".join([PRELUDE, *self.includes, *functions, *[self._rows(program)] * self.whole]) + "\n"
 
-    def _function(self, name: str, statements: list[str]) -> list[str]:
-        """A function that Python calls."""
-        return [
-            f"AN_EXPORT void {name}(void **t) {{",
-            f"  void **contexts = t[{CONTEXTS}]; const int64_t *sizes = t[{SIZES}]; (void)contexts, (void)sizes;",
-            *[f"  {statement}" for statement in self.kernels.parametrize(statements)],
-            "}",
-        ]
-
-    def _rows_statements(self, program: Program) -> list[str]:
-        """Steps over consecutive batches of rows: slot 2 + k of `sources` has the data of input k."""
-        self.sources = np.zeros(max(len(program.inputs), 1), np.int64)
-        place = self.table.slot(self.sources)
-        lines = [
-            f"int64_t *control = t[{CONTROL}], *sources = t[{place}];",
-            "const int64_t *order = (const int64_t *)control[3];",
-            "for (control[2] = 0; control[2] < control[1]; control[2]++) {",
-        ]
+    def _rows(self, program: Program) -> str:
+        """A function that does steps over consecutive batches of rows."""
         used = set(program.used())
-        for k, v in enumerate(program.inputs):
-            if v not in used or not v.shape:
-                continue
-            batch = v.shape[0]
-            width = v.nbytes // max(batch, 1)
-            lines += [
-                f"  {{ const char *from = (const char *)sources[{k}]; char *to = t[{self.slot(self.arrays[v])}];",
-                f"    const int64_t first = control[0] + control[2] * {batch};",
-                f"    if (!order) memcpy(to, from + first * {width}, {v.nbytes});",
-                f"    else for (int64_t r = 0; r < {batch}; r++)",
-                f"      memcpy(to + r * {width}, from + order[first + r] * {width}, {width}); }}",
-            ]
-        return [*lines, "  an_part_0(t);", f"  if (*(int64_t *)t[{STATUS}]) return;", "}"]
+        self._taken = [k for k, v in enumerate(program.inputs) if v in used and v.shape]
+        table = []  # where an input's rows are from, where they go to, how many, their bytes
+        for v in [program.inputs[k] for k in self._taken]:
+            table.append([0, self.arrays[v].ctypes.data, v.shape[0], v.nbytes // max(v.shape[0], 1)])
+        self._sources = np.array(table, np.int64).reshape(-1, 4)
+        self.control[4:] = len(table), self._sources.ctypes.data, self._ranges.ctypes.data
+        return ROWS.format(CONTROL=CONTROL, STATUS=STATUS)
 
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
         if not self.whole:  # there is Python in it
             return super().run_rows(sources, order, first, steps)
-        for k, a in enumerate(sources):
-            self.sources[k] = a.ctypes.data
-        self.control[:] = first, steps, 0, 0 if order is None else order.ctypes.data
+        for n, k in enumerate(self._taken):
+            self._sources[n, 0] = sources[k].ctypes.data
+        self.control[:4] = first, steps, 0, 0 if order is None else order.ctypes.data
         self.prepare()
         try:
-            self._rows()
+            self._run_rows()
             if self.status[0]:
                 self._refuse(0)
         finally:

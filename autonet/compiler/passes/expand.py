@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autonet.compiler.capture import Recorder
 from autonet.compiler.program import Instruction, Program, Value
+from autonet.compiler.sketch import Sketch
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import wrap
 
@@ -35,11 +35,8 @@ def expand(program: Program) -> Program:
 
 def _record(i: Instruction) -> tuple[Program, list[Value]]:
     """The program of an instruction's composition, recorded on arrays of zeros, and its results."""
-    recorder = Recorder(strict=True)
-    tensors = []
-    for v in i.operands:
-        array = np.zeros(v.shape, v.dtype)
-        tensors.append(wrap(recorder.input(array)))
+    recorder = Sketch()
+    tensors = [wrap(recorder.input(recorder.array(v.shape, v.dtype))) for v in i.operands]
     before, state.observer = state.observer, recorder
     try:
         with no_grad(), np.errstate(all="ignore"):

@@ -6,7 +6,8 @@ cache.py       compiled libraries on disk
 blas.py        NumPy's own matrix products
 library.py     load and call; the shared library and its threads
 
-What every plan's source begins with (plan.h): pointwise.h elementary functions, random.h draws, kernels.h row kernels.
+What every plan's source begins with (plan.h): pointwise.h elementary functions, random.h draws, kernels.h row kernels, the
+longest of which are compiled once for all plans (loops.h, loops.c).
 The library that plans share (runtime.c): pool.c threads, gemm.h products, conv.c convolutions; double.c its float64 products.
 """
 

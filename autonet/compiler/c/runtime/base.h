@@ -126,6 +126,7 @@ typedef struct {
     void (*rest)(void);                 /* lets the pool's threads sleep at once */
     void *(*scratch)(int64_t bytes);    /* memory of the calling thread, valid until its next request */
     void *(*packing)(int64_t bytes);    /* the same, for products, which others may ask for in between */
+    const void *loops;                  /* an_loops, see loops.h */
 } an_services;
 #define AN_VERSION 1
 #endif

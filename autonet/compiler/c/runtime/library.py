@@ -138,10 +138,14 @@ _started: Library  # the runtime library, once it is there
 @functools.cache
 def _runtime() -> int:
     global _started
+    other = threading.Thread(target=_quietly, args=(build, sources.loops()), name="autonet-loops", daemon=True)
+    other.start()  # beside the rest, on another core
     _started = library = _open(build(sources.library(), "runtime"), keep=True)
+    other.join()
+    loops = _open(build(sources.loops()), keep=True).function("an_start_loops", ctypes.c_void_p)()
     if library.function("an_vector_bytes", ctypes.c_int64)() < 32 and (found := blas.find()) is not None:
         library.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(found.sgemm, found.ilp64)
-    return library.function("an_start", ctypes.c_void_p, ctypes.c_int64)(threads())
+    return library.function("an_start", ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(threads(), loops)
 
 
 @functools.cache
@@ -164,12 +168,12 @@ def services(double: bool = False) -> int:
 def warm(double: bool = False) -> None:
     """Starts building the runtime library in the background, so that it is there when the first plan is."""
     if toolchain.find() is not None and not _runtime.cache_info().currsize:
-        threading.Thread(target=_quietly, args=(double,), name="autonet-runtime", daemon=True).start()
+        threading.Thread(target=_quietly, args=(services, double), name="autonet-runtime", daemon=True).start()
 
 
-def _quietly(double: bool) -> None:
+def _quietly(make: Callable[..., object], *args: object) -> None:
     try:
-        services(double)
+        make(*args)
     except toolchain.CompilationError:
         pass  # whoever needs it asks again, and is told
 

@@ -2,7 +2,20 @@
 #include "base.h"
 #include "pointwise.h"
 #include "random.h"
-#include "kernels.h"
+#include "loops.h"
 
 static const an_services *an;
-AN_EXPORT void an_bind(const an_services *services) { an = services; }
+static const an_loops *an_loops_of_all;
+AN_EXPORT void an_bind(const an_services *services) { an = services, an_loops_of_all = services->loops; }
+#define an_softmax_rows_f32 an_loops_of_all->softmax_rows_f32
+#define an_rows_times_column_f32 an_loops_of_all->rows_times_column_f32
+#define an_rows_times_column_f64 an_loops_of_all->rows_times_column_f64
+#define an_column_sums_f32 an_loops_of_all->column_sums_f32
+#define an_column_sums_f64 an_loops_of_all->column_sums_f64
+#define an_moments_f32 an_loops_of_all->moments_f32
+#define an_patches_f32 an_loops_of_all->patches_f32
+#define an_unpatches_f32 an_loops_of_all->unpatches_f32
+#define an_pool_max_f32 an_loops_of_all->pool_max_f32
+#define an_unpool_max_f32 an_loops_of_all->unpool_max_f32
+#define an_sum_pieces_f32 an_loops_of_all->sum_pieces_f32
+#define an_sum_pieces_f64 an_loops_of_all->sum_pieces_f64

@@ -58,7 +58,8 @@ AN_EXPORT void an_set_threads(int64_t threads) {
     services.threads = pool.threads;
 }
 
-AN_EXPORT an_services *an_start(int64_t threads) {
+AN_EXPORT an_services *an_start(int64_t threads, const void *loops) {
     an_set_threads(threads);
+    services.loops = loops;
     return &services;
 }

@@ -29,6 +29,12 @@ def library() -> str:
 
 
 @functools.cache
+def loops() -> str:
+    """The longest loops of plans, made as plans are."""
+    return expand("loops.c")
+
+
+@functools.cache
 def double() -> str:
     """Its extension by float64 products."""
     return expand("double.c")

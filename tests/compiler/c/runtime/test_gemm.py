@@ -120,7 +120,7 @@ def test_numpys_blas_can_take_over(tmp_path):
     copy = shutil.copy(library.build(sources.library(), "runtime"), tmp_path / "copy.so")  # its own static variables
     other = library.Library(copy)
     other.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(blas.sgemm, blas.ilp64)
-    table = services_at(other.function("an_start", ctypes.c_void_p, ctypes.c_int64)(2))
+    table = services_at(other.function("an_start", ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(2, None))
     rng = np.random.default_rng(0)
     for m, n, k, ta, tb, add in ((3, 4, 5, 0, 0, 0), (64, 70, 30, 1, 0, 1), (5, 60, 7, 0, 1, 0), (3, 3, 0, 0, 0, 0)):
         a, b, c = operands(rng, np.float32, m, n, k, ta, tb, 0)
