@@ -94,8 +94,8 @@ class Kernels:
         once); of others the function that it becomes, counted from -1 down, its arrays, its sizes, 0."""
         call = _CALL.fullmatch(statement)
         if call is not None:
-            kernel, place, n, grain = call.groups(default="0")
-            return int(kernel), int(place), int(n), int(grain)
+            kernel, context, n, grain = call.groups(default="0")
+            return int(kernel), int(context), int(n), int(grain)
         slots: list[int] = []
         sizes = self.parameters.sizes
         first = len(sizes)
