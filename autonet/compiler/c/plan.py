@@ -246,7 +246,8 @@ class NativePlan(NumpyPlan):
         steps = [[self.kernels.step(statement) for statement in part] for part in self.parts]
         self._steps = np.array([step for part in steps for step in part], np.int64).reshape(-1, STEP)
         ends = self._steps.ctypes.data + self._steps.strides[0] * np.cumsum([0, *map(len, steps)])
-        self._ranges = np.array([[0, *ends[k : k + 2]] for k in range(len(steps))], np.uintp)  # table, first step, end
+        ranges = [[0, *ends[k : k + 2]] for k in range(len(steps))]  # of each part: table, first step, end
+        self._ranges = np.array(ranges, np.uintp).reshape(-1, 3)
         functions = self.kernels.source(STATUS, CONTEXTS, SIZES)
         return "\n".join([PRELUDE, *self.includes, *functions, *[self._rows(program)] * self.whole]) + "\n"
 
