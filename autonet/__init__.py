@@ -26,6 +26,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import config as config
     from autonet import constraints as constraints
     from autonet import datasets as datasets
+    from autonet import dtype_policies as dtype_policies
     from autonet import errors as errors
     from autonet import gradients as gradients
     from autonet import initializers as initializers
@@ -34,6 +35,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import linalg as linalg
     from autonet import losses as losses
     from autonet import metrics as metrics
+    from autonet import mixed_precision as mixed_precision
     from autonet import models as models
     from autonet import optimizers as optimizers
     from autonet import preprocessing as preprocessing
@@ -46,6 +48,8 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.compiler.jit import jit as jit
     from autonet.core import Tensor as Tensor
     from autonet.core import no_grad as no_grad
+    from autonet.dtype_policies import DTypePolicy as DTypePolicy
+    from autonet.dtype_policies import FloatDTypePolicy as FloatDTypePolicy
     from autonet.gradients import check_gradients as check_gradients
     from autonet.gradients import custom_gradient as custom_gradient
     from autonet.gradients import grad as grad
@@ -60,14 +64,18 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.layers import InputSpec as InputSpec
     from autonet.layers import Layer as Layer
     from autonet.layers.symbolic import KerasTensor as KerasTensor
+    from autonet.layers.symbolic import Operation as Operation
     from autonet.losses import Loss as Loss
     from autonet.metrics import Metric as Metric
+    from autonet.models import Function as Function
     from autonet.models import Model as Model
     from autonet.models import Sequential as Sequential
     from autonet.ops import stop_gradient as stop_gradient
     from autonet.optimizers import Optimizer as Optimizer
     from autonet.regularizers import Regularizer as Regularizer
+    from autonet.stateless import StatelessScope as StatelessScope
     from autonet.variable import Variable as Variable
+    from autonet.variable import name_scope as name_scope
 
 # What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
@@ -89,6 +97,7 @@ _PACKAGES = (
     "config",
     "constraints",
     "datasets",
+    "dtype_policies",
     "errors",
     "gradients",
     "initializers",
@@ -97,6 +106,7 @@ _PACKAGES = (
     "linalg",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -128,10 +138,16 @@ _HOMES = {
     "Input": "layers",
     "InputSpec": "layers",
     "KerasTensor": "layers.symbolic",
+    "Operation": "layers.symbolic",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",
     "Optimizer": "optimizers",
+    "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
+    "StatelessScope": "stateless",
+    "name_scope": "variable",
+    "Function": "models",
     "Model": "models",
     "Sequential": "models",
 }

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -11,13 +12,84 @@ from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
+from autonet.core.accumulate import cast
 from autonet.core.primitive import primitive
-from autonet.core.state import no_grad, state, uncaptured
+from autonet.core.state import Context, no_grad, state, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 
 _unnamed = itertools.count().__next__
+
+
+class name_scope(Context):  # Keras's name
+    """Inside `with name_scope("block"):`, the paths of new Variables that belong to no layer begin with "block/".
+
+    Args:
+        name: a word without slashes. Scopes inside others are joined by them.
+        **hints: without effect.
+    """
+
+    def __init__(self, name: str, **hints: Any):
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ArgumentError(f"name_scope expects a name without '/'; received {name!r}.")
+        self.name = name
+
+
+def _scoped(name: str) -> str:
+    """A name below the scopes around."""
+    return "/".join([*[c.name for c in state.contexts if isinstance(c, name_scope)], name])
+
+
+class _Reading(threading.local):
+    """By whom the thread's Variables are read; None: as they are."""
+
+    reader: "Reader | None" = None
+
+
+reading = _Reading()
+
+
+class Reader:
+    """What stands, inside `with`, between a thread and its Variables. Others may be around it."""
+
+    _outer: "Reader | None" = None
+
+    def __enter__(self) -> Any:
+        self._outer, reading.reader = reading.reader, self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        reading.reader, self._outer = self._outer, None
+
+    def read(self, variable: "Variable") -> Tensor:
+        """The values that an operation takes for a Variable."""
+        return variable._own_snapshot() if self._outer is None else self._outer.read(variable)
+
+    def assign(self, variable: "Variable", tensor: Tensor) -> bool:
+        """Values are assigned to a Variable. Returns: whether they are kept elsewhere, and the Variable stays as it is."""
+        return self._outer is not None and self._outer.assign(variable, tensor)
+
+
+class Autocast(Reader):
+    """Operations take Variables of floats as floats of this dtype, as a layer of mixed precision does in its call."""
+
+    def __init__(self, dtype: str):
+        self.dtype = dtypes.as_dtype(dtype)
+
+    def uncast(self, variable: "Variable") -> Tensor:
+        """The values in the Variable's own dtype."""
+        reader = self._outer
+        while type(reader) is Autocast:  # a layer inside another goes by its own dtype
+            reader = reader._outer
+        return variable._own_snapshot() if reader is None else reader.read(variable)
+
+    def read(self, variable: "Variable") -> Tensor:
+        """The values, cast unless the Variable says otherwise (`autocast=False`)."""
+        tensor = self.uncast(variable)
+        if not variable.autocast or tensor.dtype.kind != "f" or tensor.dtype == self.dtype:
+            return tensor
+        return cast(tensor, dtype=self.dtype.name)
 
 
 class Variable(Tensor):
@@ -28,7 +100,8 @@ class Variable(Tensor):
         shape: axis lengths; checked against given values.
         dtype: name of the element type. Given values keep theirs, a function gets the default float.
         trainable: whether gradients with respect to it are wanted (float dtypes only).
-        autocast, aggregation, synchronization: a hint without effect.
+        autocast: whether layers of mixed precision read it as floats of the dtype in which they compute.
+        aggregation, synchronization: a hint without effect.
         name: last part of `path`.
 
     An assignment gives the Variable a new array and leaves the old one alone, so a record made before it stays right.
@@ -88,7 +161,7 @@ class Variable(Tensor):
         self._node = None
         self.unnamed = name is None  # then files know it by its place
         self.name = name if name is not None else f"variable_{_unnamed()}"
-        self.path = self.name
+        self.path = _scoped(self.name)
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -117,6 +190,15 @@ class Variable(Tensor):
 
     def snapshot(self) -> Tensor:
         """The current values as a Tensor in the same place of the record, which later assignments leave alone."""
+        reader = reading.reader
+        return self._own_snapshot() if reader is None else reader.read(self)
+
+    def _uncast(self) -> Tensor:
+        """The current values in the Variable's own dtype, whatever layer asks."""
+        reader = reading.reader
+        return reader.uncast(self) if type(reader) is Autocast else self.snapshot()
+
+    def _own_snapshot(self) -> Tensor:
         return wrap(self._value if state.observer is None else state.observer.read(self), self._node)
 
     @property
@@ -125,7 +207,8 @@ class Variable(Tensor):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype
+        dtype, reader = self._array.dtype, reading.reader
+        return reader.dtype if type(reader) is Autocast and self.autocast and dtype.kind == "f" else dtype
 
     @property
     def ndim(self) -> int:
@@ -186,8 +269,14 @@ class Variable(Tensor):
         return self.snapshot()
 
     def numpy(self) -> np.ndarray:
+        if reading.reader is not None:
+            return reading.reader.read(self).numpy()
         self._look("numpy()")
         return self._array.copy()
+
+    def _concrete(self, asked: str) -> np.ndarray:
+        reader = reading.reader
+        return super()._concrete(asked) if reader is None else reader.read(self)._concrete(asked)
 
     @filters_traceback
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -220,6 +309,8 @@ class Variable(Tensor):
                     f"Variable {self.path!r} holds {self._array.dtype}; assign received {tensor.dtype}. Cast it first."
                 )
             tensor = convert_to_tensor(tensor, self._array.dtype)
+        if reading.reader is not None and reading.reader.assign(self, tensor):
+            return self
         for context in state.contexts:
             context.assigns(self, source)
         if not tensor._value.flags.c_contiguous:
@@ -235,24 +326,24 @@ class Variable(Tensor):
 
     def assign_add(self, value: TensorLike) -> Self:
         """Add `value` to the values."""
-        change = convert_to_tensor(value, self.dtype)
+        change = convert_to_tensor(value, self._array.dtype)
         source = change._node if state.recording else None
         with no_grad():
-            return self._assign(self + change, source)
+            return self._assign(self._uncast() + change, source)
 
     def assign_sub(self, value: TensorLike) -> Self:
         """Subtract `value` from the values."""
-        change = convert_to_tensor(value, self.dtype)
+        change = convert_to_tensor(value, self._array.dtype)
         source = change._node if state.recording else None
         with no_grad():
-            return self._assign(self - change, source)
+            return self._assign(self._uncast() - change, source)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         import copy
 
         self._look("copy.deepcopy()")
         name = None if self.unnamed else self.name
-        new = Variable(self._array, dtype=self.dtype, trainable=self.trainable, name=name)
+        new = Variable(self._array, dtype=self._array.dtype, trainable=self.trainable, name=name)
         memo[id(self)] = new
         new.path = self.path
         new.initializer = copy.deepcopy(self.initializer, memo)

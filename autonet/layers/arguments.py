@@ -158,7 +158,7 @@ def make(cls: Any, config: dict[str, Any]) -> Any:
     if "name" in left:
         layer.name = layer._path = left["name"]
     if "dtype" in left:
-        layer._dtype = layer._dtype_of(left["dtype"])
+        layer._set_policy(left["dtype"])
     if not left.get("trainable", True):
         layer.trainable = False
     return layer

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
-from autonet import constraints, initializers, regularizers
+from autonet import constraints, dtype_policies, initializers, regularizers
 from autonet.common import dtypes
 from autonet.common.frames import as_texts, frame_array, is_frame
 from autonet.common.lines import filters_traceback
@@ -13,6 +13,7 @@ from autonet.common.types import Dtype, Identifier, Shape, TensorLike
 from autonet.core.accumulate import cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.dtype_policies import DTypePolicy
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, inference, symbolic
 from autonet.layers.building import building, name_first
@@ -23,13 +24,13 @@ from autonet.layers.weights import Weighted
 from autonet.serialization.objects import snake_case
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
-from autonet.variable import Variable
+from autonet.variable import Autocast, Variable, reading
 
 if TYPE_CHECKING:
     from autonet.common.types import HasCall, P, R_co
 
 
-class Layer(symbolic.GraphMember, Configured, Weighted):
+class Layer(symbolic.Operation, Configured, Weighted):
     """A map from Tensors to Tensors with weights of its own.
 
     Subclasses create weights in `build(input_shape)` with `add_weight` and state the map in `call(inputs)`, which may
@@ -39,7 +40,8 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
     Args:
         activity_regularizer: penalty on the output, added to the loss.
         trainable: whether its weights are trained.
-        dtype: name of the dtype of weights and computation, by default `floatx()`.
+        dtype: name of the dtype of weights and computation, or a `DTypePolicy`, such as "mixed_float16"; by default that of
+            `config.dtype_policy()`, which is `floatx()` unless set.
         autocast: whether float inputs are cast to that dtype.
         name: unique among the layers of a model.
         input_shape, batch_input_shape, batch_shape, input_dim: shape of the input, for the first layer of a model.
@@ -71,7 +73,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
         if not isinstance(self.name, str) or "/" in self.name:
             raise ArgumentError(f"A layer's name is a string without '/'; received {name!r}.")
-        self._dtype = _policy_name(dtype)
+        self._set_policy(dtype)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: Any = None
@@ -109,17 +111,26 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         """Dtype of the weights."""
         return self._dtype
 
-    variable_dtype = compute_dtype = dtype
-
-    @staticmethod
-    def _dtype_of(policy: Any) -> str:
-        """The dtype that a name, a policy or its configuration means."""
-        return _policy_name(policy)
+    variable_dtype = dtype
 
     @property
-    def dtype_policy(self) -> str:
-        """Name of the dtype of weights and results: one policy for both."""
-        return self._dtype
+    def compute_dtype(self) -> str:
+        """Dtype in which it computes, and of its results."""
+        return self._compute_dtype
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """Both dtypes, of weights and of computation."""
+        return self._policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._set_policy(value)
+
+    def _set_policy(self, policy: Any) -> None:
+        self._policy = dtype_policies.get(policy)
+        self._dtype, self._compute_dtype = self._policy.variable_dtype, self._policy.compute_dtype
+        self._mixed = self._dtype != self._compute_dtype
 
     # Weights
 
@@ -245,7 +256,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             args = (kwargs.pop(first),) if first in kwargs else ()
         if args and type(args[0]) is Tensor and len(args) == 1:
             value = args[0]._value
-            if self.autocast and value.dtype.kind == "f" and value.dtype != _NUMPY[self._dtype]:
+            if self.autocast and value.dtype.kind == "f" and value.dtype != _NUMPY[self._compute_dtype]:
                 args = (self._receive(args[0]),)
         else:
             if args and any(isinstance(x, (int, float, str)) for x in flatten(args[0])):
@@ -284,7 +295,10 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
                 kwargs["mask"] = masks[0] if isinstance(args[0], Tensor) else masks
         state.training, current.layer = training, self
         try:
-            y = self.call(*args, **kwargs)
+            if self._mixed or type(reading.reader) is Autocast:
+                y = self._call_mixed(*args, **kwargs)
+            else:
+                y = self.call(*args, **kwargs)
             if y is None:
                 raise inference.no_result(self)
         except AutonetError as error:
@@ -301,6 +315,11 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
         if observer is not None:
             observer.returned(self, y)
         return y
+
+    def _call_mixed(self, *args: Any, **kwargs: Any) -> Any:
+        """`call`, in which Variables are read as floats of the dtype in which the layer computes."""
+        with Autocast(self._compute_dtype):
+            return self.call(*args, **kwargs)
 
     def _check_nest(self, inputs: Any) -> None:
         """Raise ArgumentError for a list or dictionary of arrays where the call takes none."""
@@ -333,9 +352,9 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
             x = convert_to_tensor(x)
         elif isinstance(x, Variable):
             return x
-        if self.autocast and x.dtype.kind == "f" and x.dtype != _NUMPY[self._dtype]:
+        if self.autocast and x.dtype.kind == "f" and x.dtype != _NUMPY[self._compute_dtype]:
             mask = getattr(x, "_mask", None)
-            x = cast(x, dtype=self._dtype)
+            x = cast(x, dtype=self._compute_dtype)
             if mask is not None:
                 x._mask = mask
         return x
@@ -416,7 +435,7 @@ class Layer(symbolic.GraphMember, Configured, Weighted):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values."""
-        config = {"name": self.name, "trainable": self._trainable, "dtype": _policy_config(self._dtype)}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": dtype_policies.serialize(self._policy)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return {**arguments.complete(self, config), **self._options_config()}
@@ -448,15 +467,3 @@ _losses_were_added = False  # by any layer: until then a call need not look for 
 
 def _is_shape(shape: Any) -> bool:
     return isinstance(shape, (list, tuple)) and all(n is None or isinstance(n, (int, np.integer)) for n in shape)
-
-
-def _policy_name(dtype: Any) -> str:
-    if isinstance(dtype, dict):  # Keras's configuration of a dtype policy
-        dtype = dtype.get("config", {}).get("name", dtype.get("name"))
-    if hasattr(dtype, "compute_dtype"):
-        dtype = dtype.compute_dtype
-    return dtypes.standardize_dtype(dtype)
-
-
-def _policy_config(name: str) -> dict[str, Any]:
-    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}

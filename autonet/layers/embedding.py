@@ -138,7 +138,7 @@ class ReversibleEmbedding(Embedding):
         if not reverse:
             return super().call(inputs)
         matrix = ops.transpose(self.adapted()) if self.tie_weights else self.reverse_embeddings
-        dtype = self.reverse_dtype or self.dtype
+        dtype = self.reverse_dtype or self.compute_dtype
         y = ops.matmul(ops.cast(inputs, dtype), ops.cast(matrix, dtype))
         cap = self.logit_soft_cap
         return y if cap is None else ops.tanh(y / cap) * cap

@@ -70,7 +70,7 @@ class HeadedAttention(Layer):
             activity_regularizer=self.activity,
             kernel_constraint=self.kernel_constraint,
             bias_constraint=self.bias_constraint,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             name=name,
         )
 
@@ -177,7 +177,7 @@ class HeadedAttention(Layer):
 
     def _add_dropout(self) -> None:
         if self.dropout > 0:
-            self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype, name="dropout")
+            self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy, name="dropout")
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity)}

@@ -118,13 +118,14 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
         kwargs = {k: x for k, x in kwargs.items() if k != "training"}
     elif kwargs.get("training") is None:
         kwargs["training"] = bool(state.training)
+    args, kwargs = layer._receive(args), layer._receive(kwargs)
     inside = layer._flatten_layers()
     losses = [(x, x._losses) for x in inside]
     before = [(v, v._array) for v in [*layer.variables, global_generator().state]]
     for x, found in losses:
         x._losses = list(found)
     try:
-        y = layer.call(*args, **kwargs)
+        y = (layer._call_mixed if layer._mixed else layer.call)(*args, **kwargs)
         if y is None:
             raise no_result(layer)
         return y

@@ -21,7 +21,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Axis, Dtype, PartialShape
 from autonet.core.calls import bind
 from autonet.core.primitive import Primitive
-from autonet.core.tensor import convert_to_tensor
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops import abstract, operators
 from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
@@ -301,6 +301,53 @@ class GraphMember:
 
 
 class Operation(GraphMember):
+    """A map that may stand in a graph: of Tensors by `call`, of placeholders by `compute_output_spec`.
+
+    Subclasses state `call`, and, where a dry run of it on shapes does not do, `compute_output_spec`. Layers are operations
+    with weights.
+
+    Args:
+        name: unique in a model; by default the class's, numbered.
+    """
+
+    def __init__(self, name: str | None = None):
+        self.name = name or unique_name(snake_case(type(self).__name__))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The map itself; subclasses state it."""
+        raise NotImplementedError(f"{type(self).__name__} has no call(). Define call(self, ...) in it.")
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """The placeholders of what it gives for placeholders: a node of a graph."""
+        outputs = map_structure(
+            lambda x: Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x,
+            self.compute_output_spec(*args, **kwargs),
+        )
+        return LayerCall(self, args, kwargs, outputs).outputs
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """What it gives for these placeholders: objects with a shape and a dtype, nested as its result."""
+        return infer_spec(self.call, args, kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments from which `from_config` makes another one; a subclass adds its own."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new one, from what `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class FunctionOperation(Operation):
     """A function of `autonet.ops` at one place of a graph.
 
     Args:
@@ -323,8 +370,8 @@ class Operation(GraphMember):
         return f"<Operation {self.word}, name={self.name}>"
 
 
-def _operation(word: str, name: str) -> Operation:
-    return Operation(function_named(word), word, name)
+def _operation(word: str, name: str) -> FunctionOperation:
+    return FunctionOperation(function_named(word), word, name)
 
 
 def function_named(word: str) -> Callable[..., Any]:
@@ -353,7 +400,7 @@ def apply_op(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     word = str(word or getattr(op, "__name__", "operation"))
     if word in ("softmax", "sigmoid"):
         op = function_named(word)
-    return LayerCall(Operation(op, word), args, kwargs, outputs).outputs
+    return LayerCall(FunctionOperation(op, word), args, kwargs, outputs).outputs
 
 
 def _elementwise(op: Primitive, operands: tuple[Any, ...], settings: dict[str, Any]) -> Spec:

@@ -1,6 +1,6 @@
 """Weighted: what a layer knows of its weights, and of those of the layers inside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.initializers import Constant
 from autonet.layers.tracking import Tracking
 from autonet.random.seeds import SeedGenerator
+from autonet.stateless import StatelessScope, holding
 from autonet.variable import Variable
 
 
@@ -166,6 +167,38 @@ class Weighted(Tracking):
                 )
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """A call with other values in the place of its Variables, which stay as they are.
+
+        Args:
+            trainable_variables: a value for each of `trainable_variables`, in that order; derivatives reach them.
+            non_trainable_variables: a value for each of `non_trainable_variables`.
+            *args, **kwargs: what the call takes.
+            return_losses: whether the layer's losses are returned too.
+
+        Returns: the call's result, and what it left in `non_trainable_variables`; then `losses`, if asked for.
+        Raises: NotBuiltError before there are weights; ArgumentError and ShapeError for values that do not fit.
+        """
+        if not self._is_built():
+            raise NotBuiltError(
+                f"{self.label} has no weights yet: build it, or call it on data, before stateless_call()."
+            )
+        trained, others = self.trainable_variables, self.non_trainable_variables
+        pairs = holding(trained, trainable_variables, f"{self.label}.stateless_call", "trainable_variables")
+        pairs += holding(others, non_trainable_variables, f"{self.label}.stateless_call", "non_trainable_variables")
+        with StatelessScope(pairs) as scope:
+            outputs = self(*args, **kwargs)  # type: ignore[operator]
+            losses = self.losses if return_losses else []  # type: ignore[attr-defined]
+            left = [scope.read(v) for v in others]
+        return (outputs, left, losses) if return_losses else (outputs, left)
 
     def count_params(self) -> int:
         """Number of elements in all weights.

@@ -1,7 +1,6 @@
 """Metric: a number that is gathered over batches."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from autonet import initializers
@@ -9,9 +8,9 @@ from autonet.common import dtypes
 from autonet.common.types import Dtype, Identifier
 from autonet.core import Tensor
 from autonet.core.accumulate import zeros_of
-from autonet.errors import ShapeError
 from autonet.layers.tracking import Tracking
 from autonet.serialization import snake_case
+from autonet.stateless import StatelessScope, holding
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 from autonet.variable import Variable
@@ -127,22 +126,8 @@ class Metric(Tracking):
             self.reset_state()
             return [v.value for v in self.variables]
 
-    @contextlib.contextmanager
-    def _holding(self, values: Sequence[Any]) -> Iterator[None]:
-        own = self.variables
-        if len(values) != len(own):
-            raise ShapeError(
-                f"{self.name} expects the values of its {len(own)} variables; received {len(values)}. "
-                "Pass as many as `variables` lists, in that order."
-            )
-        before = [v.value for v in own]
-        try:
-            for v, value in zip(own, values, strict=True):
-                v.assign(value)
-            yield
-        finally:
-            for v, value in zip(own, before, strict=True):
-                v.assign(value)
+    def _holding(self, values: Sequence[Any]) -> StatelessScope:
+        return StatelessScope(holding(self.variables, values, self.name, "variables"))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments from which `from_config` makes another one."""

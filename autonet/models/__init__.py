@@ -5,6 +5,7 @@ import typing as _typing
 from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.models.clone import clone_model as clone_model
+from autonet.models.function import Function as Function
 from autonet.models.model import Functional as Functional
 from autonet.models.model import Model as Model
 from autonet.models.sequential import Sequential as Sequential

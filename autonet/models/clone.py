@@ -9,7 +9,7 @@ from autonet.common.types import Placeholders
 from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, origin_of
-from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
+from autonet.layers.symbolic import FunctionOperation, KerasTensor, LayerCall
 from autonet.models.graph_config import takes_graph
 from autonet.models.model import Functional, Model
 from autonet.models.sequential import Sequential
@@ -114,8 +114,8 @@ def _functional(
 
     def apply(node: LayerCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         op = node.op
-        if isinstance(op, Operation):
-            return LayerCall(Operation(op.function, op.word, op.name), args, kwargs, node.spec_tree).outputs
+        if isinstance(op, FunctionOperation):
+            return LayerCall(FunctionOperation(op.function, op.word, op.name), args, kwargs, node.spec_tree).outputs
         if id(op) not in copies:
             copies[id(op)] = op if isinstance(op, InputLayer) else copy_of(op)
         copied = copies[id(op)]

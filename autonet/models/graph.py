@@ -20,7 +20,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer, Origin, origin_of
-from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
+from autonet.layers.symbolic import FunctionOperation, KerasTensor, LayerCall
 from autonet.models.tracing import cut, ordered, trace
 from autonet.ops.identity import alias
 from autonet.ops.shaping import expand_dims, squeeze
@@ -175,7 +175,7 @@ class Graph:
                 [_slotted(x, slots) for x in node.args],
                 {k: _slotted(x, slots) for k, x in node.kwargs.items()},
             )
-            function: Callable = node.op.function if isinstance(node.op, Operation) else node.op
+            function: Callable = node.op.function if isinstance(node.op, FunctionOperation) else node.op
             single = args[0].index if len(args) == 1 and type(args[0]) is _Slot and not kwargs else None
             slots_out = [slots[node, place] for place in range(len(node.specs))]
             out = slots_out[0] if slots_out and not isinstance(node.structure, (list, tuple, dict)) else None

@@ -9,7 +9,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.core.primitive import Primitive
 from autonet.errors import ArgumentError
 from autonet.layers.input import origin_of
-from autonet.layers.symbolic import KerasTensor, LayerCall, Operation, function_named
+from autonet.layers.symbolic import FunctionOperation, KerasTensor, LayerCall, function_named
 from autonet.models.graph import Graph
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
 from autonet.ops.abstract import infer_spec
@@ -28,7 +28,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     entries = []
     for op in graph.operations:
         nodes = [node for node in graph.nodes if node.op is op]
-        if isinstance(op, Operation):
+        if isinstance(op, FunctionOperation):
             entry = _operation_entry(op, nodes[0])
             calls = [split_arguments(op, node.args, node.kwargs)[1:] for node in nodes]
         else:
@@ -48,7 +48,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     }
 
 
-def _operation_entry(op: Operation, node: LayerCall) -> dict[str, Any]:
+def _operation_entry(op: FunctionOperation, node: LayerCall) -> dict[str, Any]:
     config = split_arguments(op, node.args, node.kwargs)[0]
     return {
         "module": module_name(op.word),
@@ -127,7 +127,9 @@ def _maker(entry: Mapping[str, Any]) -> Callable[..., Any]:
         function = function_named(word)
         _check_counts(function, word, positional, keywords)
         outputs = infer_spec(getattr(function, "__wrapped__", function), tuple(positional), keywords)
-        return LayerCall(Operation(function, word, config.get("name")), tuple(positional), keywords, outputs).outputs
+        return LayerCall(
+            FunctionOperation(function, word, config.get("name")), tuple(positional), keywords, outputs
+        ).outputs
 
     return call
 

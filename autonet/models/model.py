@@ -11,9 +11,11 @@ from autonet.layers import inference
 from autonet.layers.base import Layer
 from autonet.layers.symbolic import KerasTensor
 from autonet.metrics import Metric
+from autonet.models import state_tree
 from autonet.models.composed import Composed, graph_arguments
 from autonet.models.persistence import Persistence
 from autonet.models.restart import reinitialize
+from autonet.models.state_tree import write as write_state_tree
 from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.training.on_batch import OnBatchTrainer
 from autonet.training.overriding import is_default
@@ -177,6 +179,25 @@ class Model(Persistence, Composed, OnBatchTrainer, Gives["Out"]):
         Raises: NotBuiltError before there are weights.
         """
         reinitialize(self, seed)
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """All state of the model as a tree of values, by the parts of the Variables' paths.
+
+        Args:
+            value_format: "backend_tensor" for Tensors, "numpy_array" for arrays.
+
+        Returns: a dictionary of trees: "trainable_variables", "non_trainable_variables", "optimizer_variables",
+            "metrics_variables"; for `set_state_tree`.
+        Raises: ArgumentError for two Variables of one path.
+        """
+        return state_tree.read(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+        """Take the values of a tree as `get_state_tree` gives it, or of a part of it. Nothing changes unless all fit.
+
+        Raises: ArgumentError for a path that the model does not have; ShapeError for another shape.
+        """
+        write_state_tree(self, state_tree)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_functions": {}, "_batch_objective": None}  # compiled for this very object

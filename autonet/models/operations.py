@@ -12,7 +12,7 @@ from typing import Any
 
 from autonet.core.primitive import Primitive
 from autonet.errors import ArgumentError, unknown
-from autonet.layers.symbolic import Operation, function_named
+from autonet.layers.symbolic import FunctionOperation, function_named
 from autonet.serialization.objects import snake_case
 
 _MODULES = {  # all others are in keras.src.ops.numpy
@@ -94,7 +94,9 @@ def module_name(word: str) -> str:
     return f"keras.src.ops.{_HOME.get('stop_gradient' if word == 'detach' else word, 'numpy')}"
 
 
-def split_arguments(op: Operation, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], list[Any], dict]:
+def split_arguments(
+    op: FunctionOperation, args: tuple, kwargs: dict[str, Any]
+) -> tuple[dict[str, Any], list[Any], dict]:
     """What an operation was called with, as Keras keeps it: configuration, arguments, keyword arguments."""
     bound = _signature(op.function).bind(*args, **kwargs)
     bound.apply_defaults()

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from autonet import ops
@@ -10,12 +10,13 @@ from autonet.common.lines import warn
 from autonet.common.types import TensorLike
 from autonet.core import Tensor, backward, convert_to_tensor, no_grad
 from autonet.core.state import state
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, NotBuiltError, ShapeError
 from autonet.optimizers import clipping, schedules
 from autonet.optimizers.rate import modernize, serialize_rate
 from autonet.optimizers.schedules import LearningRateSchedule
 from autonet.optimizers.state import HasState
 from autonet.serialization import objects
+from autonet.stateless import StatelessScope, holding
 from autonet.untrusted.faults import described
 from autonet.utils.naming import unique_name
 from autonet.variable import Variable
@@ -180,6 +181,28 @@ class Optimizer(HasState):
             for v, g in zip(variables, grads, strict=True):
                 if g._node is not None:  # a derivative, which the weight hides from now on
                     context.assigns(v, g._node)
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Iterable[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """A step on other values than those of the weights and of `variables`, which stay as they are.
+
+        Args:
+            optimizer_variables: a value for each of `variables`.
+            grads: a gradient for each weight.
+            trainable_variables: a value for each weight for which the optimizer was built.
+
+        Returns: the weights and `variables` after the step.
+        Raises: NotBuiltError before build(); ArgumentError and ShapeError for values that do not fit.
+        """
+        if not self.built:
+            raise NotBuiltError(f"{self.name} knows no weights yet: call build(variables) before stateless_apply().")
+        weights, own = list(self._trainable_variables), list(self.variables)
+        pairs = holding(weights, trainable_variables, f"{self.name}.stateless_apply", "weights")
+        pairs += holding(own, optimizer_variables, f"{self.name}.stateless_apply", "variables")
+        with StatelessScope(pairs) as scope:
+            self.apply(grads, weights)
+            return [scope.read(v) for v in weights], [scope.read(v) for v in own]
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable | Tensor:
         """`apply` with (gradient, weight) pairs. Returns: `iterations`."""

@@ -10,7 +10,7 @@ from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.inference import placeholders
 from autonet.layers.input import InputLayer, origin_of
-from autonet.layers.symbolic import KerasTensor, LayerCall, Operation
+from autonet.layers.symbolic import FunctionOperation, KerasTensor, LayerCall
 from autonet.ops.abstract import DRY_RUN_ERRORS
 from autonet.pictures.diagram import LONGEST, Box, Diagram, draw
 from autonet.pictures.picture import Picture
@@ -175,7 +175,7 @@ def _fresh(path: tuple[Any, ...], x: Any) -> Any:
 
 
 def _box(op: Any, node: LayerCall | None, shown: Shown, note: str) -> Box:
-    if isinstance(op, Operation):
+    if isinstance(op, FunctionOperation):
         lines = [op.name] if shown.names else []
         return Box(op.word, [*lines, *_signature(node, shown)], "operation", hover=op.name)
     weights = op.weights if isinstance(op, Layer) else []

@@ -10,6 +10,7 @@ import numpy as np
 
 from autonet.common.frames import is_frame
 from autonet.common.lines import warn
+from autonet.common.switches import limited
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
 from autonet.random.seeds import SeedGenerator
@@ -321,13 +322,19 @@ def make_batches(
     table = None if class_weight is None else class_table(class_weight)
     if not is_stream(x):
         data = weigh(clean((x, y, sample_weight), float_dtype), table)
-        return ArrayBatches(data, batch_size, shuffle, steps, endless)
+        return _limited(ArrayBatches(data, batch_size, shuffle, steps, endless))
     if y is not None or sample_weight is not None:
         named = "y" if y is not None else "sample_weight"
         raise ArgumentError(
             f"{named} cannot be given beside a generator or data set: let it yield (x, y) or (x, y, sample_weight)."
         )
-    return StreamBatches(x, shuffle, steps, float_dtype, table, endless, keep)
+    return _limited(StreamBatches(x, shuffle, steps, float_dtype, table, endless, keep))
+
+
+def _limited(batches: Any) -> Any:
+    """With no more steps than `config.set_max_steps_per_epoch` allows."""
+    batches.steps = limited("steps_per_epoch", batches.steps)
+    return batches
 
 
 def is_stream(x: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.reports import History
+from autonet.common.switches import is_interactive_logging_enabled, limited
 from autonet.common.trees import map_structure
 from autonet.compiler.waiting import announcing
 from autonet.core.tensor import Tensor
@@ -42,6 +43,7 @@ def fit(
 
     Going on from a backup, Ctrl-C and backups hang on the loop: they are `Position`'s, an extension of the callbacks.
     """
+    epochs = limited("epochs", epochs)  # type: ignore[assignment]
     if validation is not None:
         _check_frequency(validation_freq)
     callbacks = _callbacks(model, callbacks, verbose, epochs, batches.steps, history=True)
@@ -92,7 +94,7 @@ def _callbacks(
 
 def _verbosity(verbose: Any) -> int:
     if verbose == "auto":
-        return 1
+        return 1 if is_interactive_logging_enabled() else 2
     if verbose in (0, 1, 2):
         return int(verbose)
     raise ArgumentError(f'verbose expects 0 (silent), 1 (bar), 2 (a line per epoch) or "auto"; received {verbose!r}.')
@@ -123,7 +125,10 @@ def run_epoch(
     done = skip
     step = model._step_function(which)
     with step.expecting(batches, (callbacks.params or {}).get("epochs", 1)):
-        for first, done, run in step_groups(step, batches, callbacks, skip):
+        groups = step_groups(step, batches, callbacks, skip)
+        if model.steps_per_execution > 1:
+            groups = executions(step, batches, model.steps_per_execution, skip)
+        for first, done, run in groups:
             before(first)
             with interrupt.step:
                 returned = run()
@@ -192,6 +197,26 @@ def step_groups(
                 pace = (time.perf_counter() - started) / count
             n += count
             done += count
+
+
+def executions(step: StepFunction, batches: Any, count: int, skip: int = 0) -> Iterator[tuple[int, int, Callable]]:
+    """As `step_groups`, always `count` steps in a row, or what is left: compile(steps_per_execution=count)."""
+
+    def run(first: int, held: list[Any]) -> Any:
+        for n, batch in enumerate(held, first):
+            returned = step(batch, n)
+        return returned
+
+    held: list[Any] = []
+    n = 0
+    for n, batch in enumerate(batches.epoch(), 1):
+        if n > skip:
+            held.append(batch)
+        if len(held) == count:
+            yield n - count, n, functools.partial(run, n - count, held)
+            held = []
+    if held:
+        yield n - len(held), n, functools.partial(run, n - len(held), held)
 
 
 def read(model: Any, returned: Any) -> dict[str, Any]:

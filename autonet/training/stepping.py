@@ -72,8 +72,10 @@ class Stepping(Layer):
             metrics: names, functions or Metrics to report; per output as for `loss`.
             weighted_metrics: the same, taking sample weights into account.
             run_eagerly: run each step operation by operation, for debugging.
-            steps_per_execution, auto_scale_loss: hints without effect: steps run in a row where nobody looks between them, and
-                losses of float16 are scaled by `optimizers.LossScaleOptimizer`.
+            steps_per_execution: how many steps run before callbacks hear of the last of them. (Steps run in a row anyway where
+                nobody looks between them.)
+            auto_scale_loss: whether the optimizer of a model whose policy is "mixed_float16" is put into an
+                `optimizers.LossScaleOptimizer`, so that small gradients survive.
             jit_compile: "auto", True or False: whether steps are compiled.
 
         Raises: ArgumentError for unknown names, with near ones.
@@ -89,6 +91,17 @@ class Stepping(Layer):
         for entry in flatten([metrics, weighted_metrics]):
             if isinstance(entry, str) and entry.lower() not in BY_SHAPE:
                 metrics_module.get(entry)
+        if (
+            auto_scale_loss
+            and self.dtype_policy.name == "mixed_float16"
+            and isinstance(optimizer, optimizers.Optimizer)
+        ):
+            if not isinstance(optimizer, optimizers.LossScaleOptimizer):
+                optimizer = optimizers.LossScaleOptimizer(optimizer)
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ArgumentError(
+                f"compile expects steps_per_execution to be a whole number of at least 1; received {steps_per_execution!r}."
+            )
         self.optimizer = optimizer
         self.loss = loss
         self.run_eagerly = bool(run_eagerly)

@@ -107,7 +107,7 @@ class Normalization(DataLayer):
 
     def _fitted(self, values: Any, lengths: tuple[Any, ...]) -> np.ndarray:
         """Given numbers in the shape in which they meet the inputs."""
-        array = np.asarray(values, self.dtype)
+        array = np.asarray(values, self.compute_dtype)
         try:
             return np.broadcast_to(array, self._broadcast if array.ndim == len(self._broadcast) else lengths).reshape(
                 self._broadcast
@@ -265,7 +265,7 @@ class Discretization(Encoding):
         return self._promise(inputs, self._int_dtype if self.output_mode == "int" else self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**self._options_config(), "name": self.name, "dtype": self.dtype}
+        return {**self._options_config(), "name": self.name, "dtype": self.dtype_policy.name}
 
     @classmethod
     @described

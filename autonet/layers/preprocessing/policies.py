@@ -31,7 +31,7 @@ class _Policy(Coloring):
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
         self.interpolation = interpolation
         f, shades = self.factor, max(1, int(8 * self.factor[1]))
-        same: Any = {"seed": self.seed, "data_format": self.data_format, "dtype": self.dtype}
+        same: Any = {"seed": self.seed, "data_format": self.data_format, "dtype": self.dtype_policy}
         moved, colored = {"interpolation": interpolation, **same}, {"value_range": self.value_range, **same}
         fixed = {k: v for k, v in colored.items() if k != "seed"}
         shaded: list[Any] = [RandomBrightness, RandomColorDegeneration, RandomContrast, RandomSharpness]

@@ -259,7 +259,7 @@ class RandomColorJitter(Coloring):
             RandomHue: hue_factor,
         }
         self._parts: list[Any] = [
-            kind(factor, self.value_range, seed=seed, data_format=self.data_format, dtype=self.dtype)
+            kind(factor, self.value_range, seed=seed, data_format=self.data_format, dtype=self.dtype_policy)
             for kind, factor in made.items()
             if factor is not None
         ]
