@@ -98,7 +98,7 @@ def get(identifier: DTypePolicy | Dtype | dict[str, Any]) -> DTypePolicy:
         return DTypePolicy(identifier)
     if hasattr(identifier, "compute_dtype"):  # a policy of somebody else's
         identifier = identifier.compute_dtype
-    return DTypePolicy(dtypes.standardize_dtype(identifier))
+    return DTypePolicy(dtypes.standardize_dtype(identifier))  # type: ignore[arg-type]
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
 from autonet.core.accumulate import cast
 from autonet.core.primitive import primitive
-from autonet.core.state import Context, no_grad, state, uncaptured
+from autonet.core.state import no_grad, state, uncaptured
 from autonet.core.tape import Leaf
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
@@ -22,74 +22,14 @@ from autonet.errors import ArgumentError, DtypeError, ShapeError
 _unnamed = itertools.count().__next__
 
 
-class name_scope(Context):  # Keras's name
-    """Inside `with name_scope("block"):`, the paths of new Variables that belong to no layer begin with "block/".
-
-    Args:
-        name: a word without slashes. Scopes inside others are joined by them.
-        **hints: without effect.
-    """
-
-    def __init__(self, name: str, **hints: Any):
-        if not isinstance(name, str) or not name or "/" in name:
-            raise ArgumentError(f"name_scope expects a name without '/'; received {name!r}.")
-        self.name = name
-
-
-def _scoped(name: str) -> str:
-    """A name below the scopes around."""
-    return "/".join([*[c.name for c in state.contexts if isinstance(c, name_scope)], name])
-
-
 class _Reading(threading.local):
-    """By whom the thread's Variables are read; None: as they are."""
+    """How the thread reads Variables (by a Reader; None: as they are), and below which names it makes them."""
 
-    reader: "Reader | None" = None
+    reader: Any = None
+    scopes: tuple[str, ...] = ()
 
 
 reading = _Reading()
-
-
-class Reader:
-    """What stands, inside `with`, between a thread and its Variables. Others may be around it."""
-
-    _outer: "Reader | None" = None
-
-    def __enter__(self) -> Any:
-        self._outer, reading.reader = reading.reader, self
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        reading.reader, self._outer = self._outer, None
-
-    def read(self, variable: "Variable") -> Tensor:
-        """The values that an operation takes for a Variable."""
-        return variable._own_snapshot() if self._outer is None else self._outer.read(variable)
-
-    def assign(self, variable: "Variable", tensor: Tensor) -> bool:
-        """Values are assigned to a Variable. Returns: whether they are kept elsewhere, and the Variable stays as it is."""
-        return self._outer is not None and self._outer.assign(variable, tensor)
-
-
-class Autocast(Reader):
-    """Operations take Variables of floats as floats of this dtype, as a layer of mixed precision does in its call."""
-
-    def __init__(self, dtype: str):
-        self.dtype = dtypes.as_dtype(dtype)
-
-    def uncast(self, variable: "Variable") -> Tensor:
-        """The values in the Variable's own dtype."""
-        reader = self._outer
-        while type(reader) is Autocast:  # a layer inside another goes by its own dtype
-            reader = reader._outer
-        return variable._own_snapshot() if reader is None else reader.read(variable)
-
-    def read(self, variable: "Variable") -> Tensor:
-        """The values, cast unless the Variable says otherwise (`autocast=False`)."""
-        tensor = self.uncast(variable)
-        if not variable.autocast or tensor.dtype.kind != "f" or tensor.dtype == self.dtype:
-            return tensor
-        return cast(tensor, dtype=self.dtype.name)
 
 
 class Variable(Tensor):
@@ -161,7 +101,7 @@ class Variable(Tensor):
         self._node = None
         self.unnamed = name is None  # then files know it by its place
         self.name = name if name is not None else f"variable_{_unnamed()}"
-        self.path = _scoped(self.name)
+        self.path = "/".join([*reading.scopes, self.name])
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -371,6 +311,69 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         values = np.array2string(self._array, separator=", ", threshold=50)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={values}>"
+
+
+class Reader:
+    """What stands, inside `with`, between a thread and its Variables. Others may be around it."""
+
+    _outer: Any = None
+
+    def __enter__(self) -> Any:
+        self._outer, reading.reader = reading.reader, self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        reading.reader, self._outer = self._outer, None
+
+    def read(self, variable: Variable) -> Tensor:
+        """The values that an operation takes for a Variable."""
+        return variable._own_snapshot() if self._outer is None else self._outer.read(variable)
+
+    def assign(self, variable: Variable, tensor: Tensor) -> bool:
+        """Values are assigned to a Variable. Returns: whether they are kept elsewhere, and the Variable stays as it is."""
+        return self._outer is not None and self._outer.assign(variable, tensor)
+
+
+class Autocast(Reader):
+    """Operations take Variables of floats as floats of this dtype, as a layer of mixed precision does in its call."""
+
+    def __init__(self, dtype: str):
+        self.dtype = dtypes.as_dtype(dtype)
+
+    def uncast(self, variable: Variable) -> Tensor:
+        """The values in the Variable's own dtype."""
+        reader = self._outer
+        while type(reader) is Autocast:  # a layer inside another goes by its own dtype
+            reader = reader._outer
+        return variable._own_snapshot() if reader is None else reader.read(variable)
+
+    def read(self, variable: Variable) -> Tensor:
+        """The values, cast unless the Variable says otherwise (`autocast=False`)."""
+        tensor = self.uncast(variable)
+        if not variable.autocast or tensor.dtype.kind != "f" or tensor.dtype == self.dtype:
+            return tensor
+        return cast(tensor, dtype=self.dtype.name)
+
+
+class name_scope:  # Keras's name
+    """Inside `with name_scope("block"):`, the paths of new Variables that belong to no layer begin with "block/".
+
+    Args:
+        name: a word without slashes. Scopes inside others are joined by them.
+        **hints: without effect.
+    """
+
+    def __init__(self, name: str, **hints: Any):
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ArgumentError(f"name_scope expects a name without '/'; received {name!r}.")
+        self.name = name
+
+    def __enter__(self) -> Self:
+        reading.scopes = (*reading.scopes, self.name)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        reading.scopes = reading.scopes[:-1]
 
 
 @primitive

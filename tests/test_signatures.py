@@ -30,7 +30,7 @@ PACKAGES = [f"autonet.{name}" for name in autonet._PACKAGES] + [
 
 ANYTHING = {  # why, and the functions where
     "a subclass takes and gives what it likes": """
-        call __call__ compute_mask compute_output_spec compute_loss compute_metrics train_step test_step predict_step
+        call __call__ symbolic_call compute_mask compute_output_spec compute_loss compute_metrics train_step test_step predict_step
         update_state result stateless_result align resolve get_initial_state
         get_random_transformation transform_images transform_labels transform_segmentation_masks
     """,

@@ -90,7 +90,11 @@ class SpatialDropout(Dropout):
         return random.dropout(inputs, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        return {**self._options_config(), "name": self.name, "dtype": self.dtype_policy.name}  # as Keras: not `trainable`
+        return {
+            **self._options_config(),
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+        }  # as Keras: not `trainable`
 
 
 class SpatialDropout1D(SpatialDropout):

@@ -503,3 +503,53 @@ def test_a_list_for_a_dictionary_whose_order_is_another():
         Model([z, a], z * 10 + a)({"zeta": x[0], "beta": x[1]})
     with pytest.raises(ArgumentError, match="expects inputs nested as"):
         Model([z, a], z * 10 + a)([{"zeta": x[0], "alpha": x[1]}])
+
+
+class TestFunction:
+    def test_it_is_what_stands_between_placeholders(self, rng):
+        a, b = Input((3,)), Input((3,))
+        inside = layers.Dense(4)(a)
+        f = keras.Function([a, b], {"sum": inside + 1.0, "b": b * 2.0})
+        x, y = rng.standard_normal((2, 5, 3)).astype(np.float32)
+        found = f([x, y])
+        np.testing.assert_allclose(found["b"].numpy(), 2 * y)
+        part = keras.Function(inside, inside + 1.0)
+        np.testing.assert_allclose(part(np.zeros((2, 4))).numpy(), np.ones((2, 4)))
+        assert part.input_shape == part.output_shape == (None, 4)
+        assert [op.name for op in f.operations][:2] and f.inputs == [a, b]
+
+    def test_on_placeholders_it_is_an_operation(self, rng):
+        a = Input((3,))
+        f = keras.Function(a, keras.ops.exp(a), name="growth")
+        b = Input((3,))
+        model = Model(b, f(b) - 1.0)
+        x = rng.standard_normal((2, 3)).astype(np.float32)
+        np.testing.assert_allclose(model(x).numpy(), np.expm1(x), rtol=1e-5, atol=1e-6)
+        with pytest.raises(ArgumentError, match="growth"):
+            keras.Function(a, x, name="growth")
+
+
+class TestOperation:
+    class Scale(keras.Operation):
+        def __init__(self, factor, name=None):
+            super().__init__(name)
+            self.factor = factor
+
+        def call(self, x):
+            return x * self.factor
+
+    def test_eagerly_and_in_a_graph(self):
+        x = Input((3,))
+        scale = self.Scale(3.0)
+        y = scale(x)
+        assert y.shape == (None, 3) and scale.output is y and scale.name.startswith("scale")
+        model = Model(x, y)
+        assert model(np.ones((1, 3))).numpy().tolist() == [[3.0, 3.0, 3.0]]
+        assert scale(np.float32(2)) == 6.0
+        assert scale.symbolic_call(x).shape == (None, 3)
+
+    def test_layers_are_operations_and_a_bare_one_says_what_is_missing(self):
+        assert isinstance(layers.Dense(1), keras.Operation)
+        with pytest.raises(NotImplementedError, match="call"):
+            keras.Operation()(np.ones(2))
+        assert keras.Operation.from_config(keras.Operation("a").get_config()).name == "a"
