@@ -37,6 +37,12 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 def _reduced(x: np.ndarray, ids: np.ndarray, count: int, name: str) -> np.ndarray:
     whole = np.full((count, *x.shape[1:]), _fill(name, x.dtype), x.dtype)
     inside = np.flatnonzero((ids >= 0) & (ids < count))
+    if name == "sum" and x.ndim == 1 and count <= 8 * x.size and x.dtype.kind in "iuf":  # numbers need no sorting
+        at = ids[inside].astype(np.intp, copy=False)
+        if x.dtype.kind == "f":
+            return np.bincount(at, x[inside], count).astype(x.dtype, copy=False)  # which adds them up in float64
+        np.add.at(whole, at, x[inside])
+        return whole
     if inside.size and x.size:
         order = inside[np.argsort(ids[inside], kind="stable")]  # members side by side, in the order of the data
         at = ids[order]

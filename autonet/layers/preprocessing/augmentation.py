@@ -72,6 +72,12 @@ class RandomImageLayer(ImageLayer):
         low, high = sorted(bounds)
         return random.uniform(shape, low, high, self.compute_dtype, self.generator if seed is None else seed)
 
+    def _whole_numbers(self, counts: Any, seed: Any) -> Tensor:
+        """For each of the counts, a whole number below it, each as likely; generated code draws floats much sooner."""
+        counts = np.array(counts, "float32")
+        drawn = random.uniform(counts.shape, dtype="float32", seed=self.generator if seed is None else seed)
+        return ops.cast(ops.minimum(ops.floor(drawn * counts), counts - 1), "int32")
+
     def _chosen(self, n: int | None, seed: Any) -> Tensor:
         """Which images are changed: each with a probability of its own, drawn in the range `factor`."""
         chance = self._uniform((n or 1,), self.factor, seed)
@@ -339,9 +345,8 @@ class RandomCrop(RandomImageLayer, _Sized):
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> Any:
         if height < self.height or width < self.width:
             return None
-        generator = self.generator if seed is None else seed
-        spaces = (height - self.height + 1, width - self.width + 1)
-        return tuple([random.randint((), 0, space, seed=generator) for space in spaces])
+        places = self._whole_numbers((height - self.height + 1, width - self.width + 1), seed)
+        return places[0], places[1]
 
     def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         return self._part(ops.cast(images, self.compute_dtype), transformation, "bilinear")

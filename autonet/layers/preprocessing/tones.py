@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet import ops, random
+from autonet import ops
 from autonet.common.types import LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
@@ -108,8 +108,7 @@ class RandomPosterization(Coloring):
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         fewest, most = self.factor
-        generator = self.generator if seed is None else seed
-        return {"shift_factor": 8 - random.randint((n or 1,), fewest, most + 1, seed=generator)}
+        return {"shift_factor": (8 - fewest) - self._whole_numbers((most + 1 - fewest,) * (n or 1), seed)}
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         low, high = self.value_range
