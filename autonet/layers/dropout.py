@@ -13,6 +13,7 @@ from autonet.layers.convolution import documented
 from autonet.layers.elementwise import Elementwise
 from autonet.layers.spec import InputSpec
 from autonet.ops.sliding_windows import standardize_data_format
+from autonet.random.draws import noise
 from autonet.random.seeds import SeedGenerator
 
 
@@ -181,7 +182,7 @@ class GaussianNoise(Elementwise):
 
     def call(self, inputs: Any, training: bool = False) -> Tensor:
         if training and self.stddev > 0:
-            return inputs + random.normal(inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
+            return inputs + self.stddev * noise(inputs.shape, inputs.dtype, self.seed_generator)
         return inputs
 
 
@@ -206,7 +207,7 @@ class GaussianDropout(Elementwise):
         if not training or self.rate == 0:
             return inputs
         stddev = math.sqrt(self.rate / (1 - self.rate))
-        return inputs * random.normal(inputs.shape, 1.0, stddev, inputs.dtype, self.seed_generator)
+        return inputs * (1.0 + stddev * noise(inputs.shape, inputs.dtype, self.seed_generator))
 
 
 def checked_rate(value: Any, name: str, label: str) -> Any:

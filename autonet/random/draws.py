@@ -5,6 +5,7 @@ counter, so that different draws never overlap and generated code can repeat the
 Source: Salmon, Moraes, Dror, Shaw, 2011, Parallel random numbers: as easy as 1, 2, 3, https://doi.org/10.1145/2063384.2063405
 """
 
+import math
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -157,6 +158,21 @@ def normal(
     """
     dtype = _float("normal", dtype)
     return _scaled(random_normal(draw_state(seed), shape=_shape(shape), dtype=dtype), mean, stddev, dtype)
+
+
+def noise(shape: Shape, dtype: Dtype = None, seed: Seed = None) -> Tensor:
+    """Floats from the standard normal distribution, for many numbers in each step: other bits than those of `normal`.
+
+    They are made in pairs from uniform ones, by operations that generated code runs in half the time of NumPy's draws.
+    Source: Box, Muller, 1958, https://doi.org/10.1214/aoms/1177706645
+    """
+    name, lengths = _float("noise", dtype), _shape(shape)
+    exact = "float64" if name == "float64" else "float32"
+    n = math.prod(lengths)
+    u = uniform((2, (n + 1) // 2), dtype=exact, seed=seed)
+    radius, angle = ops.sqrt(-2.0 * ops.log(1.0 - u[0])), u[1] * (2 * math.pi)
+    pairs = ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)])
+    return ops.cast(ops.reshape(pairs[:n] if n % 2 else pairs, lengths), name)
 
 
 def truncated_normal(

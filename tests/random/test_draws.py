@@ -11,7 +11,7 @@ from autonet import random
 from autonet.common import dtypes
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
-from autonet.random.draws import dropout_mask, random_uniform
+from autonet.random.draws import dropout_mask, noise, random_uniform
 
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple)
@@ -156,6 +156,24 @@ def test_normal_is_normal():
     assert deviation(random.normal((MANY,), 3.0, 0.5, seed=2), lambda x: normal_cdf((x - 3) / 0.5)) < 1.6
 
 
+def test_noise_is_normal_in_pairs_and_alone():
+    """Numbers, their tails, and the two of a pair, which know nothing of each other."""
+    x = noise((MANY,), seed=3).numpy()
+    assert deviation(x, normal_cdf) < 1.95  # one in a thousand is beyond
+    np.testing.assert_allclose((x**4).mean(), 3, rtol=0.05)
+    one, other = x[: MANY // 2], x[MANY // 2 :]
+    for f in (np.asarray, np.square):
+        assert abs(np.corrcoef(f(one), f(other))[0, 1]) < 4 / (MANY / 2) ** 0.5
+
+
+@given(shapes, floats, seeds)
+def test_noise_of_any_shape_and_dtype(shape, dtype, seed):
+    x = noise(shape, dtype, seed)
+    assert x.shape == shape and x.dtype == dtype
+    assert np.isfinite(x.numpy()).all()
+    np.testing.assert_array_equal(x, noise(shape, dtype, seed))
+
+
 def test_mean_and_spread_may_be_tensors():
     x = random.normal((MANY, 2), [0.0, 10.0], [1.0, 0.1], seed=1).numpy()
     np.testing.assert_allclose(x.mean(0), [0, 10], atol=0.03)
@@ -276,9 +294,9 @@ def test_dropout_edges():
             random.dropout(x, rate)
     with pytest.raises(DtypeError, match="dropout expects floats; received dtype int32. Cast"):
         random.dropout(np.ones(3, "int32"), 0.5)
-    for noise in ((2, 2), (3,)):
+    for lengths in ((2, 2), (3,)):
         with pytest.raises(ShapeError, match="give each axis its length, 1, or None"):
-            random.dropout(x, 0.5, noise_shape=noise)
+            random.dropout(x, 0.5, noise_shape=lengths)
 
 
 # Gamma, beta, binomial

@@ -11,6 +11,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, per_image
 from autonet.layers.preprocessing.random_colors import Coloring
+from autonet.random.draws import noise
 
 
 class _Boxes(RandomImageLayer):
@@ -78,7 +79,7 @@ class RandomErasing(Coloring, _Boxes):
         if fill is None:
             shape = (data["images"] if isinstance(data, dict) else data).shape
             generator = self.generator if seed is None else seed
-            fill = random.normal(shape, dtype=self.compute_dtype, seed=generator) * float(self.value_range[1])
+            fill = noise(shape, self.compute_dtype, generator) * float(self.value_range[1])
         elif self._channels == -3 and isinstance(fill, (tuple, list)):
             fill = ops.reshape(np.array(fill, self.compute_dtype), (3, 1, 1))
         fill = ops.clip(ops.convert_to_tensor(fill, self.compute_dtype), *self.value_range)
