@@ -12,7 +12,7 @@ import pytest
 from tests.compiler.programs import needs_compiler
 
 FOLDER = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
-SCRIPTS = ("eager", "first_step", "training", "chapter", "imports", "texts", "kinds", "roofline", "growth")
+SCRIPTS = ("eager", "first_step", "training", "chapter", "imports", "texts", "kinds", "roofline", "growth", "searching")
 
 
 @pytest.fixture(autouse=True)
