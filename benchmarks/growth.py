@@ -1,7 +1,7 @@
 """How the cost of a step grows, where it should grow in proportion and where it should not grow.
 
     python benchmarks/growth.py [layers] [width] [batch] [rows] [vocabulary] [steps] [capture] [compile]
-        [--quick] [--picture growth.png]
+        [--quick] [--busy] [--picture growth.png]
 
     layers      a step against dense layers of 64 units, 1 to 100: in proportion
     width       against the units of two dense layers: with their square, once products outweigh all else
@@ -13,7 +13,8 @@
     compile     the same with machine code, the C compiler's time included, and an empty cache of kernels
 
 Printed for each: the figures, and the slope of their logarithms over the second half of the range: 1 is in proportion, 0
-is flat. --picture draws them (extra `plot`). Figures are medians of blocks.
+is flat. --picture draws them (extra `plot`). Figures are medians of blocks. --busy counts the processor's time with one
+thread, which other work on the machine changes little.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ import autonet
 from autonet import layers
 
 BATCH = 32
+clock = time.perf_counter  # or time.process_time
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ def per_step(model: Any, x: Any, y: Any, batch: int = BATCH, seconds: float = 0.
     steps = len(x) // batch
 
     def epoch() -> float:
-        begin = time.perf_counter()
+        begin = clock()
         model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
-        return (time.perf_counter() - begin) / steps
+        return (clock() - begin) / steps
 
     epoch()
     count = max(round(seconds / 5 / (epoch() * steps)), 1)
@@ -125,9 +127,9 @@ def by_steps(points):
     model.fit(x, y, epochs=2, verbose=0)
     done, before = 0, memory()
     for steps in points:
-        begin = time.perf_counter()
+        begin = clock()
         model.fit(x, y, epochs=max((steps - done) // 10, 1), verbose=0)
-        yield (time.perf_counter() - begin) / max(steps - done, 10)
+        yield (clock() - begin) / max(steps - done, 10)
         done = steps
     print(f"\nMemory after {done:,} steps: {memory() - before:+.1f} MB.")
 
@@ -234,14 +236,19 @@ def draw(found: dict[str, tuple[tuple[int, ...], list[float]]], path: str) -> No
 
 def main(argv: list[str] | None = None) -> None:
     """Print a table for each subject."""
+    global clock
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=f"{', '.join(SUBJECTS)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="a few small points")
+    parser.add_argument("--busy", action="store_true", help="processor time, one thread")
     parser.add_argument("--picture", help="file to draw the figures in")
     options = parser.parse_args(argv)
     for name in options.subjects:
         if name not in SUBJECTS:
             parser.error(f"unknown: {name!r}; known: {', '.join(SUBJECTS)}")
+    if options.busy:
+        autonet.config.set_threads(1)
+        clock = time.process_time
     print(machine())
     found = {}
     for name in options.subjects or SUBJECTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +34,7 @@ def assign_offsets(slots: list[Slot]) -> int:
 
     First fit by start in time, best fit in space, with neighbouring free stretches joined.
     """
-    free: list[tuple[int, int]] = []  # (offset, size), sorted by offset
+    free = _Free()
     end = 0
     live: set[Slot] = set()
     ends: list[tuple[int, int, Slot]] = []  # a heap
@@ -43,26 +44,59 @@ def assign_offsets(slots: list[Slot]) -> int:
             ended = heapq.heappop(ends)[-1]
             if ended in live:
                 live.remove(ended)
-                _release(free, ended.offset, _rounded(ended))
+                free.release(ended.offset, _rounded(ended))
         heir = next((d for d in slot.donors if d in live and d.last == slot.first and _rounded(d) == size), None)
         if heir is not None:
             live.remove(heir)
             slot.offset = heir.offset
         else:
-            fits = [(n, at) for at, n in free if n >= size]
-            if fits:
-                n, at = min(fits)
-                free.remove((at, n))
-                if n > size:
-                    free.append((at + size, n - size))
-                    free.sort()
-                slot.offset = at
-            else:
-                slot.offset = end
-                end += size
+            at = free.take(size)
+            if at is None:
+                at, end = end, end + size
+            slot.offset = at
         live.add(slot)
         heapq.heappush(ends, (slot.last, number, slot))
     return end
+
+
+class _Free:
+    """Free stretches of the arena, found by place and by size."""
+
+    def __init__(self) -> None:
+        self.by_place: list[tuple[int, int]] = []  # (offset, size), sorted; no two touch
+        self.by_size: list[tuple[int, int]] = []  # (size, offset), sorted
+
+    def take(self, size: int) -> int | None:
+        """The offset of the smallest stretch that is large enough, the first of those; what it has beyond stays free."""
+        k = bisect.bisect_left(self.by_size, (size, -1))
+        if k == len(self.by_size):
+            return None
+        n, at = self.by_size[k]
+        self._remove(at, n)
+        if n > size:
+            self._add(at + size, n - size)
+        return at
+
+    def release(self, offset: int, size: int) -> None:
+        """Free a stretch, joined with its neighbours."""
+        k = bisect.bisect_left(self.by_place, (offset, -1))
+        if k < len(self.by_place) and self.by_place[k][0] == offset + size:
+            at, n = self.by_place[k]
+            self._remove(at, n)
+            size += n
+        if k and sum(self.by_place[k - 1]) == offset:
+            at, n = self.by_place[k - 1]
+            self._remove(at, n)
+            offset, size = at, size + n
+        self._add(offset, size)
+
+    def _add(self, at: int, n: int) -> None:
+        bisect.insort(self.by_place, (at, n))
+        bisect.insort(self.by_size, (n, at))
+
+    def _remove(self, at: int, n: int) -> None:
+        del self.by_place[bisect.bisect_left(self.by_place, (at, n))]
+        del self.by_size[bisect.bisect_left(self.by_size, (n, at))]
 
 
 def check_overlaps(slots: list[Slot]) -> None:
@@ -84,18 +118,6 @@ def check_overlaps(slots: list[Slot]) -> None:
 
 def _rounded(slot: Slot) -> int:
     return -(-max(slot.nbytes, 1) // ALIGNMENT) * ALIGNMENT
-
-
-def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
-    free.append((offset, size))
-    free.sort()
-    joined: list[tuple[int, int]] = []
-    for at, n in free:
-        if joined and joined[-1][0] + joined[-1][1] == at:
-            joined[-1] = (joined[-1][0], joined[-1][1] + n)
-        else:
-            joined.append((at, n))
-    free[:] = joined
 
 
 def shaped(flat: np.ndarray, shape: tuple[int, ...], order: Any) -> np.ndarray:
