@@ -116,17 +116,16 @@ class Kernels:
         self.length += ARRAYS + len(slots)
         return -1 - self.others.setdefault(text, len(self.others)), place, first, 0
 
-    def source(self, status: int, contexts: int, sizes: int) -> list[str]:
-        """The functions in C, and an_run, which walks through steps; these are slots of its table.
+    def source(self, status: int, contexts: int, sizes: int) -> tuple[list[str], list[str]]:
+        """Functions in C that stand in any order, each once declared; then an_run, which walks through steps. These are slots
+        of its table.
 
         Kernels are not inlined, or the time to compile would grow with the calls, and layers of one shape share them.
         """
         head = "  void **t = context; const int64_t *sizes = t[0]; const double *numbers = t[1]; (void)sizes, (void)numbers;"
         signature = "(void *context, int64_t begin, int64_t end)"
-        lines = [
-            f"static __attribute__((noinline)) void {name}{signature} {{\n{head}\n{text}\n}}"
-            for text, name in self.texts.items()
-        ]
+        kernels = [f"void {name}{signature} {{\n{head}\n{text}\n}}\n" for text, name in self.texts.items()]
+        lines = [f"void {name}{signature};" for name in self.texts.values()]
         signature = "(void **t, void **contexts, const int64_t *sizes)"
         lines += [
             f"static void an_other_{k}{signature} {{\n  (void)t, (void)contexts, (void)sizes;\n  {text}\n}}"
@@ -136,7 +135,7 @@ class Kernels:
         lines.append(f"static const an_body an_kernels[] = {{{names}}};")
         names = ", ".join([*[f"an_other_{k}" for k in self.others.values()], "0"])
         lines.append(f"static void (*const an_others[]){signature} = {{{names}}};")
-        return [*lines, _STEPS.format(STEP=STEP, status=status, contexts=contexts, sizes=sizes)]
+        return kernels, [*lines, _STEPS.format(STEP=STEP, status=status, contexts=contexts, sizes=sizes)]
 
     def arrays(self, addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All contexts, sizes and numbers, where `addresses` are those of the slots."""

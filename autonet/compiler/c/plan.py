@@ -18,7 +18,7 @@ from autonet.compiler.c import attention, copies, lookups, recurrent, rows, samp
 from autonet.compiler.c.groups import Group, Member
 from autonet.compiler.c.loops import LoopWriter
 from autonet.compiler.c.parameters import STEP, Kernels
-from autonet.compiler.c.runtime import library
+from autonet.compiler.c.runtime import library, toolchain
 from autonet.compiler.facts import facts
 from autonet.compiler.numpy.kernels import refusal
 from autonet.compiler.numpy.plan import NumpyPlan
@@ -58,6 +58,7 @@ AN_EXPORT void an_rows(void **t) {{
 
 # first slots of the table: what went wrong; where a run over rows stands; contexts and sizes of kernels
 STATUS, CONTROL, CONTEXTS, SIZES = range(4)
+PARTS, FEW = 4, 10  # of a source, and kernels of each
 TABLES = ("an_conv",)  # structs of int64_t
 QUICK = 300_000  # multiplications and bytes below which a call keeps Python's lock
 
@@ -243,13 +244,17 @@ class NativePlan(NumpyPlan):
         super()._finish(writes)
 
     def _unit(self, program: Program) -> str:
-        steps = [[self.kernels.step(statement) for statement in part] for part in self.parts]
-        self._steps = np.array([step for part in steps for step in part], np.int64).reshape(-1, STEP)
-        ends = self._steps.ctypes.data + self._steps.strides[0] * np.cumsum([0, *map(len, steps)])
-        ranges = [[0, *ends[k : k + 2]] for k in range(len(steps))]  # of each part: table, first step, end
+        table = [[self.kernels.step(statement) for statement in part] for part in self.parts]
+        self._steps = np.array([step for part in table for step in part], np.int64).reshape(-1, STEP)
+        ends = self._steps.ctypes.data + self._steps.strides[0] * np.cumsum([0, *map(len, table)])
+        ranges = [[0, *ends[k : k + 2]] for k in range(len(table))]  # of each part: table, first step, end
         self._ranges = np.array(ranges, np.uintp).reshape(-1, 3)
-        functions = self.kernels.source(STATUS, CONTEXTS, SIZES)
-        return "\n".join([PRELUDE, *self.includes, *functions, *[self._rows(program)] * self.whole]) + "\n"
+        kernels, steps = self.kernels.source(STATUS, CONTEXTS, SIZES)
+        if self.whole:
+            steps.append(self._rows(program))
+        parts = max(1, min(PARTS, len(kernels) // FEW))  # to be compiled side by side
+        texts = ["".join([*["\n".join([*steps, ""])] * (k == 0), *kernels[k::parts]]) for k in range(parts)]
+        return toolchain.NEXT.join(["\n".join([PRELUDE, *self.includes, ""]), *texts])
 
     def _rows(self, program: Program) -> str:
         """A function that does steps over consecutive batches of rows."""

@@ -38,7 +38,9 @@ def eliminate_common_subexpressions(program: Program) -> Program:
     for instruction in program.instructions:
         operands = tuple([unique(v) for v in instruction.operands])
         # True == 1 == 1.0 as keys, so types belong to the key
-        settings = tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()])
+        settings = (
+            tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()]) if instruction.settings else ()
+        )
         key = (instruction.primitive, operands, settings)
         pairs = list(zip(instruction.results, seen.get(key, ()), strict=False))
         if pairs and all(rivals[r].isdisjoint(members.get(first, {first})) for r, first in pairs if r in rivals):
@@ -47,7 +49,9 @@ def eliminate_common_subexpressions(program: Program) -> Program:
                 members.setdefault(first, {first}).update(members.get(r, {r}))
         else:
             seen.setdefault(key, instruction.results)
-            kept.append(Instruction(instruction.primitive, operands, instruction.settings, instruction.results))
+            same = operands == instruction.operands
+            new = instruction.primitive, operands, instruction.settings, instruction.results
+            kept.append(instruction if same else Instruction(*new))
     for v in [*program.writes.values(), *program.outputs]:
         unique(v)
     return program.replaced(kept, changed)

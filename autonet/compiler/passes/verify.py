@@ -17,7 +17,9 @@ def verify(program: Program, after: str) -> Program:
     for n, i in enumerate(program.instructions):
         if isinstance(i, Loop):
             _check_loop(i, f"After {after}: instruction {n} (loop)")
-        _check(i, known, f"After {after}: instruction {n} ({i.op})")
+        problem = _problem(i, known)
+        if problem is not None:
+            raise CompilerError(f"After {after}: instruction {n} ({i.op}) {problem}")
     for w, v in program.writes.items():
         if v.kind == RESULT and v not in known:
             raise CompilerError(f"After {after}: {w.path} is to become {v.name}, which is never computed.")
@@ -29,28 +31,32 @@ def verify(program: Program, after: str) -> Program:
     return program
 
 
-def _check(i: Instruction, known: set[Value], where: str) -> None:
-    """Take the results of an instruction into `known`, if they are new and its operands are there."""
+def _problem(i: Instruction, known: set[Value]) -> str | None:
+    """Take the results of an instruction into `known`, if they are new and its operands are there; else what is wrong."""
     for v in i.operands:
-        if v.kind == RESULT and v not in known:
-            raise CompilerError(f"{where} uses {v.name} before it exists.")
+        if v not in known and v.kind == RESULT:
+            return f"uses {v.name} before it exists."
     for v in i.results:
         if v in known:
-            raise CompilerError(f"{where} computes {v.name}, which is computed twice.")
+            return f"computes {v.name}, which is computed twice."
         if v.kind != RESULT:
-            raise CompilerError(f"{where} overwrites {v!r}.")
+            return f"overwrites {v!r}."
         known.add(v)
-    try:
-        hash(tuple(i.settings.items()))
-    except TypeError:
-        raise CompilerError(f"{where} has settings that are not static: {i.settings}.") from None
+    if i.settings:
+        try:
+            hash(tuple(i.settings.values()))
+        except TypeError:
+            return f"has settings that are not static: {i.settings}."
+    return None
 
 
 def _check_loop(loop: Loop, where: str) -> None:
     """A loop's body uses what the loop is given and what stands before in the body, and makes what the loop gives."""
     known = {v for v in loop.operands if v.kind == RESULT}
     for i in loop.body:
-        _check(i, known, f"{where}, {i.op},")
+        problem = _problem(i, known)
+        if problem is not None:
+            raise CompilerError(f"{where}, {i.op}, {problem}")
     made = {r for i in loop.body for r in i.results}
     for v in (v for i in loop.body for v in i.operands):
         if v not in made and v not in loop.operands:

@@ -8,7 +8,8 @@ library.py     load and call; the shared library and its threads
 
 What every plan's source begins with (plan.h): pointwise.h elementary functions, random.h draws, kernels.h row kernels, the
 longest of which are compiled once for all plans (loops.h, loops.c).
-The library that plans share (runtime.c): pool.c threads, gemm.h products, conv.c convolutions; double.c its float64 products.
+The library that plans share (runtime.c): pool.c threads, gemm.h products; images.c its convolutions (conv.c,
+winograd.c); double.c its float64 products.
 """
 
 from autonet.compiler.c.runtime import blas as blas

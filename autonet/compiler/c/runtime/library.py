@@ -138,14 +138,15 @@ _started: Library  # the runtime library, once it is there
 @functools.cache
 def _runtime() -> int:
     global _started
-    other = threading.Thread(target=_quietly, args=(build, sources.loops()), name="autonet-loops", daemon=True)
-    other.start()  # beside the rest, on another core
+    for source, kind in ((sources.images(), "runtime"), (sources.loops(), "plan")):  # beside the rest, on other cores
+        threading.Thread(target=_quietly, args=(build, source, kind), name="autonet-runtime", daemon=True).start()
     _started = library = _open(build(sources.library(), "runtime"), keep=True)
-    other.join()
     loops = _open(build(sources.loops()), keep=True).function("an_start_loops", ctypes.c_void_p)()
     if library.function("an_vector_bytes", ctypes.c_int64)() < 32 and (found := blas.find()) is not None:
         library.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(found.sgemm, found.ilp64)
-    return library.function("an_start", ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(threads(), loops)
+    table = library.function("an_start", ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(threads(), loops)
+    _open(build(sources.images(), "runtime"), keep=True).function("an_start_images", None, ctypes.c_void_p)(table)
+    return table
 
 
 @functools.cache

@@ -4,9 +4,14 @@
 #include "random.h"
 #include "loops.h"
 
-static const an_services *an;
-static const an_loops *an_loops_of_all;
+#ifdef AN_OTHER_UNIT /* of a plan that is compiled in several (toolchain.py) */
+extern const an_services *an;
+extern const an_loops *an_loops_of_all;
+#else
+const an_services *an;
+const an_loops *an_loops_of_all;
 AN_EXPORT void an_bind(const an_services *services) { an = services, an_loops_of_all = services->loops; }
+#endif
 #define an_softmax_rows_f32 an_loops_of_all->softmax_rows_f32
 #define an_rows_times_column_f32 an_loops_of_all->rows_times_column_f32
 #define an_rows_times_column_f64 an_loops_of_all->rows_times_column_f64

@@ -7,8 +7,6 @@
 #define T float
 #define BITS 32
 #include "gemm.h"
-#include "conv.c"
-#include "winograd.c"
 
 static an_services services = {
     .version = AN_VERSION,
@@ -16,14 +14,6 @@ static an_services services = {
     .parallel = an_parallel,
     .sgemm = an_gemm_32,
     .sgemm_one = an_gemm_one_32,
-    .conv_forward = an_conv_forward,
-    .conv_transpose_kernel = an_conv_transpose_kernel,
-    .conv_input = an_conv_input,
-    .conv_kernel = an_conv_kernel,
-    .winograd_weights = an_winograd_weights,
-    .winograd_forward = an_winograd_forward,
-    .winograd_input = an_winograd_input,
-    .winograd_kernel = an_winograd_kernel,
     .rest = an_rest,
     .scratch = an_scratch,
     .packing = an_packing,

@@ -24,8 +24,14 @@ def header() -> str:
 
 @functools.cache
 def library() -> str:
-    """The runtime library: threads, float32 products, convolutions."""
+    """The runtime library: threads, float32 products."""
     return expand("runtime.c")
+
+
+@functools.cache
+def images() -> str:
+    """Its convolutions, which are compiled beside it."""
+    return expand("images.c")
 
 
 @functools.cache

@@ -19,6 +19,7 @@ import importlib.util
 import json
 import os
 import platform
+import select
 import shlex
 import shutil
 import signal
@@ -29,7 +30,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from autonet.compiler.c.runtime import cache
+from autonet.compiler.c.runtime import cache, processors
 from autonet.errors import ArgumentError
 
 # -O3 vectorises loops of unknown length. No flag here lets the compiler reorder sums, drop NaN or flush denormal
@@ -58,6 +59,7 @@ SECONDS = 120  # for a plan
 PATIENCE = 10  # for a few lines
 ZIG = 60  # for these, as zig compiles its C library when first asked
 DAY = 86_400  # seconds
+NEXT = "/* Here another unit may begin. */\n"  # after what all units begin with, and between the others
 OFF = ("0", "false", "no", "off")
 _PROBE = """\
 #include <math.h>
@@ -95,50 +97,106 @@ class NoAnswer(CompilationError):
     """The compiler did not end in time."""
 
 
-def _ask(line: list[str], seconds: float) -> tuple[int, str]:
-    """Runs a command; its exit code and what it said. What it started itself ends with it.
+class _Process:
+    """A command at work. What it started itself ends with it.
 
-    Raises: CompilationError if it cannot be run; NoAnswer.
+    Raises: CompilationError if it cannot be run.
     """
-    with tempfile.TemporaryFile() as said:
+
+    def __init__(self, line: list[str]):
+        self.command = line[0]
+        self.said = tempfile.TemporaryFile()  # closed by `end`
         try:
-            process = subprocess.Popen(
-                line, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=os.name == "posix"
+            self.process = subprocess.Popen(
+                line, stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said, start_new_session=os.name == "posix"
             )
         except (OSError, ValueError) as error:
+            self.said.close()
             raise CompilationError(f"{line[0]} could not be run: {error}") from error
+
+    def answer(self, seconds: float) -> tuple[int, str]:
+        """Its exit code and what it said. Raises: NoAnswer."""
         try:
-            code = process.wait(seconds)
-        except BaseException as error:  # Ctrl-C too
-            _end(process)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise NoAnswer(f"{line[0]} gave no answer within {seconds:g} s.") from error
-            raise
-        said.seek(0)
-        return code, said.read(4000).decode(errors="replace")
+            code = _wait(self.process, seconds)
+        except subprocess.TimeoutExpired as error:
+            raise NoAnswer(f"{self.command} gave no answer within {seconds:g} s.") from error
+        self.said.seek(0)
+        return code, self.said.read(4000).decode(errors="replace")
+
+    def end(self) -> None:
+        """End it, and those that it started, if it has not ended."""
+        if self.process.poll() is None:
+            try:
+                if os.name == "posix":
+                    os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session of its own
+                else:
+                    self.process.kill()
+            except OSError:
+                pass  # it has just ended
+            self.process.wait()
+        self.said.close()
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Ends a process of ours, and those that it started."""
+def _wait(process: subprocess.Popen, seconds: float) -> int:
+    """The exit code, as soon as it is there: Popen.wait looks every 50 ms where it is given a time."""
+    if hasattr(os, "pidfd_open") and process.poll() is None:
+        try:
+            ended = os.pidfd_open(process.pid)
+        except OSError:  # no such call in this kernel
+            return process.wait(seconds)
+        try:
+            select.select([ended], [], [], seconds)
+        finally:
+            os.close(ended)
+        return process.wait(0.001)
+    return process.wait(seconds)
+
+
+def _ask(lines: list[list[str]], seconds: float) -> list[tuple[int, str]]:
+    """Runs commands side by side; the exit code of each and what it said.
+
+    Raises: CompilationError if one cannot be run; NoAnswer.
+    """
+    running: list[_Process] = []
     try:
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
-        else:
-            process.kill()
-    except OSError:
-        pass  # it has just ended
-    process.wait()
+        for line in lines:
+            running.append(_Process(line))
+        return [process.answer(seconds) for process in running]
+    finally:  # Ctrl-C too
+        for process in running:
+            process.end()
+
+
+def units(source: str) -> list[str]:
+    """The texts that one source is compiled as, side by side, on as many processors as there are."""
+    head, *parts = source.split(NEXT)
+    count = min(len(parts), processors.available())
+    if count < 2:
+        return [source]
+    return ["#define AN_OTHER_UNIT\n" * (k > 0) + head + "".join(parts[k::count]) for k in range(count)]
 
 
 def _run(command: tuple[str, ...], flags: tuple[str, ...], source: str, seconds: float = SECONDS) -> bytes:
     with tempfile.TemporaryDirectory(prefix="autonet-") as folder:
-        text, result = Path(folder, "plan.c"), Path(folder, "plan.so")
-        text.write_text(source, encoding="utf-8")
-        libraries = () if sys.platform == "win32" else ("-lm", "-lpthread")
-        code, said = _ask([*command, *flags, *SHARED, "-o", str(result), str(text), *libraries], seconds)
-        if code or not result.exists():
-            raise CompilationError(f"{' '.join(command)} ended with code {code}:\n{said}")
+        result = Path(folder, "plan.so")
+        libraries = [] if sys.platform == "win32" else ["-lm", "-lpthread"]
+        texts, lines = [], []
+        for k, text in enumerate(units(source)):
+            texts.append(Path(folder, f"plan{k}.c"))
+            texts[k].write_text(text, encoding="utf-8")
+            lines.append([*command, *flags, *SHARED[1:], "-c", "-o", str(texts[k].with_suffix(".o")), str(texts[k])])
+        if len(texts) > 1:
+            _check(command, _ask(lines, seconds))
+            texts = [text.with_suffix(".o") for text in texts]
+        link = [*command, *flags, *SHARED, "-o", str(result), *map(str, texts), *libraries]
+        _check(command, _ask([link], seconds), result)
         return result.read_bytes()
+
+
+def _check(command: tuple[str, ...], answers: list[tuple[int, str]], result: Path | None = None) -> None:
+    for code, said in answers:
+        if code or (result is not None and not result.exists()):
+            raise CompilationError(f"{' '.join(command)} ended with code {code}:\n{said}")
 
 
 def switched_off() -> bool:
@@ -249,7 +307,7 @@ def _probe(command: tuple[str, ...]) -> Compiler:
         if name != "native" and not set(SETS[name][0]) <= set(flags):  # asked for, so not to be left out
             raise CompilationError(f"{' '.join(command)} makes no code for AUTONET_INSTRUCTIONS={name!r}.")
     try:
-        version = _ask([*command, "--version"], PATIENCE)[1]
+        version = _ask([[*command, "--version"]], PATIENCE)[0][1]
     except CompilationError:
         version = ""
     return Compiler(command, version.strip(), flags, contract)

@@ -1,5 +1,6 @@
 """Finding a compiler, and doing without."""
 
+import ctypes
 import os
 import shlex
 import subprocess
@@ -121,8 +122,8 @@ def test_a_runtime_that_cannot_be_loaded_is_told_and_made_once(monkeypatch, tmp_
             assert "could not be loaded" in runtime.why_none()
     finally:
         library._runtime.cache_clear()
-    assert len(calls) == 2  # the library, and beside it the loops
-    assert not list((tmp_path / "cache").glob("runtime-*"))
+    assert len(calls) == 3  # the library, and beside it convolutions and loops
+    assert not list((tmp_path / "cache").glob(f"{library.key_of(sources.library(), compiler, 'runtime')}*"))
 
 
 @needs_compiler
@@ -183,8 +184,47 @@ def test_keys_depend_on_source_flags_and_kind(monkeypatch):
     assert len(keys) == 6
 
 
+PARTS = [  # what they begin with, and three that may be units of their own
+    "int one(void); int other(void);\n",
+    "AN_EXPORT int answer(void) { return 100 * one() + other(); }\n",
+    "int one(void) { return 4; }\n",
+    "int other(void) { return an != 0 && an_loops_of_all != 0; }\n",
+]
+
+
+@needs_compiler
+@pytest.mark.parametrize(("count", "units"), [(1, 1), (2, 2), (3, 3), (8, 3)])
+def test_a_source_is_compiled_in_as_many_units_as_there_are_processors(monkeypatch, tmp_path, count, units):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(toolchain.processors, "available", lambda: count)
+    source = toolchain.NEXT.join(PARTS)
+    assert len(toolchain.units(source)) == units
+    assert runtime.load(source).function("answer", ctypes.c_int)() == 401
+
+
+@needs_compiler
+def test_a_unit_that_is_refused_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(toolchain.processors, "available", lambda: 4)
+    with pytest.raises(runtime.CompilationError, match="nonsense"):
+        runtime.load(toolchain.NEXT.join([*PARTS, "nonsense;\n"]))
+
+
+@posix
+def test_commands_end_together_and_are_waited_for_no_longer_than_they_take(tmp_path):
+    begin = time.perf_counter()
+    assert [code for code, _ in toolchain._ask([["sh", "-c", "exit 3"], ["sh", "-c", "exit 0"]], 20)] == [3, 0]
+    with pytest.raises(toolchain.NoAnswer):
+        toolchain._ask([["sh", "-c", f"sleep 1; echo > {tmp_path / 'late'}"], ["sh", "-c", "exit 0"]], 0.1)
+    with pytest.raises(toolchain.CompilationError, match="could not be run"):
+        toolchain._ask([["sh", "-c", f"sleep 1; echo > {tmp_path / 'late'}"], [str(tmp_path / "none")]], 20)
+    assert time.perf_counter() - begin < 15
+    time.sleep(1.5)
+    assert not (tmp_path / "late").exists()
+
+
 def test_sources_stand_alone():
-    for text in (sources.header(), sources.library(), sources.double()):
+    for text in (sources.header(), sources.library(), sources.images(), sources.loops(), sources.double()):
         assert '#include "' not in text
     assert "an_exp_f32" in sources.header()
     assert "an_bind" not in sources.library()
