@@ -7,7 +7,8 @@
  * The plan: Goto, van de Geijn, 2008, https://doi.org/10.1145/1356052.1356053
  */
 #define AN_WORTH 500000 /* multiplications that pay for a second thread */
-#define PACK 96         /* rows of a for which a strip of b is copied, so that its lines stand side by side */
+#define PACK 96         /* rows of a for which a strip of b is copied, so that its lines stand side by side; 32 where they */
+#define FOLDED 2048     /* are a multiple of so many bytes apart, and would drive each other out of the first cache */
 #define DEEP 256        /* rows of a strip of b: it stays in the first cache, beside a tile's part of a */
 #define TALL ((i64)(1152 / sizeof(T))) /* rows of a that stay in the second cache, DEEP numbers each */
 #define BROAD 128       /* columns of b for which a transposed a is copied, so that a tile's numbers stand side by side */
@@ -223,6 +224,7 @@ static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, 
     _Alignas(64) T strip[DEEP * AN_WIDE * AN_BYTES / sizeof(T)];
     int pack = ta && j1 - j0 >= BROAD && i1 - i0 > AN_ROWS;
     i64 at[DEEP], row = ta ? 1 : lda, blocks = (k + DEEP - 1) / DEEP, wide;
+    i64 few = ldb * (i64)sizeof(T) % FOLDED ? PACK : PACK / 3;
     T *packed = pack ? AN_PACKING(TALL * DEEP * STEP / HIGH(AN_WIDE) * (i64)sizeof(T)) : NULL;
     for (i64 p = 0; p < DEEP && p < k; p++) at[p] = pack ? p * STEP : ta ? p * lda : p;
     if (k == 0 && !add)
@@ -239,7 +241,7 @@ static void F(an_block_)(int ta, int tb, i64 i0, i64 i1, i64 j0, i64 j1, i64 k, 
                 const T *right = tb ? b + j * ldb + p : b + p * ldb + j;
                 struct F(an_strip_) s = {wide, vectors, deep, 0, ldb, right, strip, NULL};
                 if (tb) F(an_transpose_)(deep, wide, right, ldb, strip, full);
-                else if (m > PACK || right + (deep - 1) * ldb + (vectors > 1 ? wide : full) > last) {
+                else if (m > few || right + (deep - 1) * ldb + (vectors > 1 ? wide : full) > last) {
                     F(an_copy_)(deep, wide, vectors, right, ldb, strip);
                     if (j + wide + full <= j1) s.next = right + wide;
                 } else s.direct = deep;
@@ -283,15 +285,36 @@ static void F(an_piece_)(void *context, i64 begin, i64 end) {
     }
 }
 
+/* The time of a product in equal pieces, over that on so many threads without any: for pieces of `size` of `units`, each
+ * of which does `again` of its work that another one has done. */
+static double F(an_cost_)(i64 units, i64 size, i64 threads, double again) {
+    i64 pieces = (units + size - 1) / size, rounds = (pieces + threads - 1) / threads;
+    return (double)(rounds * size * threads) / (double)units * (1 + again * (double)pieces);
+}
+
+/* Cuts a product into rows or columns. Pieces of rows copy the same strips of b, those of columns the same tiles of a;
+ * more pieces than threads are good where other work holds one of these up. */
+static void F(an_cut_)(struct F(an_product_) * p, i64 threads) {
+    i64 strip = AN_WIDE * LANES, strips = (p->n + strip - 1) / strip, tiles = (p->m + HIGH(AN_WIDE) - 1) / HIGH(AN_WIDE);
+    double best = 1e9;
+    for (i64 wanted = 4 * threads; wanted >= threads; wanted /= 2)
+        for (int along = 0; along < 2; along++) {
+            i64 units = along ? tiles : strips, size = (units + wanted - 1) / wanted;
+            double again = along ? (p->tb ? 8.0 : 2.0) / (double)p->m : p->ta ? 3.0 / (double)p->n : 0;
+            double cost = F(an_cost_)(units, size, threads, again);
+            if (!along && p->ta && p->n >= BROAD && size * strip < BROAD) cost *= 1.3; /* a is not copied then */
+            if (cost > 0.97 * best) continue;
+            best = cost;
+            p->rows = along ? size * HIGH(AN_WIDE) : p->m;
+            p->columns = along ? p->n : size * strip;
+        }
+}
+
 static void F(an_gemm_)(int ta, int tb, i64 m, i64 n, i64 k, const T *a, i64 lda, const T *b, i64 ldb,
                         T *c, i64 ldc, int add, an_tile done, void *context) {
     struct F(an_product_) p = {ta, tb, add, m, n, k, lda, ldb, ldc, m, n, 1, a, b, c, done, context};
     if (m <= 0 || n <= 0) return;
-    i64 strips = (n + AN_WIDE * LANES - 1) / (AN_WIDE * LANES), tiles = (m + AN_ROWS - 1) / AN_ROWS, wanted = 4 * AN_THREADS;
-    if (AN_THREADS > 1 && m * n * k >= AN_WORTH) {
-        if (strips >= wanted || strips >= tiles) p.columns = (strips + wanted - 1) / wanted * AN_WIDE * LANES;
-        else p.rows = (tiles + wanted - 1) / wanted * AN_ROWS;
-    }
+    if (AN_THREADS > 1 && m * n * k >= AN_WORTH) F(an_cut_)(&p, AN_THREADS);
     p.across = (n + p.columns - 1) / p.columns;
     AN_PARALLEL(F(an_piece_), &p, (m + p.rows - 1) / p.rows * p.across, 1);
 }
