@@ -104,34 +104,73 @@ static const KERNEL F(an_kernels_)[AN_ROWS + 1][9] = { /* of rows, vectors */
 #undef NAMES
 #undef NAME
 
+/* Columns of LANES rows as vectors: SIDE of them at once. Rows that are half a vector apart share a vector from the
+ * beginning on where the compiler can join halves, and these are far from each other (AVX). */
+#if AN_BYTES == 32 && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SIDE (LANES / 2)
+#endif
+#endif
+#ifdef SIDE
+static void F(an_square_)(const T *const *line, i64 p, T *to, i64 step) {
+    typedef T half __attribute__((vector_size(AN_BYTES / 2), aligned(sizeof(T)), may_alias));
+#define HALF(i) (*(const half *)(line[i] + p))
+#define MIXED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define PUT(row, value) *(VECTOR *)(to + (row) * step) = value
+#if BITS == 32
+#define ROWS(i) MIXED(HALF(i), HALF(i + 4), 0, 1, 2, 3, 4, 5, 6, 7)
+    VECTOR x0 = ROWS(0), x1 = ROWS(1), x2 = ROWS(2), x3 = ROWS(3);
+    VECTOR a = MIXED(x0, x1, 0, 8, 1, 9, 4, 12, 5, 13), b = MIXED(x0, x1, 2, 10, 3, 11, 6, 14, 7, 15);
+    VECTOR c = MIXED(x2, x3, 0, 8, 1, 9, 4, 12, 5, 13), d = MIXED(x2, x3, 2, 10, 3, 11, 6, 14, 7, 15);
+    PUT(0, MIXED(a, c, 0, 1, 8, 9, 4, 5, 12, 13));
+    PUT(1, MIXED(a, c, 2, 3, 10, 11, 6, 7, 14, 15));
+    PUT(2, MIXED(b, d, 0, 1, 8, 9, 4, 5, 12, 13));
+    PUT(3, MIXED(b, d, 2, 3, 10, 11, 6, 7, 14, 15));
+#else
+#define ROWS(i) MIXED(HALF(i), HALF(i + 2), 0, 1, 2, 3)
+    VECTOR x0 = ROWS(0), x1 = ROWS(1);
+    PUT(0, MIXED(x0, x1, 0, 4, 2, 6));
+    PUT(1, MIXED(x0, x1, 1, 5, 3, 7));
+#endif
+#undef HALF
+#undef MIXED
+#undef PUT
+#undef ROWS
+}
+#else
+#define SIDE LANES
+static void F(an_square_)(const T *const *line, i64 p, T *to, i64 step) {
+    VECTOR x[AN_BYTES / sizeof(T)], y[AN_BYTES / sizeof(T)];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) x[i] = *(const VECTOR *)(line[i] + p);
+#pragma GCC unroll 4
+    for (int turn = 1; turn < LANES; turn *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < LANES / 2; i++) {
+            y[2 * i] = AN_GLUE(AN_LOWER_, BITS)(x[i], x[i + LANES / 2]);
+            y[2 * i + 1] = AN_GLUE(AN_UPPER_, BITS)(x[i], x[i + LANES / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) x[i] = y[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) *(VECTOR *)(to + i * step) = x[i];
+}
+#endif
+
 /* to (k, .) = the transpose of from (wide, k), in whole vectors: what stands beyond `wide` has no meaning. */
 static void F(an_transpose_)(i64 k, i64 wide, const T *from, i64 ld, T *to, i64 step) {
     for (i64 first = 0; first < wide; first += LANES) {
-        if (k < LANES) {
+        if (k < SIDE) {
             for (i64 p = 0; p < k; p++)
                 for (i64 j = first; j < wide; j++) to[p * step + j] = from[j * ld + p];
             return;
         }
-        for (i64 p = 0;; p = p + 2 * LANES <= k ? p + LANES : k - LANES) { /* squares; the last overlaps */
-            VECTOR x[AN_BYTES / sizeof(T)], y[AN_BYTES / sizeof(T)];
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) {
-                i64 line = first + i < wide ? first + i : wide - 1;
-                x[i] = *(const VECTOR *)(from + line * ld + p);
-            }
-#pragma GCC unroll 4
-            for (int turn = 1; turn < LANES; turn *= 2) {
-#pragma GCC unroll 8
-                for (int i = 0; i < LANES / 2; i++) {
-                    y[2 * i] = AN_GLUE(AN_LOWER_, BITS)(x[i], x[i + LANES / 2]);
-                    y[2 * i + 1] = AN_GLUE(AN_UPPER_, BITS)(x[i], x[i + LANES / 2]);
-                }
-#pragma GCC unroll 16
-                for (int i = 0; i < LANES; i++) x[i] = y[i];
-            }
-#pragma GCC unroll 16
-            for (int i = 0; i < LANES; i++) *(VECTOR *)(to + (p + i) * step + first) = x[i];
-            if (p + LANES >= k) break;
+        const T *line[AN_BYTES / sizeof(T)];
+        for (i64 i = 0; i < LANES; i++) line[i] = from + (first + i < wide ? first + i : wide - 1) * ld;
+        for (i64 p = 0; p < k; p += SIDE) { /* the last square overlaps */
+            i64 at = p + SIDE <= k ? p : k - SIDE;
+            F(an_square_)(line, at, to + at * step + first, step);
         }
     }
 }
