@@ -132,10 +132,14 @@ AN_INLINE void an_from_points(const int n, const an_floats *d, float near, float
         else f((int)(a), (int)(b), __VA_ARGS__);                                                                      \
     } while (0)
 
+/* Whether channels do not fill a vector: then plain sums are taken. */
+static int an_too_narrow(const an_conv *p) { return p->c < AN_BYTES / 4 || p->oc < AN_BYTES / 4; }
+
 /* Rows begin <= i < end of u (places, a, b): G w G' for w (kh, kw, a, b), or for w turned by half a circle. */
 static void an_winograd_weights(const an_conv *p, i64 turned, const float *w, float *u, i64 begin, i64 end) {
     i64 a = turned ? p->oc : p->c, b = turned ? p->c : p->oc, last = p->kh * p->kw - 1;
     int kh = (int)p->kh, kw = (int)p->kw, high = kh == 1 ? 1 : 6, wide = kw == 1 ? 1 : 6;
+    if (an_too_narrow(p)) return;
     for (i64 row = begin; row < end; row++)
         AN_EACH_VECTOR(c, b) {
             an_floats half[5][6], line[5], out[6];
@@ -352,7 +356,7 @@ static float an_winograd(an_tiling t, const float *x, i64 c, const float *u, i64
 static void an_winograd_forward(const an_conv *p, const float *x, const float *w, const float *u, float *y, i64 n0,
                                 i64 n1) {
     i64 in = p->h * p->w * p->c, out = p->oh * p->ow * p->oc;
-    if (an_winograd(an_tile_forward(p), x + n0 * in, p->c, u, n1 - n0, p->oc, y + n0 * out) != 0)
+    if (an_too_narrow(p) || an_winograd(an_tile_forward(p), x + n0 * in, p->c, u, n1 - n0, p->oc, y + n0 * out) != 0)
         an_conv_forward(p, x, w, y, n0, n1);
 }
 
@@ -360,12 +364,16 @@ static void an_winograd_forward(const an_conv *p, const float *x, const float *w
 static void an_winograd_input(const an_conv *p, const float *dy, const float *transposed, const float *u, float *dx,
                               i64 n0, i64 n1) {
     i64 in = p->h * p->w * p->c, out = p->oh * p->ow * p->oc;
-    if (an_winograd(an_tile_input(p), dy + n0 * out, p->oc, u, n1 - n0, p->c, dx + n0 * in) != 0)
+    if (an_too_narrow(p) || an_winograd(an_tile_input(p), dy + n0 * out, p->oc, u, n1 - n0, p->c, dx + n0 * in) != 0)
         an_conv_input(p, dy, transposed, dx, n0, n1);
 }
 
 /* dw += what the images n0 <= i < n1 add to it */
 static void an_winograd_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
+    if (an_too_narrow(p)) {
+        an_conv_kernel(p, x, dy, dw, n0, n1);
+        return;
+    }
     i64 a = p->c, b = p->oc, most = a > b ? a : b;
     int kh = (int)p->kh, kw = (int)p->kw;
     an_tiling t = an_tile_forward(p);
