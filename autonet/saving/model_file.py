@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autonet.common.dtypes import NAMES
 from autonet.saving.archive import FORMAT
 from autonet.saving.container import ArchiveError, Parts, digest, write_parts
 from autonet.saving.hdf5 import HDF5File, encode
@@ -24,8 +23,7 @@ from autonet.saving.plain import dumps, loads
 
 OWN, VERSION = "autonet.json", 2  # 1 is the format of `archive`
 KERAS_VERSION = "3.15.1"  # whose files these were compared with
-_KEYS = {"format", "version", "sha256", "description", "arrays"}
-_WIDER = {"int32": "int64"}  # Keras's counters, and ours
+_KEYS = {"format", "version", "sha256", "description", "arrays", "int64"}
 
 
 def write_model(
@@ -33,8 +31,9 @@ def write_model(
     config: Any,
     description: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
-    places: Mapping[str, tuple[str, str]],
+    places: Mapping[str, str],
     attributes: Mapping[str, Mapping[str, str]],
+    wider: list[str],
 ) -> None:
     """Write a model in place of `path`, atomically.
 
@@ -42,12 +41,13 @@ def write_model(
         config: the model's configuration.
         description: what else is to be said.
         arrays: by their paths in the part of weights.
-        places: name to path, and the dtype that the array has here.
+        places: name to path.
         attributes: of groups in the part of weights.
+        wider: names of the arrays that are int64 here and int32 there.
     """
     parts = {
-        METADATA: dumps({"keras_version": KERAS_VERSION, "written_by": "autonet"}),
-        CONFIG: dumps(config),
+        METADATA: dumps({"keras_version": KERAS_VERSION, "written_by": "autonet"}, indent=None),
+        CONFIG: dumps(config, indent=None),
         WEIGHTS: encode(arrays, attributes),
     }
     own = {
@@ -56,8 +56,9 @@ def write_model(
         "sha256": {name: digest(content) for name, content in parts.items()},
         "description": description,
         "arrays": places,
+        "int64": wider,
     }
-    write_parts(path, {OWN: dumps(own), **parts})
+    write_parts(path, {OWN: dumps(own, indent=None), **parts})
 
 
 class ModelFile:
@@ -87,23 +88,23 @@ class ModelFile:
             raise self._wrong(f"its {OWN} describes no model")
         self.config = {"model": config, **described}
         self._weights = HDF5File(file, path, *parts.place(WEIGHTS))
-        table = own["arrays"]
-        if not isinstance(table, dict):
+        table, wider = own["arrays"], own["int64"]
+        if not isinstance(table, dict) or not isinstance(wider, list) or not all(isinstance(x, str) for x in wider):
             raise self._wrong("its table of arrays is not one")
-        self._places = {name: self._place(name, entry) for name, entry in table.items()}
+        wider = set(wider)
+        if not wider <= set(table):
+            raise self._wrong("its table of arrays is not one")
+        self._places = {name: self._place(name, path, name in wider) for name, path in table.items()}
         if len({place[:2] for place in self._places.values()}) < len(self._places):
             raise self._wrong("two of its arrays stand at one place")
 
-    def _place(self, name: str, entry: Any) -> tuple[str, str, np.dtype]:
+    def _place(self, name: str, path: Any, is_wider: bool) -> tuple[str, str, np.dtype]:
         """Group and name of an array in the part of weights, and its dtype here."""
-        if not isinstance(entry, list) or len(entry) != 2 or not all(isinstance(x, str) for x in entry):
-            raise self._wrong(f"the array {name!r} is not described as one")
-        path, dtype = entry
-        group, _, number = path.rpartition("/")
-        _, stored = self._weights.groups.get(group, {}).get(number, (None, None))
-        if stored is None or dtype not in NAMES or dtype not in (stored.name, _WIDER.get(stored.name)):
-            raise self._wrong(f"the array {name!r} is not where it should be, or of another dtype")
-        return group, number, np.dtype(dtype)
+        group, _, number = path.rpartition("/") if isinstance(path, str) else (None, None, "")
+        _, dtype = self._weights.groups.get(group, {}).get(number, (None, None))
+        if dtype is None or (is_wider and dtype.name != "int32"):
+            raise self._wrong(f"the array {name[:200]!r} is not where it should be, or of another dtype")
+        return group, number, np.dtype("int64") if is_wider else dtype
 
     def _wrong(self, what: str) -> ArchiveError:
         return ArchiveError(f"{self.path}: {what}. Take another copy of it, or write it again.")

@@ -66,13 +66,13 @@ def save_model(
         write_document(path, "model", config, {name: v.numpy() for name, v in variables.items()})
         return
     arrays, attributes, paths = keras_files.arrays(model, "optimizers" in config, config["model"])
-    places = {}
-    for n, (name, v) in enumerate(variables.items()):
+    for n, v in enumerate(variables.values()):
         if id(v) not in paths:
             paths[id(v)] = f"{keras_files.OWN}/{n}"
             arrays[paths[id(v)]] = v.numpy()
-        places[name] = paths[id(v)], v.dtype.name
-    write_model(path, config.pop("model"), config, arrays, places, attributes)
+    places = {name: paths[id(v)] for name, v in variables.items()}
+    wider = [name for name, v in variables.items() if arrays[places[name]].dtype != v.dtype]
+    write_model(path, config.pop("model"), config, arrays, places, attributes, wider)
 
 
 def describe(model: Any, include_optimizer: bool = True) -> tuple[dict[str, Any], dict[str, Variable]]:

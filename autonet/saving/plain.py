@@ -14,13 +14,13 @@ MOST_BYTES = 64 << 20
 MOST_NESTS = 1_000_000  # lists and objects, which take 20 times the memory of their text if they are empty
 
 
-def dumps(value: Any, what: str = "This") -> bytes:
-    """`value` as JSON text in UTF-8.
+def dumps(value: Any, what: str = "This", indent: int | None = 1) -> bytes:
+    """`value` as JSON text in UTF-8; on one line, and much sooner, if `indent` is None.
 
     Raises: ArgumentError, naming `what`, for values that JSON has no words for: NaN, infinities, objects.
     """
     try:
-        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (TypeError, ValueError) as error:  # UnicodeEncodeError, for half a character, is a ValueError
         raise ArgumentError(f"{what} cannot be stored as JSON: {error}.") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autonet.saving.hdf5 import types
-from autonet.saving.hdf5.headers import ATTRIBUTE, ATTRIBUTE_INFO, Message, only
+from autonet.saving.hdf5.headers import ATTRIBUTE, ATTRIBUTE_INFO, Messages, only
 from autonet.saving.hdf5.source import UNDEFINED, Source
 
 
@@ -77,7 +77,7 @@ def given_out(source: Source, texts: Texts, kind: types.Kind, array: np.ndarray)
     return array.astype(kind.dtype, copy=False)
 
 
-def attributes(source: Source, texts: Texts, found: list[Message]) -> dict[str, Any]:
+def attributes(source: Source, texts: Texts, found: Messages) -> dict[str, Any]:
     """Name to value, of the attributes of an object: a text, a number, an array, or None for nothing at all.
 
     Raises: DataError for attributes of other kinds, and for those that stand in a heap, as more than eight do where
@@ -88,7 +88,7 @@ def attributes(source: Source, texts: Texts, found: list[Message]) -> dict[str, 
         at = 2 + 2 * (len(info) > 1 and info[1] & 1)
         if len(info) < at + 8 or int.from_bytes(info[at : at + 8], "little") != UNDEFINED:
             raise source.wrong("has attributes that stand in a heap (dense storage), which is not read")
-    return dict(_attribute(source, texts, m.data) for m in found if m.kind == ATTRIBUTE)
+    return dict(_attribute(source, texts, data) for data in found.get(ATTRIBUTE, []))
 
 
 def _attribute(source: Source, texts: Texts, data: bytes) -> tuple[str, Any]:

@@ -5,7 +5,7 @@ Source: The HDF Group, HDF5 File Format Specification, version 3.0, III.A, III.C
 
 import struct
 
-from autonet.saving.hdf5.headers import LINK, LINK_INFO, SYMBOL_TABLE, Message, only
+from autonet.saving.hdf5.headers import LINK, LINK_INFO, SYMBOL_TABLE, Messages, only
 from autonet.saving.hdf5.source import UNDEFINED, Source
 
 _NODE = struct.Struct("<4s2BH2Q")
@@ -13,19 +13,19 @@ _ENTRY = struct.Struct("<2QLL16x")
 _LEADS = "leads to somewhere else, as a soft or external link does"
 
 
-def is_group(found: list[Message]) -> bool:
+def is_group(found: Messages) -> bool:
     """Whether messages are those of a group."""
-    return any(m.kind in (SYMBOL_TABLE, LINK_INFO, LINK) for m in found)
+    return SYMBOL_TABLE in found or LINK_INFO in found or LINK in found
 
 
-def members(source: Source, found: list[Message]) -> dict[str, int]:
+def members(source: Source, found: Messages) -> dict[str, int]:
     """Name to address of the header, for what is in a group, sorted by name.
 
     Raises: DataError for links that lead elsewhere, and for groups whose links stand in a heap, as they do where their order
     is kept or `libver="latest"` was given, and there are more than eight.
     """
     table = only(source, found, SYMBOL_TABLE)
-    links = _table(source, table) if table is not None else [_link(source, m.data) for m in found if m.kind == LINK]
+    links = _table(source, table) if table is not None else [_link(source, data) for data in found.get(LINK, [])]
     info = only(source, found, LINK_INFO)
     if info is not None:
         at = 2 + 8 * (len(info) > 1 and info[1] & 1)

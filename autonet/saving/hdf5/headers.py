@@ -4,7 +4,6 @@ Source: The HDF Group, HDF5 File Format Specification, version 3.0, II.A and IV.
 """
 
 import struct
-from typing import NamedTuple
 
 from autonet.saving.hdf5.checksums import lookup3
 from autonet.saving.hdf5.source import UNDEFINED, Source
@@ -19,11 +18,8 @@ _SHARED = 2  # a flag: the message itself stands elsewhere
 _PLACE = struct.Struct("<2Q")
 
 
-class Message(NamedTuple):
-    """One fact about an object, by the number of its kind."""
-
-    kind: int
-    data: bytes
+Messages = dict[int, list[bytes]]
+"""What a header says of an object, by the number of the kind of message."""
 
 
 def root(source: Source) -> int:
@@ -57,7 +53,7 @@ def root(source: Source) -> int:
     return struct.unpack_from("<Q", head, at + 40)[0]
 
 
-def messages(source: Source, address: int) -> list[Message]:
+def messages(source: Source, address: int) -> Messages:
     """The messages in the header of an object."""
     head = source.take(address, 16)
     if head.startswith(b"OHDR"):
@@ -67,7 +63,7 @@ def messages(source: Source, address: int) -> list[Message]:
         raise source.wrong("has a damaged header")
     if links != 1:
         raise source.wrong("stands at several places")
-    found: list[Message] = []
+    found: Messages = {}
     blocks = [source.take(address + 16, size)]
     for block in blocks:
         at = 0
@@ -85,7 +81,7 @@ def messages(source: Source, address: int) -> list[Message]:
     return found
 
 
-def _newer(source: Source, address: int, head: bytes) -> list[Message]:
+def _newer(source: Source, address: int, head: bytes) -> Messages:
     version, flags = head[4:6]
     if version != 2 or flags & 0xC0:
         raise source.wrong("has a damaged header")
@@ -95,7 +91,7 @@ def _newer(source: Source, address: int, head: bytes) -> list[Message]:
     size = int.from_bytes(prefix[before : before + width], "little")
     rest = before + width + size + 4 - len(prefix)
     whole = prefix + source.take(address + len(prefix), rest) if rest > 0 else prefix[: before + width + size + 4]
-    found: list[Message] = []
+    found: Messages = {}
     blocks = [(whole, before + width)]
     skipped = 2 * bool(flags & 4)  # the number in the order of making
     for block, at in blocks:
@@ -128,7 +124,7 @@ def _continued(source: Source, data: bytes) -> tuple[int, int]:
     return offset, size
 
 
-def _add(source: Source, found: list[Message], kind: int, flags: int, data: bytes) -> None:
+def _add(source: Source, found: Messages, kind: int, flags: int, data: bytes) -> None:
     if kind not in _KNOWN:
         raise source.wrong(f"has a message of kind {kind:#x}, which files of weights do not have")
     if flags & _SHARED:
@@ -136,12 +132,14 @@ def _add(source: Source, found: list[Message], kind: int, flags: int, data: byte
     if kind == _COUNT and (len(data) < 5 or int.from_bytes(data[1:5], "little") != 1):
         raise source.wrong("stands at several places")
     if kind != NIL:
-        found.append(Message(kind, data))
+        found.setdefault(kind, []).append(data)
 
 
-def only(source: Source, found: list[Message], kind: int) -> bytes | None:
+def only(source: Source, found: Messages, kind: int) -> bytes | None:
     """The data of the message of a kind, of which there may be one; None without it."""
-    data = [m.data for m in found if m.kind == kind]
+    data = found.get(kind)
+    if data is None:
+        return None
     if len(data) > 1:
         raise source.wrong("is described twice")
-    return data[0] if data else None
+    return data[0]

@@ -17,7 +17,7 @@ from autonet.errors import DataError
 from autonet.saving.hdf5 import types
 from autonet.saving.hdf5.attributes import Texts, attributes, given_out
 from autonet.saving.hdf5.groups import is_group, members
-from autonet.saving.hdf5.headers import DATASPACE, DATATYPE, messages, only, root
+from autonet.saving.hdf5.headers import DATASPACE, DATATYPE, Messages, messages, only, root
 from autonet.saving.hdf5.source import Source
 from autonet.saving.hdf5.storage import Storage, fill_array, storage
 
@@ -100,7 +100,7 @@ class HDF5File:
                 raise source.wrong("is one object too many, or too deep")
             self._group(full, there, depth + 1, seen)
 
-    def _dataset(self, path: str, found: list[Any]) -> None:
+    def _dataset(self, path: str, found: Messages) -> None:
         source = self._source
         space, kind = only(source, found, DATASPACE), only(source, found, DATATYPE)
         if space is None or kind is None:
@@ -120,7 +120,7 @@ class HDF5File:
         group, _, name = path.rpartition("/")
         self.groups.setdefault(group, {})[name] = shape, element.dtype
 
-    def _kind(self, data: bytes, found: list[Any]) -> types.Kind:
+    def _kind(self, data: bytes, found: Messages) -> types.Kind:
         """The kind of the elements of an array; those of Keras that are bfloat16 have two bytes, and an attribute that says it."""
         if types.is_opaque(data, 2) and attributes(self._source, Texts(self._source), found).get("dtype") == "bfloat16":
             return types.BFLOAT16

@@ -12,7 +12,7 @@ import numpy as np
 
 from autonet.saving.hdf5.checksums import fletcher32
 from autonet.saving.hdf5.groups import tree_leaves
-from autonet.saving.hdf5.headers import EXTERNAL, FILL, FILTERS, LAYOUT, OLD_FILL, Message, only
+from autonet.saving.hdf5.headers import EXTERNAL, FILL, FILTERS, LAYOUT, OLD_FILL, Messages, only
 from autonet.saving.hdf5.source import UNDEFINED, Source
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
@@ -54,10 +54,10 @@ class Storage(NamedTuple):
         return self.data is None and self.address is None
 
 
-def storage(source: Source, found: list[Message], shape: tuple[int, ...], itemsize: int) -> Storage:
+def storage(source: Source, found: Messages, shape: tuple[int, ...], itemsize: int) -> Storage:
     """Where the elements of an array are, all of whose bytes are there."""
     layout = only(source, found, LAYOUT)
-    if any(m.kind == EXTERNAL for m in found):
+    if EXTERNAL in found:
         raise source.wrong("is stored outside the file (external storage), which is not followed")
     if layout is None or len(layout) < 2:
         raise source.wrong("is neither a group nor an array")
@@ -93,7 +93,7 @@ def storage(source: Source, found: list[Message], shape: tuple[int, ...], itemsi
     return Storage(None, address, [], (), [], fill)
 
 
-def _fill(source: Source, found: list[Message], itemsize: int) -> bytes | None:
+def _fill(source: Source, found: Messages, itemsize: int) -> bytes | None:
     """The bytes of an element that was not written; None for zero."""
     data, old = only(source, found, FILL), only(source, found, OLD_FILL)
     at = None

@@ -6,6 +6,8 @@ HDF5 1.8 and later read; headers are of version 1, the superblock of version 2.
 Source: The HDF Group, HDF5 File Format Specification, version 3.0
 """
 
+import functools
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -51,23 +53,17 @@ def encode(arrays: Mapping[str, np.ndarray], attributes: Attributes | None = Non
     tree = _tree(arrays, attributes)
     heaps, references = _heaps([text for texts in attributes.values() for text in texts.values()])
     headers, places = dict.fromkeys(tree, 0), dict.fromkeys(tree, 0)
-    offset = 0  # of the heaps
 
-    def header(path: str) -> bytes:
-        members = tree[path]
-        if members is None:
-            messages = _array(arrays[path], places[path])
-        else:
-            texts = attributes.get(path, {})
-            messages = [_attribute(name, offset, *references[text]) for name, text in texts.items()]
-            messages += _group({name: headers[inside] for name, inside in members.items()})
-        return struct.pack("<BxHLL4x", 1, len(messages), 1, sum(map(len, messages))) + b"".join(messages)
+    def group(path: str, members: dict[str, str], offset: int) -> bytes:
+        texts = attributes.get(path, {})
+        messages = [_attribute(name, offset, *references[text]) for name, text in texts.items()]
+        return _header(messages + _group({name: headers[inside] for name, inside in members.items()}))
 
     at = ROOT
-    for path in tree:
+    for path, members in tree.items():
         headers[path] = at
-        at += len(header(path))
-    offset = at
+        at += len(group(path, members, 0) if members is not None else _array(arrays[path].dtype, arrays[path].shape, 0))
+    offset = at  # of the heaps
     at += len(heaps)
     contents: list[Any] = []
     for path in tree:
@@ -78,7 +74,13 @@ def encode(arrays: Mapping[str, np.ndarray], attributes: Attributes | None = Non
             at += array.nbytes + -array.nbytes % 8
     head = SIGNATURE + struct.pack("<4B4Q", 2, 8, 8, 0, 0, UNDEFINED, at + room, ROOT)
     head += lookup3(head).to_bytes(4, "little")
-    return [b"".join([head, *map(header, tree), heaps]), *contents]
+    described = [
+        group(path, members, offset)
+        if members is not None
+        else _array(arrays[path].dtype, arrays[path].shape, places[path])
+        for path, members in tree.items()
+    ]
+    return [b"".join([head, *described, heaps]), *contents]
 
 
 def _tree(arrays: Mapping[str, Any], attributes: Attributes) -> dict[str, dict[str, str] | None]:
@@ -104,13 +106,13 @@ def _added(tree: dict[str, Any], group: str, name: str, path: str, new: dict[str
     """The path of a member of a group, put there if it is not yet."""
     full = f"{group}/{name}" if group else name
     members = tree[group]
+    encodable = name.encode("utf-8", "replace").decode() == name
+    if name in ("", ".", "..") or "\0" in name or not encodable or len(name.encode()) > _MOST_NAME:
+        raise ArgumentError(f"A file of weights has no place for {path[:200]!r}. Change the name.")
     if full in tree and new is not None and tree[full] is not None:
         return full
     if full in tree or members is None:
         raise ArgumentError(f"{path[:200]!r} would be both a group and an array of one file of weights.")
-    encodable = name.encode("utf-8", "replace").decode() == name
-    if name in ("", ".", "..") or "\0" in name or not encodable or len(name.encode()) > _MOST_NAME:
-        raise ArgumentError(f"A file of weights has no place for {path[:200]!r}. Change the name.")
     if len(members) == _MOST_MEMBERS or full.count("/") >= MOST_DEPTH:
         raise ArgumentError(f"{path[:200]!r} is one member too many, or too deep, for a file of weights.")
     members[name] = full
@@ -123,17 +125,30 @@ def _message(kind: int, data: bytes, flags: int = 0) -> bytes:
     return struct.pack("<2HB3x", kind, len(data), flags) + data
 
 
-def _array(array: np.ndarray, place: int) -> list[bytes]:
+def _header(messages: list[bytes]) -> bytes:
+    return struct.pack("<BxHLL4x", 1, len(messages), 1, sum(map(len, messages))) + b"".join(messages)
+
+
+def _array(dtype: np.dtype, shape: tuple[int, ...], place: int) -> bytes:
+    """The header of an array whose numbers stand at a place."""
+    head, nbytes = _array_head(dtype, shape)
+    return head + struct.pack("<2B2Q6x", 3, 1, place or UNDEFINED, nbytes)
+
+
+@functools.lru_cache(maxsize=1024)
+def _array_head(dtype: np.dtype, shape: tuple[int, ...]) -> tuple[bytes, int]:
+    """All but the layout's data, which is last, of the header of an array; and the bytes of its numbers."""
     try:
-        kind = encoded_kind(array.dtype)
+        kind = encoded_kind(dtype)
     except ValueError as error:
         raise ArgumentError(f"A file of weights holds numbers; {error}.") from None
-    return [
-        _message(DATASPACE, encoded_shape(array.shape)),
+    messages = [
+        _message(DATASPACE, encoded_shape(shape)),
         _message(DATATYPE, kind, 1),
         _message(FILL, b"\3\x0a", 1),  # zero, which is written nowhere
-        _message(LAYOUT, struct.pack("<2B2Q", 3, 1, place or UNDEFINED, array.nbytes)),
+        _message(LAYOUT, bytes(18)),
     ]
+    return _header(messages)[:-24], math.prod(shape) * dtype.itemsize
 
 
 def _group(members: dict[str, int]) -> list[bytes]:

@@ -68,13 +68,14 @@ def files(folder):
     bomb = b"".join(map(bytes, encode({f"x/{n}": np.zeros(1000) for n in range(1000)})))
     yield "model-file-weights-many", changed(content, parts={"model.weights.h5": bomb})
     kernel = "weights/dense/kernel"
-    for n, entry in enumerate([None, 3, [], ["x"], [None, None], ["../x", "float32"], ["/", "float32"], ["", "float32"],
-                               ["layers/dense/vars/0", "object"], ["layers/dense/vars", "float32"], [["x"], "float32"],
-                               ["layers/dense/vars/1", "float32"], ["layers/dense/vars/0", "int64"], {"a": 1}]):  # fmt: skip
+    for n, entry in enumerate([None, 3, [], ["x"], "../x", "/", "", "layers/dense/vars", "/layers/dense/vars/0", "layers/dense/vars/1",
+                               "layers//dense/vars/0", ["layers/dense/vars/0"], {"a": 1}]):  # fmt: skip
         yield f"model-file-entry-{n}", changed(content, lambda own, entry=entry: own["arrays"].update({kernel: entry}))
     yield "model-file-table-empty", changed(content, lambda own: own.update(arrays={}))
-    many = {f"weights/{n}": ["layers/dense/vars/0", "float32"] for n in range(50_000)}
+    many = {f"weights/{n}": "layers/dense/vars/0" for n in range(50_000)}
     yield "model-file-table-many", changed(content, lambda own: own.update(arrays=many))
+    for n, wider in enumerate([None, {}, [None], [[]], [kernel], "optimizer/0", [str(n) for n in range(30_000)]]):
+        yield f"model-file-wider-{n}", changed(content, lambda own, wider=wider: own.update(int64=wider))
     for n, described in enumerate([None, [], 3, {}, {"built": []}, {"built": {}, "evil": 1}, {"built": {"": {"input_shape": [1] * 9}}},
                                    {"built": {}, "optimizers": 3}, {"built": {}, "undecayed": {"optimizer": ["x"]}}]):  # fmt: skip
         yield f"model-file-described-{n}", changed(content, lambda own, d=described: own.update(description=d))

@@ -181,7 +181,7 @@ def refused():
     yield "a virtual dataset", virtual
     yield "stands at several places", cycle
     yield "stands at several places", twice
-    yield "too deep", lambda file: file.create_group("/".join("a" * 100))
+    yield "too deep", lambda file: file.create_group("/".join("a" * 300))
     yield "neither a group nor an array", lambda file: file.__setitem__("x", np.dtype("f4"))
     yield "filter lzf", some(data=ones, compression="lzf")
     yield "filter scaleoffset", some(data=np.ones(9, "i4"), scaleoffset=0)

@@ -92,7 +92,7 @@ def test_numbers_are_not_copied():
     ({"a\0b": np.ones(1)}, {}, "no place"),
     ({"x" * 70_000: np.ones(1)}, {}, "no place"),
     ({"\ud800": np.ones(1)}, {}, "no place"),
-    ({"/".join("a" * 100): np.ones(1)}, {}, "too deep"),
+    ({"/".join("a" * 300): np.ones(1)}, {}, "too deep"),
     ({"a": np.ones(1, "c8")}, {}, "holds numbers; no array of weights has dtype complex64"),
     ({"a": np.array(["x"])}, {}, "holds numbers"),
 ])  # fmt: skip
