@@ -100,7 +100,7 @@ class ModelFile:
 
     def _place(self, name: str, path: Any, is_wider: bool) -> tuple[str, str, np.dtype]:
         """Group and name of an array in the part of weights, and its dtype here."""
-        group, _, number = path.rpartition("/") if isinstance(path, str) else (None, None, "")
+        group, _, number = path.rpartition("/") if isinstance(path, str) else ("", "", "")
         _, dtype = self._weights.groups.get(group, {}).get(number, (None, None))
         if dtype is None or (is_wider and dtype.name != "int32"):
             raise self._wrong(f"the array {name[:200]!r} is not where it should be, or of another dtype")
