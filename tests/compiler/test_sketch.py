@@ -15,8 +15,9 @@ from autonet.core import PRIMITIVES, no_grad
 from autonet.core.tensor import wrap
 from autonet.errors import DataError
 from autonet.ops import abstract
-from tests.compiler.models import MODELS, assert_equal, captured_and_eager
+from tests.compiler.models import MODELS, assert_equal, captured_and_eager, trained
 from tests.compiler.programs import quiet
+from tests.compiler.test_models import OPTIMIZERS
 from tests.ops.test_gradients import every_row
 from tests.share import share
 
@@ -86,6 +87,13 @@ def test_every_primitive_is_recorded_alike(case, transposed, data):
 def test_every_kind_of_model(name, numpy_only, everything):
     build, xy, loss = MODELS[name]
     assert_equal(*captured_and_eager(build, xy, loss, epochs=2), xy)
+
+
+@pytest.mark.parametrize("name", ["dynamic scale", "averages", "accumulation", "adafactor", "amsgrad, global norm"])
+def test_optimizers(name, numpy_only, everything):
+    build, xy, loss = MODELS["normalized"]
+    fast = trained(build, xy, loss, 2, optimizer=OPTIMIZERS[name]())
+    assert_equal(fast, trained(build, xy, loss, 2, optimizer=OPTIMIZERS[name](), run_eagerly=True), xy)
 
 
 def images():
