@@ -4,8 +4,9 @@
 
 Each model is trained three times from equal weights: by NumPy's plan, by the native plan, and by NumPy's plan again with
 every first weight moved by half a unit in its last place. What the last makes of that is what the model itself makes of
-rounding; the native plan is right if it comes about as near. Printed are the models by the largest relative difference of
-a weight's array, |native - numpy| / |numpy| in the 2-norm, over its arrays.
+rounding; the native plan is right if it comes about as near. Printed for each model are the relative difference of all its
+weights together, |native - numpy| / |numpy| in the 2-norm, and the largest of its arrays; each beside that of the moved
+model. (An array whose derivative is zero but for rounding, as the bias of an attention's keys, is nothing but rounding.)
 """
 
 import argparse
@@ -176,7 +177,7 @@ def build(seed):
 
 
 def trained(seed, native, moved=False):
-    """The weights after 20 steps, by path; with `moved` from first weights that are half a unit away."""
+    """What the model is, and paths and values of its weights after 20 steps; with `moved` from first weights that are half a unit away."""
     os.environ["AUTONET_NATIVE"] = str(int(native))
     model, told, name, (x, y) = build(seed)
     if moved:
@@ -187,17 +188,17 @@ def trained(seed, native, moved=False):
     model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     kind = model.explain_step().plan.kind
     assert kind == ("native" if native else "numpy"), kind
-    return f"{told} ({name})", {v.path: v.numpy().astype(float) for v in model.weights if v.dtype.kind == "f"}
+    return f"{told} ({name})", [(v.path, v.numpy().astype(float)) for v in model.weights if v.dtype.kind == "f"]
 
 
 def apart(a, b):
-    """The largest relative difference of an array, and which."""
-    found = {}
-    for (path, x), y in zip(a.items(), b.values(), strict=True):
-        norm = np.linalg.norm(y)
-        found[path] = 0.0 if np.array_equal(x, y, equal_nan=True) else np.linalg.norm(x - y) / max(norm, 1e-12)
-    worst = max(found, key=found.__getitem__)
-    return found[worst], worst
+    """The relative differences of all weights together, and of the array where it is largest; which that is."""
+
+    def between(x, y):
+        return 0.0 if np.array_equal(x, y, equal_nan=True) else np.linalg.norm(x - y) / max(np.linalg.norm(y), 1e-12)
+
+    found = [(between(x, y), path) for (path, x), (_, y) in zip(a, b, strict=True)]
+    return between(*[np.concatenate([x.ravel() for _, x in w]) for w in (a, b)]), *max(found)
 
 
 def main():
@@ -212,20 +213,15 @@ def main():
     for seed in range(options.first, options.first + options.models):
         told, numpy = trained(seed, False)
         native, itself = trained(seed, True)[1], trained(seed, False, moved=True)[1]
-        (far, path), (own, _) = apart(native, numpy), apart(itself, numpy)
-        rows.append((far, own, seed, told, path))
-        print(f"{seed:4} {far:.1e} {own:.1e} {told} {path}", flush=True)
+        (far, most, path), (own, own_most, _) = apart(native, numpy), apart(itself, numpy)
+        rows.append((far, own, most, own_most))
+        print(f"{seed:4} {far:.1e} ({own:.1e}), {most:.1e} ({own_most:.1e}): {told}, {path}", flush=True)
         if time.monotonic() - began > options.seconds:
             break
-    far, own = (np.array(column) for column in list(zip(*rows, strict=True))[:2])
-    print(
-        f"\n{len(rows)} models: largest {far.max():.1e}, 99 % below {np.quantile(far, 0.99):.1e}, median {np.median(far):.1e}"
-    )
-    print(
-        f"moved by half a unit: largest {own.max():.1e}, 99 % below {np.quantile(own, 0.99):.1e}, median {np.median(own):.1e}"
-    )
-    for far_, own_, seed, told, path in sorted(rows, reverse=True)[:8]:
-        print(f"{seed:4} {far_:.1e}, itself {own_:.1e}: {told}, {path}")
+    print(f"\n{len(rows)} models   largest, 99 % below, median")
+    titles = "all weights, native", "all weights, moved", "one array, native", "one array, moved"
+    for title, column in zip(titles, zip(*rows, strict=True), strict=True):
+        print(f"{title:<20} {np.max(column):.1e} {np.quantile(column, 0.99):.1e} {np.median(column):.1e}")
 
 
 if __name__ == "__main__":
