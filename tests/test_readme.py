@@ -119,7 +119,7 @@ def test_names_in_the_table_of_differences_exist():
     assert len(rows) > 20
     packages = [autonet, *(getattr(autonet, name) for name in autonet._PACKAGES)]
     for row in rows:
-        for path in re.findall(r"`([\w.]+)(?:\([^`]*\))?`", row.split(";")[0]):
+        for path in re.findall(r"`(\w[\w.]*)(?:\([^`]*\))?`", row.split(";")[0]):
             thing = autonet
             for step in path.split("."):
                 thing = getattr(thing, step, None)
