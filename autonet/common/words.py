@@ -258,6 +258,13 @@ NAMES: dict[str, dict[str, Name]] = {
         "vmap": Foreign("write autonet.ops.vectorized_map(f, xs)"),
     },
     "autonet.ops": {
+        **dict.fromkeys(
+            ("eig", "ifft", "polar", "view_as_complex", "view_as_real"),
+            Foreign(
+                "Tensors hold no complex numbers: keep real and imaginary parts as two, as in ops.fft((real, imag)); "
+                "for symmetric matrices write ops.eigh"
+            ),
+        ),
         "bmm": Foreign("write ops.matmul"),
         "cat": Foreign("write ops.concatenate"),
         "concat": Foreign("write ops.concatenate"),

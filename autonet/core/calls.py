@@ -20,7 +20,7 @@ from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Pick, record
 from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
-from autonet.errors import AutonetError
+from autonet.errors import AutonetError, DtypeError
 
 HALF = np.dtype("float16")
 MISSING = object()  # an operand that was not given by position
@@ -246,7 +246,12 @@ def _as_dtype(x: Any, dtype: np.dtype) -> Tensor:
     if type(x) is WeakScalar:
         return x.to_strong(dtype)
     if not isinstance(x, Tensor):
-        return wrap(np.array(x, dtype))
+        try:
+            return wrap(np.array(x, dtype))
+        except OverflowError:
+            raise DtypeError(
+                f"The number {x} does not fit in {dtype}, the dtype that it meets. Cast that first."
+            ) from None
     return x if x._value.dtype == dtype else Tensor._cast(x, dtype=dtype.name)
 
 

@@ -13,7 +13,8 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, AutonetError
 from autonet.layers.arguments import call_parameters, takes_of
 from autonet.layers.symbolic import KerasTensor, LayerCall
-from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec, infer_spec
+from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec
+from autonet.ops.shape_inference import infer_spec
 from autonet.random.seeds import global_generator
 from autonet.untrusted.budget import load_budget
 

@@ -2,7 +2,7 @@
 
 A `KerasTensor` stands for a Tensor to come: shape (None where any length will do) and dtype. A layer or operation that
 is applied to one leaves a `LayerCall`, the graph's node, and gives new KerasTensors, which know their node; nothing is computed, and shapes
-come from `compute_output_shape`, or from `ops.abstract.infer_spec` (see `inference`).
+come from `compute_output_shape`, or from `ops.shape_inference.infer_spec` (see `inference`).
 
 References point backwards only: from a KerasTensor to its node, from there to the layer and the KerasTensors before
 it. A layer knows its nodes weakly, so that a model that nobody holds any more is gone at once.
@@ -24,7 +24,8 @@ from autonet.core.primitive import Primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops import abstract, operators
-from autonet.ops.abstract import AbstractTensor, Spec, infer_spec
+from autonet.ops.abstract import AbstractTensor, Spec
+from autonet.ops.shape_inference import infer_spec
 from autonet.serialization.objects import snake_case
 from autonet.utils.naming import unique_name
 
@@ -396,7 +397,7 @@ def apply_op(op: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
         bound, settings = bind(op, args, dict(kwargs))
         outputs: Any = _elementwise(op, bound, settings)
     else:
-        outputs = infer_spec(getattr(op, "__wrapped__", op), args, kwargs)
+        outputs = infer_spec(getattr(op, "__wrapped__", op), args, kwargs, match=True)
     word = str(word or getattr(op, "__name__", "operation"))
     if word in ("softmax", "sigmoid"):
         op = function_named(word)

@@ -12,7 +12,7 @@ from autonet.layers.input import origin_of
 from autonet.layers.symbolic import FunctionOperation, KerasTensor, LayerCall, function_named
 from autonet.models.graph import Graph
 from autonet.models.operations import class_name, join_arguments, module_name, split_arguments, word_of
-from autonet.ops.abstract import infer_spec
+from autonet.ops.shape_inference import infer_spec
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope
 from autonet.untrusted.budget import limit
@@ -126,7 +126,7 @@ def _maker(entry: Mapping[str, Any]) -> Callable[..., Any]:
         positional, keywords = join_arguments(word, config, list(args), kwargs)
         function = function_named(word)
         _check_counts(function, word, positional, keywords)
-        outputs = infer_spec(getattr(function, "__wrapped__", function), tuple(positional), keywords)
+        outputs = infer_spec(getattr(function, "__wrapped__", function), tuple(positional), keywords, match=True)
         return LayerCall(
             FunctionOperation(function, word, config.get("name")), tuple(positional), keywords, outputs
         ).outputs

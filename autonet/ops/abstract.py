@@ -6,15 +6,11 @@ each primitive that meets a AbstractTensor is answered by a rule on shapes (elem
 convolution, pooling, joins: their arithmetic; views: NumPy's own, which copy nothing). A primitive without a rule does
 run, on those zeros; only then is its result allocated.
 
-Where a length is unknown (None, mostly the batch), everything runs at two lengths in place of None, and at length one if
-that is possible; what differs between the results is unknown. `infer_spec` does that for any function. Code that walks an
-unknown axis in Python does so at short lengths alone, and what has as many results as the axis is long is refused.
+Where a length is unknown (None, mostly the batch), `shape_inference` runs everything at several lengths in place of None.
 """
 
-import contextlib
 import functools
 import math
-import re
 import sys
 from collections.abc import Callable
 from types import FunctionType
@@ -25,20 +21,13 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
 from autonet.common.refusals import explanation
-from autonet.common.trees import flatten, map_structure, pack
+from autonet.common.trees import flatten
 from autonet.common.types import Dtype
 from autonet.core.calls import convert
 from autonet.core.primitive import Primitive
-from autonet.core.state import no_grad, uncaptured
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, AutonetError, ShapeError
-from autonet.untrusted.budget import STEPS, limit, load_budget
-
-MOST = 1 << 22  # elements that a primitive without a rule may be given, before smaller unknown lengths are tried
-WALK = 1 << 12  # results that code may make where many divisors were needed: fewer than such an axis has places
-
-# Lengths in place of None, (batch, other axes): first many divisors, then small, then many more divisors.
-LENGTHS = (((24, 120), (60, 168)), ((2, 8), (3, 12)), ((120120, 120120), (240240, 240240)))
+from autonet.errors import AutonetError
+from autonet.untrusted.budget import limit, load_budget
 
 
 class Spec:
@@ -75,13 +64,13 @@ class AbstractTensor(Tensor):
                 result = _result(op, values, settings)
         except AutonetError:
             raise
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             raise explanation(op, error, values, settings) from error
         several = type(result) is tuple
-        limits = _limits[-1]
-        limits.results -= len(result) if several else 1
-        if limits.results < 0:
-            raise _TooLarge(op.name)
+        now = limits[-1]
+        now.results -= len(result) if several else 1
+        if now.results < 0:
+            raise TooLarge(op.name)
         return tuple([_haunt(r) for r in result]) if several else _haunt(result)
 
 
@@ -102,21 +91,34 @@ def blank(shape: tuple[int, ...], dtype: Dtype) -> np.ndarray:
     return np.broadcast_to(_zero(np.dtype(dtype)), shape)
 
 
-class _TooLarge(Exception):
+class TooLarge(Exception):
     """A primitive without a rule would have to allocate much, or a walk along an unknown axis goes on and on."""
 
 
-class _Limits:
-    """What a run at lengths that were only tried may take: `elements` given to a primitive without a rule; results in all."""
+class Limits:
+    """What a run at lengths that were only tried may take: `elements` given to a primitive without a rule; results in all.
 
-    __slots__ = ("elements", "results")
+    counted: what stands for a length that values decide; asked: whether it was needed.
+    """
+
+    __slots__ = ("asked", "counted", "elements", "results")
 
     def __init__(self, elements: float = math.inf, results: float = math.inf):
         self.elements = elements
         self.results = results
+        self.counted = 24
+        self.asked = False
 
 
-_limits = [_Limits()]
+limits = [Limits()]
+
+
+def length_by_values(x: Any, count: Callable[[], int]) -> int:
+    """count(), a length that the values of `x` decide; of an AbstractTensor, one that stays unknown."""
+    if type(x) is not AbstractTensor:
+        return count()
+    limits[-1].asked = True
+    return limits[-1].counted
 
 
 def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
@@ -125,13 +127,15 @@ def _result(op: Primitive, values: list[np.ndarray], settings: dict) -> Any:
         return op.body(*values, **settings)
     if op.name in POINTWISE:
         shape = np.broadcast_shapes(*[v.shape for v in values])
+        if op.name in WHOLE:  # as in Keras, floats are refused when there are numbers
+            return blank(shape, values[0].dtype)
         return blank(shape, sample(op, [(1,)] * len(values), values, settings).dtype)
     rule = RULES.get(op.name)
     if rule is not None:
         return rule(op, *values, **settings)
     size = sum([v.size for v in values])
-    if size > _limits[-1].elements:
-        raise _TooLarge(op.name)
+    if size > limits[-1].elements:
+        raise TooLarge(op.name)
     if load_budget() is not None:  # what it makes may be as large as its settings say
         numbers = [n for n in flatten(list(settings.values())) if isinstance(n, int)]
         limit(op.name, max([size, *map(abs, numbers)]))
@@ -154,9 +158,11 @@ POINTWISE = frozenset(
     negative absolute reciprocal square sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos
     arctan sinh cosh tanh arcsinh arccosh arctanh equal not_equal less less_equal greater greater_equal logical_and
     logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert left_shift right_shift isnan
-    isinf isfinite sign signbit floor ceil trunc round relu gate leaky_relu leak elu sigmoid softplus squareplus erf
+    gcd lcm isinf isfinite sign signbit floor ceil trunc round relu gate leaky_relu leak elu sigmoid softplus squareplus erf
     erfc erfinv lgamma polygamma sigmoid_crossentropy""".split()
 )
+
+WHOLE = frozenset("bitwise_and bitwise_or bitwise_xor bitwise_invert left_shift right_shift gcd lcm".split())
 
 
 def _axes(x: np.ndarray, axis: Any) -> Any:
@@ -176,8 +182,33 @@ def _alike(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
     return blank(x.shape if one.ndim == x.ndim else (x.size,), one.dtype)  # some flatten for axis=None
 
 
-def _same(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
+def _rolled(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
+    sample(op, [(1,) * x.ndim], [x], settings)  # refuses wrong axes
     return blank(x.shape, x.dtype)
+
+
+def _squares(x: np.ndarray) -> None:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ValueError("the last two axes must have one length")
+
+
+def _of_square(op: Primitive, x: np.ndarray, **settings: Any) -> np.ndarray:
+    _squares(x)
+    return blank(x.shape, x.dtype)
+
+
+def _of_each_square(op: Primitive, x: np.ndarray) -> np.ndarray:
+    _squares(x)
+    return blank(x.shape[:-2], x.dtype)
+
+
+def _sign_and_log(op: Primitive, x: np.ndarray) -> tuple:
+    return _of_each_square(op, x), _of_each_square(op, x)
+
+
+def _eigen(op: Primitive, x: np.ndarray) -> tuple:
+    _squares(x)
+    return blank(x.shape[:-1], x.dtype), blank(x.shape, x.dtype)
 
 
 def _cast(op: Primitive, x: np.ndarray, *, dtype: str) -> np.ndarray:
@@ -225,6 +256,8 @@ def _taken(op: Primitive, x: np.ndarray, indices: np.ndarray, *, axis: int) -> n
 
 def _taken_along(op: Primitive, x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
     axis = range(x.ndim)[axis]
+    if indices.ndim != x.ndim:
+        raise ValueError("they must have the same number of axes")
     shape = list(np.broadcast_shapes((*x.shape[:axis], 1, *x.shape[axis + 1 :]), indices.shape))
     return blank(tuple(shape), x.dtype)
 
@@ -279,6 +312,9 @@ def _top(op: Primitive, x: np.ndarray, *, k: int) -> np.ndarray:
 
 
 def _solved(op: Primitive, a: np.ndarray, b: np.ndarray, **_: Any) -> np.ndarray:
+    _squares(a)
+    if (b.shape[-2] if b.ndim > 1 else b.size) != a.shape[-1]:
+        raise ValueError("the second must have as many rows as the first")
     right = (1,) if b.ndim == 1 else b.shape[-1:]
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-1], *right)
     return blank(shape[:-1] if b.ndim == 1 else shape, b.dtype)
@@ -295,7 +331,11 @@ def _drawn(op: Primitive, *xs: np.ndarray, shape: tuple, dtype: str, **_: Any) -
 RULES: dict[str, Callable] = {
     **dict.fromkeys(["sum", "mean", "prod", "max", "min", "argmax", "argmin", "any", "all", "logsumexp"], _reduced),
     **dict.fromkeys(["softmax", "log_softmax", "sparsemax", "cumsum", "_cumprod", "sort", "argsort"], _alike),
-    **dict.fromkeys(["roll", "inv", "cofactors", "inverse_or_nan", "cholesky"], _same),
+    **dict.fromkeys(["inv", "cofactors", "inverse_or_nan", "cholesky"], _of_square),
+    "roll": _rolled,
+    "det": _of_each_square,
+    "slogdet": _sign_and_log,
+    "eigh": _eigen,
     **dict.fromkeys(["sum_to", "_putitem", "_on_diagonal", "_scatter", "_take_back", "_take_along_back"], _shaped),
     **dict.fromkeys(["pool_max", "pool_mean"], _pooled),
     **dict.fromkeys(["solve", "solve_triangular"], _solved),
@@ -332,101 +372,6 @@ DRY_RUN_ERRORS = (  # of a run on AbstractTensors that needs numbers, other leng
     TypeError,
     ValueError,
 )
-
-
-def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """A Spec in place of each Tensor that `f(*args, **kwargs)` would return, None being a length that stays unknown.
-
-    Args:
-        f: function of Tensors; it runs, on AbstractTensors.
-        args, kwargs: trees; their leaves with an attribute `_symbolic`, a shape (None where unknown) and a dtype stand
-            for Tensors.
-
-    Raises: what `f` raises for such shapes.
-    """
-    tree = [list(args), kwargs]
-    leaves = flatten(tree)
-    places = [i for i, x in enumerate(leaves) if hasattr(x, "_symbolic")]
-    unknown = any(None in leaves[i].shape for i in places)
-
-    def at(batch: int, other: int) -> Any:
-        filled = list(leaves)
-        for i in places:
-            shape = [n if n is not None else other if axis else batch for axis, n in enumerate(leaves[i].shape)]
-            filled[i] = AbstractTensor(tuple(shape), leaves[i].dtype)
-        a, k = pack(tree, filled)
-        budget = load_budget()
-        if budget is not None:
-            budget.steps = STEPS
-        with no_grad(), uncaptured():
-            return map_structure(_spec, f(*a, **k))
-
-    errors: list[Exception] = []
-    for n, (one, two) in enumerate(LENGTHS):
-        _limits.append(_Limits(MOST if unknown and n != 1 else math.inf, WALK if n == 2 else math.inf))
-        try:
-            first = at(*one)
-            if not unknown:
-                return first
-            second = at(*two)
-        except (_TooLarge, MemoryError, *DRY_RUN_ERRORS) as error:
-            if not unknown:
-                raise
-            errors.append(error)
-            continue
-        finally:
-            _limits.pop()
-        found = _agreed(first, second)
-        with contextlib.suppress(*DRY_RUN_ERRORS):  # at length one some operations have nothing to work on
-            found = _agreed(found, at(1, 1))
-        return found
-    told = [error for error in errors if not isinstance(error, (_TooLarge, MemoryError))] or errors
-    _forget_lengths(*told)
-    raise told[0]
-
-
-_NUMBER = re.compile(r"\b\d+\b")
-
-
-def _forget_lengths(error: Exception, *others: Exception) -> None:
-    """In the words of an error, None for the numbers that follow from lengths tried in place of None."""
-    if not error.args or not isinstance(error.args[0], str):
-        return
-    words, numbers = _NUMBER.split(error.args[0]), _NUMBER.findall(error.args[0])
-    alike = [_NUMBER.findall(str(o.args[0])) for o in others if o.args and _NUMBER.split(str(o.args[0])) == words]
-    if alike:
-        shown = [n if all(other[i] == n for other in alike) else "None" for i, n in enumerate(numbers)]
-    else:
-        tried = [str(n) for pairs in LENGTHS for lengths in pairs for n in lengths if n > 12]
-        shown = ["None" if n in tried else n for n in numbers]
-    text = words[0] + "".join([n + word for n, word in zip(shown, words[1:], strict=True)])
-    error.args = (text, *error.args[1:])
-
-
-def _spec(x: Any) -> Any:
-    return Spec(x.shape, x.dtype) if isinstance(x, Tensor) else x
-
-
-def _agreed(first: Any, second: Any) -> Any:
-    """What the results at two lengths have in common.
-
-    Raises: ShapeError if they nest otherwise, as they then do at further lengths too.
-    """
-    try:
-        return map_structure(_agree, first, second)
-    except ArgumentError:
-        raise ShapeError(
-            "How many results there are depends on a length that is unknown (None). Give that length to Input, or compute "
-            "on the whole axis at once."
-        ) from None
-
-
-def _agree(a: Any, b: Any) -> Any:
-    if not isinstance(a, Spec):
-        return a
-    if len(a.shape) != len(b.shape):
-        raise ShapeError(f"The number of axes depends on a length that is unknown: {len(a.shape)} or {len(b.shape)}.")
-    return Spec([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)
 
 
 # Placeholders at the front door

@@ -14,6 +14,7 @@ from autonet.ops.creation import cast, zeros
 from autonet.ops.indexing import getitem
 from autonet.ops.pointwise import power
 from autonet.ops.shaping import (
+    axes_from_0,
     broadcast_to,
     concatenate,
     diag,
@@ -90,9 +91,9 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
     [[2, 4], [1, 3]]
     """
     x = convert_to_tensor(array)
-    if x.ndim < 2 or len(axes) != 2 or axes[0] % x.ndim == axes[1] % x.ndim:
+    if x.ndim < 2 or len(axes) != 2:
         raise ArgumentError(f"rot90 expects two different axes of at least two; received axes={axes}, shape {x.shape}.")
-    first, second = (a % x.ndim for a in axes)
+    first, second = axes_from_0(axes, x.ndim, "rot90")
     order = list(range(x.ndim))
     order[first], order[second] = second, first
     k %= 4

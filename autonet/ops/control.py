@@ -18,6 +18,7 @@ from autonet.core.state import capturing, state
 from autonet.core.tape import AssignedLeaf
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
+from autonet.ops.abstract import AbstractTensor, symbolic_wrapper
 from autonet.ops.comparison import equal
 from autonet.ops.creation import zeros
 from autonet.ops.pointwise import clip, where
@@ -45,6 +46,8 @@ def cond(pred: TensorLike, true_fn: Callable, false_fn: Callable) -> Any:
     pred = convert_to_tensor(pred)
     if pred.shape != ():
         raise ShapeError(f"cond expects a single value to decide by; received shape {pred.shape}.")
+    if type(pred) is AbstractTensor:
+        return _alike([true_fn(), false_fn()], "cond")
     if not capturing():
         return true_fn() if pred._value else false_fn()
     return _selected([(pred, true_fn), (None, false_fn)], "cond")
@@ -65,6 +68,8 @@ def switch(index: TensorLike, branches: Sequence[Callable], *operands: Any) -> A
     index = convert_to_tensor(index)
     if index.shape != () or index.dtype.kind not in "iu":
         raise DtypeError(f"switch expects one whole number as its index; received {index.dtype}{list(index.shape)}.")
+    if type(index) is AbstractTensor:
+        return _alike([branch(*operands) for branch in branches], "switch")
     if not capturing():
         return branches[min(max(int(index._value), 0), len(branches) - 1)](*operands)
     index = clip(index, 0, len(branches) - 1)
@@ -72,6 +77,20 @@ def switch(index: TensorLike, branches: Sequence[Callable], *operands: Any) -> A
         (equal(index, i), lambda branch=branch: branch(*operands)) for i, branch in enumerate(branches[:-1])
     ]
     return _selected([*choices, (None, lambda: branches[-1](*operands))], "switch")
+
+
+def _alike(results: list[Any], who: str) -> Any:
+    """The first of results of branches, on shapes alone, where they have the same structure, shapes and dtypes."""
+    for other in results[1:]:
+        assert_same_structure(results[0], other)
+        for x, y in zip(flatten(results[0]), flatten(other), strict=True):
+            kinds = ["None" if z is None else f"{(t := convert_to_tensor(z)).dtype}{list(t.shape)}" for z in (x, y)]
+            if kinds[0] != kinds[1]:
+                raise ArgumentError(
+                    f"{who} expects branches that return the same shapes and dtypes; received {' and '.join(kinds)}. "
+                    "Make them agree."
+                )
+    return results[0]
 
 
 def _selected(choices: list[tuple[Any, Callable]], who: str) -> Any:
@@ -142,9 +161,12 @@ def while_loop(cond: Callable, body: Callable, loop_vars: Any, maximum_iteration
     """
     many = isinstance(loop_vars, (tuple, list))
     now = map_structure(convert_to_tensor, loop_vars)
+    known = [x for x in flatten(now) if type(x) is AbstractTensor]
+    if known:  # shapes alone: they stay as they are, and no values say when the loop ends
+        maximum_iterations = 1
     rounds: Any = itertools.count() if maximum_iterations is None else range(maximum_iterations)
     for _ in rounds:
-        if not _holds(cond(*now) if many else cond(now)):
+        if not known and not _holds(cond(*now) if many else cond(now)):
             break
         new = body(*now) if many else body(now)
         if many and not isinstance(new, (tuple, list)):
@@ -152,7 +174,7 @@ def while_loop(cond: Callable, body: Callable, loop_vars: Any, maximum_iteration
         if many:
             new = type(loop_vars)(new) if not hasattr(loop_vars, "_fields") else type(loop_vars)(*new)
         assert_same_structure(now, new)
-        now = map_structure(convert_to_tensor, new)
+        now = _alike([now, new], "while_loop") if known else map_structure(convert_to_tensor, new)
     return now
 
 
@@ -383,7 +405,7 @@ def vectorize(
 
         return map_structure(lambda y: reshape(y, (*shape, *y.shape[1:])), map(one, tuple(wide)))
 
-    return wrapper
+    return symbolic_wrapper(wrapper)
 
 
 def _signature(text: str) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """New arrays: constants, ranges, patterns. The default dtype is `floatx()`."""
 
 import math
+import operator
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -11,7 +12,7 @@ from autonet.core.accumulate import cast as _cast
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, wrap
 from autonet.core.tensor import convert_to_tensor as _convert
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.untrusted.budget import limit
 
 __all__ = [
@@ -91,7 +92,12 @@ def ndim(x: TensorLike) -> int:
 
 
 def size(x: TensorLike) -> int:
-    """Number of elements of `x`."""
+    """Number of elements of `x`.
+
+    Raises: ShapeError for a placeholder with a length that is unknown (None).
+    """
+    if None in shape(x):
+        raise ShapeError(f"size expects an array whose lengths are known; received shape {shape(x)}.")
     return math.prod(shape(x))
 
 
@@ -186,6 +192,7 @@ def linspace(
     from autonet.ops.shaping import moveaxis
 
     start, stop = _convert(start), _convert(stop)
+    num = whole_number(num, "linspace", "num")
     floats = dtypes.result_type(start.dtype, stop.dtype, float)
     if dtype is not None and not dtypes.is_float(dtypes.standardize_dtype(dtype)):  # whole numbers: rounded down
         from autonet.ops.comparison import floor
@@ -215,10 +222,24 @@ def logspace(
     dtype: Dtype = None,
     axis: int = 0,
 ) -> Tensor:
-    """`base` to the powers `linspace(start, stop, num)`."""
-    from autonet.ops.pointwise import exp
+    """`base` to the powers `linspace(start, stop, num)`; whole numbers are rounded down."""
+    from autonet.ops.pointwise import power
 
-    return exp(linspace(start, stop, num, endpoint, dtype=dtype, axis=axis) * math.log(base))
+    start, stop = _convert(start), _convert(stop)
+    kind = dtypes.standardize_dtype(dtype or dtypes.result_type(start.dtype, stop.dtype, float))
+    floats = kind if kind.startswith("float") else dtypes.result_type(kind, float)
+    return cast(power(base, linspace(start, stop, num, endpoint, dtype=floats, axis=axis)), kind)
+
+
+def whole_number(n: Any, who: str, name: str, least: int = 0) -> int:
+    """`n` as an int. Raises: ArgumentError unless it is a whole number of at least `least`."""
+    try:
+        whole = operator.index(n)
+    except TypeError:
+        whole = least - 1
+    if whole < least:
+        raise ArgumentError(f"{who} expects {name}, a whole number of at least {least}; received {n!r}.")
+    return whole
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Dtype = None) -> Tensor:
@@ -256,4 +277,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Dtype = None
     """
     if sparse:
         raise ArgumentError("autonet has no sparse arrays: one_hot(..., sparse=True) is not available.")
+    x = _convert(x)
+    if not -x.ndim - 1 <= axis <= x.ndim:
+        raise ShapeError(f"one_hot expects axis from {-x.ndim - 1} to {x.ndim} for shape {x.shape}; received {axis}.")
     return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=dtypes.standardize_dtype(dtype))

@@ -12,6 +12,7 @@ from autonet.core.primitive import primitive
 from autonet.core.settings import Static
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, ShapeError, unknown
+from autonet.ops.abstract import AbstractTensor, length_by_values
 
 _Slice = type(np.s_[:])  # the built-in, which Keras's op of that name hides below
 
@@ -88,9 +89,10 @@ def getitem(x, key: Any) -> Tensor:
         elif kind in _STATIC or k is Ellipsis:
             static.append(k)
         elif isinstance(k, (bool, np.bool_)) or _is_mask(k):
-            for positions in np.nonzero(_mask(x, key, k)):
+            mask = _mask(x, key, k)
+            for positions in nonzero(k) if type(k) is AbstractTensor else map(wrap, np.nonzero(mask)):
                 static.append(("array", len(arrays)))
-                arrays.append(wrap(positions))
+                arrays.append(positions)
         elif isinstance(k, (np.integer, int)):
             static.append(int(k))
         else:
@@ -213,8 +215,11 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     Raises: ShapeError for an index outside the axis.
     """
     x, indices = convert_to_tensor(x), convert_to_tensor(indices)
-    if indices.dtype.kind == "f":
-        raise ArgumentError(f"take expects whole numbers as indices; received dtype {indices.dtype}.")
+    if indices.dtype.kind not in "iub" and indices.size:
+        if type(indices) is not AbstractTensor:
+            raise ArgumentError(f"take expects whole numbers as indices; received dtype {indices.dtype}.")
+    if indices.dtype.kind not in "iu":
+        indices = convert_to_tensor(indices, "int32")
     if axis is None:
         from autonet.ops.shaping import ravel
 
@@ -262,7 +267,10 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """The index arrays, int32, of the elements that are not zero, one per axis. Their length depends on the values."""
-    return tuple([wrap(i.astype(np.int32)) for i in np.nonzero(np.asarray(convert_to_tensor(x)))])
+    x = convert_to_tensor(x)
+    if type(x) is AbstractTensor:
+        return tuple([AbstractTensor((length_by_values(x, int),), "int32") for _ in range(x.ndim)])
+    return tuple([wrap(i.astype(np.int32)) for i in np.nonzero(np.asarray(x))])
 
 
 def scatter(indices: TensorLike, values: TensorLike, shape: Sequence[int]) -> Tensor:
@@ -346,12 +354,24 @@ def slice(inputs: TensorLike, start_indices: Sequence[int] | np.ndarray | Tensor
     """The block of `shape` at `start_indices`."""
     from autonet.ops.shaping import _crop
 
-    starts = tuple([int(i) for i in start_indices])
     inputs = convert_to_tensor(inputs)
-    for start, n, whole in zip(starts, shape, inputs.shape, strict=True):
-        if start < 0 or start + n > whole:
+    starts = _corner(start_indices, inputs, "slice")
+    lengths = tuple(shape)
+    if len(lengths) != inputs.ndim:
+        raise ShapeError(f"slice expects a length for each axis of shape {inputs.shape}; received {lengths}.")
+    lengths = tuple([w - s if n == -1 else int(n) for s, n, w in zip(starts, lengths, inputs.shape, strict=True)])
+    for start, n, whole in zip(starts, lengths, inputs.shape, strict=True):
+        if start < 0 or n < 0 or start + n > whole:
             raise ShapeError(f"slice of shape {tuple(shape)} at {starts} leaves the array of shape {inputs.shape}.")
-    return _crop(inputs, starts=starts, lengths=tuple(shape))
+    return _crop(inputs, starts=starts, lengths=lengths)
+
+
+def _corner(start_indices: Any, x: Tensor, who: str) -> tuple[int, ...]:
+    """Where a block of `x` begins."""
+    starts = tuple([int(i) for i in np.atleast_1d(np.asarray(start_indices))])
+    if len(starts) != x.ndim:
+        raise ShapeError(f"{who} expects a start for each axis of shape {x.shape}; received {starts}.")
+    return starts
 
 
 def slice_update(inputs: TensorLike, start_indices: Sequence[int] | np.ndarray | Tensor, updates: TensorLike) -> Tensor:
@@ -360,7 +380,9 @@ def slice_update(inputs: TensorLike, start_indices: Sequence[int] | np.ndarray |
     from autonet.ops.shaping import _pad
 
     inputs, updates = convert_to_tensor(inputs), convert_to_tensor(updates)
-    starts = [int(i) for i in start_indices]
+    starts = list(_corner(start_indices, inputs, "slice_update"))
+    if updates.ndim != inputs.ndim:
+        raise ShapeError(f"slice_update expects updates with {inputs.ndim} axes; received shape {updates.shape}.")
     widths = []
     for start, n, whole in zip(starts, updates.shape, inputs.shape, strict=True):
         if start < 0 or start + n > whole:

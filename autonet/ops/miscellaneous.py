@@ -10,12 +10,17 @@ from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
+from autonet.ops.abstract import AbstractTensor
 from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, trunc
 from autonet.ops.creation import cast, ones_like, zeros_like
 from autonet.ops.pointwise import _logaddexp_rule, absolute, clip, divide, maximum, minimum, where
 from autonet.ops.reduction import all as every
 
-fabs = absolute
+
+def fabs(x: TensorLike) -> Tensor:
+    """|x|, elementwise, as floats."""
+    x = convert_to_tensor(x)
+    return absolute(x if x.dtype.kind == "f" else cast(x, dtypes.floatx()))
 
 
 def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
@@ -81,7 +86,7 @@ def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     Raises: DtypeError unless x2 holds integers.
     """
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
-    if x2.dtype.kind not in "iub":
+    if x2.dtype.kind not in "iub" and type(x2) is not AbstractTensor:
         raise DtypeError(f"ldexp expects whole numbers as exponents; received dtype {x2.dtype}. Use x1 * exp2(x2).")
     return _ldexp(x1 if x1.dtype.kind == "f" else cast(x1, dtypes.floatx()), cast(x2, "int32"))
 

@@ -10,6 +10,7 @@ from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
+from autonet.ops.abstract import AbstractTensor, length_by_values
 from autonet.ops.comparison import equal, greater, logical_and
 from autonet.ops.creation import cast
 from autonet.ops.indexing import take
@@ -127,7 +128,7 @@ def _prepared(data: Any, segment_ids: Any, num_segments: int | None, who: str) -
     if not ids.ndim or x.shape[: ids.ndim] != ids.shape:
         raise ShapeError(f"{who} expects a segment for each leading place of data {x.shape}; received ids {ids.shape}.")
     if num_segments is None:
-        num_segments = int(np.asarray(ids).max()) + 1 if ids.size else 0
+        num_segments = length_by_values(ids, lambda: int(np.asarray(ids).max()) + 1 if ids.size else 0)
     if ids.ndim > 1:
         x = reshape(x, (ids.size, *x.shape[ids.ndim :]))
         ids = ravel(ids)
@@ -196,7 +197,7 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
     x = convert_to_tensor(x)
     if x.ndim not in (1, 2) or (x.size and x.dtype.kind not in "biu"):
         raise ShapeError(f"bincount expects whole numbers with one or two axes; received shape {x.shape}, {x.dtype}.")
-    count = max(int(np.asarray(x).max()) + 1 if x.size else 0, int(minlength))
+    count = length_by_values(x, lambda: max(int(np.asarray(x).max()) + 1 if x.size else 0, int(minlength)))
     values = wrap(np.ones(x.shape, np.int32)) if weights is None else convert_to_tensor(weights)
     if values.shape != x.shape:
         raise ShapeError(f"bincount expects one weight for each number; received shapes {x.shape} and {values.shape}.")
@@ -318,6 +319,8 @@ def unique(
     x = convert_to_tensor(x)
     axis = None if axis is None else axes_from_0(axis, x.ndim, "unique")[0]
     if size is None:
+        if type(x) is AbstractTensor:
+            return unique(x, True, return_index, return_inverse, return_counts, axis, length_by_values(x, int))
         array = np.asarray(x)  # an error while a step is captured: the shape depends on values
         found = [wrap(part) for part in _different(array, axis)]
     else:

@@ -10,7 +10,7 @@ from autonet.common.types import Axis, Shape, TensorLike
 from autonet.core.accumulate import broadcast_to as _broadcast_to
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.errors import ShapeError
+from autonet.errors import ArgumentError, ShapeError
 
 
 @primitive
@@ -24,7 +24,7 @@ reshape.vjp(x=lambda g, x_shape: reshape(g, newshape=x_shape))
 
 def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """`x` repeated along new and length-one axes until it has `shape`."""
-    return _broadcast_to(x, shape=tuple(shape))
+    return _broadcast_to(x, shape=tuple(shape) if np.ndim(shape) else (shape,))
 
 
 def ravel(x: TensorLike) -> Tensor:
@@ -224,11 +224,16 @@ def repeat(x: TensorLike, repeats: int | Sequence[int] | np.ndarray | Tensor, ax
     x = convert_to_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
-    axis %= x.ndim
+    (axis,) = axes_from_0(axis, x.ndim, "repeat")
+    if np.any(np.less(repeats, 0)):
+        raise ArgumentError(f"repeat expects counts of at least 0; received {repeats}.")
     if np.ndim(repeats):  # type: ignore[arg-type]
         from autonet.ops.indexing import take
 
-        counts = np.broadcast_to(np.asarray(repeats), (x.shape[axis],))
+        counts = np.asarray(repeats)
+        if counts.shape not in ((1,), (x.shape[axis],)):
+            raise ShapeError(f"repeat expects a count for each of {x.shape[axis]} places; received {counts.shape}.")
+        counts = np.broadcast_to(counts, (x.shape[axis],))
         return take(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
     shape, times = x.shape, int(repeats)  # type: ignore[arg-type]
     grown = (*shape[: axis + 1], times, *shape[axis + 1 :])

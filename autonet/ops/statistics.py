@@ -246,7 +246,7 @@ def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
     if mode == "valid":
         before = after = 0
     elif mode == "same":
-        after = (k - 1) // 2 if not swapped else k // 2
+        after = (k - 1) // 2  # of what is moved along: the longer one, from the other end where they change places
         before = k - 1 - after
     windows = extract_sequences(pad(long, ((before, after),)), k, 1)
     y = matmul(windows, short)

@@ -14,7 +14,7 @@ from autonet import layers as L
 from autonet import ops
 from autonet.common.words import NAMES
 from autonet.core.primitive import PRIMITIVES
-from autonet.ops import abstract
+from autonet.ops import shape_inference
 from tests.common.test_lines import calls, public
 
 PRIVATE = {name.lstrip("_") for name in PRIMITIVES} - set(dir(ops))
@@ -51,7 +51,8 @@ def test_errors_name_the_operation_that_was_called(name):
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_errors_about_placeholders_have_their_shapes(name, monkeypatch):
-    monkeypatch.setattr(abstract, "LENGTHS", abstract.LENGTHS[:2])  # loops over the rows of more would take long
+    # loops over the rows of more would take long
+    monkeypatch.setattr(shape_inference, "LENGTHS", shape_inference.LENGTHS[:2])
     for error in errors(OPERATIONS[name], 12, placeholder):
         assert not TRIED.search(str(error)), error
 

@@ -13,7 +13,8 @@ from autonet.common import trees
 from autonet.core import no_grad
 from autonet.core.primitive import PRIMITIVES
 from autonet.errors import ShapeError
-from autonet.ops.abstract import POINTWISE, RULES, VIEWS, AbstractTensor, Spec, infer_spec
+from autonet.ops.abstract import POINTWISE, RULES, VIEWS, AbstractTensor, Spec
+from autonet.ops.shape_inference import infer_spec
 from tests.ops.test_gradients import every_row
 from tests.share import share
 

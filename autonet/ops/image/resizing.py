@@ -139,8 +139,8 @@ def resize(
         raise ArgumentError(f"resize knows the fill_mode 'constant' alone; received {fill_mode!r}.")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("resize can crop to the aspect ratio or pad to it, not both.")
-    if np.ndim(size) != 1 or len(size) != 2:
-        raise ArgumentError(f"resize expects size=(height, width); received {size!r}.")
+    if np.ndim(size) != 1 or len(size) != 2 or not all(float(n).is_integer() and n > 0 for n in size):
+        raise ArgumentError(f"resize expects size=(height, width), whole numbers above 0; received {size!r}.")
     axes = image_axes(images, data_format, "resize")
     target = (int(size[0]), int(size[1]))
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
