@@ -241,18 +241,26 @@ class SwapEMAWeights(Callback):
         self._found: list[Any] = []  # the averages, while they stand in the weights' place
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        if not getattr(self.model.optimizer, "use_ema", False):
+        if not any(x.use_ema for x in getattr(self.model.optimizer, "stepping", ())):
             raise ArgumentError("SwapEMAWeights needs an optimizer with use_ema=True.")
         self._swapped, self._found = False, []
 
+    def _averaged(self) -> list[tuple[Any, Any]]:
+        """Each weight that has an average, with it."""
+        return [
+            pair
+            for x in self.model.optimizer.stepping
+            if x.use_ema and x.built
+            for pair in zip(x._trainable_variables, x._averages, strict=True)
+        ]
+
     def _swap(self) -> None:
-        optimizer = self.model.optimizer
-        for weight, average in zip(optimizer._trainable_variables, optimizer._averages, strict=True):
+        for weight, average in self._averaged():
             kept = weight.value
             weight.assign(average)
             average.assign(kept)
         self._swapped = not self._swapped
-        self._found = [weight.value for weight in optimizer._trainable_variables] if self._swapped else []
+        self._found = [weight.value for weight, _ in self._averaged()] if self._swapped else []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._swapped:
@@ -273,10 +281,7 @@ class SwapEMAWeights(Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """The end of `fit` puts the averages into the weights; what it takes for them are, if swapped, the weights."""
         if self._swapped:
-            optimizer = self.model.optimizer
-            for weight, average, found in zip(
-                optimizer._trainable_variables, optimizer._averages, self._found, strict=True
-            ):
+            for (weight, average), found in zip(self._averaged(), self._found, strict=True):
                 weight.assign(found)
                 average.assign(found)
             self._swapped, self._found = False, []

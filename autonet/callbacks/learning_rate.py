@@ -10,12 +10,14 @@ import numpy as np
 from autonet.callbacks.base import Callback
 from autonet.callbacks.monitor import MonitorCallback, whole
 from autonet.errors import ArgumentError
+from autonet.saving.names import numbered
 
 
 class LearningRateScheduler(Callback):
     """Set the learning rate at the start of each epoch.
 
-    The rate appears in the logs as "learning_rate".
+    The rate appears in the logs as "learning_rate"; those of a `MultiOptimizer`, each of which is set by itself, as
+    "learning_rate_adam" and the like.
 
     Args:
         schedule: function (epoch, rate) -> rate or (epoch) -> rate, epochs counted from 0.
@@ -30,20 +32,21 @@ class LearningRateScheduler(Callback):
         self._takes_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        optimizer = _optimizer(self)
-        rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)  # type: ignore[call-arg]
-        optimizer.learning_rate = rate = _number(rate)
-        self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+        for name, optimizer in _optimizers(self).items():
+            rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)  # type: ignore[call-arg]
+            optimizer.learning_rate = rate = _number(rate)
+            self.say(f"Epoch {epoch + 1}: LearningRateScheduler setting {_words(name)} to {rate}.")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs.update(rates(self.model))
 
 
 class ReduceLROnPlateau(MonitorCallback):
     """Lower the learning rate when a value has stopped improving.
 
-    The rate appears in the logs as "learning_rate".
+    The rate appears in the logs as "learning_rate"; those of a `MultiOptimizer`, all of which are lowered, as
+    "learning_rate_adam" and the like.
 
     Args:
         monitor: name of the value in the logs.
@@ -102,12 +105,13 @@ class ReduceLROnPlateau(MonitorCallback):
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        optimizer = _optimizer(self)
-        rate = float(optimizer.learning_rate)
+        optimizers = _optimizers(self)
+        found = rates(self.model)
+        rate = max(found.values())
         if self.first_rate is None:
             self.first_rate = self._first(rate)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs.update(found)
         value = self.current(logs)
         if value is None:
             return
@@ -120,9 +124,11 @@ class ReduceLROnPlateau(MonitorCallback):
         elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience and rate > np.float32(self.min_lr):
+                for name, optimizer in optimizers.items():
+                    if found[name] > np.float32(self.min_lr):
+                        optimizer.learning_rate = lower = max(found[name] * self.factor, self.min_lr)
+                        self.say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing {_words(name)} to {lower}.")
                 rate = max(rate * self.factor, self.min_lr)
-                optimizer.learning_rate = rate
-                self.say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
                 if self.stop_at is not None and rate <= self.stop_at * self.first_rate * (1 + 1e-5):  # 0.1 ten times
@@ -143,13 +149,33 @@ class ReduceLROnPlateau(MonitorCallback):
         return self.cooldown_counter > 0
 
 
-def _optimizer(callback: Callback) -> Any:
+def rates(model: Any) -> dict[str, float]:
+    """The learning rates of a model's optimizer, as the logs call them."""
+    return {name: float(optimizer.learning_rate) for name, optimizer in named_optimizers(model.optimizer).items()}
+
+
+def named_optimizers(optimizer: Any) -> dict[str, Any]:
+    """The optimizers that have a rate, by its name in the logs."""
+    several = getattr(optimizer, "stepping", [optimizer])
+    if len(several) == 1:
+        return {"learning_rate": optimizer if hasattr(optimizer, "learning_rate") else several[0]}
+    return {f"learning_rate_{n}": x for n, x in zip(numbered([x.name for x in several]), several, strict=True)}
+
+
+def _optimizers(callback: Callback) -> dict[str, Any]:
     optimizer = getattr(callback.model, "optimizer", None)
-    if not hasattr(optimizer, "learning_rate"):
+    found = named_optimizers(optimizer)
+    if not found or not all(hasattr(x, "learning_rate") for x in found.values()):
         raise ArgumentError(
             f"{type(callback).__name__} needs an optimizer with a learning_rate; the model has {optimizer!r}."
         )
-    return optimizer
+    return found
+
+
+def _words(name: str) -> str:
+    """The name of a rate in a sentence: "learning rate", "learning rate of adam"."""
+    rate, of = "learning_rate", name.removeprefix("learning_rate_")
+    return "learning rate" if name == rate else f"learning rate of {of}"
 
 
 def _number(rate: Any) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from autonet.callbacks.base import Callback
 from autonet.callbacks.findings import Findings
 from autonet.callbacks.history_findings import look_at_history
+from autonet.callbacks.learning_rate import named_optimizers
 from autonet.callbacks.plots import curves
 from autonet.common.lines import warn
 from autonet.common.types import Figure
@@ -43,8 +44,8 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
         values = dict(logs or {})
-        if "learning_rate" not in values and (rate := _rate(self.model)) is not None:
-            values["learning_rate"] = rate
+        for name, rate in _rates(self.model).items():
+            values.setdefault(name, rate)
         for name, value in values.items():
             self.history.setdefault(name, []).append(value)
             self.epochs_of.setdefault(name, []).append(epoch)
@@ -113,7 +114,7 @@ class History(Callback):
         return [
             name
             for name, values in self.history.items()
-            if not name.startswith("val_") and name != "learning_rate" and np.ndim(values) == 1
+            if not name.startswith(("val_", "learning_rate")) and np.ndim(values) == 1
         ]
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -122,13 +123,15 @@ class History(Callback):
             raise DataError("The backup holds no history of a training. Remove it.")
 
 
-def _rate(model: Any) -> float | None:
-    """The learning rate that a model's optimizer steps with now; None if it has none, or has not stepped."""
+def _rates(model: Any) -> dict[str, float]:
+    """The learning rates that a model's optimizer steps with now, by name; none if it has none, or has not stepped."""
     optimizer: Any = getattr(model, "optimizer", None)
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    asked = getattr(inner, "asks", False)  # then its last answer: to ask for another may change what comes
-    rate = inner._rate.answer if asked else getattr(optimizer, "learning_rate", None)
-    return None if rate is None or callable(rate) or not getattr(optimizer, "built", True) else float(rate)
+    found: dict[str, Any] = {}
+    for name, inner in named_optimizers(optimizer).items() if getattr(optimizer, "built", True) else ():
+        inner = getattr(inner, "inner_optimizer", inner)
+        asked = getattr(inner, "asks", False)  # then its last answer: to ask for another may change what comes
+        found[name] = inner._rate.answer if asked else getattr(inner, "learning_rate", None)
+    return {name: float(rate) for name, rate in found.items() if rate is not None and not callable(rate)}
 
 
 class ProgbarLogger(Callback):
@@ -283,7 +286,7 @@ class CSVLogger(Callback):
         if self._columns is None:
             self._columns = sorted(logs)
             if not any(name.startswith("val_") for name in logs):  # validation may come in a later epoch
-                self._columns += [f"val_{name}" for name in self._columns if name != "learning_rate"]
+                self._columns += [f"val_{name}" for name in self._columns if not name.startswith("learning_rate")]
             rows.append(["epoch", *self._columns])
         rows.append([epoch, *(_plain(logs[name]) if name in logs else "NA" for name in self._columns)])
         try:

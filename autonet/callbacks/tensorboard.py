@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.callbacks.base import Callback
+from autonet.callbacks.learning_rate import named_optimizers
 from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 
@@ -137,9 +138,10 @@ class TensorBoard(Callback):
         logs = dict(logs or {})
         validation = {f"epoch_{k.removeprefix('val_')}": v for k, v in logs.items() if k.startswith("val_")}
         training = {f"epoch_{k}": v for k, v in logs.items() if not k.startswith("val_")}
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        if rate is not None and not callable(rate):
-            training["epoch_learning_rate"] = np.asarray(rate)
+        for name, optimizer in named_optimizers(getattr(self.model, "optimizer", None)).items():
+            rate = getattr(optimizer, "learning_rate", None)
+            if rate is not None and not callable(rate):
+                training[f"epoch_{name}"] = np.asarray(rate)
         if self.write_steps_per_second:
             training["epoch_steps_per_second"] = self._speed(self._epoch_began, self._batches)
         self._write("train", training, epoch)

@@ -23,6 +23,8 @@ from autonet.optimizers.layerwise import Muon as Muon
 from autonet.optimizers.lazy import LazyAdam as LazyAdam
 from autonet.optimizers.lbfgs import LBFGS as LBFGS
 from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
+from autonet.optimizers.multiple import MultiOptimizer as MultiOptimizer
+from autonet.optimizers.multiple import OptimizerMap as OptimizerMap
 from autonet.optimizers.regularized import Ftrl as Ftrl
 from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.sgd import SGD as SGD
@@ -39,7 +41,7 @@ _family = Family(
     base=Optimizer,
     members=(
         *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Adafactor, Nadam, Ftrl, Lion, Lamb, Muon),
-        *(ScheduleFreeAdamW, LazyAdam, LossScaleOptimizer, HessianFree, LBFGS),
+        *(ScheduleFreeAdamW, LazyAdam, LossScaleOptimizer, MultiOptimizer, HessianFree, LBFGS),
     ),
 )
 

@@ -129,6 +129,11 @@ class Optimizer(HasState):
     def begin_update(self, t: Tensor) -> None:
         """Called once before the weights are updated, for state that all of them share."""
 
+    @property
+    def stepping(self) -> "list[Optimizer]":
+        """The optimizers that have a learning rate and move weights: itself, or those that it passes its steps on to."""
+        return [self]
+
     # Building
 
     def build(self, variables: Iterable[Variable]) -> None:

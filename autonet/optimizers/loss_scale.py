@@ -68,6 +68,10 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.learning_rate = value
 
     @property
+    def stepping(self) -> list[Optimizer]:
+        return self.inner_optimizer.stepping
+
+    @property
     def asks(self) -> bool:
         return self.inner_optimizer.asks
 

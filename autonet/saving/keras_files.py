@@ -14,7 +14,7 @@ import numpy as np
 
 from autonet.common.lines import warn
 from autonet.errors import AutonetError, DataError
-from autonet.optimizers import Optimizer
+from autonet.optimizers import MultiOptimizer, Optimizer
 from autonet.saving import keras_zip, loading
 from autonet.saving.hdf5 import HDF5File
 from autonet.saving.keras_names import keras_groups, own_variables
@@ -258,4 +258,5 @@ def _apart(model: Any) -> list[Any]:
         return []
     found = [x for _, x in parts(model.optimizer, "optimizer")]
     now = model.trainable_variables
-    return found if any(not same(x._trainable_variables or now, now) for x in found) else []
+    mapped = {id(inner) for x in found if isinstance(x, MultiOptimizer) for inner in x.optimizers}  # to some of these
+    return found if any(not same(x._trainable_variables or now, now) for x in found if id(x) not in mapped) else []

@@ -13,7 +13,7 @@ from typing import Any
 
 from autonet.layers.base import Layer
 from autonet.metrics import Metric
-from autonet.optimizers import Adafactor, LossScaleOptimizer, Optimizer
+from autonet.optimizers import Adafactor, LossScaleOptimizer, MultiOptimizer, Optimizer
 from autonet.saving.names import numbered
 from autonet.serialization.objects import snake_case
 from autonet.variable import Variable
@@ -39,6 +39,8 @@ def _walk(x: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if isinstance(x, Optimizer):
         if isinstance(x, LossScaleOptimizer):
             yield from _walk(x.inner_optimizer, f"{path}/inner_optimizer", seen)
+        elif isinstance(x, MultiOptimizer):
+            yield from _descend(x.optimizers, f"{path}/optimizers", seen)
         return
     for name, child in _children(x):
         yield from _descend(child, f"{path}/{name}".lstrip("/"), seen)

@@ -204,7 +204,9 @@ def test_convolutions_of_what_is_not_finite(op, geometry, channels):
 
 CLASSES = {n: c for n, c in vars(optimizers).items() if isinstance(c, type) and issubclass(c, optimizers.Optimizer)}
 NAMES = [  # those that step by gradients; the others search, by values of a loss
-    name for name in sorted(CLASSES.keys() - {"LossScaleOptimizer", "Optimizer"}) if not CLASSES[name].needs_function
+    name
+    for name in sorted(CLASSES.keys() - {"LossScaleOptimizer", "MultiOptimizer", "Optimizer"})
+    if not CLASSES[name].needs_function
 ]
 
 

@@ -46,6 +46,9 @@ OPTIMIZERS = {
     "averages": lambda: optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=7),
     "scaled loss": lambda: optimizers.SGD(0.05, loss_scale_factor=8.0),
     "dynamic scale": lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.05), dynamic_growth_steps=5),
+    "several": lambda: optimizers.MultiOptimizer(
+        optimizers.OptimizerMap(optimizers.SGD(0.05), {".*kernel": optimizers.Adam(0.01)})
+    ),
     "exponential": lambda: optimizers.SGD(schedules.ExponentialDecay(0.1, 10, 0.5)),
     "cosine": lambda: optimizers.SGD(schedules.CosineDecay(0.0, 60, warmup_target=0.1, warmup_steps=20)),
     "pieces": lambda: optimizers.SGD(schedules.PiecewiseConstantDecay([10, 40], [0.1, 0.05, 0.01])),

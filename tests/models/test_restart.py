@@ -72,11 +72,14 @@ def classifier(optimizer="adam", **dense):
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["adam", "nadam", "schedulefreeadamw", "ftrl", "hessian_free", "lbfgs", "scaled", "epochs"]
+    "optimizer", ["adam", "nadam", "schedulefreeadamw", "ftrl", "hessian_free", "lbfgs", "scaled", "several", "epochs"]
 )
 def test_all_state_is_that_of_a_fresh_model(optimizer):
     make = {
         "scaled": lambda: optimizers.LossScaleOptimizer(optimizers.SGD(0.1, momentum=0.9)),
+        "several": lambda: optimizers.MultiOptimizer(
+            optimizers.OptimizerMap(optimizers.SGD(0.1), {".*kernel": optimizers.Adam(0.1)})
+        ),
         "epochs": lambda: optimizers.SGD(optimizers.schedules.ByEpoch(lambda e: 0.1 / e)),
     }.get(optimizer, lambda: optimizer)
     model, fresh = classifier(make()), classifier(make())

@@ -68,7 +68,8 @@ def assert_same(a, b, **tolerance):
 
 def test_the_table_has_every_optimizer():
     exported = {v for v in vars(optimizers).values() if isinstance(v, type) and issubclass(v, optimizers.Optimizer)}
-    others = {optimizers.LossScaleOptimizer, optimizers.HessianFree, optimizers.LBFGS}  # have tests of their own
+    wrappers = {optimizers.LossScaleOptimizer, optimizers.MultiOptimizer}
+    others = wrappers | {optimizers.HessianFree, optimizers.LBFGS}  # have tests of their own
     assert exported - {optimizers.Optimizer} - others == {cls for cls, _ in CASES.values()}
 
 

@@ -179,6 +179,8 @@ def optimizer(name, **given):
     ws = [Variable(rng.normal(size=s), name=n) for s, n in (((4, 3), "kernel"), ((3,), "bias"), ((4, 3), "embeddings"))]
     if name == "LossScaleOptimizer":
         made = cls(optimizers.SGD(0.1), **given)
+    elif name == "MultiOptimizer":
+        made = cls(optimizers.OptimizerMap(optimizers.SGD(0.1)), **given)
     else:
         made = cls(**given)
     if made.needs_function:

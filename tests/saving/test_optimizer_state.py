@@ -51,11 +51,14 @@ class Both(Optimizer):
 OPTIMIZERS = {
     name: cls
     for name, cls in inspect.getmembers(keras.optimizers, inspect.isclass)
-    if issubclass(cls, Optimizer) and cls is not Optimizer and name != "LossScaleOptimizer"
+    if issubclass(cls, Optimizer) and cls is not Optimizer and name not in ("LossScaleOptimizer", "MultiOptimizer")
 } | {
     "average": lambda: keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=2),
     "accumulation": lambda: keras.optimizers.Adam(gradient_accumulation_steps=2),
     "loss scale": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), 8.0),
+    "several": lambda: keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(keras.optimizers.SGD(momentum=0.5), {".*kernel": keras.optimizers.Adam()})
+    ),
     "both": Both,
 }
 
