@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet import ops
 from autonet.callbacks.base import Callback
 from autonet.common.lines import warn
 from autonet.common.trees import flatten
@@ -49,6 +50,11 @@ class MonitorCallback(Callback):
         super().set_state(plain, arrays)
         if not isinstance(getattr(self, "best", None), (int, float, type(None))):
             raise DataError(f"The backup's best value of {self.monitor!r} is no number. Remove it.")
+
+    @property
+    def monitor_op(self) -> Any:
+        """The function (value, best) that says whether a value is better: ops.greater or ops.less; None before training."""
+        return None if self.rises is None else ops.greater if self.rises else ops.less
 
     def current(self, logs: dict[str, Any] | None) -> float | None:
         """The monitored value in `logs`; None, and a warning, if it is not there."""

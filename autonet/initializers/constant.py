@@ -9,7 +9,7 @@ from autonet import ops
 from autonet.common.types import Dtype, TensorLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
-from autonet.serialization import deserialize_keras_object
+from autonet.serialization import deserialize_keras_object, serialize_keras_object
 from autonet.untrusted.faults import described
 
 
@@ -87,7 +87,7 @@ class Constant(Initializer):
         return ops.full(shape, self.value, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
+        return {"value": serialize_keras_object(self.value)}
 
     @classmethod
     @described

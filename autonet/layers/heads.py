@@ -57,6 +57,26 @@ class HeadedAttention(Layer):
         self.supports_masking = True
         del flash_attention  # what can be done without storing the scores, always is
 
+    @property
+    def query_dense(self) -> EinsumDense:
+        """The projection of queries."""
+        return self._query_dense
+
+    @property
+    def key_dense(self) -> EinsumDense:
+        """The projection of keys."""
+        return self._key_dense
+
+    @property
+    def value_dense(self) -> EinsumDense:
+        """The projection of values."""
+        return self._value_dense
+
+    @property
+    def output_dense(self) -> EinsumDense:
+        """The projection of what all heads saw."""
+        return self._output_dense
+
     def _project(self, equation: str, shape: Any, bias_axes: str, name: str) -> EinsumDense:
         """A projection, not yet built."""
         return EinsumDense(

@@ -28,6 +28,7 @@ class Pooling(Spatial):
     """
 
     pool: Callable[..., Tensor]
+    pool_mode: str  # "max" or "average"
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class Pooling(Spatial):
 @documented
 class MaxPooling(Pooling):
     """The largest number of each window of places."""
+
+    pool_mode = "max"
 
     pool = staticmethod(ops.max_pool)
 
@@ -92,6 +95,8 @@ class MaxPooling3D(MaxPooling):
 @documented
 class AveragePooling(Pooling):
     """The mean of each window of places."""
+
+    pool_mode = "average"
 
     pool = staticmethod(ops.average_pool)
 

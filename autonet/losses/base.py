@@ -1,7 +1,7 @@
 """Loss: how losses per sample become one number, under sample weights and masks."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from autonet import ops
 from autonet.common import dtypes
@@ -98,7 +98,26 @@ class Loss(Versioned):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-class LossFunctionWrapper(Loss):
+class HasArguments:
+    """Mixin: the further arguments of a function, which `arguments` holds, are attributes too."""
+
+    arguments: dict[str, Any]
+
+    if not TYPE_CHECKING:  # to type checkers, a class with this method has every name
+
+        def __getattr__(self, name: str) -> Any:
+            arguments = self.__dict__.get("arguments", {})
+            if name in arguments:
+                return arguments[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("arguments", ()):
+            name, value = "arguments", {**self.arguments, name: value}
+        super().__setattr__(name, value)
+
+
+class LossFunctionWrapper(HasArguments, Loss):
     """The loss that a function of (y_true, y_pred), returning one loss per sample, defines.
 
     Args:

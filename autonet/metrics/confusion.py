@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonet import ops
+from autonet.common.dtypes import floatx, is_float
 from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.errors import ArgumentError, ShapeError
@@ -53,6 +54,8 @@ def confusion(
     """
     mask = getattr(y_pred, "_mask", None)
     y_true, y_pred = same_shape(who, y_true, y_pred)
+    if not is_float(y_pred.dtype):  # answers of 0 and 1, which thresholds lie between
+        y_pred = ops.cast(y_pred, floatx())
     y_true = binary_labels(y_true, who)
     weight = None
     if sample_weight is not None or mask is not None:
@@ -64,6 +67,10 @@ def confusion(
         chosen = ops.any(ops.equal(ops.expand_dims(best, -1), ops.arange(y_pred.shape[-1])), axis=-2)
         y_pred = ops.where(chosen, y_pred, -np.inf)
     if class_id is not None:
+        if y_pred.ndim < 2:
+            raise ShapeError(
+                f"{who} expects y_pred of shape (n, classes), of which class_id={class_id} counts; received {y_pred.shape}."
+            )
         if not 0 <= class_id < y_pred.shape[-1]:
             raise ArgumentError(
                 f"{who} expects class_id below {y_pred.shape[-1]}, the number of classes; received {class_id}."
@@ -89,7 +96,17 @@ def _limits(who: str, thresholds: Any, default: float) -> list[float]:
     return limits
 
 
-class _Counting(Metric):
+class Counting(Metric):
+    """Base of metrics that add up counts: Variables that are attributes, too, by the names of what they count."""
+
+    def _add_totals(self, shape: tuple[int, ...], names: Sequence[str]) -> list[Any]:
+        totals = [self.add_variable(shape, "zeros", TOTALS, name=name) for name in names]
+        for name, total in zip(names, totals, strict=True):
+            setattr(self, name, total)
+        return totals
+
+
+class _Counting(Counting):
     """Metrics that add up some of the four counts, one Variable for each."""
 
     parts: tuple[str, ...]  # names from Counts
@@ -101,7 +118,7 @@ class _Counting(Metric):
         self.init_thresholds = thresholds
         self.thresholds = _limits(self.name, thresholds, default)
         n = len(self.thresholds)
-        self.totals = [self.add_variable((n,), "zeros", TOTALS, name=self._variable_name(part)) for part in self.parts]
+        self.totals = self._add_totals((n,), [self._variable_name(part) for part in self.parts])
 
     def _variable_name(self, part: str) -> str:
         return part
@@ -226,7 +243,7 @@ class Recall(_Share):
     parts = ("true_positives", "false_negatives")
 
 
-class AUC(Metric):
+class AUC(Counting):
     """Area under a curve that thresholds trace: how well predictions rank ones above zeros.
 
     With counts TP, FP, TN, FN at each threshold, the curve is
@@ -245,7 +262,7 @@ class AUC(Metric):
         thresholds: in place of evenly spaced ones.
         multi_label: an area for each position of the last axis, then their mean.
         num_labels: how many positions; needed only to make the state before the first batch.
-        label_weights: weights of that mean.
+        label_weights: weights of that mean; without multi_label, of the positions of the last axis.
         from_logits: put a sigmoid before.
 
     Sources: Davis, Goadrich, 2006, https://doi.org/10.1145/1143844.1143874; Flach, Kull, 2015 (gains).
@@ -298,12 +315,15 @@ class AUC(Metric):
     def build(self, labels: int | None) -> None:
         """Make the counts; with `multi_label` and no `num_labels` the first batch does it."""
         shape = (self.num_thresholds, labels or 1) if self.multi_label else (self.num_thresholds,)
-        if self.label_weights is not None and (not self.multi_label or len(self.label_weights) != labels):
+        if self.multi_label:
+            self._check_label_weights(labels or 1)
+        self.totals = self._add_totals(shape, Counts._fields)
+
+    def _check_label_weights(self, labels: int) -> None:
+        if self.label_weights is not None and len(self.label_weights) != labels:
             raise ShapeError(
-                f"AUC expects one label weight for each of its {labels or 1} labels, with multi_label=True; "
-                f"received {len(self.label_weights)}."
+                f"AUC expects one label weight for each of its {labels} labels; received {len(self.label_weights)}."
             )
-        self.totals = [self.add_variable(shape, "zeros", TOTALS, name=part) for part in Counts._fields]
 
     @no_grad()
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:
@@ -319,6 +339,12 @@ class AUC(Metric):
             mask = getattr(y_pred, "_mask", None)
             y_pred = ops.sigmoid(y_pred)
             y_pred._mask = mask
+        if self.label_weights is not None and not self.multi_label:
+            self._check_label_weights(y_pred.shape[-1] if y_pred.ndim > 1 else 1)
+            weight = ops.broadcast_to(convert_to_tensor(self.label_weights), y_pred.shape)
+            if sample_weight is not None:
+                weight = weight * spread(sample_weight, y_pred.shape, f"{self.name}: sample_weight")
+            sample_weight = weight
         counts = confusion(self.name, y_true, y_pred, sample_weight, self.thresholds, labels=labels)
         for total, count in zip(self.totals, counts, strict=True):
             total.assign_add(count if self.multi_label else count[:, 0])

@@ -11,7 +11,7 @@ from autonet import ops
 from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, convert_to_tensor, no_grad
 from autonet.errors import ArgumentError
-from autonet.losses.base import align, both, rank, ratio, spread, tensors
+from autonet.losses.base import HasArguments, align, both, rank, ratio, spread, tensors
 from autonet.metrics.base import TOTALS, Metric
 from autonet.serialization import deserialize_keras_object, serialize_keras_object
 from autonet.untrusted.faults import described
@@ -100,7 +100,7 @@ class Sum(Metric):
         return ops.cast(self.total.value, self.dtype)
 
 
-class MeanMetricWrapper(Mean):
+class MeanMetricWrapper(HasArguments, Mean):
     """Mean of a function of targets and predictions over all samples.
 
     Args:

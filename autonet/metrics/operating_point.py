@@ -10,8 +10,7 @@ from autonet.common.types import Dtype, TensorLike
 from autonet.core import Tensor, no_grad
 from autonet.errors import ArgumentError
 from autonet.losses.base import ratio
-from autonet.metrics.base import TOTALS, Metric
-from autonet.metrics.confusion import MOST_THRESHOLDS, Counts, confusion
+from autonet.metrics.confusion import MOST_THRESHOLDS, Counting, Counts, confusion
 
 # Each a part of what its second count adds to: true positives of all positives, and so on.
 _SENSITIVITY = ("true_positives", "false_negatives")
@@ -19,7 +18,7 @@ _SPECIFICITY = ("true_negatives", "false_positives")
 _PRECISION = ("true_positives", "false_positives")
 
 
-class _AtLevel(Metric):
+class _AtLevel(Counting):
     """The largest `wanted` among the thresholds at which `kept` reaches the level; 0 if it does at none."""
 
     level: str  # name of the argument and attribute
@@ -40,7 +39,7 @@ class _AtLevel(Metric):
         self.class_id = class_id
         n = num_thresholds
         self.thresholds = [0.5] if n == 1 else [i / (n - 1) for i in range(n)]
-        self.totals = [self.add_variable((n,), "zeros", TOTALS, name=part) for part in Counts._fields]
+        self.totals = self._add_totals((n,), Counts._fields)
 
     @no_grad()
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:

@@ -16,6 +16,7 @@ from autonet.core.primitive import primitive
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.losses.base import both, ratio, spread
 from autonet.metrics.base import TOTALS, Metric
+from autonet.variable import Variable
 
 
 @primitive(keep=("y_true", "y_pred", "weight"))
@@ -92,6 +93,11 @@ class IoU(Metric):
         self.total_confusion_matrix = self.add_variable(
             (num_classes, num_classes), "zeros", TOTALS, name="total_confusion_matrix"
         )
+
+    @property
+    def total_cm(self) -> Variable:
+        """The confusion matrix of all batches: sums of weights, true classes as rows."""
+        return self.total_confusion_matrix
 
     @no_grad()
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None) -> None:

@@ -152,16 +152,19 @@ class Muon(Optimizer):
             w.assign_sub(a * m / (ops.sqrt(v) + self.epsilon))
             return
         m.assign(self.momentum * m + g)
-        x = self._orthogonal(self.momentum * m + g if self.nesterov else m.value)
-        scale = 1.0 if self.rms_rate is None else self.rms_rate * max(w.shape) ** 0.5
-        w.assign_sub(lr * scale * x)
+        x = self.zeropower_via_newtonschulz5(self.momentum * m + g if self.nesterov else m.value, self.ns_steps)
+        w.assign_sub(lr * self.lr_adjust(x))
 
-    def _orthogonal(self, x: Tensor) -> Tensor:
-        """`x` with its singular values brought near 1, by products alone."""
+    def lr_adjust(self, x: Tensor) -> Tensor:
+        """`x` times rms_rate sqrt(its greater side); `x` itself if rms_rate is None."""
+        return x if self.rms_rate is None else x * (self.rms_rate * max(x.shape) ** 0.5)
+
+    def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
+        """`x` with its singular values brought near 1, by `steps` rounds of products alone."""
         tall = x.shape[0] > x.shape[1]
         x = _wide(ops.transpose(x) if tall else x)
         x = x / (_length(x) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             s = ops.matmul(x, ops.transpose(x))
             x = self.muon_a * x + ops.matmul(self.muon_b * s + self.muon_c * ops.matmul(s, s), x)
         return ops.transpose(x) if tall else x

@@ -7,10 +7,13 @@ from autonet import ops
 from autonet.core import Tensor, no_grad
 from autonet.core.state import state
 from autonet.errors import ArgumentError
-from autonet.optimizers.base import Optimizer
+from autonet.optimizers.base import COMMON, Optimizer
 from autonet.serialization import objects
 from autonet.untrusted.faults import described
 from autonet.variable import Variable
+
+# Options of all optimizers, which older configurations of this one hold too: of no effect with these values.
+_WITHOUT_EFFECT = {**dict.fromkeys(COMMON), "use_ema": False, "ema_momentum": 0.99, "dynamic": True}
 
 
 class LossScaleOptimizer(Optimizer):
@@ -34,7 +37,19 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 2.0**15,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
+        **old: Any,
     ):
+        for option, value in old.items():
+            if option not in _WITHOUT_EFFECT:
+                raise ArgumentError(
+                    f"LossScaleOptimizer has no argument {option!r}: initial_scale, dynamic_growth_steps and name are its own."
+                )
+            if value != _WITHOUT_EFFECT[option]:
+                instead = "loss_scale_factor" if option == "dynamic" else option
+                raise ArgumentError(
+                    f"LossScaleOptimizer expects {option} to be left out; received {value!r}. Give {instead} to the optimizer "
+                    "inside."
+                )
         if isinstance(inner_optimizer, dict):
             inner_optimizer = objects.deserialize_keras_object(inner_optimizer)
         if not isinstance(inner_optimizer, Optimizer):
