@@ -91,5 +91,5 @@ def test_refusals():
         LossScaleOptimizer(0.1)
     with pytest.raises(ArgumentError, match="dynamic_growth_steps"):
         LossScaleOptimizer(SGD(), dynamic_growth_steps=0)
-    with pytest.raises(TypeError, match="clipnorm"):
+    with pytest.raises(ArgumentError, match="clipnorm"):
         LossScaleOptimizer(SGD(), clipnorm=1.0)
