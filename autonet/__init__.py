@@ -45,6 +45,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import tree as tree
     from autonet import tuner as tuner
     from autonet import utils as utils
+    from autonet import wrappers as wrappers
     from autonet.compiler.jit import jit as jit
     from autonet.core import Tensor as Tensor
     from autonet.core import no_grad as no_grad
@@ -117,6 +118,7 @@ _PACKAGES = (
     "tree",
     "tuner",
     "utils",
+    "wrappers",
 )
 _HOMES = {
     "Tensor": "core",

@@ -42,6 +42,7 @@ EXTRAS = {  # what each optional extra brings
     "keras": ("h5py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
     "plot": ("matplotlib",),
+    "sklearn": ("sklearn",),
     "tensorboard": ("tensorboardX",),
     "tune": ("optuna",),
 }

@@ -1,0 +1,14 @@
+import sys
+
+import pytest
+
+from autonet import wrappers
+from autonet.errors import ArgumentError
+
+
+def test_without_scikit_learn_one_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    for name in wrappers.__all__:
+        wrappers.__dict__.pop(name, None)
+        with pytest.raises(ArgumentError, match=r"pip install 'autonet\[sklearn\]'"):
+            getattr(wrappers, name)
