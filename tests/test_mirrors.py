@@ -94,6 +94,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "random/elastic.py": "ops/test_image.py",
     "saving/*.py": "saving/test_laws.py saving/test_keras_files.py",
     "serialization/sharing.py": "serialization/test_objects.py",
+    "wrappers/annexes/*.py": "wrappers/test_estimators.py",
     "training/rehearsal.py": "callbacks/test_training_monitor.py",
     "training/arguments.py": "training/test_compile.py",
     "training/identity.py": "callbacks/test_resume.py",

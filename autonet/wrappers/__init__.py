@@ -7,20 +7,21 @@
 `MLPClassifier` and `MLPRegressor` are networks of dense layers, with dropout, sample weights and early stopping.
 """
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autonet.wrappers.estimators import SKLearnClassifier as SKLearnClassifier
-    from autonet.wrappers.estimators import SKLearnRegressor as SKLearnRegressor
-    from autonet.wrappers.estimators import SKLearnTransformer as SKLearnTransformer
-    from autonet.wrappers.perceptrons import MLPClassifier as MLPClassifier
-    from autonet.wrappers.perceptrons import MLPRegressor as MLPRegressor
+    from autonet.wrappers.annexes.estimators import SKLearnClassifier as SKLearnClassifier
+    from autonet.wrappers.annexes.estimators import SKLearnRegressor as SKLearnRegressor
+    from autonet.wrappers.annexes.estimators import SKLearnTransformer as SKLearnTransformer
+    from autonet.wrappers.annexes.perceptrons import MLPClassifier as MLPClassifier
+    from autonet.wrappers.annexes.perceptrons import MLPRegressor as MLPRegressor
 
 _HOMES = {
     **dict.fromkeys(("SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"), "estimators"),
     **dict.fromkeys(("MLPClassifier", "MLPRegressor"), "perceptrons"),
 }
-__all__ = list(_HOMES)
+_NAMES = list(_HOMES)
 
 if not TYPE_CHECKING:  # to a type checker, a module with this function has every name
 
@@ -29,17 +30,22 @@ if not TYPE_CHECKING:  # to a type checker, a module with this function has ever
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        try:
-            import_module("sklearn")
-        except ImportError:
+        if not _there():
             from autonet.errors import ArgumentError
 
             raise ArgumentError(
                 f"wrappers.{name} needs scikit-learn, which is not installed: pip install 'autonet[sklearn]'."
-            ) from None
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+            )
+        value = globals()[name] = getattr(import_module(f"{__name__}.annexes.{_HOMES[name]}"), name)
         return value
 
 
+def _there() -> bool:
+    try:
+        return find_spec("sklearn") is not None
+    except ValueError:  # it is None among the modules
+        return False
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *(_NAMES if _there() else ())})

@@ -8,7 +8,8 @@ from autonet.errors import ArgumentError
 
 def test_without_scikit_learn_one_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    for name in wrappers.__all__:
+    for name in wrappers._NAMES:
         wrappers.__dict__.pop(name, None)
         with pytest.raises(ArgumentError, match=r"pip install 'autonet\[sklearn\]'"):
             getattr(wrappers, name)
+    assert not set(wrappers._NAMES) & set(dir(wrappers))

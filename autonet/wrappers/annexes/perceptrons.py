@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from autonet import callbacks, layers, models, optimizers, regularizers
-from autonet.common.types import Identifier
+from autonet.common.types import Identifier, TensorLike
 from autonet.errors import ArgumentError
 from autonet.random import seeds
 
@@ -59,7 +59,7 @@ class _MLP(BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         shuffle: bool = True,
-        random_state: Any = None,
+        random_state: int | None = None,
         verbose: int = 0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -158,7 +158,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         + ("    classes_: the classes, sorted.\n")
     )
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: TensorLike, y: TensorLike, sample_weight: TensorLike | None = None) -> Self:
         """Train a network from its first weights.
 
         Args:
@@ -175,11 +175,11 @@ class MLPClassifier(ClassifierMixin, _MLP):
             )
         return self._train(X, numbers, sample_weight, len(self.classes_), "softmax", "sparse_categorical_crossentropy")
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: TensorLike) -> np.ndarray:
         """Probabilities, (n, classes)."""
         return self._answers(X)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TensorLike) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
         answers = self._answers(X)
         return self.classes_[np.argmax(answers, axis=1)]
@@ -193,7 +193,7 @@ class MLPRegressor(RegressorMixin, _MLP):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: TensorLike, y: TensorLike, sample_weight: TensorLike | None = None) -> Self:
         """Train a network from its first weights.
 
         Args:
@@ -206,7 +206,7 @@ class MLPRegressor(RegressorMixin, _MLP):
         y = y.reshape(len(y), -1).astype(X.dtype)
         return self._train(X, y, sample_weight, y.shape[1], None, "mse")
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TensorLike) -> np.ndarray:
         """Numbers: (n,) where y was, else (n, outputs)."""
         answers = self._answers(X)
         return answers.reshape(-1) if self._flat else answers

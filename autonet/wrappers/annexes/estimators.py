@@ -1,6 +1,6 @@
 """Models as scikit-learn's estimators, with the names and arguments of `keras.wrappers`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from autonet.common.types import Model
+from autonet.common.types import Model, TensorLike
 from autonet.errors import ArgumentError
 from autonet.models import clone_model
 from autonet.random import seeds
@@ -37,7 +37,7 @@ class _Estimator(BaseEstimator):
         warm_start: bool = False,
         model_kwargs: dict[str, Any] | None = None,
         fit_kwargs: dict[str, Any] | None = None,
-        random_state: Any = None,
+        random_state: int | None = None,
     ):
         self.model = model
         self.warm_start = warm_start
@@ -50,7 +50,7 @@ class _Estimator(BaseEstimator):
         tags.non_deterministic = True  # as Keras says: float32 answers round by the rows beside them
         return tags
 
-    def fit(self, X: Any, y: Any = None, **kwargs: Any) -> Self:
+    def fit(self, X: TensorLike, y: TensorLike | None = None, **kwargs: Any) -> Self:
         """Train a model, from its first weights unless `warm_start`.
 
         Args:
@@ -60,7 +60,7 @@ class _Estimator(BaseEstimator):
         """
         return self._fit(X, y, kwargs, keep=self.warm_start)
 
-    def partial_fit(self, X: Any, y: Any = None, **kwargs: Any) -> Self:
+    def partial_fit(self, X: TensorLike, y: TensorLike | None = None, **kwargs: Any) -> Self:
         """Go on training the model; arguments as of `fit`."""
         return self._fit(X, y, kwargs, keep=True)
 
@@ -135,17 +135,19 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
                 )
         return self._encoder.transform(y.reshape(-1, 1))
 
-    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **kwargs: Any) -> Self:
+    def partial_fit(
+        self, X: TensorLike, y: TensorLike | None = None, classes: TensorLike | None = None, **kwargs: Any
+    ) -> Self:
         """Go on training the model. `classes`: all that there are, where the first y may lack some."""
         if classes is not None and not hasattr(self, "model_"):
             self._classes = np.unique(classes)
         return super().partial_fit(X, y, **kwargs)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: TensorLike) -> np.ndarray:
         """The model's answers, (n, classes)."""
         return self._answers(X)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TensorLike) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
         answers = self.predict_proba(X)
         return self.classes_[np.argmax(answers, axis=1)]
@@ -167,7 +169,7 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     def _encoded(self, y: Any, first: bool) -> Any:
         return y.reshape(len(y), -1)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: TensorLike) -> np.ndarray:
         """The model's answers: (n,) where it was fitted to a y of that shape, else (n, outputs)."""
         answers = self._answers(X)
         answers = answers.astype(self._dtype)
@@ -187,13 +189,13 @@ class SKLearnTransformer(TransformerMixin, _Estimator):
         type_of_target(y, raise_unknown=True)
         return X, y
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: TensorLike) -> np.ndarray:
         """The model's answers, (n, outputs), in X's dtype where that is of floats."""
         kind = getattr(X, "dtype", None)
         answers = self._answers(X)
         return answers.astype(kind) if isinstance(kind, np.dtype) and kind.kind == "f" else answers
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the outputs: the class's, numbered."""
         check_is_fitted(self, "model_")
         name = type(self).__name__.lower()
