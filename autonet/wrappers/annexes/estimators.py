@@ -31,6 +31,8 @@ class _Estimator(BaseEstimator):
         history_: what its `fit` tells of each epoch, name to list.
     """
 
+    model_: Any
+
     def __init__(
         self,
         model: Model | Callable[..., Model],
@@ -140,7 +142,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
     ) -> Self:
         """Go on training the model. `classes`: all that there are, where the first y may lack some."""
         if classes is not None and not hasattr(self, "model_"):
-            self._classes = np.unique(classes)
+            self._classes = np.unique(np.asarray(classes))
         return super().partial_fit(X, y, **kwargs)
 
     def predict_proba(self, X: TensorLike) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Networks of dense layers as scikit-learn's estimators."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -107,7 +107,7 @@ class _MLP(BaseEstimator):
                 patience=self.n_iter_no_change,
                 restore_best_weights=held is not None,
             )
-            size = 200 if self.batch_size == "auto" else self.batch_size
+            size = cast(int, 200 if self.batch_size == "auto" else self.batch_size)
             history = model.fit(
                 X,
                 y,
@@ -134,11 +134,12 @@ class _MLP(BaseEstimator):
             if self.dropout:
                 model.add(layers.Dropout(self.dropout, dtype=dtype))
         model.add(layers.Dense(outputs, activation, kernel_regularizer=penalty(), dtype=dtype))
-        optimizer = optimizers.get(self.optimizer)
-        if optimizer is self.optimizer:
-            optimizer = type(optimizer).from_config(optimizer.get_config())
-        elif self.learning_rate is not None:
-            optimizer.learning_rate = self.learning_rate
+        if isinstance(self.optimizer, optimizers.Optimizer):  # which stays as it is
+            optimizer: Any = type(self.optimizer).from_config(self.optimizer.get_config())
+        else:
+            optimizer = optimizers.get(self.optimizer)
+            if self.learning_rate is not None:
+                optimizer.learning_rate = self.learning_rate
         model.compile(optimizer, loss)
         return model
 
