@@ -153,6 +153,14 @@ class Softmax(Elementwise):
 
     def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if mask is not None:
+            shape = tuple(mask.shape)
+            if len(shape) > inputs.ndim or any(
+                n not in (1, m) for n, m in zip(shape[::-1], inputs.shape[::-1], strict=False)
+            ):
+                raise ShapeError(
+                    f"{self.label} expects a mask that broadcasts to the input's shape {tuple(inputs.shape)}; received shape "
+                    f"{shape}."
+                )
             return softmax_where(mask, inputs, self._axes)
         return activations.softmax(inputs, axis=self._axes)
 

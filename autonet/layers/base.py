@@ -70,6 +70,8 @@ class Layer(symbolic.Operation, Configured, Weighted):
         name: str | None = None,
         **kwargs: Any,
     ):
+        if not isinstance(trainable, (bool, np.bool_)):
+            raise ArgumentError(f"{type(self).__name__} expects trainable to be True or False; received {trainable!r}.")
         self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
         if not isinstance(self.name, str) or "/" in self.name:
             raise ArgumentError(f"A layer's name is a string without '/'; received {name!r}.")
@@ -137,6 +139,10 @@ class Layer(symbolic.Operation, Configured, Weighted):
     @building
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of `input_shape`. The default has none to create."""
+
+    def _builds_nothing(self) -> bool:
+        """Whether a layer without weights is built from the start: unless a subclass of the user's has a `build`."""
+        return type(self).build.__module__.startswith("autonet.")
 
     @name_first
     def add_weight(

@@ -10,6 +10,7 @@ from autonet.layers.convolution import (
     along_channels,
     documented,
     joined_shape,
+    refuse_strides_with_dilation,
     split_shape,
     standardize_padding,
     window_counts,
@@ -66,6 +67,7 @@ class ConvLSTMCell(Cell):
         self.kernel_size = per_axis(kernel_size, rank, f"{self.label}: kernel_size")
         self.strides = per_axis(strides, rank, f"{self.label}: strides")
         self.dilation_rate = per_axis(dilation_rate, rank, f"{self.label}: dilation_rate")
+        refuse_strides_with_dilation(self.strides, self.dilation_rate, self.label)
         self.padding = standardize_padding(padding, ("valid", "same"), self.label)
         self.data_format = standardize_data_format(data_format)
         self.recurrent_activation = activations.get(recurrent_activation)

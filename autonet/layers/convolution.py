@@ -29,13 +29,6 @@ class Windowed(Layer):
         self.padding = standardize_padding(padding, self.paddings, self.label)
         self.data_format = standardize_data_format(data_format)
 
-    def _refuse_strides_with_dilation(self) -> None:
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"{self.label} expects strides or a dilation_rate above 1, not both; received strides={self.strides} "
-                f"and dilation_rate={self.dilation_rate}."
-            )
-
     @property
     def _channel_axis(self) -> int:
         return 1 if self.data_format == "channels_first" else -1
@@ -122,7 +115,7 @@ class Convolution(LowRank, Windowed):
                 f"{self.label} expects filters in {self.groups} equal groups; received {self.filters} filters. "
                 f"Make their number a multiple of {self.groups}."
             )
-        self._refuse_strides_with_dilation()
+        refuse_strides_with_dilation(self.strides, self.dilation_rate, self.label)
 
     def build(self, input_shape: Any) -> None:
         channels = input_shape[self._channel_axis]
@@ -184,7 +177,16 @@ class Conv3D(Convolution):
     rank = 3
 
 
-# Shared with pooling
+# Shared with pooling and recurrent layers
+
+
+def refuse_strides_with_dilation(strides: tuple[int, ...], dilation_rate: tuple[int, ...], label: str) -> None:
+    """ArgumentError where both are above 1."""
+    if max(strides) > 1 and max(dilation_rate) > 1:
+        raise ArgumentError(
+            f"{label} expects strides or a dilation_rate above 1, not both; received strides={strides} "
+            f"and dilation_rate={dilation_rate}."
+        )
 
 
 def standardize_padding(padding: Any, known: tuple[str, ...], label: str) -> str:

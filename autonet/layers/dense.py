@@ -1,9 +1,10 @@
 """Dense: every output sees every input, or those that an equation names."""
 
+import copy
 import re
 from typing import Any
 
-from autonet import activations, ops
+from autonet import activations, initializers, ops
 from autonet.common.types import ActivityOptions, Identifier, LayerOptions, PartialShape, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
@@ -143,9 +144,19 @@ class EinsumDense(LowRank, Layer):
 
     def build(self, input_shape: Any) -> None:
         kernel, bias, _ = self._shapes(input_shape)
-        self.kernel = self._add_of_family("kernel", kernel)
+        self.kernel = self._add_of_family("kernel", kernel, initializer=self._fitted(self.kernel_initializer))
         self.bias = self._add_of_family("bias", bias) if bias is not None else None
         self._build_lora()
+
+    def _fitted(self, initializer: Any) -> Any:
+        """`initializer`; one that counts inputs and outputs is told which axes of the kernel these are."""
+        if not isinstance(initializer, initializers.VarianceScaling) or initializer.input_axes is not None:
+            return initializer
+        *_, weight, made = self._parts()
+        initializer = copy.copy(initializer)  # with the seed, or the generator, of the one that was given
+        initializer.input_axes = [i for i, c in enumerate(weight) if c not in made]
+        initializer.output_axes = [i for i, c in enumerate(weight) if c in made]
+        return initializer
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
         y = ops.einsum(self.equation, inputs, self.adapted())

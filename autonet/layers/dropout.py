@@ -40,6 +40,11 @@ class Dropout(Elementwise):
         self.rate = self._checked(rate)
         if noise_shape is not None and not isinstance(noise_shape, (tuple, list)):
             raise ArgumentError(f"{self.label} expects noise_shape to be a tuple or None; received {noise_shape!r}.")
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in noise_shape or () if n is not None):
+            raise ArgumentError(
+                f"{self.label} expects noise_shape to hold whole numbers above 0, or None for the length of the input; "
+                f"received {noise_shape!r}."
+            )
         self.seed = seed
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         if rate > 0:

@@ -12,7 +12,7 @@ class Elementwise(Layer):
     def __init__(self, **common: Unpack[LayerOptions]):
         super().__init__(**common)
         self.supports_masking = True
-        self.built = True
+        self.built = self._builds_nothing()
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)

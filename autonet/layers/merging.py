@@ -79,8 +79,21 @@ class Merge(Layer):
             merged[0] = batches.pop() if batches else None
         return tuple(merged)
 
+    def _check_masks(self, inputs: Any, masks: Any) -> None:
+        """One mask, or None, for each input."""
+        for what, x in (("inputs", inputs), ("mask", masks)):
+            if not isinstance(x, (list, tuple)):
+                raise ArgumentError(f"{self.label} expects {what} to be a list; received {type(x).__name__}.")
+        if len(masks) != len(inputs):
+            raise ArgumentError(
+                f"{self.label} expects a mask or None for each of {len(inputs)} inputs; received {len(masks)}."
+            )
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        if previous_mask is None or any(m is None for m in previous_mask):
+        if previous_mask is None:
+            return None
+        self._check_masks(inputs, previous_mask)
+        if any(m is None for m in previous_mask):
             return None
         return functools.reduce(ops.logical_or, previous_mask)
 
@@ -185,7 +198,10 @@ class Concatenate(Merge):
         return tuple(joined)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        if previous_mask is None or all(m is None for m in previous_mask):
+        if previous_mask is None:
+            return None
+        self._check_masks(inputs, previous_mask)
+        if all(m is None for m in previous_mask):
             return None
         axes = inputs[0].ndim
         masks = [ops.ones(x.shape[:2], "bool") if m is None else m for x, m in zip(inputs, previous_mask, strict=True)]

@@ -190,13 +190,9 @@ def _clipping(given: Any, who: str) -> dict[str, float]:
 
     Raises: ArgumentError for other words than rmin, rmax, dmax, or numbers out of order.
     """
-    bounds = dict(given or {})
-    numbers = all(v is None or (isinstance(v, (int, float)) and v >= 0) for v in bounds.values())
-    if (
-        set(bounds) - {"rmin", "rmax", "dmax"}
-        or not numbers
-        or (bounds.get("rmin") or 0) > (bounds.get("rmax") or math.inf)
-    ):
+    bounds = {k: v for k, v in (given or {}).items() if v is not None}
+    numbers = all(isinstance(v, (int, float)) and v >= 0 for v in bounds.values())
+    if set(bounds) - {"rmin", "rmax", "dmax"} or not numbers or bounds.get("rmin", 0) > bounds.get("rmax", math.inf):
         raise ArgumentError(
             f"{who} expects renorm_clipping to hold rmin <= rmax and dmax, all at least 0; received {given!r}."
         )

@@ -263,8 +263,10 @@ def pairs(value: Any, rank: int, who: str) -> Any:
         values = (values,)
     made = tuple([(v, v) if not isinstance(v, (tuple, list)) else tuple(v) for v in values])
     whole = all(len(p) == 2 and all(isinstance(n, int) and n >= 0 for n in p) for p in made)
-    if len(made) != rank or not whole:
+    half = rank == 1 and isinstance(value, (tuple, list)) and not isinstance(values[0] if values else 0, (tuple, list))
+    if len(made) != rank or not whole or half:
         raise ArgumentError(
-            f"{who} must be a whole number from 0, or {rank} of them, or {rank} pairs of them; received {value!r}."
+            f"{who} must be a whole number from 0, or {f'{rank} of them, or {rank} pairs' if rank > 1 else 'a pair'} of them; "
+            f"received {value!r}."
         )
     return made[0] if rank == 1 else made

@@ -25,7 +25,7 @@ class Flatten(Layer):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
-        self.built = True
+        self.built = self._builds_nothing()
 
     def call(self, inputs: Any) -> Tensor:
         if self.data_format == "channels_first" and inputs.ndim > 2:
@@ -48,13 +48,14 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **common: Unpack[LayerOptions]):
         super().__init__(**common)
-        if not isinstance(target_shape, (tuple, list)) or sum(n == -1 for n in target_shape) > 1:
+        whole = isinstance(target_shape, (tuple, list)) and all(hasattr(n, "__index__") for n in target_shape)
+        if not whole or sum(n == -1 for n in target_shape) > 1 or any(n < -1 for n in target_shape):
             raise ArgumentError(
-                f"{self.label} expects target_shape to be a tuple of lengths with at most one -1; received "
+                f"{self.label} expects target_shape to be a tuple of lengths with at most one -1, the others at least 0; received "
                 f"{target_shape!r}."
             )
         self.target_shape = tuple(target_shape)
-        self.built = True
+        self.built = self._builds_nothing()
 
     def call(self, inputs: Any) -> Tensor:
         return ops.reshape(inputs, self.compute_output_shape(inputs.shape))
@@ -91,7 +92,7 @@ class Permute(Layer):
                 f"{self.label} expects dims to be the numbers from 1 on, each once, in the order wanted; received {dims!r}."
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
-        self.built = True
+        self.built = self._builds_nothing()
 
     def call(self, inputs: Any) -> Tensor:
         return ops.transpose(inputs, (0, *self.dims))
@@ -111,9 +112,11 @@ class RepeatVector(Layer):
         super().__init__(**common)
         if isinstance(n, bool) or not isinstance(n, int):
             raise DtypeError(f"{self.label} expects n to be a whole number; received {n!r}.")
+        if n < 1:
+            raise ArgumentError(f"{self.label} expects n to be above 0; received {n}.")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
-        self.built = True
+        self.built = self._builds_nothing()
 
     def call(self, inputs: Any) -> Tensor:
         return ops.repeat(ops.expand_dims(inputs, 1), self.n, axis=1)

@@ -6,7 +6,7 @@ from autonet import activations, ops
 from autonet.common.types import ActivityOptions, Identifier, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ShapeError
-from autonet.layers.convolution import Windowed, documented, split_shape
+from autonet.layers.convolution import Windowed, documented, refuse_strides_with_dilation, split_shape
 from autonet.layers.dense import positive
 from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
@@ -152,7 +152,7 @@ class SeparableConvolution(ChannelwiseConvolution):
         self.filters = positive(filters, "filters", self.label)
         self.depth_multiplier = positive(depth_multiplier, "depth_multiplier", self.label)
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
-        self._refuse_strides_with_dilation()
+        refuse_strides_with_dilation(self.strides, self.dilation_rate, self.label)
         self.activation, self.use_bias = activations.get(activation), use_bias
         self.input_spec = InputSpec(ndim=self.rank + 2)
 

@@ -18,7 +18,7 @@ class Spatial(Layer):
         super().__init__(**common)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self.built = self._builds_nothing()
 
     def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
         """How many places there are afterwards, None for any number."""

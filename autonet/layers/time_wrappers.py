@@ -227,6 +227,11 @@ class TimeDistributed(Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         rows, steps = inputs.shape[:2]
+        if mask is not None and tuple(mask.shape[:2]) != (rows, steps):
+            raise ShapeError(
+                f"{self.label} expects a mask of shape {(rows, steps)}, one truth for each step, or more for each; received "
+                f"{tuple(mask.shape)}."
+            )
         if type(self.layer) in _ROWWISE and self.layer.activity_regularizer is None:
             y = self.layer(ops.reshape(inputs, (rows * steps, *inputs.shape[2:])), training=training)
             return ops.reshape(y, (rows, steps, *y.shape[1:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from autonet import losses as losses_module
@@ -17,6 +17,7 @@ from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError, unknown
 from autonet.losses import Loss
 from autonet.metrics import Mean, Metric
+from autonet.metrics.accuracy import kind_of_answer
 
 BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names of metrics that the shapes make precise
 
@@ -116,10 +117,15 @@ def outputs_of(model: Any, y_pred: Any) -> tuple[list[str], list[Tensor]]:
     return keys(y_pred) if isinstance(y_pred, dict) else names, tensors
 
 
-def targets_for(y: Any, names: list[str], what: str) -> list[Any]:
-    """Targets in the order of the outputs."""
+def targets_for(y: Any, names: list[str], what: str, losses: Sequence[Any] | None = None) -> list[Any]:
+    """Targets in the order of the outputs; where `losses` has None for some of them, y may hold those of the others alone."""
     if y is None:
         return [None] * len(names)
+    if losses is not None and len(losses) == len(names) and not isinstance(y, dict):
+        own = list(y) if isinstance(y, (list, tuple)) else [y]
+        if len(own) < len(names) and len(own) == sum(loss is not None for loss in losses):
+            rest = iter(own)
+            return [None if loss is None else next(rest) for loss in losses]
     if isinstance(y, (dict, list, tuple)):
         return by_output(y, names, what)
     return _single(y, names, what)
@@ -143,7 +149,7 @@ class CompileLoss(Versioned):
     def __init__(self, loss: Any, loss_weights: Any = None):
         self.loss = loss
         self.loss_weights = loss_weights
-        self.losses: list[Loss | None] = []
+        self.losses: list[Any] = []  # of each output: a Loss, None, or a word that the first batch makes precise
         self.weights: list[Any] = []
         self.metrics: list[Mean | None] = []  # for each output
         self.names: list[str] | None = None
@@ -171,9 +177,11 @@ class CompileLoss(Versioned):
         self.names = names
 
     @staticmethod
-    def _get(entry: Any) -> Loss | None:
-        if entry is None:
-            return None
+    def _get(entry: Any) -> Any:
+        if isinstance(entry, (list, tuple)) and len(entry) == 1:  # as metrics are given
+            entry = entry[0]
+        if entry is None or entry in BY_SHAPE[2:]:  # a word, until the first batch
+            return entry
         loss = losses_module.get(entry)
         return loss if isinstance(loss, Loss) else losses_module.LossFunctionWrapper(loss)
 
@@ -184,7 +192,9 @@ class CompileLoss(Versioned):
         names, outputs = outputs_of(model, y_pred)
         if self.names != names:
             self.build(names)
-        targets, weights = targets_for(y, names, "y"), weights_for(sample_weight, names)
+        targets, weights = targets_for(y, names, "y", self.losses), weights_for(sample_weight, names)
+        if any(isinstance(loss, str) for loss in self.losses):
+            self.losses = [_by_shape(*case) for case in zip(self.losses, targets, outputs, strict=True)]
         total = None
         for i, (loss, target, output, weight) in enumerate(zip(self.losses, targets, outputs, weights, strict=True)):
             if loss is None:
@@ -250,7 +260,7 @@ class CompileMetrics(Versioned):
     def build_for(self, model: Any, y: Any, y_pred: Any) -> tuple[list[str], list[Any], list[Tensor]]:
         """Names, targets and outputs of a batch, for which the metrics are made if they are not there."""
         names, outputs = outputs_of(model, y_pred)
-        targets = targets_for(y, names, "y")
+        targets = targets_for(y, names, "y", getattr(model._compile_loss, "losses", None))
         if self.names != names:
             self.build(names, targets, outputs)
         return names, targets, outputs
@@ -297,6 +307,16 @@ class CompileMetrics(Versioned):
             if targets[i] is None:
                 continue
             metric.update_state(targets[i], outputs[i], sample_weight=weights[i] if weighted else None)
+
+
+def _by_shape(loss: Any, target: Any, output: Tensor) -> Loss | None:
+    """The loss that "crossentropy" means for an output of this shape; any other is itself."""
+    if not isinstance(loss, str) or target is None:
+        return loss
+    kind = {"sparse": "sparse_categorical", "categorical": "categorical", "binary": "binary"}[
+        kind_of_answer(target, output)
+    ]
+    return CompileLoss._get(f"{kind}_crossentropy")
 
 
 def _per_sample(loss: Loss, y_true: Any, y_pred: Any) -> Any:

@@ -67,7 +67,8 @@ class Stepping(Layer):
 
         Args:
             optimizer: name or Optimizer.
-            loss: name, function or Loss; for several outputs a list or a dictionary by output name.
+            loss: name, function or Loss; for several outputs a list or a dictionary by output name. "crossentropy" is that
+                of the output's shape: binary, categorical or sparse.
             loss_weights: a factor for each output's loss.
             metrics: names, functions or Metrics to report; per output as for `loss`.
             weighted_metrics: the same, taking sample weights into account.

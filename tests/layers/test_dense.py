@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import layers, losses
+from autonet import initializers, layers, losses
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, ShapeError
 
@@ -122,3 +122,32 @@ def test_equations_that_do_not_fit(equation, output_shape, bias_axes, error, adv
 def test_letters_that_are_missing_in_the_output_shape():
     with pytest.raises(ArgumentError, match="'d' .* neither in the input nor"):
         layers.EinsumDense("ab,bcd->acd", 4)(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("equation", "output_shape", "shape", "inputs", "outputs"),
+    [
+        ("ab,bc->ac", 40, (2, 30), 30, 40),
+        ("abx,xyz->abyz", (None, 4, 5), (2, 3, 60), 60, 20),
+        ("abyz,yzx->abx", (None, 30), (2, 3, 8, 9), 72, 30),
+        ("...x,yx->...y", 50, (2, 3, 40), 40, 50),
+    ],
+)
+def test_first_values_count_inputs_and_outputs_by_the_equation(equation, output_shape, shape, inputs, outputs):
+    given = initializers.VarianceScaling(3.0, "fan_avg", "uniform", seed=1)
+    layer = layers.EinsumDense(equation, output_shape, kernel_initializer=given)
+    layer.build(shape)
+    limit = (3 * 3.0 / ((inputs + outputs) / 2)) ** 0.5
+    assert 0.97 * limit < np.abs(layer.kernel).max() <= limit
+    assert layer.get_config()["kernel_initializer"]["config"]["input_axes"] is None  # as it was given
+    told = initializers.VarianceScaling(3.0, "fan_in", "uniform", seed=1, input_axes=[0], output_axes=[1])
+    other = layers.EinsumDense(equation, output_shape, kernel_initializer=told)
+    other.build(shape)
+    np.testing.assert_array_equal(other.kernel, told(other.kernel.shape))
+
+
+def test_heads_begin_as_wide_as_a_dense_layer_of_their_outputs():
+    attention = layers.MultiHeadAttention(8, 16, kernel_initializer="lecun_normal", seed=1)
+    attention.build((None, 10, 32), (None, 10, 32))
+    np.testing.assert_allclose(np.std(attention.query_dense.kernel), (1 / 32) ** 0.5, rtol=0.05)
+    np.testing.assert_allclose(np.std(attention.output_dense.kernel), (1 / 128) ** 0.5, rtol=0.05)

@@ -195,6 +195,44 @@ def test_the_loss_of_several_outputs_is_their_weighted_sum(way):
         assert found["loss"] == pytest.approx(2 * found["a_loss"] + 0.5 * found["b_loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("losses", "y"),
+    [
+        ([None, "mae"], X),
+        ([None, "mae"], [X]),
+        ({"b": "mae"}, (X,)),
+        ({"b": ["mae"]}, {"b": X}),
+        ([None, "mae"], {"b": X}),
+    ],
+)
+def test_targets_of_the_outputs_that_have_a_loss(losses, y, way):
+    made = two(loss=losses, metrics=[None, ["mse"]], **way)
+    full = made.evaluate(X, [Y, X], verbose=0, return_dict=True)
+    assert made.evaluate(X, y, verbose=0, return_dict=True) == full
+    assert list(full) == ["loss", "b_mse"]
+    with pytest.warns(UserWarning, match="a/kernel, a/bias"):
+        made.fit(X, y, verbose=0)
+    with pytest.raises(ArgumentError, match="y expects"):
+        two(loss="mse", **way).fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("word", ["crossentropy", "ce"])
+@pytest.mark.parametrize(
+    ("units", "y", "meant"),
+    [
+        (1, Y, "binary_crossentropy"),
+        (3, np.arange(10) % 3, "sparse_categorical_crossentropy"),
+        (3, np.eye(3)[np.arange(10) % 3], "categorical_crossentropy"),
+    ],
+)
+def test_the_word_crossentropy_goes_by_shapes(word, units, y, meant, way):
+    losses = []
+    for loss in (word, [word], meant):
+        keras.utils.set_random_seed(0)
+        losses.append(model(units, loss=loss, **way).fit(X, y * 1.0, epochs=2, verbose=0).history["loss"])
+    assert losses[0] == losses[1] == losses[2]
+
+
 def test_weights_of_several_outputs():
     made = two(loss="mae")
     first = np.arange(10) == 0

@@ -54,6 +54,15 @@ def salt_key(who: str, salt: Any) -> Key:
     return int(words[0]) % 2**64, int(words[1]) % 2**64
 
 
+def _check_dtype(layer: Layer, output_mode: str) -> None:
+    """Numbers of bins are whole numbers."""
+    if output_mode == "int" and np.dtype(layer.compute_dtype).kind not in "iu":
+        raise ArgumentError(
+            f"{layer.label} with output_mode='int' expects dtype to be one of whole numbers; received {layer.compute_dtype!r}. "
+            "Leave it out."
+        )
+
+
 class Hashing(Encoding, TextLayer):
     """Texts or whole numbers as bins, by a hash that is the same everywhere: FarmHash64, or SipHash with a `salt`.
 
@@ -82,6 +91,7 @@ class Hashing(Encoding, TextLayer):
         if common.get("dtype") is None:
             common["dtype"] = "int64" if output_mode == "int" else None
         super().__init__(**common)
+        _check_dtype(self, output_mode)
         if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
             raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
         if not isinstance(mask_value, (str, bytes, int, type(None))):
@@ -159,6 +169,7 @@ class HashedCrossing(Encoding):
         if dtype is None:
             dtype = "int64" if output_mode == "int" else None
         super().__init__(name=name, dtype=dtype, **common)
+        _check_dtype(self, output_mode)
         if isinstance(num_bins, bool) or not isinstance(num_bins, (int, np.integer)) or num_bins < 1:
             raise ArgumentError(f"{self.label} expects num_bins of at least 1; received {num_bins!r}.")
         self._set_mode(output_mode, sparse, ("int", "one_hot"))
