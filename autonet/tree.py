@@ -1,6 +1,7 @@
 """Nested lists, tuples and dicts under Keras's names; `autonet.common.trees` does the work.
 
-Dictionaries go by sorted key, OrderedDicts in their own order; named tuples are nested too, None is a leaf.
+Dictionaries go by sorted key (those of several types by type first), OrderedDicts in their own order; named tuples and deques
+are nested too, None is a leaf.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,12 +17,12 @@ class MAP_TO_NONE:
 
 
 def is_nested(structure: object) -> bool:
-    """Whether `structure` is a list, tuple or dict.
+    """Whether `structure` is a list, tuple, deque or dict.
 
     >>> is_nested([]), is_nested(3)
     (True, False)
     """
-    return isinstance(structure, (list, tuple, dict))
+    return isinstance(structure, (dict, *trees.SEQUENCES))
 
 
 def flatten(structure: object) -> list[Any]:
@@ -147,14 +148,10 @@ def map_shape_structure(func: Callable[..., Any], structure: Any) -> Any:
     if isinstance(structure, (tuple, list)) and all(isinstance(n, (int, type(None))) for n in structure):
         return func(structure)
     if isinstance(structure, dict):
-        return {key: map_shape_structure(func, branch) for key, branch in structure.items()}
-    if isinstance(structure, (tuple, list)):
-        return _rebuilt(structure, [map_shape_structure(func, branch) for branch in structure])
-    raise ArgumentError(f"map_shape_structure expects shapes as leaves; received {structure!r}.")
-
-
-def _rebuilt(old: Any, branches: list[Any]) -> Any:
-    return type(old)(*branches) if trees.is_namedtuple(old) else type(old)(branches)
+        return trees.like(structure, {key: map_shape_structure(func, branch) for key, branch in structure.items()})
+    if isinstance(structure, trees.SEQUENCES):
+        return trees.like(structure, [map_shape_structure(func, branch) for branch in structure])
+    return func(structure)
 
 
 def traverse(func: Callable[..., Any], structure: Any, top_down: bool = True) -> Any:
@@ -176,10 +173,9 @@ def traverse(func: Callable[..., Any], structure: Any, top_down: bool = True) ->
             return _unmarked(found)
     if isinstance(structure, dict):
         new = {key: traverse(func, structure[key], top_down) for key in trees.keys(structure)}
-        ordered = {key: new[key] for key in structure}
-        result: Any = ordered if type(structure) is dict else type(structure)(ordered)
-    elif isinstance(structure, (list, tuple)):
-        result = _rebuilt(structure, [traverse(func, branch, top_down) for branch in structure])
+        result: Any = trees.like(structure, {key: new[key] for key in structure})
+    elif isinstance(structure, trees.SEQUENCES):
+        result = trees.like(structure, [traverse(func, branch, top_down) for branch in structure])
     else:
         result = structure
     if not top_down:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from autonet.errors import ArgumentError
+
+SEQUENCES = (list, tuple, deque)
 
 
 def is_namedtuple(x: Any) -> bool:
@@ -29,7 +31,7 @@ def _collect(tree: Any, leaves: list[Any]) -> None:
     if isinstance(tree, dict):
         for key in keys(tree):
             _collect(tree[key], leaves)
-    elif isinstance(tree, (list, tuple)):
+    elif isinstance(tree, SEQUENCES):
         for branch in tree:
             _collect(branch, leaves)
     else:
@@ -42,6 +44,10 @@ def keys(tree: dict) -> list[Any]:
         return list(tree)
     try:
         return sorted(tree)
+    except TypeError:
+        pass
+    try:  # of several types: by type, then in order
+        return sorted(tree, key=lambda key: (f"{type(key).__module__}.{type(key).__qualname__}", key))
     except TypeError:  # keys that do not compare keep the order in which they came
         return list(tree)
 
@@ -50,7 +56,7 @@ def flatten_with_path(tree: Any, path: tuple = ()) -> list[tuple[tuple, Any]]:
     """The leaves of `tree`, each with the keys and indices that lead to it."""
     if isinstance(tree, dict):
         return [leaf for key in keys(tree) for leaf in flatten_with_path(tree[key], (*path, key))]
-    if isinstance(tree, (list, tuple)):
+    if isinstance(tree, SEQUENCES):
         return [leaf for i, branch in enumerate(tree) for leaf in flatten_with_path(branch, (*path, i))]
     return [(path, tree)]
 
@@ -67,16 +73,25 @@ def pack(tree: Any, leaves: list[Any]) -> Any:
 def _build(tree: Any, rest: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
         built = {key: _build(tree[key], rest) for key in keys(tree)}
-        ordered = {key: built[key] for key in tree}
-        return ordered if type(tree) is dict else type(tree)(ordered)
-    if is_namedtuple(tree):
-        return type(tree)(*[_build(branch, rest) for branch in tree])
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([_build(branch, rest) for branch in tree])
+        return like(tree, {key: built[key] for key in tree})
+    if isinstance(tree, SEQUENCES):
+        return like(tree, [_build(branch, rest) for branch in tree])
     try:
         return next(rest)
     except StopIteration:
         raise ArgumentError("pack received fewer leaves than the structure has.") from None
+
+
+def like(tree: Any, branches: Any) -> Any:
+    """A dict or sequence of the kind of `tree` with other branches: a dict of them, or a list."""
+    kind = type(tree)
+    if isinstance(tree, dict):
+        if kind is dict:
+            return branches
+        return kind(tree.default_factory, branches) if isinstance(tree, defaultdict) else kind(branches)
+    if isinstance(tree, deque):
+        return kind(branches, tree.maxlen)
+    return kind(*branches) if is_namedtuple(tree) else kind(branches)
 
 
 def map_structure(f: Callable, *trees: Any) -> Any:
@@ -99,10 +114,10 @@ def assert_same_structure(a: object, b: object) -> None:
             raise ArgumentError(f"Structures differ: keys {list(a)} against {list(b)}.")
         for key in a:
             assert_same_structure(a[key], b[key])
-    elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+    elif isinstance(a, SEQUENCES) and isinstance(b, SEQUENCES):
         if len(a) != len(b):
             raise ArgumentError(f"Structures differ: {len(a)} branches against {len(b)}.")
         for x, y in zip(a, b, strict=True):
             assert_same_structure(x, y)
-    elif isinstance(a, (dict, list, tuple)) or isinstance(b, (dict, list, tuple)):
+    elif isinstance(a, (dict, *SEQUENCES)) or isinstance(b, (dict, *SEQUENCES)):
         raise ArgumentError(f"Structures differ: {type(a).__name__} against {type(b).__name__}.")

@@ -207,7 +207,7 @@ def bind(op: Any, args: tuple, settings: dict) -> tuple[tuple, dict]:
 _WEAK = (bool, int, float, WeakScalar)  # what takes the dtype of the Tensors that it meets
 
 
-def convert(op: Any, operands: tuple) -> tuple:
+def convert(op: Any, operands: tuple) -> tuple[Tensor, ...]:
     """Operands as Tensors of one dtype, but for those named in `keep`."""
     kept = op.kept * len(operands) if op.variadic else op.kept
     common: Any = None

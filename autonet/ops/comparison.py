@@ -14,6 +14,11 @@ def _flat(name: str, body, doc: str, **options) -> Primitive:
     return made
 
 
+def whole(*xs):
+    """The arrays, int32 where they are booleans: for arithmetic that NumPy does on bytes then."""
+    return [x.astype(np.int32) if x.dtype.kind == "b" else x for x in xs]
+
+
 equal = _flat("equal", lambda x1, x2: np.equal(x1, x2), "Whether x1 == x2, elementwise.")
 not_equal = _flat("not_equal", lambda x1, x2: np.not_equal(x1, x2), "Whether x1 != x2, elementwise.")
 less = _flat("less", lambda x1, x2: np.less(x1, x2), "Whether x1 < x2, elementwise.")
@@ -33,8 +38,12 @@ bitwise_xor = _flat(
 )
 bitwise_invert = _flat("bitwise_invert", lambda x: np.invert(x), "Every bit turned over, for integers and booleans.")
 bitwise_not = bitwise_invert
-left_shift = _flat("left_shift", lambda x, y: np.left_shift(x, y), "Bits of x moved up by y places, for integers.")
-right_shift = _flat("right_shift", lambda x, y: np.right_shift(x, y), "Bits of x moved down by y places, for integers.")
+left_shift = _flat(
+    "left_shift", lambda x, y: np.left_shift(*whole(x, y)), "Bits of x moved up by y places, for integers."
+)
+right_shift = _flat(
+    "right_shift", lambda x, y: np.right_shift(*whole(x, y)), "Bits of x moved down by y places, for integers."
+)
 bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 
 isnan = _flat("isnan", lambda x: np.isnan(x), "Whether x is not a number, elementwise.")
@@ -47,7 +56,7 @@ floor = _flat("floor", lambda x: np.floor(x), "The largest whole number not abov
 ceil = _flat("ceil", lambda x: np.ceil(x), "The smallest whole number not below x.", floating=True)
 trunc = _flat("trunc", lambda x: np.trunc(x), "x without its fraction.")
 floor_divide = _flat(
-    "floor_divide", lambda x1, x2: np.floor_divide(x1, x2), "The largest whole number not above x1/x2."
+    "floor_divide", lambda x1, x2: np.floor_divide(*whole(x1, x2)), "The largest whole number not above x1/x2."
 )
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
+from autonet.core.calls import convert
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.creation import cast, zeros
 from autonet.ops.indexing import getitem
-from autonet.ops.pointwise import power
+from autonet.ops.pointwise import maximum, power
 from autonet.ops.shaping import (
-    axes_from_0,
     broadcast_to,
     concatenate,
     diag,
@@ -30,6 +30,7 @@ from autonet.ops.sliding_windows import standardize_data_format
 
 def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """x1 followed by x2 along `axis`; without one, both are flattened first."""
+    x1, x2 = convert(maximum, (x1, x2))
     if axis is None:
         return concatenate([ravel(x1), ravel(x2)], 0)
     return concatenate([x1, x2], axis)
@@ -91,9 +92,9 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tens
     [[2, 4], [1, 3]]
     """
     x = convert_to_tensor(array)
-    if x.ndim < 2 or len(axes) != 2:
+    if len(axes) != 2 or len({a % max(x.ndim, 1) for a in axes if -x.ndim <= a < x.ndim}) != 2:
         raise ArgumentError(f"rot90 expects two different axes of at least two; received axes={axes}, shape {x.shape}.")
-    first, second = axes_from_0(axes, x.ndim, "rot90")
+    first, second = (a % x.ndim for a in axes)
     order = list(range(x.ndim))
     order[first], order[second] = second, first
     k %= 4

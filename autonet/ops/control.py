@@ -63,7 +63,7 @@ def switch(index: TensorLike, branches: Sequence[Callable], *operands: Any) -> A
     """
     if not branches:
         raise ArgumentError("switch expects at least one branch; received none.")
-    if isinstance(index, int):
+    if isinstance(index, int) and not isinstance(index, bool):
         return branches[min(max(index, 0), len(branches) - 1)](*operands)
     index = convert_to_tensor(index)
     if index.shape != () or index.dtype.kind not in "iu":
@@ -376,6 +376,8 @@ def vectorize(
     >>> vectorize(lambda a, b: a + b)([1, 2, 3], 2).tolist()
     [3, 4, 5]
     """
+    if not callable(pyfunc):
+        raise ArgumentError(f"vectorize expects a function first; received {pyfunc!r}.")
     kept = set(excluded or ())
     names = _signature(signature) if signature else None
 

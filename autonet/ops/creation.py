@@ -43,6 +43,8 @@ __all__ = [
 
 def _dims(shape: Any) -> tuple[int, ...]:
     lengths = (int(shape),) if np.ndim(shape) == 0 else tuple([int(n) for n in shape])
+    if lengths and min(lengths) < 0:
+        raise ShapeError(f"A shape has lengths of at least 0; received {lengths}.")
     limit(f"An array of shape {lengths}", *lengths)
     return lengths
 
@@ -191,9 +193,9 @@ def linspace(
     """`num` evenly spaced numbers from start to stop, whose derivatives reach both ends."""
     from autonet.ops.shaping import moveaxis
 
-    start, stop = _convert(start), _convert(stop)
     num = whole_number(num, "linspace", "num")
-    floats = dtypes.result_type(start.dtype, stop.dtype, float)
+    floats = _float_of(start, stop)
+    start, stop = _convert(start), _convert(stop)
     if dtype is not None and not dtypes.is_float(dtypes.standardize_dtype(dtype)):  # whole numbers: rounded down
         from autonet.ops.comparison import floor
 
@@ -213,6 +215,11 @@ def linspace(
     return (values, (stop - start) / steps) if retstep else values
 
 
+def _float_of(*ends: Any) -> str:
+    """The float in which ends meet, Python's numbers being weak."""
+    return dtypes.result_type(*[type(x) if type(x) in (bool, int, float) else _convert(x).dtype for x in ends], float)
+
+
 def logspace(
     start: TensorLike,
     stop: TensorLike,
@@ -225,8 +232,11 @@ def logspace(
     """`base` to the powers `linspace(start, stop, num)`; whole numbers are rounded down."""
     from autonet.ops.pointwise import power
 
-    start, stop = _convert(start), _convert(stop)
-    kind = dtypes.standardize_dtype(dtype or dtypes.result_type(start.dtype, stop.dtype, float))
+    kind = dtypes.standardize_dtype(dtype or _float_of(start, stop))
+    if type(start) in (int, float) and type(stop) in (int, float):  # rounded once
+        num = whole_number(num, "logspace", "num")
+        limit("logspace", num)
+        return wrap(np.logspace(start, stop, num, endpoint, base).astype(kind))  # type: ignore[arg-type]
     floats = kind if kind.startswith("float") else dtypes.result_type(kind, float)
     return cast(power(base, linspace(start, stop, num, endpoint, dtype=floats, axis=axis)), kind)
 
@@ -255,6 +265,8 @@ def identity(n: int, dtype: Dtype = None) -> Tensor:
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Dtype = None) -> Tensor:
     """N x M matrix with ones on and below diagonal `k`."""
+    if N < 0 or (M or 0) < 0:
+        raise ArgumentError(f"tri expects lengths of at least 0; received {N} and {M}.")
     limit("tri", N, M or N)
     return wrap(np.tri(N, M, k, dtypes.as_dtype(dtype)))
 
@@ -280,4 +292,5 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Dtype = None
     x = _convert(x)
     if not -x.ndim - 1 <= axis <= x.ndim:
         raise ShapeError(f"one_hot expects axis from {-x.ndim - 1} to {x.ndim} for shape {x.shape}; received {axis}.")
-    return _one_hot(x, num_classes=int(num_classes), axis=axis, dtype=dtypes.standardize_dtype(dtype))
+    count = whole_number(num_classes, "one_hot", "num_classes")
+    return _one_hot(x, num_classes=count, axis=axis, dtype=dtypes.standardize_dtype(dtype))

@@ -171,7 +171,8 @@ def ctc_loss(
     """
     target, output = convert_to_tensor(target), convert_to_tensor(output)
     lengths = [cast(convert_to_tensor(length), "int64") for length in (target_length, output_length)]
-    if output.ndim != 3 or target.ndim != 2 or any(x.shape[:1] != output.shape[:1] for x in (target, *lengths)):
+    dims = (output.ndim, target.ndim, *[x.ndim for x in lengths])
+    if dims != (3, 2, 1, 1) or any(x.shape[:1] != output.shape[:1] for x in (target, *lengths)):
         raise ShapeError(
             "ctc_loss expects target (n, labels), output (n, frames, classes) and two lengths (n,); received "
             f"{target.shape}, {output.shape}, {lengths[0].shape} and {lengths[1].shape}."

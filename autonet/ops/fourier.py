@@ -119,6 +119,8 @@ def rfft(x: TensorLike, fft_length: int | None = None) -> Pair:
     x = convert_to_tensor(x)
     if x.dtype.kind != "f":
         x = cast(x, dtypes.floatx())
+    if fft_length is not None and fft_length < 1:
+        raise ArgumentError(f"rfft expects an fft_length of at least 1; received {fft_length}.")
     return real_fft(x if fft_length is None else _fitted(x, int(fft_length)))
 
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
+from autonet.core.calls import convert
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DtypeError, ShapeError
 from autonet.ops.abstract import AbstractTensor
-from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, trunc
+from autonet.ops.comparison import _flat, equal, greater, isinf, isnan, less, logical_and, trunc, whole
 from autonet.ops.creation import cast, ones_like, zeros_like
 from autonet.ops.pointwise import _logaddexp_rule, absolute, clip, divide, maximum, minimum, where
 from autonet.ops.reduction import all as every
@@ -25,20 +26,20 @@ def fabs(x: TensorLike) -> Tensor:
 
 def fmax(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The larger of x1 and x2, elementwise, the other one where one is NaN."""
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(maximum, (x1, x2))
     return where(isnan(x1), x2, where(isnan(x2), x1, maximum(x1, x2)))
 
 
 def fmin(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The smaller of x1 and x2, elementwise, the other one where one is NaN."""
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(minimum, (x1, x2))
     return where(isnan(x1), x2, where(isnan(x2), x1, minimum(x1, x2)))
 
 
 @primitive
 def fmod(x1, x2):
     """Remainder of x1 / x2 with the sign of x1, elementwise."""
-    return np.fmod(x1, x2)
+    return np.fmod(*whole(x1, x2))
 
 
 fmod.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * trunc(x1 / x2))
@@ -53,10 +54,8 @@ def heaviside(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> heaviside([-1.0, 0.0, 2.0], 0.5).tolist()
     [0.0, 0.5, 1.0]
     """
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
-    dtype = dtypes.result_type(x1.dtype, x2.dtype, float)
-    x1, x2 = cast(x1, dtype), cast(x2, dtype)
-    return where(isnan(x1), x1, where(equal(x1, 0), x2, cast(greater(x1, 0), dtype)))
+    x1, x2 = convert(divide, (x1, x2))
+    return where(isnan(x1), x1, where(equal(x1, 0), x2, cast(greater(x1, 0), x1.dtype)))
 
 
 @primitive(floating=True)
@@ -106,7 +105,7 @@ def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> divide_no_nan([1.0, 2.0], [0.0, 4.0]).tolist()
     [0.0, 0.5]
     """
-    x2 = convert_to_tensor(x2)
+    x1, x2 = convert(divide, (x1, x2))
     none = equal(x2, 0)
     return where(none, 0, divide(x1, where(none, 1, x2)))
 
@@ -300,7 +299,9 @@ def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Tensor, ..
     places = []
     step = math.prod(shape)
     total = step
-    flat = where(indices < 0, indices + total, indices)
+    flat = clip(
+        where(indices < 0, indices + total, indices), 0, max(total - 1, 0)
+    )  # the last place for those beyond it
     for n in shape:
         step //= max(n, 1)
         places.append(cast(flat // max(step, 1) % max(n, 1), "int32"))

@@ -7,7 +7,7 @@ from autonet.core.accumulate import add as add
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording, state
 from autonet.core.tensor import Tensor
-from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step
+from autonet.ops.comparison import equal, floor_divide, isinf, less_equal, sign, step, whole
 from autonet.ops.kinks import at_kinks
 
 # Arithmetic
@@ -47,7 +47,7 @@ true_divide = divide
 @primitive
 def mod(x1, x2):
     """Remainder of x1 / x2 with the sign of x2, elementwise."""
-    return np.remainder(x1, x2)
+    return np.remainder(*whole(x1, x2))
 
 
 mod.vjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * floor_divide(x1, x2))
@@ -131,7 +131,7 @@ def power(x1, x2):
     The derivative along x1 is 0 where x2 is 0. The derivative along x2 is 0 where x1 is negative, and where x1 is 0 and x2 is
     positive; at 0 to the power 0 or less it is -inf.
     """
-    return np.power(x1, x2)
+    return np.power(*whole(x1, x2))
 
 
 def _power_base(g, x1, x2, y):

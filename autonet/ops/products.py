@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.types import TensorLike
+from autonet.core.calls import convert
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ShapeError
@@ -107,7 +108,7 @@ def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
 
     Unlike `matmul`, stacks do not broadcast: (a, m, k) with (b, k, n) gives (a, m, b, n).
     """
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(multiply, (x1, x2))
     if not x1.ndim or not x2.ndim:
         return multiply(x1, x2)
     if x2.ndim <= 2:
@@ -147,14 +148,14 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence = 2) -> Tenso
 
 def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Every product of an element of `x1` with one of `x2`, both flattened: shape (x1.size, x2.size)."""
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(multiply, (x1, x2))
     return multiply(_reshaped(x1, (x1.size, 1)), _reshaped(x2, (1, x2.size)))
 
 
 @accumulates()
 def inner(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of products over the last axes of both; a number multiplies."""
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(multiply, (x1, x2))
     if not x1.ndim or not x2.ndim:
         return multiply(x1, x2)
     return tensordot(x1, x2, axes=((x1.ndim - 1,), (x2.ndim - 1,)))

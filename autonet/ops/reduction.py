@@ -342,6 +342,11 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
         dims = [1] * x.ndim
         dims[axis] = -1
         weights = reshape(weights, newshape=tuple(dims))
+    elif weights.shape != x.shape and (axis is None or weights.ndim != x.ndim):
+        raise ShapeError(
+            f"average expects weights of the shape of x, {x.shape}, or one for each place along an axis that is named; "
+            f"received shape {weights.shape}, axis={axis}."
+        )
     weights = convert_to_tensor(weights, x.dtype if x.dtype.kind == "f" else None)
     return divide(
         sum(multiply(x, weights), axis=axis), sum(multiply(weights, np.ones(x.shape, weights.dtype)), axis=axis)

@@ -1,5 +1,6 @@
 """The same numbers arranged otherwise: reshape, transpose, join, split, repeat, pad."""
 
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -163,13 +164,15 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     """
     x = convert_to_tensor(x)
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        sections = indices_or_sections
-        if n % sections:
+    if isinstance(indices_or_sections, (int, np.integer)):
+        sections = int(indices_or_sections)
+        if sections < 1 or n % sections:
             raise ShapeError(f"split cannot cut {n} places along axis {axis} into {sections} equal parts.")
         bounds = tuple(range(n // sections, n, n // sections)) if n else (0,) * (sections - 1)
     else:
         bounds = tuple([int(i) for i in indices_or_sections])
+        if any(not a <= b <= n for a, b in itertools.pairwise((0, *bounds))):
+            raise ShapeError(f"split expects ascending places from 0 to {n} on axis {axis}; received {bounds}.")
     return list(_split(x, bounds=bounds, axis=axis))
 
 

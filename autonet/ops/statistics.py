@@ -8,6 +8,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
+from autonet.core.calls import convert
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops import reduction
@@ -333,7 +334,7 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     >>> kron([1, 2], [1, 10]).tolist()
     [1, 10, 2, 20]
     """
-    x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
+    x1, x2 = convert(multiply, (x1, x2))
     ndim = max(x1.ndim, x2.ndim)
     left, right = ((1,) * (ndim - x.ndim) + x.shape for x in (x1, x2))
     spread = reshape(x1, tuple([n for m in left for n in (m, 1)])) * reshape(
