@@ -15,7 +15,7 @@ import numpy as np
 from autonet.common.lines import warn
 from autonet.errors import AutonetError, DataError
 from autonet.optimizers import MultiOptimizer, Optimizer
-from autonet.saving import keras_zip, loading
+from autonet.saving import keras2, keras_zip, loading
 from autonet.saving.hdf5 import HDF5File
 from autonet.saving.keras_names import keras_groups, own_variables
 from autonet.saving.matching import LoadReport, Specs, load
@@ -101,6 +101,8 @@ def load_weights(model: Any, file: BinaryIO, kind: str, path: str, skip_mismatch
     else:
         check_seal(file, path)
         weights = HDF5File(file, path)
+        if keras2.is_legacy(weights):
+            return keras2.load_weights(model, weights, path, skip_mismatch)
     report = _fill(model, weights, path, skip_mismatch)
     if model.compiled and model.optimizer is not None:
         if not (report.missing or report.unexpected or report.mismatched):

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.types import Model
 from autonet.errors import ArgumentError, AutonetError, DataError, NotBuiltError
-from autonet.saving import keras_files, loading, optimizer_state
+from autonet.saving import keras2, keras_files, loading, optimizer_state
 from autonet.saving.archive import Archive, write_archive
 from autonet.saving.document import Document, write_document
 from autonet.saving.matching import LoadReport, load
@@ -115,7 +115,10 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """The model in a file that `save_model` or Keras 3 wrote.
+    """The model in a file that `save_model` or Keras wrote: ".keras", or ".h5" of Keras 2, `tf.keras` and Keras 3.
+
+    Configurations of Keras 2 are read in today's words; what has none (Lambda, most calls of TensorFlow's) is named. The state
+    of an optimizer in an ".h5" file is left out, with a warning.
 
     Args:
         custom_objects: names to classes and functions that the configuration may use besides the registered ones. A
@@ -132,10 +135,7 @@ def load_model(
         if kind == "keras":
             return keras_files.load_model(file, path, compile)
         if kind == "hdf5":
-            raise DataError(
-                f"{path} is an HDF5 file: of weights, or of Keras 2. Weights are loaded with model.load_weights(); open an "
-                "older model in Keras and save it to a .keras file there."
-            )
+            return keras2.load_model(file, path, compile)
         return _load_own(_archive(file, kind, path, "model"), path, compile)
 
 
