@@ -261,7 +261,7 @@ def test_without_h5py(tmp_path, monkeypatch):
 def test_hdf5_that_is_no_file_of_weights(tmp_path):
     model = keras.Sequential([L.Input((3,)), L.Dense(2)])
     model.save_weights(tmp_path / "x.weights.h5")
-    with pytest.raises(DataError, match="is an HDF5 file: of weights, or of Keras 2"):
+    with pytest.raises(DataError, match="is an HDF5 file of weights, without a model"):
         load_model(tmp_path / "x.weights.h5")
 
 
