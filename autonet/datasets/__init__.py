@@ -4,8 +4,13 @@ A data set is looked for in the folder `datasets` under AUTONET_HOME (default `~
 public home if it has one. `digits` comes with the package.
 """
 
+from autonet.datasets import boston_housing as boston_housing
+from autonet.datasets import california_housing as california_housing
+from autonet.datasets import cifar10 as cifar10
+from autonet.datasets import cifar100 as cifar100
 from autonet.datasets import digits as digits
 from autonet.datasets import fashion_mnist as fashion_mnist
 from autonet.datasets import imdb as imdb
 from autonet.datasets import mnist as mnist
+from autonet.datasets import reuters as reuters
 from autonet.datasets import student_admissions as student_admissions

@@ -23,7 +23,7 @@ def find(name: str, url: str | None, sha256: str, content: str) -> Path:
     Args:
         name: of the file in the folder of data sets, or an absolute path.
         url: its public home; None for a file that has none that is known.
-        sha256: digest of what that home gives, or of the well-known file.
+        sha256: digest of what that home gives (or its MD5, where no other is known), or of the well-known file.
         content: what the file holds, for the error.
 
     Raises: DataError if the file is neither there nor to be had.
@@ -45,13 +45,16 @@ def find(name: str, url: str | None, sha256: str, content: str) -> Path:
         ) from None
 
 
-def read_npz(path: str | os.PathLike[str], shapes: Mapping[str, Shape], advice: str = ADVICE) -> dict[str, np.ndarray]:
-    """The named arrays of an .npz file of whole numbers.
+def read_npz(
+    path: str | os.PathLike[str], shapes: Mapping[str, Shape], advice: str = ADVICE, kinds: str = "iu"
+) -> dict[str, np.ndarray]:
+    """The named arrays of an .npz file of numbers.
 
     Args:
         path: the file.
         shapes: the arrays that must be there, with their shapes; None for any length.
         advice: what to do about a file that cannot be used.
+        kinds: NumPy's letters of the dtypes that they may have.
 
     Raises: DataError if the file is damaged, or holds something else.
     """
@@ -64,7 +67,7 @@ def read_npz(path: str | os.PathLike[str], shapes: Mapping[str, Shape], advice: 
                 )
             arrays[name] = content[name]
     for name, shape in shapes.items():
-        check_shape(path, name, arrays[name], shape, advice)
+        check_shape(path, name, arrays[name], shape, advice, kinds)
     return arrays
 
 
@@ -79,13 +82,21 @@ def open_npz(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[Any
             yield content
 
 
-def check_shape(path: str | os.PathLike[str], name: str, array: np.ndarray, shape: Shape, advice: str = ADVICE) -> None:
-    """DataError unless `array` has this shape (None: any length) and holds integers."""
+def check_shape(
+    path: str | os.PathLike[str],
+    name: str,
+    array: np.ndarray,
+    shape: Shape,
+    advice: str = ADVICE,
+    kinds: str = "iu",
+) -> None:
+    """DataError unless `array` has this shape (None: any length) and a dtype of these kinds."""
     fits = len(shape) == array.ndim and all(n is None or n == m for n, m in zip(shape, array.shape, strict=True))
-    if not fits or array.dtype.kind not in "iu":
+    if not fits or array.dtype.kind not in kinds:
         expected = tuple("n" if n is None else n for n in shape)
+        what = "numbers" if "f" in kinds else "integers"
         raise DataError(
-            f"{path}: {name} should hold integers of shape {expected}; it has dtype {array.dtype} and shape "
+            f"{path}: {name} should hold {what} of shape {expected}; it has dtype {array.dtype} and shape "
             f"{array.shape}. {advice}"
         )
 

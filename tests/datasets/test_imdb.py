@@ -74,12 +74,6 @@ def test_other_content_is_refused_with_its_line(folder, odd):
         imdb.load_texts()
 
 
-def test_keras_name_for_reviews_as_numbers_says_what_there_is():
-    with pytest.raises(AttributeError, match="load_texts"):
-        imdb.load_data  # noqa: B018
-    assert not hasattr(imdb, "load_words")
-
-
 @pytest.mark.real_data("imdb_train.jsonl.xz", "imdb_test.jsonl.xz")
 def test_the_real_reviews():
     for texts, labels in imdb.load_texts():
