@@ -28,6 +28,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import datasets as datasets
     from autonet import dtype_policies as dtype_policies
     from autonet import errors as errors
+    from autonet import export as export
     from autonet import gradients as gradients
     from autonet import initializers as initializers
     from autonet import layers as layers
@@ -100,6 +101,7 @@ _PACKAGES = (
     "datasets",
     "dtype_policies",
     "errors",
+    "export",
     "gradients",
     "initializers",
     "layers",

@@ -58,6 +58,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "datasets/files.py": "datasets/test_mnist.py datasets/test_imdb.py",
     "datasets/reuters.py": "datasets/test_words.py",
     "errors.py": "mistakes/test_mistakes.py",
+    "export/c_*.py": "export/test_c.py",
     "gradients/blame.py": "gradients/test_check.py",
     "gradients/scope.py": "gradients/test_functional.py",
     "initializers/*.py": "initializers/test_initializers.py",

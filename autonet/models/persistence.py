@@ -38,6 +38,12 @@ class Persistence:
         """Take weights from a file; see `saving.load_weights`."""
         return saving.load_weights(self, filepath, skip_mismatch)  # type: ignore[arg-type]
 
+    def export(self, filepath: PathLike, format: str | None = None) -> None:
+        """Write what `predict` computes as a program that runs without Python: C for "m.c"; see `export.export`."""
+        from autonet.export import export
+
+        export(self, filepath, format)  # type: ignore[arg-type]
+
     def to_json(self) -> str:
         """The architecture, and how it was compiled, as JSON without weights; `models.model_from_json` reads it.
 

@@ -1,0 +1,419 @@
+"""Loops in C for the primitives of a model's prediction, one table.
+
+A writer of the table is called with the text's `Writer`, the instruction and its operands as arrays, whose places and strides
+are those in C. Products sum in the order of their terms, in the result's own precision; other sums in double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autonet.compiler.c import expressions
+from autonet.compiler.c.expressions import C_TYPES
+from autonet.compiler.program import Instruction
+from autonet.errors import ArgumentError
+from autonet.export import c_recurrent
+
+WRITERS: dict[str, Callable[..., None]] = {}
+
+# Pointwise
+
+_LIBM = {
+    **{name: name for name in ("exp", "expm1", "log", "log1p", "tanh", "erf", "sqrt", "floor", "ceil", "trunc", "pow")},
+    "abs": "fabs",
+}
+_OWN = {
+    "max": "{T} an_max_{F}({T} a, {T} b) {{ return a > b || a != a ? a : b; }}",
+    "min": "{T} an_min_{F}({T} a, {T} b) {{ return a < b || a != a ? a : b; }}",
+    "where": "{T} an_where_{F}(int condition, {T} a, {T} b) {{ return condition ? a : b; }}",
+    "sign": "{T} an_sign_{F}({T} a) {{ return a != a ? a : ({T})((a > 0) - (a < 0)); }}",
+    "sigmoid": "{T} an_sigmoid_{F}({T} a) {{ return 1 / (1 + an_exp_{F}(-a)); }}",
+    "softplus": "{T} an_softplus_{F}({T} a) {{ return an_log1p_{F}(an_exp_{F}(-an_abs_{F}(a))) + an_max_{F}(a, 0); }}",
+}
+HELPERS: dict[str, str] = {}  # definitions of the functions that expressions call
+for _F, _T, _s in (("f32", "float", "f"), ("f64", "double", "")):
+    HELPERS |= {f"an_{name}_{_F}": f"#define an_{name}_{_F} {c}{_s}" for name, c in _LIBM.items()}
+    HELPERS |= {f"an_{name}_{_F}": "static " + text.format(T=_T, F=_F) for name, text in _OWN.items()}
+
+_MORE = {  # of floats, functions of libm with the primitive's operands
+    **dict(sin="sin", cos="cos", tan="tan", arcsin="asin", arccos="acos", arctan="atan", arctan2="atan2", sinh="sinh"),
+    **dict(cosh="cosh", arcsinh="asinh", arccosh="acosh", arctanh="atanh", hypot="hypot", cbrt="cbrt", exp2="exp2"),
+    **dict(log2="log2", log10="log10"),
+}
+
+
+def is_pointwise(i: Instruction) -> bool:
+    """Whether each element of the result is an expression of one element of each operand."""
+    return expressions.is_pointwise(i) or (i.op in _MORE and all(v.dtype.kind == "f" for v in i.operands))
+
+
+def pointwise(w: Any, i: Instruction, operands: list[np.ndarray]) -> None:
+    """A loop over the elements of the result."""
+    y = w.result(i.results[0])
+    operands = [np.broadcast_to(x, y.shape) for x in operands]
+    with w.each(y.shape) as at:
+        elements = [w.at(x, at) for x in operands]
+        if i.op in _MORE:
+            text = f"{_MORE[i.op]}{_f(y)}({', '.join(elements)})"
+        else:
+            text = expressions.expression(i, elements)
+        w.line(f"{w.at(y, at)} = {text};")
+
+
+def _f(x: np.ndarray) -> str:
+    return "f" if x.dtype == np.float32 else ""
+
+
+def _suffix(x: np.ndarray) -> str:
+    return "f32" if x.dtype == np.float32 else "f64"
+
+
+def _enters(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def enter(writer: Callable[..., None]) -> Callable[..., None]:
+        WRITERS.update(dict.fromkeys(names, writer))
+        return writer
+
+    return enter
+
+
+# Products
+
+
+@_enters("matmul")
+def _matmul(w: Any, i: Instruction, a: np.ndarray, b: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    if b.ndim == 1:
+        b, y = b[:, None], y[..., None]
+    if a.ndim == 1:
+        a, y = a[None], y[..., None, :]
+    stack = y.shape[:-2]
+    product(w, y, np.broadcast_to(a, (*stack, *a.shape[-2:])), np.broadcast_to(b, (*stack, *b.shape[-2:])))
+
+
+def product(w: Any, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """y = a @ b for stacks of matrices of one shape, term after term."""
+    w.fill(y)
+    with w.each((*y.shape[:-1], a.shape[-1])) as at:
+        *row, k = at
+        w.line(f"const {C_TYPES[a.dtype]} a = {w.at(a, [*row, k])};") if y.shape[-1] > 1 else None
+        with w.each(y.shape[-1:], "j") as (j,):
+            factor = "a" if y.shape[-1] > 1 else w.at(a, [*row, k])
+            w.line(f"{w.at(y, [*row, j])} += {factor} * {w.at(b, [*row[:-1], k, j])};")
+
+
+@_enters("convolve", "convolve_input")
+def _convolve(w: Any, i: Instruction, x: np.ndarray, kernel: np.ndarray) -> None:
+    """Windows of the larger array, taken up into the result (convolve), or laid down from the operand (convolve_input)."""
+    y = w.result(i.results[0])
+    w.fill(y)
+    s = i.settings
+    wide, narrow = (x, y) if i.op == "convolve" else (y, x)
+    groups, window = s["groups"], kernel.shape[:-2]
+    channels, filters = kernel.shape[-2], narrow.shape[-1] // groups
+    with w.each((*narrow.shape[:-1], *window)) as at:
+        row, places, cell = at[0], at[1 : 1 + len(window)], at[1 + len(window) :]
+        seen, tests = _seen(
+            places, cell, s["strides"], s["dilation"], s["starts"], wide.shape[1:-1], narrow.shape, window
+        )
+        if tests:
+            w.line(f"if ({tests})")
+        with w.each((groups, channels, filters), "j") as (g, c, f):
+            into, out = _sum((g, channels), (c, 1)), _sum((g, filters), (f, 1))
+            a, b = w.at(wide, [row, *seen, into]), w.at(narrow, [row, *places, out])
+            to, source = (b, a) if i.op == "convolve" else (a, b)
+            w.line(f"{to} += {source} * {w.at(kernel, [*cell, c, out])};")
+
+
+def _seen(
+    places: list[str], cell: list[str], strides: Any, dilation: Any, starts: Any, lengths: Any, counts: Any, window: Any
+) -> tuple[list[str], str]:
+    """The place that a cell of a window sees, along each axis, and the test that it lies inside, if it may not."""
+    seen, tests = [], []
+    for k, (p, c) in enumerate(zip(places, cell, strict=True)):
+        index = _sum((p, strides[k]), (c, dilation[k]), (str(-starts[k]), 1) if starts[k] else ("0", 1))
+        last = (counts[k + 1] - 1) * strides[k] + (window[k] - 1) * dilation[k] - starts[k]
+        if starts[k] > 0:
+            tests.append(f"{index} >= 0")
+        if last >= lengths[k]:
+            tests.append(f"{index} < {lengths[k]}")
+        seen.append(f"({index})")
+    return seen, " && ".join(tests)
+
+
+def _sum(*terms: tuple[str, int]) -> str:
+    """The sum of indices times numbers, in brackets."""
+    texts = [index if factor == 1 else f"{index} * {factor}" for index, factor in terms if index != "0"]
+    return f"({' + '.join(texts)})" if texts else "0"
+
+
+@_enters("pool_max", "pool_mean")
+def _pool(w: Any, i: Instruction, x: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    s, T = i.settings, C_TYPES[y.dtype]
+    window, most = s["window"], i.op == "pool_max"
+    if y.dtype.kind != "f":
+        raise _unfit(i)
+    with w.each(y.shape) as at:
+        w.line(f"{T} total = {'-INFINITY' if most else '0'};")
+        if not most:
+            w.line("int count = 0;")
+        with w.each(window, "j") as cell:
+            places = at[1:-1]
+            ones = (1,) * len(window)
+            seen, tests = _seen(places, cell, s["strides"], ones, s["starts"], x.shape[1:-1], y.shape, window)
+            value = w.at(x, [at[0], *seen, at[-1]])
+            w.line(f"{f'if ({tests}) ' if tests else ''}{{")
+            w.line(f"    total = an_max_{_suffix(y)}(total, {value});" if most else f"    total += {value};")
+            w.line("}" if most else "    count++; }")
+        w.line(f"{w.at(y, at)} = {'total' if most else f'total / ({T})count'};")
+
+
+# Reductions
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted({int(a) % ndim for a in np.atleast_1d(axis)}))
+
+
+class _Rows:
+    """The loops of a reduction: `kept` over what remains, `along` over what is reduced within it."""
+
+    def __init__(self, w: Any, x: np.ndarray, axis: Any):
+        self.w, self.x = w, x
+        self.axes = _axes(axis, x.ndim)
+        self.shape = tuple([1 if a in self.axes else n for a, n in enumerate(x.shape)])
+        self.inner = tuple([n if a in self.axes else 1 for a, n in enumerate(x.shape)])
+        self.count = int(np.prod(self.inner))
+
+    def kept(self) -> Any:
+        return self.w.each(self.shape)
+
+    def along(self) -> Any:
+        return self.w.each(self.inner, "j")
+
+    def join(self, at: list[str], inner: list[str]) -> list[str]:
+        return [j if a in self.axes else i for a, (i, j) in enumerate(zip(at, inner, strict=True))]
+
+    def each(self, at: list[str], text: Callable[[list[str]], str]) -> None:
+        """A statement for every reduced element."""
+        with self.along() as inner:
+            self.w.line(text(self.join(at, inner)))
+
+
+@_enters("sum", "mean", "prod", "max", "min", "any", "all", "logsumexp", "l2_norm")
+def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
+    whole = w.result(i.results[0])
+    rows = _Rows(w, x, i.settings.get("axis"))
+    y = whole.reshape(rows.shape)
+    T = C_TYPES[y.dtype]
+    wide = "double" if y.dtype.kind == "f" else T
+    if i.settings.get("initial") is not None or i.settings.get("dtype") is not None:
+        raise _unfit(i)
+    if i.op in ("max", "min") and x.dtype.kind != "f":
+        raise _unfit(i)
+    with rows.kept() as at:
+        value = lambda j: w.at(x, j)
+        to = w.at(y, at)
+        if i.op in ("sum", "mean", "prod"):
+            sign = "*=" if i.op == "prod" else "+="
+            w.line(f"{wide} total = {int(i.op == 'prod')};")
+            rows.each(at, lambda j: f"total {sign} {value(j)};")
+            w.line(f"{to} = ({T})(total{f' / {rows.count}' if i.op == 'mean' else ''});")
+        elif i.op in ("max", "min"):
+            w.line(f"{T} most = {'-' if i.op == 'max' else ''}INFINITY;")
+            rows.each(at, lambda j: f"most = an_{i.op}_{_suffix(y)}(most, {value(j)});")
+            w.line(f"{to} = most;")
+        elif i.op in ("any", "all"):
+            w.line(f"int found = {int(i.op == 'all')};")
+            rows.each(at, lambda j: f"found = found {'&&' if i.op == 'all' else '||'} {value(j)} != 0;")
+            w.line(f"{to} = ({T})found;")
+        elif i.op == "l2_norm":
+            if y.dtype != np.float32:
+                raise _unfit(i)  # squares may overflow
+            w.line("double total = 0;")
+            rows.each(at, lambda j: f"total += (double){value(j)} * (double){value(j)};")
+            w.line(f"{to} = (float)sqrt(total);")
+        else:
+            _peak(w, rows, at, x)
+            w.line("if (!isfinite(peak)) peak = 0;")
+            rows.each(at, lambda j: f"total += exp{_f(x)}({value(j)} - peak);")
+            w.line(f"{to} = ({T})log(total) + peak;")
+
+
+def _peak(w: Any, rows: _Rows, at: list[str], x: np.ndarray) -> None:
+    w.line(f"{C_TYPES[x.dtype]} peak = -INFINITY;")
+    w.line("double total = 0;")
+    rows.each(at, lambda j: f"peak = an_max_{_suffix(x)}(peak, {w.at(x, j)});")
+
+
+@_enters("argmax", "argmin")
+def _argmax(w: Any, i: Instruction, x: np.ndarray) -> None:
+    whole = w.result(i.results[0])
+    axis = i.settings["axis"]
+    if axis is None:
+        if x.ndim != 1:
+            raise _unfit(i)
+        axis = 0
+    rows = _Rows(w, x, axis)
+    y = whole.reshape(rows.shape)
+    first = [*["0"] * x.ndim]
+    with rows.kept() as at:
+        w.line(f"{C_TYPES[x.dtype]} best = {w.at(x, rows.join(at, first))};")
+        w.line("int32_t place = 0;")
+        with rows.along() as inner:
+            v, k = w.at(x, rows.join(at, inner)), inner[rows.axes[0]]
+            nan = f" || ({v} != {v} && best == best)" if x.dtype.kind == "f" else ""
+            w.line(f"if ({v} {'>' if i.op == 'argmax' else '<'} best{nan}) {{ best = {v}; place = {k}; }}")
+        w.line("(void)best;")
+        w.line(f"{w.at(y, at)} = place;")
+
+
+@_enters("softmax", "log_softmax")
+def _softmax(w: Any, i: Instruction, x: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    T = C_TYPES[y.dtype]
+    rows = _Rows(w, x, i.settings["axis"])
+    with rows.kept() as at:
+        _peak(w, rows, at, x)
+        if i.op == "softmax":
+            rows.each(at, lambda j: f"total += {w.at(y, j)} = exp{_f(y)}({w.at(x, j)} - peak);")
+            rows.each(at, lambda j: f"{w.at(y, j)} /= ({T})total;")
+        else:
+            rows.each(at, lambda j: f"total += exp{_f(y)}({w.at(x, j)} - peak);")
+            rows.each(at, lambda j: f"{w.at(y, j)} = {w.at(x, j)} - peak - ({T})log(total);")
+
+
+@_enters("standardize")
+def _standardize(w: Any, i: Instruction, x: np.ndarray) -> None:
+    y, r = (w.result(v) for v in i.results)
+    T = C_TYPES[y.dtype]
+    rows = _Rows(w, x, i.settings["axis"])
+    with rows.kept() as at:
+        w.line("double mean = 0, spread = 0;")
+        rows.each(at, lambda j: f"mean += {w.at(x, j)};")
+        w.line(f"mean /= {rows.count};")
+        rows.each(
+            at,
+            lambda j: f"{{ {T} d = {w.at(x, j)} - ({T})mean; {w.at(y, j)} = d; spread += (double)d * (double)d; }}",
+        )
+        w.line(f"spread = spread / {rows.count} + {expressions.literal(i.settings['epsilon'], 'double')};")
+        w.line(f"const {T} r = ({T})spread < INFINITY ? ({T})(1 / sqrt(spread)) : NAN;")
+        rows.each(at, lambda j: f"{w.at(y, j)} *= r;")
+        w.line(f"{w.at(r, at)} = r;")
+
+
+@_enters("cumsum")
+def _cumsum(w: Any, i: Instruction, x: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    if i.settings["axis"] is None or i.settings["dtype"] is not None:
+        raise _unfit(i)
+    rows = _Rows(w, x, i.settings["axis"])
+    with rows.kept() as at:
+        w.line(f"{C_TYPES[y.dtype]} total = 0;")
+        rows.each(at, lambda j: f"{w.at(y, j)} = total += {w.at(x, j)};")
+
+
+# Arrangement
+
+
+@_enters("_join")
+def _join(w: Any, i: Instruction, *xs: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    to = np.moveaxis(y, i.settings["axis"], 0)
+    start = 0
+    for x in xs:
+        x = np.moveaxis(x, i.settings["axis"], 0)
+        w.copy(to[start : start + len(x)], x)
+        start += len(x)
+
+
+@_enters("_pad", "_within", "_putitem", "_on_diagonal", "roll")
+def _place(w: Any, i: Instruction, x: np.ndarray) -> None:
+    """The operand's elements at other places, zeros elsewhere: runs of places that go on evenly are loops."""
+    y = w.result(i.results[0])
+    if i.op in ("_pad", "_within"):
+        w.fill(y)
+        widths = i.settings.get("widths")
+        if widths is None:
+            widths = [(0, 0)] * x.ndim
+            widths[i.settings["axis"] % x.ndim] = (i.settings["start"], 0)
+        return w.copy(y[tuple([slice(b, b + n) for (b, _), n in zip(widths, x.shape, strict=True)])], x)
+    numbers = i.primitive.body(np.arange(1, x.size + 1, dtype=np.int64).reshape(x.shape), **i.settings)
+    table = w.base(f"c{len(w.bases)}", numbers.size, np.dtype("int32"))
+    table[:] = numbers.ravel() - 1
+    w.constants[table.ctypes.data] = table
+    place = table.reshape(y.shape)
+    flat = w.space(x.shape, x.dtype)
+    w.copy(flat, x)
+    with w.each(y.shape) as at:
+        k = w.at(place, at)
+        w.line(f"{w.at(y, at)} = {k} < 0 ? 0 : {w.at(flat.reshape(-1), [k])};")
+
+
+@_enters("_take")
+def _take(w: Any, i: Instruction, x: np.ndarray, indices: np.ndarray) -> None:
+    y = w.result(i.results[0])
+    axis = i.settings["axis"] % x.ndim
+    n, T = x.shape[axis], C_TYPES[y.dtype]
+    missing = "NAN" if y.dtype.kind == "f" else "0"
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    with w.each(indices.shape) as at:
+        w.line(f"long k = (long){w.at(indices, at)};")
+        if indices.dtype.kind == "i":
+            w.line(f"if (k < 0) k += {n};")
+        with w.each((*before, *after), "j") as inner:
+            head, tail = inner[: len(before)], inner[len(before) :]
+            to, source = w.at(y, [*head, *at, *tail]), w.at(x, [*head, "k", *tail])
+            w.line(f"{to} = k >= 0 && k < {n} ? {source} : ({T}){missing};")
+
+
+# Sequences
+
+
+@_enters("simple_rnn_scan", "lstm_scan", "gru_scan")
+def _scan(w: Any, i: Instruction, *operands: np.ndarray) -> None:
+    if not c_recurrent.fits(i, w.program.used()):
+        raise _unfit(i)
+    c_recurrent.scan(w, i, *operands)
+
+
+@_enters("attend")
+def _attend(w: Any, i: Instruction, q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> None:
+    y, lse = (w.result(r) for r in i.results)
+    n, h, t = lse.shape
+    s, T, f = k.shape[1], C_TYPES[y.dtype], _f(y)
+    weights = w.space((s,), y.dtype)
+    seen = np.broadcast_to(mask, (n, h, t, s)) if mask.size else None
+    scale = expressions.literal(y.dtype.type(i.settings["scale"]), T)
+    with w.each((n, t, h)) as (b, row, head):
+        w.line(f"{T} peak = -INFINITY, total = 0;")
+        with w.each((s,), "j") as (j,):
+            w.line(f"{T} score = 0;")
+            with w.each((q.shape[-1],), "k") as (d,):
+                w.line(f"score += {w.at(q, [b, row, head, d])} * {w.at(k, [b, j, head, d])};")
+            w.line(f"score *= {scale};")
+            tests = [f"!{w.at(seen, [b, head, row, j])}"] if seen is not None else []
+            tests += [f"{j} > {row}"] if i.settings["causal"] else []
+            if tests:
+                w.line(f"if ({' || '.join(tests)}) score = -INFINITY;")
+            w.line(f"{w.at(weights, [j])} = score;")
+            w.line(f"peak = an_max_{_suffix(y)}(peak, score);")
+        w.line("if (peak == -INFINITY) peak = 0;")
+        with w.each((s,), "j") as (j,):
+            w.line(f"total += {w.at(weights, [j])} = exp{f}({w.at(weights, [j])} - peak);")
+        w.line("if (total == 0) { total = 1; peak = 0; }")
+        with w.each((y.shape[-1],), "k") as (e,):
+            w.line(f"{T} mean = 0;")
+            with w.each((s,), "j") as (j,):
+                w.line(f"mean += {w.at(weights, [j])} * {w.at(v, [b, j, head, e])};")
+            w.line(f"{w.at(y, [b, row, head, e])} = mean / total;")
+        w.line(f"{w.at(lse, [b, head, row])} = peak + log{f}(total);")
+
+
+def _unfit(i: Instruction) -> ArgumentError:
+    return ArgumentError(f"Export to C has no loops for {i!r}. Leave what uses it outside the model.")
