@@ -31,7 +31,8 @@ def classes():
                 continue
             parameters = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
             if all(p.default is not p.empty for p in parameters if p.kind is not p.VAR_POSITIONAL):
-                yield pytest.param(cls, id=f"{package.__name__}.{name}")
+                marks = [pytest.mark.extra("tensorboard")] if name == "TensorBoard" else ()
+                yield pytest.param(cls, id=f"{package.__name__}.{name}", marks=marks)
 
 
 @pytest.mark.parametrize("cls", list(classes()))

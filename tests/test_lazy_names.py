@@ -52,7 +52,13 @@ def module_name(path):
     return ".".join(["autonet", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", [p for p in LAZY if "ops" not in p.parts], ids=module_name)
+SHOWN = [p for p in LAZY if "ops" not in p.parts]
+MARKS = {"wrappers": [pytest.mark.extra("sklearn")]}  # what has its names only where an extra is installed
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(p, marks=MARKS.get(p.parent.name, ()), id=module_name(p)) for p in SHOWN]
+)
 def test_lazy_names_are_declared(path):
     name = module_name(path)
     assert "__getattr__" in hidden(TREES[path]), "a type checker that sees __getattr__ takes every name for known"

@@ -158,7 +158,7 @@ def named_optimizers(optimizer: Any) -> dict[str, Any]:
     """The optimizers that have a rate, by its name in the logs."""
     several = getattr(optimizer, "stepping", [optimizer])
     if len(several) == 1:
-        return {"learning_rate": optimizer if hasattr(optimizer, "learning_rate") else several[0]}
+        return {"learning_rate": several[0]}  # not asked for its rate, which may change what comes
     return {f"learning_rate_{n}": x for n, x in zip(numbered([x.name for x in several]), several, strict=True)}
 
 

@@ -4,7 +4,6 @@
 # otherwise here. The docstrings say so. Whatever would change a number and cannot be had is refused instead.
 HINTS = {
     "assume_unique": ({"isin"}, "values are looked up either way"),
-    "auto_scale_loss": ({"compile"}, "floats have one policy: for float16 there is LossScaleOptimizer"),
     "check_types": ({"tree.assert_same_structure"}, "as in Keras"),
     "epsilon": ({"Discretization"}, "quantiles are exact: with an error of 0 in place of at most epsilon"),
     "flash_attention": (
@@ -17,7 +16,6 @@ HINTS = {
         {"segment_max", "segment_min", "segment_prod", "segment_sum", "top_k", "unique"},
         "what is found is sorted in any case, and what is given need not be",
     ),
-    "steps_per_execution": ({"compile"}, "steps run in a row where nobody looks between them"),
     "synchronized": ({"BatchNormalization"}, "moments are those of the whole batch anyway"),
     "unroll": (
         {"RNN", "SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "scan"},
@@ -35,6 +33,8 @@ EXCEPT = {
     **{(n, "data_format"): "colours are changed one number at a time" for n in
        ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
     ("TrainingMonitor", "share"): "trainings as short as these may be looked at for longer",
+    ("LossScaleOptimizer", "ema_momentum"): "refused, like use_ema, beside which it would count",
+    ("LossScaleOptimizer", "ema_overwrite_frequency"): "refused, like use_ema, beside which it would count",
     ("MixUp", "data_format"): "whole images are mixed",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip

@@ -49,6 +49,8 @@ def made(units=2, **compiled):
     model = keras.Sequential(
         [layers.Input((3,)), layers.Dense(units, "tanh", name="a"), inner, layers.Dropout(0.2), layers.Dense(1)]
     )
+    if "auto_scale_loss" in compiled:
+        model.dtype_policy = "mixed_float16"
     settings = {"optimizer": "sgd", "loss": "mse", "metrics": ["mae"], "run_eagerly": True}
     model.compile(**{**settings, **compiled})
     return model
@@ -85,6 +87,7 @@ def called(method, arguments=(), compiled=None, **given):
     return found, text, seen.events, files(), [w.numpy() for w in model.weights]
 
 
+VALUES = ([w.numpy() for w in made().trainable_variables], [w.numpy() for w in made().non_trainable_variables], X)
 VALIDATED = {"validation_data": (X, Y)}
 SEARCHED = {"x": X, "y": Y, "steps": 20}
 ENDLESS = {"x": [X, X], "y": None}
@@ -131,6 +134,8 @@ METHODS = {
     }),
     "save_weights": (("m.weights",), {"overwrite": With(False, filepath="old.weights.h5")}),
     "load_weights": (("other.weights",), {"skip_mismatch": True}),
+    "get_state_tree": ((), {"value_format": "numpy_array"}),
+    "stateless_call": (VALUES, {"return_losses": True}),
     "get_layer": ((), {"name": Instead("a", "dropout"), "index": Instead(0, 1)}),
 }  # fmt: skip
 OF_COMPILE = {
@@ -141,15 +146,19 @@ OF_COMPILE = {
     "weighted_metrics": ["mse"],
     "run_eagerly": With(False, jit_compile=True),
     "jit_compile": With(False, run_eagerly=False),
+    "steps_per_execution": Instead(2, 1),
+    "auto_scale_loss": Instead(False, True),
 }
 
 
 def fitted(**compiled):
     """What a fit gives after compile, and how its step was run."""
     model = made(**compiled)
-    history = model.fit(X, Y, sample_weight=WEIGHTS, verbose=0).history
+    seen = [Seen()] if "steps_per_execution" in compiled else None
+    history = model.fit(X, Y, sample_weight=WEIGHTS, batch_size=4, verbose=0, callbacks=seen).history
+    told = (seen and seen[0].events, type(model.optimizer).__name__)
     step = model._functions["train"]
-    return history, [w.numpy() for w in model.weights], type(getattr(step, "compiled", None)).__name__
+    return told, history, [w.numpy() for w in model.weights], type(getattr(step, "compiled", None)).__name__
 
 
 FOUND = {

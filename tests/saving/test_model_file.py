@@ -172,6 +172,7 @@ def test_counters_that_keras_has_no_numbers_for(tmp_path):
         assert int(other.optimizer.iterations) == steps
 
 
+@pytest.mark.extra("keras")
 def test_what_lies_is_refused(files):
     """A sound zip with sound hashes, whose table leads elsewhere."""
     from tests.saving.attack.model_files import changed
