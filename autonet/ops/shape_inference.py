@@ -22,6 +22,7 @@ from autonet.untrusted.budget import STEPS, load_budget
 
 MOST = 1 << 22  # elements that a primitive without a rule may be given, before smaller unknown lengths are tried
 WALK = 1 << 12  # results that code may make where many divisors were needed: fewer than such an axis has places
+FEW = 16  # unknown lengths that are varied one by one; more of them by halves
 TRIES = 400  # ways to put lengths in place of None, for an operation that takes few of them
 
 # Lengths in place of None, (batch, other axes): first many divisors, then small, then many more divisors.
@@ -45,7 +46,10 @@ def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any], match: bool = F
     tree = [list(args), kwargs]
     leaves = flatten(tree)
     places = [i for i, x in enumerate(leaves) if hasattr(x, "_symbolic")]
-    unknown = [(i, axis) for i in places for axis, n in enumerate(leaves[i].shape) if n is None]
+    firsts: dict[int, int] = {}  # where each placeholder stands first: its lengths are the same at all its places
+    for i in places:
+        firsts.setdefault(id(leaves[i]), i)
+    unknown = [(i, axis) for i in firsts.values() for axis, n in enumerate(leaves[i].shape) if n is None]
 
     def at(batch: int, other: int, fixed: dict[tuple[int, int], int] | None = None) -> Any:
         filled = list(leaves)
@@ -54,7 +58,7 @@ def infer_spec(f: Callable, args: tuple, kwargs: dict[str, Any], match: bool = F
             for axis, n in enumerate(shape):
                 if n is None:
                     length = other if axis else batch
-                    shape[axis] = fixed.get((i, axis), length) if fixed else length
+                    shape[axis] = fixed.get((firsts[id(leaves[i])], axis), length) if fixed else length
             filled[i] = AbstractTensor(tuple(shape), leaves[i].dtype)
         a, k = pack(tree, filled)
         budget = load_budget()
@@ -128,10 +132,13 @@ def _matched(at: Callable, unknown: list[tuple[int, int]], known: list[int]) -> 
 
 def _each_apart(found: Any, at: Callable, lengths: tuple[int, int], unknown: list, fixed: dict) -> Any:
     """`found`, less what no longer holds when one unknown length differs: they were equal only because all were."""
-    for place in unknown:
-        if place not in fixed:
-            with contextlib.suppress(*_FAILURES):
-                found = _agreed(found, at(*lengths, {**fixed, place: 168}))
+    free = [place for place in unknown if place not in fixed]
+    apart = [{place} for place in free]
+    if len(free) > FEW:  # any two differ in one of these
+        apart = [{p for n, p in enumerate(free) if n >> bit & 1} for bit in range(len(free).bit_length())]
+    for places in apart:
+        with contextlib.suppress(*_FAILURES):
+            found = _agreed(found, at(*lengths, {**fixed, **dict.fromkeys(places, 168)}))
     return found
 
 
