@@ -28,7 +28,6 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import datasets as datasets
     from autonet import dtype_policies as dtype_policies
     from autonet import errors as errors
-    from autonet import export as export
     from autonet import gradients as gradients
     from autonet import initializers as initializers
     from autonet import layers as layers
@@ -52,6 +51,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet.core import no_grad as no_grad
     from autonet.dtype_policies import DTypePolicy as DTypePolicy
     from autonet.dtype_policies import FloatDTypePolicy as FloatDTypePolicy
+    from autonet.exporting import export as export
     from autonet.gradients import check_gradients as check_gradients
     from autonet.gradients import custom_gradient as custom_gradient
     from autonet.gradients import grad as grad
@@ -101,7 +101,6 @@ _PACKAGES = (
     "datasets",
     "dtype_policies",
     "errors",
-    "export",
     "gradients",
     "initializers",
     "layers",
@@ -127,6 +126,7 @@ _HOMES = {
     "Variable": "variable",
     "no_grad": "core",
     "jit": "compiler",
+    "export": "exporting",
     "check_gradients": "gradients",
     "custom_gradient": "gradients",
     "grad": "gradients",

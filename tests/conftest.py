@@ -41,6 +41,7 @@ EXTRAS = {  # what each optional extra brings
     "images": ("PIL",),
     "keras": ("h5py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
+    "onnx": ("onnx", "onnxruntime"),
     "plot": ("matplotlib",),
     "sklearn": ("sklearn",),
     "tensorboard": ("tensorboardX",),

@@ -1,5 +1,6 @@
 """What a model can do with disk and JSON; `saving` has the formats."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from autonet import saving
@@ -38,18 +39,50 @@ class Persistence:
         """Take weights from a file; see `saving.load_weights`."""
         return saving.load_weights(self, filepath, skip_mismatch)  # type: ignore[arg-type]
 
-    def export(self, filepath: PathLike, format: str | None = None) -> None:
-        """Write what `predict` computes as a program that runs without Python: C for "m.c"; see `export.export`."""
-        from autonet.export import export
-
-        export(self, filepath, format)  # type: ignore[arg-type]
-
     def to_json(self) -> str:
         """The architecture, and how it was compiled, as JSON without weights; `models.model_from_json` reads it.
 
         Raises: ArgumentError for what JSON cannot hold, such as a lambda.
         """
         return saving.model_to_json(self)  # type: ignore[arg-type]
+
+    def export(
+        self,
+        filepath: PathLike,
+        format: str | None = None,
+        verbose: bool | None = None,
+        input_signature: Sequence[object] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write what the model predicts as a file that runs without autonet: ONNX for "m.onnx", C for "m.c".
+
+        ONNX (extra `onnx`): the size of the batch stays free, inputs and outputs have the names that the model has for them;
+        see `autonet.export`.
+
+        C: one C99 file, weights inside, and a header beside it; no heap, no library but libm:
+
+            void m_predict(const float *x, float *y);               one row
+            void m_predict_rows(long n, const float *x, float *y);  n rows
+
+        Several inputs and outputs are x1, x2, ..., y1, y2, ...; the header says their types and shapes. All lengths but the
+        batch's must be known. Sums are taken in the order of their terms, so results are close to `predict`'s, not the same
+        bits; as results lie in static arrays, one thread may call it at a time.
+
+        Args:
+            filepath: of the file.
+            format: "onnx" or "c"; by default what the file's ending says.
+            verbose: whether to print a line.
+            input_signature: shapes and dtypes of the arguments, as a list of `InputSpec`; by default the model's inputs. Where
+                these leave more than the first axis open, it gives the lengths.
+
+        Raises: ArgumentError for another format, for an operation that the format has no counterpart of, for a model that
+            does not tell its inputs, draws random numbers or assigns Variables as it predicts.
+        """
+        from autonet.models.exported import export_model
+
+        export_model(self, filepath, format, input_signature, **kwargs)  # type: ignore[arg-type]
+        if verbose:
+            print(f"{self.label} is exported to {filepath}.")  # type: ignore[attr-defined]
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What `compile` received, as plain values; None before it was called."""

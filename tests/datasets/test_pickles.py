@@ -96,7 +96,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("value", HOSTILE, ids=str)
+@pytest.mark.parametrize("value", HOSTILE, ids=[f"{n}-{type(v).__name__}" for n, v in enumerate(HOSTILE)])
 def test_nothing_of_a_file_is_run(value, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError):

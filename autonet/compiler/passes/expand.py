@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from autonet.compiler.program import Instruction, Program, Value
@@ -10,15 +12,16 @@ from autonet.core.state import no_grad, state
 from autonet.core.tensor import wrap
 
 
-def expand(program: Program) -> Program:
-    """The program with every primitive that has a `composition` replaced by what that is made of."""
+def expand(program: Program, further: Mapping[str, Callable] = {}) -> Program:
+    """The program with every primitive that has a `composition`, or one in `further`, replaced by what that is made of."""
     kept: list[Instruction] = []
     changed: dict[Value, Value] = {}
     for i in program.instructions:
-        if i.primitive.composition is None or any(v.dtype == np.float16 for v in i.operands):
+        composition = i.primitive.composition or further.get(i.op)
+        if composition is None or any(v.dtype == np.float16 for v in i.operands):
             kept.append(i)
             continue
-        inner, results = _record(i)
+        inner, results = _record(i, composition)
         names: dict[Value, Value] = dict(zip(inner.inputs, i.operands, strict=True))
 
         def outer(v: Value, names: dict[Value, Value] = names) -> Value:
@@ -33,14 +36,14 @@ def expand(program: Program) -> Program:
     return program.replaced(kept, changed)
 
 
-def _record(i: Instruction) -> tuple[Program, list[Value]]:
+def _record(i: Instruction, composition: Callable) -> tuple[Program, list[Value]]:
     """The program of an instruction's composition, recorded on arrays of zeros, and its results."""
     recorder = Sketch()
     tensors = [wrap(recorder.input(recorder.array(v.shape, v.dtype))) for v in i.operands]
     before, state.observer = state.observer, recorder
     try:
         with no_grad(), np.errstate(all="ignore"):
-            made = i.primitive.composition(*tensors, **i.settings)
+            made = composition(*tensors, **i.settings)
     finally:
         state.observer = before
     made = made if isinstance(made, tuple) else (made,)

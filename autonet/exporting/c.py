@@ -1,7 +1,7 @@
 """A model as C99: one file and its header, without heap and without libraries but libm.
 
 The record of one prediction, for a batch of one, is written out primitive by primitive: each that only shows its operand
-otherwise (reshape, transpose, slices) becomes other strides, each other one a few plain loops (`autonet.export.c_loops`).
+otherwise (reshape, transpose, slices) becomes other strides, each other one a few plain loops (`autonet.exporting.c_loops`).
 Results lie in static arrays that are planned as those of a compiled step, so the functions are not reentrant.
 """
 
@@ -24,14 +24,14 @@ from autonet.compiler.program import CONSTANT, VARIABLE, Instruction, Program, V
 from autonet.core.state import no_grad
 from autonet.core.tensor import wrap
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError
-from autonet.export.c_loops import HELPERS, WRITERS, is_pointwise, pointwise
+from autonet.exporting.c_loops import HELPERS, WRITERS, is_pointwise, pointwise
 from autonet.tree import flatten, pack_sequence_as
 
 LINE = 110  # characters of a line of numbers
 
 
 def export(model: Any, filepath: Path) -> None:
-    """Write `model` to `filepath`, which ends with .c, and the header beside it; see `autonet.export.export`."""
+    """Write `model` to `filepath`, which ends with .c, and the header beside it; see `Model.export`."""
     name = re.sub(r"\W", "_", filepath.stem, flags=re.ASCII)
     name = name if name[0].isalpha() else f"m_{name}"
     program = recorded(model)

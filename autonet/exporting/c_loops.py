@@ -15,7 +15,7 @@ from autonet.compiler.c import expressions
 from autonet.compiler.c.expressions import C_TYPES
 from autonet.compiler.program import Instruction
 from autonet.errors import ArgumentError
-from autonet.export import c_recurrent
+from autonet.exporting import c_recurrent
 
 WRITERS: dict[str, Callable[..., None]] = {}
 

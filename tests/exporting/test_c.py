@@ -11,7 +11,6 @@ import pytest
 from autonet import layers, models, ops
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.errors import ArgumentError, AutonetError, NotBuiltError
-from autonet.export import export
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 
@@ -123,7 +122,7 @@ def test_agrees_with_predict(name, filled, tmp_path):
 def test_under_sanitizers(name, filled, tmp_path):
     """With inputs and results of just their sizes, and numbers far out."""
     model, _ = filled(name)
-    export(model, tmp_path / "m.c")
+    model.export(tmp_path / "m.c")
     lines = ["#include <stdlib.h>", '#include "m.h"', "int main(void) {"]
     names = []
     for letter, values in (("x", model.inputs), ("y", model.outputs)):
@@ -161,7 +160,7 @@ def test_lookup_outside_its_table_gives_nan(tmp_path):
 def test_what_cannot_be_exported(tmp_path):
     target = tmp_path / "m.c"
     dense = lambda *shape: sequential(shape, layers.Dense(2))
-    with pytest.raises(ArgumentError, match="ends with"):
+    with pytest.raises(ArgumentError, match="end with"):
         dense(3).export(tmp_path / "m.cpp")
     with pytest.raises(ArgumentError, match="lengths are known"):
         dense(None, 3).export(target)
