@@ -20,7 +20,7 @@ from autonet.exporting.recording import Batch, Dims, record
 def export(
     f: Callable[..., Any],
     filepath: PathLike,
-    input_signature: Any,
+    input_signature: Sequence[Any],
     format: str = "onnx",
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
@@ -77,13 +77,13 @@ def export(
         graph.names.update(zip(step.results, made if isinstance(made, list) else [made], strict=True))
     for name, array in zip(outs, recording.outputs, strict=True):
         graph.add_output(name, array)
-    name = getattr(f, "name", None) or getattr(f, "__name__", "function")
+    title = getattr(f, "name", None) or getattr(f, "__name__", "function")
     write(
         filepath,
         graph,
         dict(zip(ins, recording.inputs, strict=True)),
         dict(zip(outs, recording.outputs, strict=True)),
-        str(name),
+        str(title),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,9 @@ from autonet.errors import ArgumentError
 from autonet.ops import recurrent
 
 SIZES = (3, 5)
-SCANS = {  # recurrent layers step by step, since ONNX knows neither their gates' order nor all their activations
+SCANS: dict[
+    str, Callable[..., Any]
+] = {  # recurrent layers step by step, since ONNX knows neither their gates' order nor all their activations
     "simple_rnn_scan": recurrent._simple_composed,
     "lstm_scan": recurrent._lstm_composed,
     "gru_scan": recurrent._gru_composed,
@@ -90,7 +93,7 @@ def _program(f: Callable, inputs: Sequence[tuple[Dims, Any]], size: int) -> tupl
         shapes = [tuple([size * d.times if isinstance(d, Batch) else d for d in shape]) for shape, _ in inputs]
         given = [wrap(recorder.input(np.zeros(s, d))) for s, (_, d) in zip(shapes, inputs, strict=True)]
         with no_grad():
-            result = capture(recorder, lambda given=given: f(given))
+            result = capture(recorder, functools.partial(f, given))
         if not recorder.made or again:  # else this run made weights, and the next one finds them
             break
     program = recorder.program
