@@ -8,4 +8,4 @@ two batch sizes and tells what depends on them, `operators` has the nodes for ea
 `annexes/onnx_file` writes the file. C is written by `c`, `c_loops` and `c_recurrent`.
 """
 
-from autonet.exporting.export import export as export
+from autonet.exporting.function import export as export
