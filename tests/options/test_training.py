@@ -134,7 +134,7 @@ METHODS = {
     }),
     "save_weights": (("m.weights",), {"overwrite": With(False, filepath="old.weights.h5")}),
     "load_weights": (("other.weights",), {"skip_mismatch": True}),
-    "export": (("m.c",), {"format": "onnx", "verbose": True, "input_signature": [X]}),
+    "export": (("m.c",), {"format": "json", "verbose": True, "input_signature": [X]}),
     "get_state_tree": ((), {"value_format": "numpy_array"}),
     "stateless_call": (VALUES, {"return_losses": True}),
     "get_layer": ((), {"name": Instead("a", "dropout"), "index": Instead(0, 1)}),
