@@ -14,8 +14,10 @@ class StatelessScope(Reader):
 
     Args:
         state_mapping: pairs of a Variable and the value that it is read as; derivatives reach these.
-        collect_losses: whether `add_loss` and losses that layers add are kept in `losses`.
-        initialize_variables: a hint without effect.
+        collect_losses, initialize_variables: hints without effect.
+
+    Attributes:
+        losses: those that `add_loss` was given; layers keep theirs, as `stateless_call(return_losses=True)` returns them.
     """
 
     def __init__(

@@ -1,13 +1,13 @@
 """What the networks share: their input, their top, and where weights come from."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from autonet import config
 from autonet.common.types import PartialShape
 from autonet.errors import ArgumentError, DataError
-from autonet.layers import Dense, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
+from autonet.layers import Dense, GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from autonet.layers.symbolic import KerasTensor
 from autonet.models import Model
 from autonet.utils import files, get_source_inputs
@@ -84,11 +84,9 @@ def check(weights: Weights, include_top: bool, classes: int, classifier_activati
             )
 
 
-def classifier(x: Any, classes: int, activation: Any, name: str | None = "avg_pool", dropout: float = 0.0) -> Any:
-    """Mean over places, dropout, and a dense layer."""
+def classifier(x: Any, classes: int, activation: Any, name: str | None = "avg_pool") -> Any:
+    """Mean over places, and a dense layer."""
     x = GlobalAveragePooling2D(name=name)(x)
-    if dropout > 0:
-        x = Dropout(dropout, name="top_dropout")(x)
     return Dense(classes, activation=activation, name="predictions")(x)
 
 
@@ -99,17 +97,19 @@ def pooled(x: Any, pooling: Pooling, names: tuple[str | None, str | None] = ("av
     return GlobalAveragePooling2D(name=names[0])(x) if pooling == "avg" else GlobalMaxPooling2D(name=names[1])(x)
 
 
-def finished(
-    input_tensor: Any, pictures: Any, outputs: Any, name: str, weights: Weights, known: Callable[[], tuple[str, ...]]
-) -> Model:
-    """The model, with its weights.
+def located(weights: Weights, names: Sequence[str]) -> Weights:
+    """Where weights are; for "imagenet", the first of these files that is in the folder of data sets.
 
-    Args:
-        known: names of files in the folder of data sets that may hold those of ImageNet.
+    Raises: DataError that says what to put where; before there is a network, which takes its time.
     """
+    if weights != "imagenet":
+        return weights
+    return found(names, "weights that Keras publishes, or that its `save_weights` writes")
+
+
+def finished(input_tensor: Any, pictures: Any, outputs: Any, name: str, weights: Weights) -> Model:
+    """The model, with the weights of a file, if there is one."""
     model = Model(pictures if input_tensor is None else get_source_inputs(input_tensor), outputs, name=name)
-    if weights == "imagenet":
-        weights = found(known(), "weights that Keras publishes, or that its `save_weights` writes")
     if weights is not None:
         model.load_weights(weights)
     return model

@@ -56,6 +56,8 @@ def EfficientNetB0(
     """
     common.check(weights, include_top, classes, classifier_activation, pooling)
     pictures = common.image(input_tensor, input_shape, weights, include_top)
+    end = "" if include_top else "_notop"
+    file = common.located(weights, (f"efficientnetb0{end}.weights.h5", f"efficientnetb0{end}.h5"))
     x = Rescaling(1.0 / 255.0)(pictures)
     x = Normalization(axis=common.channels())(x)
     if weights == "imagenet":  # trained on pictures that were divided by variances
@@ -79,9 +81,7 @@ def EfficientNetB0(
         x = Dense(classes, activation=classifier_activation, kernel_initializer=scaled, name="predictions")(x)
     else:
         x = common.pooled(x, pooling)
-    end = "" if include_top else "_notop"
-    files = lambda: (f"efficientnetb0{end}.weights.h5", f"efficientnetb0{end}.h5")
-    return common.finished(input_tensor, pictures, x, name, weights, files)
+    return common.finished(input_tensor, pictures, x, name, file)
 
 
 def _kernels() -> VarianceScaling:

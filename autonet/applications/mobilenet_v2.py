@@ -47,6 +47,11 @@ def MobileNetV2(
             raise ArgumentError(f"weights='imagenet' are there for alpha in {WIDTHS}; received alpha={alpha}.")
         if rows not in SIDES or rows != common.sides(pictures)[1]:
             rows = common.SIZE
+    known = [
+        f"{start}_{float(alpha)}_{rows}{'' if include_top else '_no_top'}{end}"
+        for start, end in (("mobilenet_v2", ".weights.h5"), ("mobilenet_v2_weights_tf_dim_ordering_tf_kernels", ".h5"))
+    ]
+    weights = common.located(weights, known)
     x = Conv2D(_rounded(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1")(pictures)
     x = ReLU(6.0, name="Conv1_relu")(_normalized(x, "bn_Conv1"))
     number = 0
@@ -60,12 +65,8 @@ def MobileNetV2(
         x = common.classifier(x, classes, classifier_activation, None)
     else:
         x = common.pooled(x, pooling, (None, None))
-    files = lambda: tuple(
-        f"{start}_{float(alpha)}_{rows}{'' if include_top else '_no_top'}{end}"
-        for start, end in (("mobilenet_v2", ".weights.h5"), ("mobilenet_v2_weights_tf_dim_ordering_tf_kernels", ".h5"))
-    )
     name = f"mobilenetv2_{alpha:0.2f}_{common.sides(pictures)[0]}" if name is None else name
-    return common.finished(input_tensor, pictures, x, name, weights, files)
+    return common.finished(input_tensor, pictures, x, name, weights)
 
 
 def _normalized(x: Any, name: str) -> Any:

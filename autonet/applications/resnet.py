@@ -34,6 +34,9 @@ def ResNet50(
     """
     common.check(weights, include_top, classes, classifier_activation, pooling)
     pictures = common.image(input_tensor, input_shape, weights, include_top)
+    end = "" if include_top else "_notop"
+    known = f"resnet50{end}.weights.h5", f"resnet50_weights_tf_dim_ordering_tf_kernels{end}.h5"
+    weights = common.located(weights, known)
     x = ZeroPadding2D(3, name="conv1_pad")(pictures)
     x = Conv2D(64, 7, strides=2, name="conv1_conv")(x)
     x = Activation("relu", name="conv1_relu")(_normalized(x, "conv1_bn"))
@@ -43,9 +46,7 @@ def ResNet50(
         for n in range(1, depth + 1):
             x = _block(x, filters, stride if n == 1 else 1, n == 1, f"conv{stage}_block{n}")
     x = common.classifier(x, classes, classifier_activation) if include_top else common.pooled(x, pooling)
-    end = "" if include_top else "_notop"
-    files = lambda: (f"resnet50{end}.weights.h5", f"resnet50_weights_tf_dim_ordering_tf_kernels{end}.h5")
-    return common.finished(input_tensor, pictures, x, name, weights, files)
+    return common.finished(input_tensor, pictures, x, name, weights)
 
 
 def _normalized(x: Any, name: str) -> Any:

@@ -39,6 +39,9 @@ def VGG16(
     """
     common.check(weights, include_top, classes, classifier_activation, pooling)
     x = pictures = common.image(input_tensor, input_shape, weights, include_top)
+    end = "" if include_top else "_notop"
+    known = f"vgg16{end}.weights.h5", f"vgg16_weights_tf_dim_ordering_tf_kernels{end}.h5"
+    weights = common.located(weights, known)
     for block, (depth, filters) in enumerate(BLOCKS, 1):
         for n in range(1, depth + 1):
             x = Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv{n}")(x)
@@ -50,9 +53,7 @@ def VGG16(
         x = Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
         x = common.pooled(x, pooling, (None, None))
-    end = "" if include_top else "_notop"
-    files = lambda: (f"vgg16{end}.weights.h5", f"vgg16_weights_tf_dim_ordering_tf_kernels{end}.h5")
-    return common.finished(input_tensor, pictures, x, name, weights, files)
+    return common.finished(input_tensor, pictures, x, name, weights)
 
 
 @filters_traceback

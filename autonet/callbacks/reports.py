@@ -2,7 +2,6 @@
 
 import csv
 import html
-import importlib.util
 import io
 import os
 import sys
@@ -17,6 +16,7 @@ from autonet.callbacks.findings import Findings
 from autonet.callbacks.history_findings import look_at_history
 from autonet.callbacks.learning_rate import named_optimizers
 from autonet.callbacks.plots import curves
+from autonet.common.extras import installed
 from autonet.common.lines import warn
 from autonet.common.types import Figure
 from autonet.errors import DataError, unknown
@@ -77,7 +77,7 @@ class History(Callback):
     def _curves(self) -> str:
         """Up to three curves as SVG, where there is something to draw and matplotlib to do it."""
         names = self._names()[:3]
-        if not names or len(self.epoch) < 2 or importlib.util.find_spec("matplotlib") is None:
+        if not names or len(self.epoch) < 2 or not installed("matplotlib"):
             return ""
         drawn = io.StringIO()
         curves(self.history, names, self.epochs_of).savefig(drawn, format="svg")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from autonet.callbacks.plots import curves
+from autonet.common.extras import installed
 from autonet.errors import DataError
 from autonet.utils.files import atomic_write
 
@@ -49,7 +49,7 @@ def save_history(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
 
 def save_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> str:
     """Draw `curves.png` if matplotlib is there; returns the line that says what was done."""
-    if find_spec("matplotlib") is None:
+    if not installed("matplotlib"):
         return "curves: not drawn, because matplotlib is not installed (pip install matplotlib)"
     path = folder / "curves.png"
     names = ["loss", "accuracy" if "accuracy" in history else "mean_absolute_error"]

@@ -26,6 +26,7 @@ from autonet.core.tensor import wrap
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError
 from autonet.exporting.c_loops import HELPERS, WRITERS, is_pointwise, pointwise
 from autonet.tree import flatten, pack_sequence_as
+from autonet.utils.files import atomic_write
 
 LINE = 110  # characters of a line of numbers
 
@@ -36,8 +37,9 @@ def export(model: Any, filepath: Path) -> None:
     name = name if name[0].isalpha() else f"m_{name}"
     program = recorded(model)
     body, header = Writer(program).write(name, filepath.with_suffix(".h").name)
-    filepath.write_text(body, "ascii")
-    filepath.with_suffix(".h").write_text(header, "ascii")
+    for path, text in ((filepath.with_suffix(".h"), header), (filepath, body)):
+        with atomic_write(path) as file:
+            file.write(text.encode("ascii"))
 
 
 def recorded(model: Any) -> Program:

@@ -2,18 +2,18 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from autonet.common.dtypes import floatx
+from autonet.common.extras import installed
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import PathLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, unknown
 from autonet.exporting.graph import Graph
-from autonet.exporting.operators import TABLE
+from autonet.exporting.networks import TABLE
 from autonet.exporting.recording import Batch, Dims, record
 
 
@@ -44,7 +44,7 @@ def export(
     """
     if format != "onnx":
         raise unknown("format of export", format, ["onnx"])
-    if not _there():
+    if not installed("onnx"):
         raise ArgumentError("export needs onnx, which is not installed: pip install 'autonet[onnx]'.")
     from autonet.exporting.annexes.onnx_file import write
 
@@ -85,13 +85,6 @@ def export(
         dict(zip(outs, recording.outputs, strict=True)),
         str(title),
     )
-
-
-def _there() -> bool:
-    try:
-        return find_spec("onnx") is not None
-    except ValueError:  # it is None among the modules
-        return False
 
 
 def _spec(x: Any) -> tuple[Dims, Any]:

@@ -37,17 +37,20 @@ def refuse(step: Step, what: str) -> ArgumentError:
     )
 
 
-def _in(g: Graph, array: Array, x: str, dtype: Any) -> str:
+def in_dtype(g: Graph, array: Array, x: str, dtype: Any) -> str:
+    """`x`, the name of `array`, with elements of this type."""
     return x if array.dtype == dtype else g.cast(x, dtype)
 
 
-def _axes(axis: Any, ndim: int) -> list[int]:
+def axes_of(axis: Any, ndim: int) -> list[int]:
+    """The axes that a setting means, counted from the first."""
     if axis is None:
         return list(range(ndim))
     return [a % ndim for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
 
 
-def _number(g: Graph, value: float, like: Array) -> str:
+def number(g: Graph, value: float, like: Array) -> str:
+    """A number of the dtype of `like`."""
     return g.constant(value, like.dtype)
 
 
@@ -68,7 +71,7 @@ for _names, _dtype, _kind in (
             )
             if kind.startswith("Bitwise") and dtype.kind == "b":
                 kind = kind.removeprefix("Bitwise")
-            return g.node(kind, _in(g, first, a, dtype), _in(g, second, b, dtype))
+            return g.node(kind, in_dtype(g, first, a, dtype), in_dtype(g, second, b, dtype))
 
         TABLE[_name] = _binary
 
@@ -85,7 +88,7 @@ for _name, _kind in {
     "isinf": "IsInf",
     **dict.fromkeys(["alias", "detach", "contiguous", "_top", "bounded"], "Identity"),
 }.items():
-    TABLE[_name] = lambda g, s, x, kind=_kind: g.node(kind, _in(g, s.operands[0], x, _operand_dtype(s)))
+    TABLE[_name] = lambda g, s, x, kind=_kind: g.node(kind, in_dtype(g, s.operands[0], x, _operand_dtype(s)))
 
 
 def _operand_dtype(s: Step) -> Any:
@@ -99,7 +102,7 @@ def _formula(name: str) -> Callable[[Callable[..., str]], Writer]:
     def enter(f: Callable[..., str]) -> Writer:
         def write(g: Graph, s: Step, *xs: str) -> str:
             dtype = s.results[0].dtype if s.results[0].dtype != bool else np.result_type(*[a.dtype for a in s.operands])
-            given = [_in(g, a, x, dtype) for a, x in zip(s.operands, xs, strict=True)]
+            given = [in_dtype(g, a, x, dtype) for a, x in zip(s.operands, xs, strict=True)]
             return f(g.node, lambda v: g.constant(v, dtype), *given, **s.settings)
 
         TABLE[name] = write
@@ -156,11 +159,11 @@ def _isclose(op: Any, num: Any, x: str, y: str, rtol: float, atol: float, equal_
 @writes("mod", "floor_divide")
 def _mod(g: Graph, s: Step, a: str, b: str) -> str:
     dtype = s.results[0].dtype
-    a, b = (_in(g, v, x, dtype) for v, x in zip(s.operands, (a, b), strict=True))
+    a, b = (in_dtype(g, v, x, dtype) for v, x in zip(s.operands, (a, b), strict=True))
     if dtype.kind in "iu":  # here the remainder's sign is the divisor's
         rest = g.node("Mod", a, b)
         return rest if s.op == "mod" else g.node("Div", g.node("Sub", a, rest), b)
-    zero = _number(g, 0, s.results[0])
+    zero = number(g, 0, s.results[0])
     rest = g.node("Mod", a, b, fmod=1)
     other = g.node("Less", g.node("Mul", rest, b), zero)
     rest = g.node("Where", other, g.node("Add", rest, b), rest)
@@ -171,7 +174,7 @@ def _mod(g: Graph, s: Step, a: str, b: str) -> str:
 def _round(g: Graph, s: Step, x: str) -> str:
     if s.results[0].dtype.kind != "f":
         return g.node("Identity", x)
-    scale = _number(g, 10.0 ** s.settings["decimals"], s.results[0])
+    scale = number(g, 10.0 ** s.settings["decimals"], s.results[0])
     return g.node("Div", g.node("Round", g.node("Mul", x, scale)), scale)
 
 
@@ -179,15 +182,15 @@ def _round(g: Graph, s: Step, x: str) -> str:
 def _not(g: Graph, s: Step, x: str) -> str:
     if s.op == "bitwise_invert" and s.operands[0].dtype != bool:
         return g.node("BitwiseNot", x)
-    return g.node("Not", _in(g, s.operands[0], x, bool))
+    return g.node("Not", in_dtype(g, s.operands[0], x, bool))
 
 
 @writes("_select")
 def _where(g: Graph, s: Step, condition: str, x: str, y: str) -> str:
     dtype = s.results[0].dtype
     first, *others = s.operands
-    x, y = (_in(g, a, name, dtype) for a, name in zip(others, (x, y), strict=True))
-    return g.node("Where", _in(g, first, condition, bool), x, y)
+    x, y = (in_dtype(g, a, name, dtype) for a, name in zip(others, (x, y), strict=True))
+    return g.node("Where", in_dtype(g, first, condition, bool), x, y)
 
 
 @writes("cast")
@@ -205,24 +208,24 @@ def _reduce(g: Graph, s: Step, x: str) -> str:
         lead = len(operand.shape) - len(result.shape)
         axes = [a for a in range(len(operand.shape)) if a < lead or operand.shape[a] != result.shape[a - lead]]
         return g.reshape(g.node("ReduceSum", x, g.numbers(axes)) if axes else x, result.shape)
-    axes, keep = _axes(s.settings["axis"], len(operand.shape)), int(s.settings["keepdims"])
+    axes, keep = axes_of(s.settings["axis"], len(operand.shape)), int(s.settings["keepdims"])
     if s.op in ("any", "all"):
-        x = g.cast(_in(g, operand, x, bool), np.int32)
+        x = g.cast(in_dtype(g, operand, x, bool), np.int32)
         kind = "ReduceMax" if s.op == "any" else "ReduceMin"
         return g.cast(g.node(kind, x, g.numbers(axes), keepdims=keep), bool)
-    x = _in(g, operand, x, result.dtype)
+    x = in_dtype(g, operand, x, result.dtype)
     if axes:
         x = g.node(f"Reduce{s.op.capitalize()}", x, g.numbers(axes), keepdims=keep)
     if s.settings.get("initial") is not None:
-        x = g.node("Max" if s.op == "max" else "Min", x, _number(g, s.settings["initial"], result))
+        x = g.node("Max" if s.op == "max" else "Min", x, number(g, s.settings["initial"], result))
     return x
 
 
 @writes("logsumexp", "l2_norm")
 def _reduced_safely(g: Graph, s: Step, x: str) -> str:
-    axes, keep = _axes(s.settings["axis"], len(s.operands[0].shape)), int(s.settings["keepdims"])
+    axes, keep = axes_of(s.settings["axis"], len(s.operands[0].shape)), int(s.settings["keepdims"])
     kind = "ReduceLogSumExp" if s.op == "logsumexp" else "ReduceL2"
-    return g.node(kind, _in(g, s.operands[0], x, s.results[0].dtype), g.numbers(axes), keepdims=keep)
+    return g.node(kind, in_dtype(g, s.operands[0], x, s.results[0].dtype), g.numbers(axes), keepdims=keep)
 
 
 @writes("argmax", "argmin")
@@ -238,7 +241,7 @@ def _arg(g: Graph, s: Step, x: str) -> str:
 
 @writes("cumsum")
 def _cumsum(g: Graph, s: Step, x: str) -> str:
-    x, axis = _in(g, s.operands[0], x, s.results[0].dtype), s.settings["axis"]
+    x, axis = in_dtype(g, s.operands[0], x, s.results[0].dtype), s.settings["axis"]
     if axis is None:
         x, axis = g.node("Reshape", x, g.numbers([-1])), 0
     return g.node("CumSum", x, g.constant(axis, np.int64))
@@ -246,8 +249,8 @@ def _cumsum(g: Graph, s: Step, x: str) -> str:
 
 @writes("softmax", "log_softmax")
 def _softmax(g: Graph, s: Step, x: str) -> str:
-    axes = _axes(s.settings["axis"], len(s.operands[0].shape))
-    x = _in(g, s.operands[0], x, s.results[0].dtype)
+    axes = axes_of(s.settings["axis"], len(s.operands[0].shape))
+    x = in_dtype(g, s.operands[0], x, s.results[0].dtype)
     if len(axes) == 1:
         return g.node("Softmax" if s.op == "softmax" else "LogSoftmax", x, axis=axes[0])
     y = g.node("Sub", x, g.node("ReduceLogSumExp", x, g.numbers(axes), keepdims=1)) if axes else g.node("Sub", x, x)
@@ -273,8 +276,8 @@ def _sort(g: Graph, s: Step, x: str) -> str:
 @writes("searchsorted")
 def _searchsorted(g: Graph, s: Step, sorted_sequence: str, values: str) -> str:
     dtype = np.result_type(*[a.dtype for a in s.operands])
-    below = _in(g, s.operands[0], sorted_sequence, dtype)
-    values = g.node("Unsqueeze", _in(g, s.operands[1], values, dtype), g.numbers([-1]))
+    below = in_dtype(g, s.operands[0], sorted_sequence, dtype)
+    values = g.node("Unsqueeze", in_dtype(g, s.operands[1], values, dtype), g.numbers([-1]))
     found = g.node("Less" if s.settings["side"] == "left" else "LessOrEqual", below, values)
     return g.node("ReduceSum", g.cast(found, np.int32), g.numbers([-1]), keepdims=0)
 
@@ -300,10 +303,10 @@ def _transpose(g: Graph, s: Step, x: str) -> str:
         perm = list(range(n))[::-1] if axes is None else [a % n for a in axes]
     else:
         perm = [*range(n - 2), n - 1, n - 2]
-    return _moved(g, s.operands[0], x, perm)
+    return moved(g, s.operands[0], x, perm)
 
 
-def _moved(g: Graph, array: Array, x: str, perm: list[int]) -> str:
+def moved(g: Graph, array: Array, x: str, perm: list[int]) -> str:
     """`x` with its axes in another order; a constant at once."""
     if array.constant is not None:
         return g.constant(np.ascontiguousarray(array.constant.transpose(perm)), name=f"{array.name}_transposed")
@@ -314,11 +317,11 @@ def _moved(g: Graph, array: Array, x: str, perm: list[int]) -> str:
 def _concat(g: Graph, s: Step, *xs: str) -> str:
     dtype = s.results[0].dtype
     return g.node(
-        "Concat", *[_in(g, a, x, dtype) for a, x in zip(s.operands, xs, strict=True)], axis=s.settings["axis"]
+        "Concat", *[in_dtype(g, a, x, dtype) for a, x in zip(s.operands, xs, strict=True)], axis=s.settings["axis"]
     )
 
 
-def _sliced(g: Graph, x: str, cuts: dict[int, tuple[int, int, int]]) -> str:
+def sliced(g: Graph, x: str, cuts: dict[int, tuple[int, int, int]]) -> str:
     """`x` with (start, stop, step) along some axes."""
     starts, stops, steps = zip(*cuts.values(), strict=True) if cuts else ((), (), ())
     if not cuts:
@@ -330,14 +333,14 @@ def _sliced(g: Graph, x: str, cuts: dict[int, tuple[int, int, int]]) -> str:
 def _part(g: Graph, s: Step, x: str) -> str:
     axis = s.settings["axis"] % len(s.operands[0].shape)
     start, stop = s.settings["start"], s.settings["stop"]
-    return _sliced(g, x, {axis: (0 if start is None else start, END if stop is None else stop, 1)})
+    return sliced(g, x, {axis: (0 if start is None else start, END if stop is None else stop, 1)})
 
 
 @writes("_split")
 def _split(g: Graph, s: Step, x: str) -> list[str]:
     axis = s.settings["axis"] % len(s.operands[0].shape)
     bounds = [0, *s.settings["bounds"], END]
-    return [_sliced(g, x, {axis: (a, b, 1)}) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [sliced(g, x, {axis: (a, b, 1)}) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
 @writes("_crop")
@@ -350,12 +353,12 @@ def _crop(g: Graph, s: Step, x: str) -> str:
             raise refuse(s, "with a length that depends on the batch size")
         if n != m:
             cuts[axis] = (start, start + n, 1)
-    return _sliced(g, x, cuts)
+    return sliced(g, x, cuts)
 
 
 @writes("flip")
 def _flip(g: Graph, s: Step, x: str) -> str:
-    return _sliced(g, x, dict.fromkeys(_axes(s.settings["axis"], len(s.operands[0].shape)), (-1, -END, -1)))
+    return sliced(g, x, dict.fromkeys(axes_of(s.settings["axis"], len(s.operands[0].shape)), (-1, -END, -1)))
 
 
 @writes("roll")
@@ -371,20 +374,21 @@ def _roll(g: Graph, s: Step, x: str) -> str:
             raise refuse(s, "along the batch")
         if n and by % n:
             k = n - by % n
-            x = g.node("Concat", _sliced(g, x, {a: (k, END, 1)}), _sliced(g, x, {a: (0, k, 1)}), axis=a)
+            x = g.node("Concat", sliced(g, x, {a: (k, END, 1)}), sliced(g, x, {a: (0, k, 1)}), axis=a)
     return g.reshape(x, shape) if axis is None else x
 
 
 @writes("_pad")
 def _pad(g: Graph, s: Step, x: str) -> str:
     before, after = zip(*s.settings["widths"], strict=True)
-    return _padded(g, s, x, [*before, *after])
+    return padded(g, s, x, [*before, *after])
 
 
-def _padded(g: Graph, s: Step, x: str, widths: list[int]) -> str:
+def padded(g: Graph, s: Step, x: str, widths: list[int]) -> str:
+    """`x` with zeros around: so many before all axes, then so many after."""
     dtype = s.results[0].dtype
     if dtype.kind != "b":
-        return g.node("Pad", x, g.numbers(widths), _number(g, 0, s.results[0]))
+        return g.node("Pad", x, g.numbers(widths), number(g, 0, s.results[0]))
     return g.cast(g.node("Pad", g.cast(x, np.int32), g.numbers(widths), g.constant(0, np.int32)), bool)
 
 
@@ -397,7 +401,7 @@ def _within(g: Graph, s: Step, x: str) -> str:
     widths = [0] * (2 * n)
     widths[axis] = s.settings["start"]
     widths[n + axis] = s.settings["length"] - s.settings["start"] - size
-    return _padded(g, s, x, widths)
+    return padded(g, s, x, widths)
 
 
 def _cut(g: Graph, key: tuple, x: str, ndim: int) -> tuple[str, list[int]]:
@@ -422,7 +426,7 @@ def _cut(g: Graph, key: tuple, x: str, ndim: int) -> tuple[str, list[int]]:
         else:
             cuts[axis] = (int(k), END if k == -1 else int(k) + 1, 1)
         axis += 1
-    return _sliced(g, x, cuts), arrays
+    return sliced(g, x, cuts), arrays
 
 
 @writes("_getitem")
@@ -487,122 +491,3 @@ def _one_hot(g: Graph, s: Step, x: str) -> str:
     classes = np.arange(n, dtype=s.operands[0].dtype).reshape((n,) + (1,) * (len(result.shape) - 1 - axis))
     equal = g.node("Equal", g.node("Unsqueeze", x, g.numbers([axis])), g.constant(classes))
     return equal if result.dtype == bool else g.cast(equal, result.dtype)
-
-
-# Products, convolutions, pooling, attention
-
-
-@writes("matmul")
-def _matmul(g: Graph, s: Step, a: str, b: str) -> str:
-    dtype = s.results[0].dtype
-    return g.node("MatMul", _in(g, s.operands[0], a, dtype), _in(g, s.operands[1], b, dtype))
-
-
-def _framed(g: Graph, array: Array, x: str, body: Callable[[str], str]) -> str:
-    """What `body` makes of `x`, for it with the channels second, as ONNX has them."""
-    n = len(array.shape)
-    y = body(_moved(g, array, x, [0, n - 1, *range(1, n - 1)]))
-    return g.node("Transpose", y, perm=[0, *range(2, n), 1])
-
-
-def _pads(s: Step, window: tuple, dilation: tuple) -> list[int]:
-    """How far the windows reach beyond the input, before all axes and after all."""
-    ends = []
-    setting = s.settings
-    for length, w, step, d, count, start in zip(
-        s.operands[0].shape[1:-1], window, setting["strides"], dilation, setting["size"], setting["starts"], strict=True
-    ):
-        if isinstance(length, Batch):
-            raise refuse(s, "along the batch")
-        end = max((count - 1) * step + (w - 1) * d + 1 - start - length, 0)
-        if (start + length + end - (w - 1) * d - 1) // step + 1 != count:
-            raise refuse(s, "with windows that leave out places")
-        ends.append(end)
-    return [*setting["starts"], *ends]
-
-
-@writes("convolve")
-def _convolve(g: Graph, s: Step, x: str, kernel: str) -> str:
-    window, setting = s.operands[1].shape[:-2], s.settings
-    n = len(window)
-    weights = _moved(g, s.operands[1], kernel, [n + 1, n, *range(n)])
-    options = dict(strides=list(setting["strides"]), dilations=list(setting["dilation"]), group=setting["groups"])
-    pads = _pads(s, window, setting["dilation"])
-    return _framed(g, s.operands[0], x, lambda x: g.node("Conv", x, weights, pads=pads, **options))
-
-
-@writes("convolve_input")
-def _convolve_input(g: Graph, s: Step, x: str, kernel: str) -> str:
-    window, setting = s.operands[1].shape[:-2], s.settings
-    n = len(window)
-    weights = _moved(g, s.operands[1], kernel, [n + 1, n, *range(n)])
-    options = dict(strides=list(setting["strides"]), dilations=list(setting["dilation"]), group=setting["groups"])
-
-    def body(x: str) -> str:
-        y = g.node("ConvTranspose", x, weights, **options)
-        beyond, cuts = [], {}
-        places = zip(
-            s.operands[0].shape[1:-1],
-            window,
-            setting["strides"],
-            setting["dilation"],
-            setting["size"],
-            setting["starts"],
-            strict=True,
-        )
-        for axis, (count, w, step, d, size, start) in enumerate(places, 2):
-            covered = (count - 1) * step + (w - 1) * d + 1
-            beyond.append(max(start + size - covered, 0))
-            cuts[axis] = (start, start + size, 1)
-        if any(beyond):
-            y = _padded(g, s, y, [0] * (n + 4) + beyond)
-        return _sliced(g, y, cuts)
-
-    return _framed(g, s.operands[0], x, body)
-
-
-@writes("pool_max", "pool_mean")
-def _pool(g: Graph, s: Step, x: str) -> str:
-    window = s.settings["window"]
-    options = dict(
-        kernel_shape=list(window), strides=list(s.settings["strides"]), pads=_pads(s, window, (1,) * len(window))
-    )
-    kind = "MaxPool" if s.op == "pool_max" else "AveragePool"  # which does not count what it adds around
-    x = _in(g, s.operands[0], x, s.results[0].dtype)
-    return _framed(g, s.operands[0], x, lambda x: g.node(kind, x, **options))
-
-
-@writes("attend")
-def _attend(g: Graph, s: Step, query: str, key: str, value: str, mask: str) -> list[str]:
-    y = s.results[0]
-    q = _moved(g, s.operands[0], query, [0, 2, 1, 3])
-    k = _moved(g, s.operands[1], key, [0, 2, 3, 1])
-    v = _moved(g, s.operands[2], value, [0, 2, 1, 3])
-    scores = g.node("Mul", g.node("MatMul", q, k), _number(g, s.settings["scale"], y))
-    hidden = s.operands[3]
-    seen = None if hidden.constant is not None and hidden.constant.all() else mask
-    if seen is not None and hidden.dtype != bool:
-        seen = g.cast(seen, bool)
-    if s.settings["causal"]:
-        t, length = s.operands[0].shape[1], s.operands[1].shape[1]
-        if isinstance(t, Batch) or isinstance(length, Batch):
-            raise refuse(s, "along the batch")
-        past = g.constant(np.tri(t, length, dtype=bool))
-        seen = past if seen is None else g.node("And", seen, past)
-    if seen is not None:
-        scores = g.node("Where", seen, scores, _number(g, -1e30 if y.dtype != np.float16 else -6e4, y))
-    weights = g.node("Softmax", scores, axis=-1)
-    if seen is not None:
-        weights = g.node("Where", seen, weights, _number(g, 0, y))
-    made = g.node("Transpose", g.node("MatMul", weights, v), perm=[0, 2, 1, 3])
-    return [made, g.node("ReduceLogSumExp", scores, g.numbers([-1]), keepdims=0)]
-
-
-@writes("standardize")
-def _standardize(g: Graph, s: Step, x: str) -> list[str]:
-    dtype = s.results[0].dtype
-    x, axes = _in(g, s.operands[0], x, dtype), g.numbers(_axes(s.settings["axis"], len(s.operands[0].shape)))
-    apart = g.node("Sub", x, g.node("ReduceMean", x, axes, keepdims=1))
-    variance = g.node("ReduceMean", g.node("Mul", apart, apart), axes, keepdims=1)
-    root = g.node("Sqrt", g.node("Add", variance, g.constant(s.settings["epsilon"], dtype)))
-    return [g.node("Div", apart, root), g.node("Reciprocal", root)]

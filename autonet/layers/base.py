@@ -301,10 +301,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
                 kwargs["mask"] = masks[0] if isinstance(args[0], Tensor) else masks
         state.training, current.layer = training, self
         try:
-            if self._mixed or type(reading.reader) is Autocast:
-                y = self._call_mixed(*args, **kwargs)
-            else:
-                y = self.call(*args, **kwargs)
+            y = (self._call_casting if self._casts() else self.call)(*args, **kwargs)
             if y is None:
                 raise inference.no_result(self)
         except AutonetError as error:
@@ -322,7 +319,11 @@ class Layer(symbolic.Operation, Configured, Weighted):
             observer.returned(self, y)
         return y
 
-    def _call_mixed(self, *args: Any, **kwargs: Any) -> Any:
+    def _casts(self) -> bool:
+        """Whether its call reads Variables as another dtype than theirs, or than a layer around it does."""
+        return self._mixed or type(reading.reader) is Autocast
+
+    def _call_casting(self, *args: Any, **kwargs: Any) -> Any:
         """`call`, in which Variables are read as floats of the dtype in which the layer computes."""
         with Autocast(self._compute_dtype):
             return self.call(*args, **kwargs)

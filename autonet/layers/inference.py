@@ -9,10 +9,9 @@ import numpy as np
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype
 from autonet.core.state import state
-from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, AutonetError
 from autonet.layers.arguments import call_parameters, takes_of
-from autonet.layers.symbolic import KerasTensor, LayerCall
+from autonet.layers.symbolic import KerasTensor, LayerCall, as_spec
 from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec
 from autonet.ops.shape_inference import infer_spec
 from autonet.random.seeds import global_generator
@@ -24,12 +23,8 @@ def apply_layer(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
         return _on_abstract_tensors(layer, args, kwargs)
     _prepare(layer, args, kwargs)
-    outputs = map_structure(_as_spec, layer.compute_output_spec(*args, **kwargs))
+    outputs = map_structure(as_spec, layer.compute_output_spec(*args, **kwargs))
     return LayerCall(layer, args, kwargs, outputs).outputs
-
-
-def _as_spec(x: Any) -> Any:
-    return Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x
 
 
 def _prepare(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -126,7 +121,7 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
     for x, found in losses:
         x._losses = list(found)
     try:
-        y = (layer._call_mixed if layer._mixed else layer.call)(*args, **kwargs)
+        y = (layer._call_casting if layer._casts() else layer.call)(*args, **kwargs)
         if y is None:
             raise no_result(layer)
         return y

@@ -325,10 +325,7 @@ class Operation(GraphMember):
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """The placeholders of what it gives for placeholders: a node of a graph."""
-        outputs = map_structure(
-            lambda x: Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x,
-            self.compute_output_spec(*args, **kwargs),
-        )
+        outputs = map_structure(as_spec, self.compute_output_spec(*args, **kwargs))
         return LayerCall(self, args, kwargs, outputs).outputs
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -369,6 +366,11 @@ class FunctionOperation(Operation):
 
     def __repr__(self) -> str:
         return f"<Operation {self.word}, name={self.name}>"
+
+
+def as_spec(x: Any) -> Any:
+    """Shape and dtype of a placeholder or Tensor; anything else as it is."""
+    return Spec(x.shape, x.dtype) if isinstance(x, (KerasTensor, Tensor)) else x
 
 
 def _operation(word: str, name: str) -> FunctionOperation:

@@ -125,10 +125,7 @@ def run_epoch(
     done = skip
     step = model._step_function(which)
     with step.expecting(batches, (callbacks.params or {}).get("epochs", 1)):
-        groups = step_groups(step, batches, callbacks, skip)
-        if model.steps_per_execution > 1:
-            groups = executions(step, batches, model.steps_per_execution, skip)
-        for first, done, run in groups:
+        for first, done, run in step_groups(step, batches, callbacks, skip, model.steps_per_execution):
             before(first)
             with interrupt.step:
                 returned = run()
@@ -159,18 +156,16 @@ def evaluate_training(model: Any, batches: Any) -> dict[str, Any]:
 
 
 def step_groups(
-    step: StepFunction, batches: Any, callbacks: CallbackList, skip: int = 0
+    step: StepFunction, batches: Any, callbacks: CallbackList, skip: int = 0, together: int = 1
 ) -> Iterator[tuple[int, int, Callable]]:
     """An epoch as (first step, step after the last, function that runs them): single steps, or several in a row.
 
-    The first `skip` steps are left out.
+    The first `skip` steps are left out. With `together`, so many run in a row, or what is left.
 
-    Steps run in a row where the data lies in memory, the step is machine code, and no callback wants to look in between.
+    Else steps run in a row where the data lies in memory, the step is machine code, and no callback wants to look in between.
     """
-    if not isinstance(batches, ArrayBatches):
-        for n, batch in enumerate(batches.epoch()):
-            if n >= skip:
-                yield n, n + 1, functools.partial(step, batch, n)
+    if together > 1 or not isinstance(batches, ArrayBatches):
+        yield from _rows_of(together, step, batches, skip)
         return
     done = 0
     ran = False  # whether a step was called, after which more can run in a row
@@ -199,8 +194,8 @@ def step_groups(
             done += count
 
 
-def executions(step: StepFunction, batches: Any, count: int, skip: int = 0) -> Iterator[tuple[int, int, Callable]]:
-    """As `step_groups`, always `count` steps in a row, or what is left: compile(steps_per_execution=count)."""
+def _rows_of(count: int, step: StepFunction, batches: Any, skip: int) -> Iterator[tuple[int, int, Callable]]:
+    """As `step_groups`, `count` steps in a row."""
 
     def run(first: int, held: list[Any]) -> Any:
         for n, batch in enumerate(held, first):

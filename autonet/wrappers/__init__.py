@@ -7,8 +7,9 @@
 `MLPClassifier` and `MLPRegressor` are networks of dense layers, with dropout, sample weights and early stopping.
 """
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from autonet.common.extras import installed as _installed
 
 if TYPE_CHECKING:
     from autonet.wrappers.annexes.estimators import SKLearnClassifier as SKLearnClassifier
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:  # to a type checker, a module with this function has ever
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        if not _there():
+        if not _installed("sklearn"):
             from autonet.errors import ArgumentError
 
             raise ArgumentError(
@@ -40,12 +41,5 @@ if not TYPE_CHECKING:  # to a type checker, a module with this function has ever
         return value
 
 
-def _there() -> bool:
-    try:
-        return find_spec("sklearn") is not None
-    except ValueError:  # it is None among the modules
-        return False
-
-
 def __dir__() -> list[str]:
-    return sorted({*globals(), *(_NAMES if _there() else ())})
+    return sorted({*globals(), *(_NAMES if _installed("sklearn") else ())})

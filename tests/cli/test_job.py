@@ -59,7 +59,7 @@ def test_curves_are_drawn_where_matplotlib_is(tmp_path, monkeypatch, capsys):
 def test_curves_are_left_out_where_it_is_not(tmp_path, monkeypatch, capsys):
     from autonet.cli import report
 
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    monkeypatch.setattr(report, "installed", lambda name: False)
     monkeypatch.chdir(tmp_path)
     assert main(["--epochs", "1", "--layers", "8", "--no-batch-normalization", "--dropout", "0", "--l2", "0"]) == 0
     assert "matplotlib is not installed" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from autonet.exporting.graph import TYPES, Graph
 from autonet.exporting.recording import Array, Batch
+from autonet.utils.files import atomic_write
 
 OPSET = 18
 IR_VERSION = 9  # which every runtime that knows the opset reads
@@ -34,7 +35,8 @@ def write(
         producer_name="autonet",
     )
     onnx.checker.check_model(model, full_check=True)
-    onnx.save_model(model, os.fspath(path))
+    with atomic_write(path) as file:
+        file.write(model.SerializeToString())
 
 
 def _ends(name: str, array: Array) -> Any:
