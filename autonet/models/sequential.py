@@ -40,14 +40,14 @@ class Sequential(Model):
 
     @filters_traceback
     def __init__(self, layers: Layers | None = None, trainable: bool = True, name: str | None = None):
+        if isinstance(layers, Layer) or (layers is not None and not isinstance(layers, Iterable)):
+            raise ArgumentError(f"Sequential expects a list of layers; received {layers!r}. Write Sequential([...]).")
         super().__init__(trainable=trainable, name=name)
         self.autocast = False
         self._layers: list[Layer] = []
         self._batch_shape: tuple[Any, ...] | None = None
         self._input_layer_kept: InputLayer | None = None
         self._symbols: list[Any] = []  # placeholders: of the input, and after each layer
-        if isinstance(layers, Layer) or (layers is not None and not isinstance(layers, Iterable)):
-            raise ArgumentError(f"Sequential expects a list of layers; received {layers!r}. Write Sequential([...]).")
         for layer in layers or ():
             self.add(layer, rebuild=False)
         self._try_build()

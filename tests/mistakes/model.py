@@ -102,7 +102,7 @@ ROWS = [
     Mistake("weights in a text", "m.save_weights(path('m.txt'))", ArgumentError, "weights", "must end with .weights", "m.txt", "Change the name"),
     Mistake("a file that exists", "m.save(path('m.keras'))\nm.save(path('m.keras'), overwrite=False)", ArgumentError, "m.keras", "overwrite", "exists", "Choose another name"),
     Mistake("a text for a model", TEXT_FILE, ArchiveError, "t.keras", "written by autonet", "ends too early", "another copy"),
-    Mistake("weights for a model", "m.save_weights(path('q.weights.h5'))\nkeras.models.load_model(path('q.weights.h5'))", DataError, "q.weights.h5", "Weights are loaded with", "HDF5", "model.load_weights()"),
+    Mistake("weights for a model", "m.save_weights(path('q.weights.h5'))\nkeras.models.load_model(path('q.weights.h5'))", DataError, "q.weights.h5", "file of weights", "HDF5", "model.load_weights()"),
     Mistake("weights of other widths", OTHER_WIDTH, ShapeError, "n.weights.h5", "[4, 5] here", "[4, 7] there", "skip_mismatch=True"),
     Mistake("weights of other layers", OTHER_LAYERS, DataError, "n.weights.h5", "does not fit the model", "missing: layers/dense_1", "Build the model as it was saved"),
     Mistake("code in a file", LAMBDA, ArgumentError, "The configuration", "code from a file is never run", "a function without a name", "custom_objects={'lambda'"),
