@@ -26,6 +26,7 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
     from autonet import config as config
     from autonet import constraints as constraints
     from autonet import datasets as datasets
+    from autonet import distribution as distribution
     from autonet import dtype_policies as dtype_policies
     from autonet import errors as errors
     from autonet import gradients as gradients
@@ -99,6 +100,7 @@ _PACKAGES = (
     "config",
     "constraints",
     "datasets",
+    "distribution",
     "dtype_policies",
     "errors",
     "gradients",

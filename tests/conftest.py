@@ -40,6 +40,7 @@ EXTRAS = {  # what each optional extra brings
     "dev": ("build", "jedi", "mypy", "pyright", "sacrebleu", "setuptools"),
     "images": ("PIL",),
     "keras": ("h5py",),
+    "mpi": ("mpi4py",),
     "notebook": ("nbformat", "nbclient", "ipykernel", "matplotlib"),
     "onnx": ("onnx", "onnxruntime"),
     "plot": ("matplotlib",),

@@ -59,6 +59,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "datasets/files.py": "datasets/test_mnist.py datasets/test_imdb.py",
     "datasets/reuters.py": "datasets/test_words.py",
     "errors.py": "mistakes/test_mistakes.py",
+    "distribution/annexes/*.py": "distribution/test_parallel.py",
     "exporting/c_*.py": "exporting/test_c.py",
     "gradients/blame.py": "gradients/test_check.py",
     "gradients/scope.py": "gradients/test_functional.py",

@@ -1,0 +1,1 @@
+"""What talks to MPI, and so is imported only where a distribution is set."""
