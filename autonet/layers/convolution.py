@@ -131,7 +131,7 @@ class Convolution(LowRank, Windowed):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def convolve(self, x: Tensor) -> Tensor:
-        return ops.conv(x, self.adapted(), self.strides, self.padding, self.data_format, self.dilation_rate)
+        return ops.conv(x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return self._windowed_shape(input_shape, self.filters)
@@ -160,7 +160,7 @@ class Conv1D(Convolution):
         before = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
         still = (0, 0)
         x = ops.pad(x, (still, still, before) if self.data_format == "channels_first" else (still, before, still))
-        return ops.conv(x, self.adapted(), self.strides, "valid", self.data_format, self.dilation_rate)
+        return ops.conv(x, self.kernel, self.strides, "valid", self.data_format, self.dilation_rate)
 
 
 @documented

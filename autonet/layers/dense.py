@@ -74,7 +74,7 @@ class Dense(LowRank, Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        y = ops.matmul(inputs, self.adapted())
+        y = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
@@ -159,7 +159,7 @@ class EinsumDense(LowRank, Layer):
         return initializer
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        y = ops.einsum(self.equation, inputs, self.adapted())
+        y = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)

@@ -81,8 +81,10 @@ class Embedding(LowRank, Layer):
     def call(self, inputs: Any) -> Tensor:
         if inputs.dtype.kind not in "iu":
             inputs = ops.cast(inputs, "int32")
-        rows = ops.take(self.embeddings, inputs, axis=0)
-        return rows if not self.lora_enabled else rows + self.correction(ops.take(self._lora[0], inputs, axis=0))
+        rows = ops.take(self._weight, inputs, axis=0)
+        if not self.lora_enabled:
+            return rows
+        return rows + ops.cast(self._correction(ops.take(self._factors[0], inputs, axis=0)), rows.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -137,7 +139,7 @@ class ReversibleEmbedding(Embedding):
     def call(self, inputs: Any, reverse: bool = False) -> Tensor:
         if not reverse:
             return super().call(inputs)
-        matrix = ops.transpose(self.adapted()) if self.tie_weights else self.reverse_embeddings
+        matrix = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
         dtype = self.reverse_dtype or self.compute_dtype
         y = ops.matmul(ops.cast(inputs, dtype), ops.cast(matrix, dtype))
         cap = self.logit_soft_cap

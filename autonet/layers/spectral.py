@@ -9,6 +9,7 @@ from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.layers.spec import InputSpec
 from autonet.layers.wrapping import Wrapper
+from autonet.variable import Variable
 
 
 class SpectralNormalization(Wrapper):
@@ -41,6 +42,8 @@ class SpectralNormalization(Wrapper):
                 f"{self.label} expects a layer with a kernel or embeddings; received {self.layer.label}."
             )
         self.kernel = getattr(self.layer, names[0])
+        if not isinstance(self.kernel, Variable):
+            raise ArgumentError(f"{self.label} expects a layer without lora; received {self.layer.label}.")
         initializer = {"class_name": "TruncatedNormal", "config": {"stddev": 0.02}}
         self.vector_u = self.add_weight((1, self.kernel.shape[-1]), initializer, trainable=False, name="vector_u")
 

@@ -12,8 +12,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from autonet import ops
 from autonet.common.lines import warn
 from autonet.errors import AutonetError, DataError
+from autonet.layers.low_rank import LowRank
 from autonet.optimizers import MultiOptimizer, Optimizer
 from autonet.saving import keras2, keras_zip, loading
 from autonet.saving.hdf5 import HDF5File
@@ -133,7 +135,11 @@ def _fill(model: Any, weights: HDF5File, path: str, skip_mismatch: bool = False)
         if group not in others
         for name, spec in arrays.items()
     }
-    return load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path, skip_mismatch)
+    report = load(variables, specs, lambda name: weights.array(*name.rsplit("/", 1)), path, skip_mismatch)
+    for group, x in found:
+        if f"{group}/vars/0" in report.loaded and isinstance(x, LowRank) and x.lora_enabled:
+            x._factors[1].assign(ops.zeros_like(x._factors[1]))  # the correction is in the weight
+    return report
 
 
 def _counts(arrays: dict[str, tuple[tuple[int, ...], np.dtype]]) -> bool:
@@ -209,6 +215,9 @@ def arrays(
         attributes[place] = {"name": x.name if known is None or x.name in known else _lasting_name(x)}
         for n, v in enumerate(own_variables(x)):
             if f"{place}/{n}" not in found:
+                if isinstance(x, LowRank) and x.lora_enabled and v is x._weight:
+                    found[f"{place}/{n}"] = x._corrected().numpy()  # and `v`, as it is, has no place of Keras's
+                    continue
                 found[f"{place}/{n}"] = _counted(v.numpy()) if is_optimizer else v.numpy()
                 paths.setdefault(id(v), f"{place}/{n}")
     return found, attributes, paths

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autonet.layers.base import Layer
+from autonet.layers.low_rank import LowRank
 from autonet.metrics import Metric
 from autonet.optimizers import Adafactor, LossScaleOptimizer, MultiOptimizer, Optimizer
 from autonet.saving.names import numbered
@@ -88,4 +89,6 @@ def own_variables(x: Any) -> list[Variable]:
         return [each for v in x.variables for each in (*none(v), v)]
     if isinstance(x, Optimizer):
         return x.variables
+    if isinstance(x, LowRank) and x.lora_enabled:  # Keras keeps the weight with its correction
+        return [v for v in x._own_weights() if not any(v is factor for factor in x._factors)]
     return x._own_weights()

@@ -183,6 +183,20 @@ def pictures(keras):
     return keras.Model(x, L.Average()([L.Dense(2)(L.RMSNormalization()(end)) for end in ends]), name="pictures")
 
 
+def adapted(keras):
+    """Weights that are frozen and have corrections of low rank."""
+    L = keras.layers
+    words = L.Input((6,), dtype="int32", name="words")
+    layers = [L.Embedding(9, 4), L.Conv1D(5, 2), L.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d"), L.Dense(3)]
+    x = words
+    for n, layer in enumerate(layers):
+        x = layer(x)
+        layer.enable_lora(1 + n % 2, lora_alpha=2 + n)
+    model = keras.Model(words, x, name="adapted")
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+    return model
+
+
 DATA = {  # inputs of the models
     "mlp": lambda rng: rng.normal(size=(5, 6)),
     "convnet": lambda rng: rng.normal(size=(3, 12, 12, 2)),
@@ -193,11 +207,13 @@ DATA = {  # inputs of the models
     "states": lambda rng: [rng.normal(size=(4, 5, 3)), rng.normal(size=(4, 4, 2))],
     "attention": lambda rng: rng.normal(size=(3, 5, 4)),
     "pictures": lambda rng: rng.normal(size=(3, 2, 6, 6, 2)),
+    "adapted": lambda rng: rng.integers(0, 9, (4, 6)),
 }
 TARGETS = {  # of those that are trained
     "mlp": np.arange(5) % 3,
     "states": [np.ones((4, 4, 2), "float32"), None],
     "attention": np.ones((3, 5, 2), "float32"),
+    "adapted": np.ones((4, 5, 3), "float32"),
 }
 
 

@@ -27,7 +27,7 @@ def main():
                 model.train_on_batch(x, keras_models.targets(name))
         values |= {f"{name}/{k}": v for k, v in keras_models.outputs(model, x).items()}
         model.save(FOLDER / f"{name}.keras")
-        if name in ("mlp", "subclassed"):
+        if name in ("mlp", "subclassed", "adapted"):
             model.save_weights(FOLDER / f"{name}.weights.h5")
     np.savez_compressed(FOLDER / "values.npz", **values)
     print(keras.__version__, sorted(values))
