@@ -91,7 +91,7 @@ class BatchLoss(Callback):
             self.losses, self.steps = [float(v) for v in kept["losses"]], [int(v) for v in kept["steps"]]
             self._done, self._seen = int(kept["_done"]), int(kept["_seen"])
             self._sums = float(kept["_sums"][0]), float(kept["_sums"][1])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(f"The backup holds no state of a BatchLoss: {error!r}. Remove it.") from None
         self._wait()
 

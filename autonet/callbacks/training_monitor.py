@@ -101,7 +101,7 @@ class TrainingMonitor(Callback):
         self._values: dict[str, dict[str, list[float]]] = {}
         self._idle: dict[str, tuple[np.ndarray, int]] = {}  # by layer: rows since each relu was active, rows seen
         self._facts: dict[str, Any] = {}  # what the findings ask for besides
-        self._before: dict[Any, np.ndarray] | None = None  # weights before the step that is to be measured
+        self._before: list[np.ndarray] | None = None  # trainable weights before the step that is to be measured
         self._sums: tuple[float, float] | None = None  # of losses and rows, before that step
         self._epoch = self._done = self._seen = 0
         self._spent = self._cost = 0.0
@@ -174,9 +174,10 @@ class TrainingMonitor(Callback):
         self._target = batch
         if batch <= self._seen:
             self._remember()
-            self.due = batch
-        else:
-            self.due = batch - 1
+        self._see()
+
+    def _see(self) -> None:
+        self.due = self._target - (self._target > self._seen)  # the batch before it, for its weights
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._seen = batch + 1
@@ -207,7 +208,7 @@ class TrainingMonitor(Callback):
         """Keep the weights as they are before the next step."""
         position = getattr(self.model, "_position", None)
         if position is None or position.restored is None:  # else they are about to be replaced
-            self._before = {v: v.numpy() for v in self.model.trainable_variables} or None
+            self._before = [v.numpy() for v in self.model.trainable_variables] or None
             self._sums = loss_sums(self.model)
 
     def _sample(self, batch: int) -> None:
@@ -224,9 +225,10 @@ class TrainingMonitor(Callback):
         if seen is None:
             return
         found = {name: {q: float(np.mean(v)) for q, v in own.items()} for name, own in activity.values.items()}
+        before = dict(zip(self.model.trainable_variables, self._before or (), strict=False))
         for name, (_, variables) in layers.items():
             own = found.setdefault(name, {})
-            own |= self._gradient_and_update(variables, seen.gradients)
+            own |= self._gradient_and_update(variables, seen.gradients, before)
         for name, (active, rows) in activity.active.items():
             found[name]["dead"] = self._dead(name, active, rows)
         self._note(activity, seen.targets)
@@ -236,13 +238,15 @@ class TrainingMonitor(Callback):
     def _whole(self) -> bool:
         return self.model._step_function("train").custom
 
-    def _gradient_and_update(self, variables: list[Any], gradients: dict[Any, np.ndarray]) -> dict[str, float]:
+    def _gradient_and_update(
+        self, variables: list[Any], gradients: dict[Any, np.ndarray], before: dict[Any, np.ndarray]
+    ) -> dict[str, float]:
         own = {}
         if known := [gradients[v] for v in variables if v in gradients]:
             own["gradient"] = length(known)
-        if self._before is not None and known:
-            moved = [v.numpy() - self._before[v] for v in variables if v in self._before]
-            size, change = length([self._before[v] for v in variables if v in self._before]), length(moved)
+        if before and known:
+            moved = [v.numpy() - before[v] for v in variables if v in before]
+            size, change = length([before[v] for v in variables if v in before]), length(moved)
             if size and not (change == 0 and own["gradient"]):  # else gradients are being accumulated
                 own["update"] = change / size if math.isfinite(change) else math.inf
         return own
@@ -299,20 +303,28 @@ class TrainingMonitor(Callback):
             "values": self._values,
             "facts": self._facts,
             "done": self._done,
+            "seen": self._seen,
+            "target": self._target,
+            "sums": self._sums,
             "rows": {name: seen for name, (_, seen) in self._idle.items()},
         }
-        return encoded(plain), {f"idle/{name}": idle for name, (idle, _) in self._idle.items()}
+        before = {f"before/{n}": weight for n, weight in enumerate(self._before or ())}
+        return encoded(plain), before | {f"idle/{name}": idle for name, (idle, _) in self._idle.items()}
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         kept = decoded(plain)
         try:
             self._epochs, self._steps, self._losses = (list(kept[k]) for k in ("epochs", "steps", "losses"))
             self._values = {name: {q: list(own[q]) for q in QUANTITIES} for name, own in kept["values"].items()}
-            self._facts, self._done = dict(kept["facts"]), int(kept["done"])
+            self._facts = dict(kept["facts"])
+            self._done, self._seen, self._target = (int(kept[k]) for k in ("done", "seen", "target"))
+            self._sums = None if kept["sums"] is None else (float(kept["sums"][0]), float(kept["sums"][1]))
+            self._before = [arrays[f"before/{n}"] for n in range(sum(k.startswith("before/") for k in arrays))] or None
             self._idle = {name: (arrays[f"idle/{name}"], int(seen)) for name, seen in kept["rows"].items()}
             _ = self.history
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise DataError(f"The backup holds no state of a TrainingMonitor: {error!r}. Remove it.") from None
+        self._see()
 
 
 def length(arrays: list[np.ndarray]) -> float:

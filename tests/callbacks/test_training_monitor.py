@@ -239,27 +239,29 @@ def test_each_fit_starts_anew_and_prints_a_table():
     assert [f.kind for f in monitor.diagnose()]
 
 
-def test_resumed_it_goes_on_with_its_numbers(tmp_path):
-    def train(folder, epochs, batches=10**9):
+@pytest.mark.parametrize("steps", [2, 5, 7, 10])
+@pytest.mark.parametrize("freq", ["epoch", 1])
+def test_resumed_it_goes_on_with_its_numbers(freq, steps, tmp_path):
+    def train(folder, most=10**9):
         class Stop(keras.callbacks.Callback):
             steers = False
 
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == batches:
+            def on_train_batch_begin(self, batch, logs=None):
+                if self.model.optimizer.iterations == most:
                     raise RuntimeError
 
         keras.utils.set_random_seed(3)
         model = sequential()
         model.compile("adam", CE)
         monitor = keras.callbacks.TrainingMonitor(every=3)
-        backup = keras.callbacks.BackupAndRestore(folder)
-        model.fit(X, Y, batch_size=10, epochs=epochs, verbose=0, callbacks=[monitor, backup, Stop()])
+        backup = keras.callbacks.BackupAndRestore(folder, freq)
+        model.fit(X, Y, batch_size=20, epochs=4, verbose=0, callbacks=[monitor, backup, Stop()])
         return monitor, model.get_weights()
 
-    whole = train(tmp_path / "a", 4)
+    whole = train(tmp_path / "a")
     with pytest.raises(RuntimeError):
-        train(tmp_path / "b", 4, 2)
-    resumed = train(tmp_path / "b", 4)
+        train(tmp_path / "b", steps)
+    resumed = train(tmp_path / "b")
     np.testing.assert_equal(resumed[1], whole[1])
     np.testing.assert_equal(dict(resumed[0].history), dict(whole[0].history))
     np.testing.assert_equal(resumed[0].get_state(), whole[0].get_state())
