@@ -130,12 +130,19 @@ def _name(key: str, data: bytes) -> str:
     return f"{key}.{hashlib.sha256(data).hexdigest()[:40]}{SUFFIX}"
 
 
+def _names(place: Path, start: str) -> list[str]:
+    """Our files in a folder whose names begin like this. (Path.glob takes ten times as long in a folder of thousands.)"""
+    try:
+        return [name for name in os.listdir(place) if name.startswith(start) and _OWN.fullmatch(name)]
+    except OSError:
+        return []
+
+
 def find(key: str) -> Path | None:
     """The file stored under `key`, verified byte for byte, or None."""
     for place in _folders():
-        for path in place.glob(f"{key}.*{SUFFIX}"):
-            if not _OWN.fullmatch(path.name):
-                continue
+        for name in _names(place, f"{key}."):
+            path = place / name
             try:
                 data = path.read_bytes()
                 if path.name == _name(key, data) and _owned(path.stat(), place.stat().st_uid):
