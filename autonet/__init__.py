@@ -85,8 +85,8 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(c
 
 _keep_freed_memory()
 if _os.environ.get("AUTONET_THREADS"):  # counts for NumPy's own work too
+    from autonet.common.processors import threads as _threads
     from autonet.compiler.c.runtime.library import tell_blas as _tell_blas
-    from autonet.compiler.c.runtime.library import threads as _threads
 
     _tell_blas(_threads())
 

@@ -15,6 +15,7 @@ from autonet.common.lines import disable_traceback_filtering as disable_tracebac
 from autonet.common.lines import enable_traceback_filtering as enable_traceback_filtering
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.lines import is_traceback_filtering_enabled as is_traceback_filtering_enabled
+from autonet.common.processors import threads as threads
 from autonet.common.switches import disable_flash_attention as disable_flash_attention
 from autonet.common.switches import disable_interactive_logging as disable_interactive_logging
 from autonet.common.switches import enable_flash_attention as enable_flash_attention
@@ -28,7 +29,6 @@ from autonet.common.switches import max_steps_per_epoch as max_steps_per_epoch
 from autonet.common.switches import set_max_epochs as set_max_epochs
 from autonet.common.switches import set_max_steps_per_epoch as set_max_steps_per_epoch
 from autonet.compiler.c.runtime.library import set_threads as set_threads
-from autonet.compiler.c.runtime.library import threads as threads
 from autonet.dtype_policies import dtype_policy as dtype_policy
 from autonet.dtype_policies import set_dtype_policy as set_dtype_policy
 from autonet.errors import ArgumentError as _ArgumentError

@@ -157,6 +157,7 @@ FORETOLD: dict[str, Callable[..., Any]] = {  # none that refuses operands by the
     "convolve_kernel": _kernel,
     **dict.fromkeys(["pool_max", "pool_mean"], _pooled),
     "unpool_max": _as(1),
+    "softmax_vjp": _as(1),
     "batch_normalize": _normalized,
     "batch_normalize_vjp": _normalized,
 }

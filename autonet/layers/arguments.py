@@ -43,6 +43,16 @@ def given(cls: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any] | Non
     return named
 
 
+class InitSignature:
+    """The `__signature__` of a class that has a `__new__`: its `__init__`'s. (Python 3.11.2 shows an inherited `__new__`'s.)"""
+
+    def __get__(self, instance: Any, cls: Any) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")  # calling it is another matter
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return inspect.Signature(list(parameters)[1:])
+
+
 def plain_arguments(init: Callable) -> Callable:
     """A constructor that receives Python's numbers for NumPy's and for Tensors' of one number, and arrays for Tensors.
 

@@ -54,6 +54,8 @@ class Layer(symbolic.Operation, Configured, Weighted):
     _nests: tuple[type, ...] = ()  # which of list, tuple and dict the package's own `call` takes for several inputs
     _takes_too: tuple[str, ...] = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length")
 
+    __signature__ = arguments.InitSignature()
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         arguments.refuse_fixed(cls, kwargs)
         layer = object.__new__(cls)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.shares import LARGE, by_rows
 from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
@@ -302,12 +303,48 @@ def softmax(x, *, axis: int | Sequence[int] = -1):
         return x
     if not x.ndim:
         return np.ones_like(x)
-    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
-    y = np.exp(y, out=y)
+    if x.size >= LARGE and _by_rows(axis, x):
+        y = np.empty_like(x)
+        by_rows(_softmax, x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]))
+        return y
+    return _softmax(x, np.empty_like(x), axis)
+
+
+def _softmax(x, y, axis=-1):
+    np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=y)
+    np.exp(y, out=y)
     return np.divide(y, np.add.reduce(y, axis=axis, keepdims=True), out=y)
 
 
-softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+def _by_rows(axis, *arrays) -> bool:
+    """Whether what happens along `axis` happens in each row by itself."""
+    return axis in (-1, arrays[0].ndim - 1) and all(a.flags.c_contiguous for a in arrays)
+
+
+@primitive(floating=True, accumulates=True)
+def softmax_vjp(g, y, *, axis: int | Sequence[int]):
+    """What `_softmax_composed` computes, y softmax's result."""
+    if y.size >= LARGE and _by_rows(axis, g, y):
+        gx = np.empty_like(y)
+        by_rows(_softmax_vjp, *[a.reshape(-1, y.shape[-1]) for a in (g, y, gx)])
+        return gx
+    return _softmax_vjp(g, y, np.empty_like(y), axis)
+
+
+def _softmax_vjp(g, y, gx, axis=-1):
+    if not y.ndim:
+        return y * (g - g * y)
+    np.multiply(g, y, out=gx)
+    np.subtract(g, np.add.reduce(gx, axis=axis, keepdims=True), out=gx)
+    return np.multiply(y, gx, out=gx)
+
+
+def _softmax_composed(g, y, axis):
+    return y * (g - sum(g * y, axis=axis, keepdims=True))
+
+
+softmax_vjp.composition = _softmax_composed
+softmax.vjp(x=lambda g, y, axis: (_softmax_composed if is_recording() else softmax_vjp)(g, y, axis=axis))
 
 
 @primitive(floating=True, accumulates=True)

@@ -55,6 +55,14 @@ CASES = {
     "softplus": Case(reals(), numpy=lambda x: np.log(1 + np.exp(x))),
     "squareplus": Case(reals(), settings=[{}, {"b": 0.5}], numpy=lambda x, b=4: (x + np.sqrt(x * x + b)) / 2),
     "softmax": Case(reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True), numpy=_np_softmax),
+    # only used where nobody differentiates it: see the rule of softmax
+    "softmax_vjp": Case(
+        reals(smooth=False),
+        reals(smooth=False),
+        shapes=[((2, 3, 4), (2, 3, 4)), ((5, 40), (5, 40))],
+        settings=[{"axis": -1}, {"axis": 0}, {"axis": None}],
+        numpy=lambda g, y, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)),
+    ),
     "log_softmax": Case(
         reals(min_dims=1, min_side=1),
         settings=axes("axis", tuples=True, none=True),

@@ -11,14 +11,9 @@ from autonet.errors import ArgumentError, GradientError, ShapeError
 from autonet.gradients import grad
 from autonet.ops import sliding_windows
 from autonet.ops.normalization import batch_normalize, standardize
-from tests.ops.cases import Case, axes, made, reals, same_derivatives
+from tests.ops.cases import Case, axes, reals, same_derivatives
 
 SLOPES = ("gy", "gmean", "gvariance", "x", "scale", "mean", "variance")
-
-
-def _any(low=-3.0, high=3.0):
-    """Numbers that are not differentiated."""
-    return made(lambda shape, rng: rng.uniform(low, high, shape), smooth=False)
 
 
 def _slopes_by_numpy(gy, gmean, gvariance, x, scale, mean, variance, axis, epsilon):
@@ -35,7 +30,7 @@ def _slopes_by_numpy(gy, gmean, gvariance, x, scale, mean, variance, axis, epsil
 CASES = {
     # only used where nobody differentiates it: see _batch_rule
     "batch_normalize_vjp": Case(
-        *[_any(0.5, 2) if name == "variance" else _any() for name in SLOPES],
+        *[reals(0.5, 2, smooth=False) if name == "variance" else reals(smooth=False) for name in SLOPES],
         shapes=[
             ((4, 3), (3,), (3,), (4, 3), (3,), (3,), (3,)),
             ((2, 3, 2, 2), (3,), (3,), (2, 3, 2, 2), (3,), (3,), (3,)),
@@ -64,7 +59,7 @@ CASES = {
     ),
     # only used where nobody differentiates it: see _standardize_rule
     "standardize_vjp": Case(
-        *(_any(),) * 4,
+        *(reals(smooth=False),) * 4,
         shapes=[((2, 3, 4), (2, 3, 1), (2, 3, 4), (2, 3, 1)), ((5, 40), (5, 1), (5, 40), (5, 1))],
         settings={"axis": -1},
         numpy=lambda gy, gr, y, r, axis: (

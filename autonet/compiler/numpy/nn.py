@@ -25,6 +25,18 @@ def _softmax(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     write.call(np.divide, out[0], top, out[0])
 
 
+@kernel("softmax_vjp")
+def _softmax_vjp(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    r, axis = i.results[0], i.settings["axis"]
+    if not r.size:
+        return
+    total = write.like(r, out[0], kept_shape(r.shape, axis))
+    write.call(np.multiply, given[0], given[1], out[0])
+    write.call(np.add.reduce, out[0], axis, None, total, True)
+    write.call(np.subtract, given[0], total, out[0])
+    write.call(np.multiply, given[1], out[0], out[0])
+
+
 @kernel("log_softmax")
 def _log_softmax(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     r, axis = i.results[0], i.settings["axis"]

@@ -8,7 +8,9 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from autonet.compiler.c.runtime import blas, cache, processors, sources, toolchain
+from autonet.common import processors
+from autonet.common.processors import threads
+from autonet.compiler.c.runtime import blas, cache, sources, toolchain
 from autonet.compiler.waiting import announce
 from autonet.errors import ArgumentError
 
@@ -100,25 +102,17 @@ def _open(path: Path, keep: bool = False) -> Library:
         raise toolchain.CompilationError(_failures[key]) from error
 
 
-_chosen: int | None = None  # by set_threads
-
-
-def threads() -> int:
-    """How many threads plans use, the caller's among them: as `set_threads` says, else the environment (AUTONET_THREADS,
-    OMP_NUM_THREADS), else as many as the process may use processors."""
-    return _chosen or processors.asked() or processors.available()
-
-
 def set_threads(count: int | None) -> None:
-    """Let plans, and NumPy's BLAS where it can be told, use so many threads from now on; None for the number at the start.
+    """Let plans, operations on large arrays, and NumPy's BLAS where it can be told, use so many threads from now on.
+
+    None: as many as at the start.
 
     Raises: ArgumentError unless that is a whole number above 0, or None.
     """
-    global _chosen
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise ArgumentError(f"set_threads expects a whole number above 0, or None for the default; received {count!r}.")
     with _runtime_lock:
-        _chosen = count
+        processors.chosen = count
         if _runtime.cache_info().currsize:
             _started.function("an_set_threads", None, ctypes.c_int64)(threads())
     tell_blas(threads())

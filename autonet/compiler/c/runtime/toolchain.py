@@ -30,7 +30,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from autonet.compiler.c.runtime import cache, processors
+from autonet.common import processors
+from autonet.compiler.c.runtime import cache
 from autonet.errors import ArgumentError
 
 # -O3 vectorises loops of unknown length. No flag here lets the compiler reorder sums, drop NaN or flush denormal

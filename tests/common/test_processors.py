@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from autonet import config, jit, ops
-from autonet.compiler.c.runtime import blas, library, processors
+from autonet.common import processors
+from autonet.compiler.c.runtime import blas, library
 from autonet.errors import ArgumentError
 from tests.compiler.c.runtime.support import own_products
 from tests.compiler.programs import needs_compiler, same_bits
@@ -64,11 +65,11 @@ def test_the_environment(monkeypatch):
     assert processors.asked() is None
     for count, name in enumerate(reversed(processors.NAMES), 3):
         monkeypatch.setenv(name, str(count))
-        assert library.threads() == count
+        assert config.threads() == count
     for bad in ("0", "-1", "two", "1.5"):
         monkeypatch.setenv("AUTONET_THREADS", bad)
         with pytest.raises(ArgumentError, match=f"AUTONET_THREADS expects a whole number above 0; received '{bad}'"):
-            library.threads()
+            config.threads()
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "2"])

@@ -1,6 +1,4 @@
-"""How many threads plans use: what was asked for, else the processors that this process may use."""
-
-from __future__ import annotations
+"""How many threads compute: what was asked for, else the processors that this process may use."""
 
 import math
 import os
@@ -10,6 +8,13 @@ from autonet.errors import ArgumentError
 
 NAMES = ("AUTONET_THREADS", "AUTONET_NUM_THREADS", "OMP_NUM_THREADS")  # the first of these in the environment counts
 GROUPS = Path("/sys/fs/cgroup")
+chosen: int | None = None  # by config.set_threads
+
+
+def threads() -> int:
+    """How many threads compute, the caller's among them: as `set_threads` says, else the environment (AUTONET_THREADS,
+    OMP_NUM_THREADS), else as many as the process may use processors."""
+    return chosen or asked() or available()
 
 
 def asked() -> int | None:
