@@ -20,6 +20,7 @@ from autonet.common.extras import installed
 from autonet.common.lines import warn
 from autonet.common.types import Figure
 from autonet.errors import DataError, unknown
+from autonet.utils.files import append, atomic_write
 from autonet.utils.progress import Progbar, format_value
 
 
@@ -255,8 +256,9 @@ class CSVLogger(Callback):
         self._left_out = set()
         path = Path(self.filename)
         if self.append and path.exists() and path.stat().st_size:
-            with path.open(newline="", encoding="utf-8") as file:
-                text = file.read()
+            text = self._without_cut_line(path)
+            if not text:
+                return
             header = next(csv.reader(text.splitlines()[:1], delimiter=self.separator), [])
             if not header or header[0] != "epoch":
                 raise DataError(
@@ -271,6 +273,26 @@ class CSVLogger(Callback):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("", encoding="utf-8")
 
+    def _without_cut_line(self, path: Path) -> str:
+        """What the file holds, after a last line was removed that has less than the first: the machine went down within it."""
+        with path.open(newline="", encoding="utf-8") as file:
+            text = file.read()
+        last = text[text.rfind("\n") + 1 :]
+        first = text.splitlines()[0]
+        start = f"epoch{self.separator}"
+        if last == first:
+            cut = start.startswith(last) or last.startswith(start)
+        else:
+            cut = bool(last) and len(_fields(last, self.separator)) < len(_fields(first, self.separator))
+        if not cut:
+            return text
+        if last != first:
+            warn(f"CSVLogger: the last line of {self.filename!r} was cut off, {last!r}, and is removed.")
+        text = text[: len(text) - len(last)]
+        with atomic_write(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        return text
+
     def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         text = Path(self.filename).read_text(encoding="utf-8") if Path(self.filename).exists() else ""
         return {"columns": self._columns, "text": text}, {}
@@ -278,7 +300,8 @@ class CSVLogger(Callback):
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         """The file as it was: lines that came after the backup are written again."""
         self._columns = plain["columns"]
-        Path(self.filename).write_text(str(plain["text"]), encoding="utf-8", newline="")
+        with atomic_write(self.filename, "w", encoding="utf-8", newline="") as file:
+            file.write(str(plain["text"]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
@@ -289,9 +312,11 @@ class CSVLogger(Callback):
                 self._columns += [f"val_{name}" for name in self._columns if not name.startswith("learning_rate")]
             rows.append(["epoch", *self._columns])
         rows.append([epoch, *(_plain(logs[name]) if name in logs else "NA" for name in self._columns)])
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.separator, lineterminator=os.linesep).writerows(rows)
         try:
-            with open(self.filename, "a", newline="", encoding="utf-8") as file:
-                csv.writer(file, delimiter=self.separator, lineterminator=os.linesep).writerows(rows)
+            with open(self.filename, "ab", buffering=0) as file:
+                append(file, text.getvalue().encode())
         except OSError as problem:
             raise DataError(
                 f"CSVLogger cannot write epoch {epoch + 1} to {self.filename!r} ({problem.strerror}). Make room, or "
@@ -301,6 +326,10 @@ class CSVLogger(Callback):
         if new:
             self._left_out |= new
             warn(f"CSVLogger: {self.filename!r} has no column for {', '.join(sorted(new))}, which the logs hold.")
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from autonet.errors import ArgumentError
 from autonet.pictures import raster
 from autonet.pictures.scene import MARGIN, Line, Rect, Scene, Text
+from autonet.utils.files import atomic_write
 
 SANS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 MONO = "Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -58,7 +59,8 @@ class Picture:
         path = Path(os.fspath(path))
         kind = path.suffix.lower()
         if kind == ".svg":
-            path.write_text(self.svg, encoding="utf-8")
+            with atomic_write(path, "w", encoding="utf-8") as file:
+                file.write(self.svg)
         elif kind in (".png", ".pdf"):
             raster.save(self.scene, path, dpi)
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 from autonet.errors import ArgumentError
 from autonet.pictures.scene import MARGIN, Line, Rect, Scene, Text
+from autonet.utils.files import atomic_write
 
 _SCALE = 0.75  # points to a pixel of SVG
 
@@ -40,7 +41,8 @@ def save(scene: Scene, path: Path, dpi: float) -> None:
             axes.text(item.x, item.y, item.text.replace("$", r"\$"), ha="center", va="baseline", **font)
         else:
             axes.add_patch(_patch(item))
-    figure.savefig(path, dpi=dpi)
+    with atomic_write(path) as file:
+        figure.savefig(file, dpi=dpi, format=path.suffix[1:].lower())
 
 
 def _patch(item: Any) -> Any:

@@ -15,6 +15,7 @@ from autonet.random.seeds import fresh_seed
 from autonet.saving.plain import loads
 from autonet.tuner.space import Space
 from autonet.tuner.trial import Outcome
+from autonet.utils.files import append
 
 KIND = "autonet.tuner 1"
 _START = json.dumps({"journal": KIND})[:-1]  # with which every journal begins
@@ -68,8 +69,7 @@ class Journal:
         self._file.close()
 
     def _append(self, facts: dict[str, Any]) -> None:
-        self._file.write(json.dumps(facts, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-        os.fsync(self._file.fileno())
+        append(self._file, json.dumps(facts, ensure_ascii=False, allow_nan=False).encode() + b"\n", flush=True)
 
     def _lock(self) -> None:
         """One process at a time, where systems know how; a lock ends with its process."""

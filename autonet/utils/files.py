@@ -87,6 +87,25 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     _flush_folder(target.parent)
 
 
+def append(file: IO[bytes], data: bytes, flush: bool = False) -> None:
+    """Write `data` at the end of an unbuffered file: all of it, or, after an error, nothing.
+
+    Args:
+        file: open for appending bytes, with buffering=0.
+        flush: whether it shall be on the disk when this returns.
+    """
+    end, rest = os.fstat(file.fileno()).st_size, memoryview(data)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]  # a disk that is nearly full takes a part
+        if flush:
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+        raise
+
+
 def download(
     url: str, path: str | os.PathLike[str], file_hash: str | None = None, hash_algorithm: str = "auto"
 ) -> Path:

@@ -10,6 +10,7 @@ from autonet.common.lines import warn
 from autonet.common.types import Dtype, PathLike, TensorLike
 from autonet.errors import ArgumentError, DataError, ShapeError
 from autonet.ops.sliding_windows import standardize_data_format
+from autonet.utils.files import atomic_write
 
 MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}  # of Pillow; others become the first
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
@@ -145,4 +146,11 @@ def save_img(
         image = image.convert("RGB")
     if (file_format or "").lower() == "jpg":
         file_format = "jpeg"
-    image.save(path, format=file_format, **kwargs)
+    if not isinstance(path, (str, os.PathLike)):
+        image.save(path, format=file_format, **kwargs)
+        return
+    known = _pillow().registered_extensions()
+    if file_format is None and f".{ending}".lower() not in known:
+        image.save(path, **kwargs)  # which says what it knows
+    with atomic_write(path) as file:
+        image.save(file, format=file_format or known[f".{ending}".lower()], **kwargs)

@@ -76,6 +76,17 @@ def test_append_after_a_line_that_was_cut_and_to_an_empty_file(tmp_path):
         assert rows(path)[-1][:2] == ["0", "2.0"] and rows(path)[0][:2] == ["epoch", "loss"]
 
 
+def test_append_after_a_row_that_is_not_whole(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,loss,val_loss\n0,1.0,2.0\n1,0.")
+    with pytest.warns(UserWarning, match=r"was cut off, '1,0\.', and is removed"):
+        fit([CSVLogger(path, append=True)], [{"loss": 2.0}])
+    assert rows(path)[1:] == [["0", "1.0", "2.0"], ["0", "2.0", "NA"]]
+    path.write_text("epo")
+    fit([CSVLogger(path, append=True)], [{"loss": 2.0}])
+    assert rows(path) == [["epoch", "loss", "val_loss"], ["0", "2.0", "NA"]]
+
+
 def test_append_refuses_a_file_of_another_kind(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("epoch,loss\n0,1\n")

@@ -1,6 +1,7 @@
 """Files are replaced whole or not at all: no fault of the disk, and no kill, leaves anything but the old or the new one."""
 
 import errno
+import io
 import os
 import pathlib
 import signal
@@ -15,7 +16,7 @@ import autonet as keras
 from autonet import layers as L
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.saving import export_json, load_model
-from autonet.utils.files import atomic_write
+from autonet.utils.files import append, atomic_write
 
 
 def model_of(value):
@@ -234,6 +235,26 @@ def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
         file.write(b"new")
         raise KeyboardInterrupt
     assert (tmp_path / "x").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_is_appended_is_there_whole_or_not_at_all(tmp_path):
+    class Nearly(io.FileIO):
+        """Takes 5 bytes at a time, and 12 in all."""
+
+        room = 12
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            done = super().write(bytes(data[: min(5, self.room)]))
+            self.room -= done
+            return done
+
+    with Nearly(tmp_path / "x", "a") as file:
+        append(file, b"0123456\n")
+        with pytest.raises(OSError, match="No space left"):
+            append(file, b"89abcdef\n", flush=True)
+    assert (tmp_path / "x").read_bytes() == b"0123456\n"
 
 
 def test_what_is_refused_before_anything_is_written(tmp_path):

@@ -18,6 +18,7 @@ from autonet.layers.preprocessing.encoding import MODES, Encoding, bags, encode,
 from autonet.layers.preprocessing.hashing import salt_key
 from autonet.untrusted.budget import limit
 from autonet.untrusted.faults import described
+from autonet.utils.files import atomic_write
 
 CHUNK = 1024  # documents whose tokens are in memory at a time
 
@@ -291,7 +292,7 @@ class IndexLookup(Encoding):
 
     def save_assets(self, dir_path: str) -> None:
         """Write the tokens into a file, one in each line."""
-        with open(os.path.join(dir_path, "vocabulary.txt"), "w", encoding="utf-8") as file:
+        with atomic_write(os.path.join(dir_path, "vocabulary.txt"), "w", encoding="utf-8") as file:
             file.write("\n".join(str(token) for token in self.get_vocabulary()))
 
     def load_assets(self, dir_path: str) -> None:
