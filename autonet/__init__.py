@@ -91,6 +91,7 @@ if _os.environ.get("AUTONET_THREADS"):  # counts for NumPy's own work too
     _tell_blas(_threads())
 
 __version__ = "0.1.0"
+__docformat__ = "google"
 
 _PACKAGES = (
     "activations",

@@ -189,3 +189,6 @@ def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = N
 
 
 filter_tracebacks(__name__)  # of what was defined since
+
+__docformat__ = "google"
+__all__ = [*(f.__name__ for f in _MEMBERS), "hard_swish", "swish", "deserialize", "get", "serialize"]

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet.common.dtypes import as_dtype as _as_dtype
 from autonet.common.dtypes import result_type as result_type
@@ -42,3 +43,5 @@ _filter_tracebacks(__name__)
 
 if not _TYPE_CHECKING:  # to a type checker, a module with this function has every name
     __getattr__ = _legacy.names(__name__)
+
+_lazy.publish(__name__)

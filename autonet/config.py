@@ -7,6 +7,7 @@ Beside Keras's: `set_debug_nans` and the context `debug_nans`, under which the f
 error; `set_threads` and `threads`, how many threads compute.
 """
 
+from autonet import lazy as _lazy
 from autonet.common.dtypes import epsilon as epsilon
 from autonet.common.dtypes import floatx as floatx
 from autonet.common.dtypes import set_epsilon as set_epsilon
@@ -54,3 +55,5 @@ def set_backend(backend: str) -> None:
 
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

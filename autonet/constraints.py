@@ -13,6 +13,8 @@ from autonet.ops.half_precision import accumulates
 from autonet.serialization import Family
 from autonet.untrusted.faults import described
 
+__docformat__ = "google"
+
 
 class Constraint(Versioned):
     """Base of all constraints: `constraint(w)` is the value that a weight takes instead of w.

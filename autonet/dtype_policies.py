@@ -12,6 +12,8 @@ from autonet.common.types import Dtype
 from autonet.common.versions import structure
 from autonet.errors import ArgumentError, DtypeError
 
+__docformat__ = "google"
+
 _MIXED = "mixed_"
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Self
 
+__docformat__ = "google"
+
 _MANY_NUMBERS = re.compile(r"\[[-+.,\s\[\]\deafinTrulsF]{120,}\]")  # of an array or a nested list
 
 

@@ -28,6 +28,27 @@ def names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     def find(name: str) -> Any:
         if name not in homes:
             return legacy.find(package, name)
-        return getattr(import_module(homes[name]), name)
+        value = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
 
     return find, lambda: sorted({*vars(sys.modules[package]), *homes})
+
+
+def publish(package: str, *modules: str) -> None:
+    """Set a package's `__all__`, its functions and classes, late ones too, and these modules, and how docstrings are written.
+
+    For the last line of the package, which imports nothing else from autonet by a name without an underscore.
+    """
+    module = sys.modules[package]
+    present = vars(module)
+    for room in (module, *(present[name] for name in modules if name in present)):
+        room.__docformat__ = "google"  # read by pdoc
+
+    def is_public(name: str) -> bool:
+        if name[0] == "_":
+            return False
+        value = present.get(name, publish)  # what is not there is late, and one of autonet's
+        return callable(value) and f"{getattr(value, '__module__', '')}.".startswith("autonet.")
+
+    module.__all__ = [*sorted(filter(is_public, {*dir(module)} - {*modules})), *modules]  # type: ignore[attr-defined]

@@ -20,6 +20,9 @@ from autonet.common.words import MODULES, NAMES, Advice, Foreign, Made
 from autonet.common.words import LegacyWarning as LegacyWarning
 from autonet.errors import SignatureError
 
+__docformat__ = "google"
+__all__ = ["LegacyWarning"]
+
 
 def find(package: str, name: str, home: Any = None, who: str = "") -> Any:
     """What an old name of a package, or of a model ("Model", of class `who`), means today; a warning names today's.

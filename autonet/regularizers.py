@@ -14,6 +14,8 @@ from autonet.ops.half_precision import accumulates
 from autonet.serialization import Family
 from autonet.untrusted.faults import described
 
+__docformat__ = "google"
+
 
 class Regularizer(Versioned):
     """Base of all regularizers: `regularizer(x)` is the penalty on a weight or an output, a Tensor of one number.

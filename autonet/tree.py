@@ -11,6 +11,8 @@ from autonet.common import trees
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.errors import ArgumentError
 
+__docformat__ = "google"
+
 
 class MAP_TO_NONE:
     """What a function given to `traverse` returns to put None into the result."""

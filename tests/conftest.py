@@ -38,6 +38,7 @@ NEEDED = ("mnist.npz",)
 EXTRAS = {  # what each optional extra brings
     "bench": ("jax", "keras"),
     "dev": ("build", "jedi", "mypy", "pyright", "sacrebleu", "setuptools"),
+    "docs": ("pdoc",),
     "images": ("PIL",),
     "keras": ("h5py",),
     "mpi": ("mpi4py",),

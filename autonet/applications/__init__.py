@@ -6,6 +6,7 @@
 Each stands in a module of its own too, as in Keras, with the `preprocess_input` and `decode_predictions` that belong to it.
 """
 
+from autonet import lazy as _lazy
 from autonet.applications import efficientnet as efficientnet
 from autonet.applications import imagenet_utils as imagenet_utils
 from autonet.applications import mobilenet_v2 as mobilenet_v2
@@ -20,3 +21,5 @@ from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 resnet50 = resnet  # Keras has it under both names
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__, "efficientnet", "imagenet_utils", "mobilenet_v2", "resnet", "vgg16")

@@ -1,5 +1,6 @@
 """Floor 6: what the training loop calls at each moment: it looks on, or changes the course of training."""
 
+from autonet import lazy as _lazy
 from autonet.callbacks.base import Callback as Callback
 from autonet.callbacks.callback_list import CallbackList as CallbackList
 from autonet.callbacks.checkpoint import BackupAndRestore as BackupAndRestore
@@ -21,3 +22,5 @@ from autonet.callbacks.training_monitor import TrainingMonitor as TrainingMonito
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

@@ -77,6 +77,10 @@ class Primitive:
 
         return signatures.of_primitive(self, Tensor)
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Primitive:
+        """Itself: not bound where it is an attribute of a class. That there is one makes it a routine for `help` and pdoc."""
+        return self
+
     def refusal(self, operands: tuple, settings: dict) -> Exception:
         """The error for a call that does not fit."""
         from autonet.common import signatures

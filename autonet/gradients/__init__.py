@@ -1,5 +1,6 @@
 """Floor 3: questions to the tape. Gradients, Jacobians, Hessians of functions, and a check of any gradient."""
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.gradients.check import check_gradients as check_gradients
 from autonet.gradients.custom import custom_gradient as custom_gradient
@@ -13,3 +14,5 @@ from autonet.gradients.higher import hvp as hvp
 from autonet.gradients.higher import jacobian as jacobian
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

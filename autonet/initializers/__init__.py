@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.types import Identifier
-from autonet.core.tensor import Tensor
+from autonet.core.tensor import Tensor as _Tensor
 from autonet.initializers.constant import Constant as Constant
 from autonet.initializers.constant import Identity as Identity
 from autonet.initializers.constant import Initializer as Initializer
@@ -25,7 +26,7 @@ from autonet.initializers.scaled import RandomNormal as RandomNormal
 from autonet.initializers.scaled import RandomUniform as RandomUniform
 from autonet.initializers.scaled import TruncatedNormal as TruncatedNormal
 from autonet.initializers.scaled import VarianceScaling as VarianceScaling
-from autonet.serialization import Family
+from autonet.serialization import Family as _Family
 
 _filter_tracebacks(__name__)
 
@@ -65,7 +66,7 @@ _MEMBERS = (
     VarianceScaling,
     Zeros,
 )
-_family = Family(
+_family = _Family(
     "initializer",
     "keras.initializers",
     Initializer,
@@ -85,12 +86,12 @@ def get(identifier: Identifier) -> Any:
     """The initializer that `identifier` means.
 
     Args:
-        identifier: a name ("glorot_uniform", "GlorotUniform"), a configuration, a class, an array or Tensor of the
+        identifier: a name ("glorot_uniform", "GlorotUniform"), a configuration, a class, an array or _Tensor of the
             weight's own shape, a function (shape, dtype) -> values, or an initializer already; None stays None.
 
     Raises: ArgumentError, with close matches, for an unknown name.
     """
-    if isinstance(identifier, (np.ndarray, Tensor)):
+    if isinstance(identifier, (np.ndarray, _Tensor)):
         given = Constant(np.array(identifier))
         given.shape = identifier.shape
         return given
@@ -108,3 +109,5 @@ def deserialize(config: Identifier, custom_objects: Mapping[str, Any] | None = N
 
 
 _filter_tracebacks(__name__)  # of what was defined since
+
+_lazy.publish(__name__)

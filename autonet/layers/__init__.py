@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.layers.activation import ELU as ELU
@@ -181,3 +182,5 @@ _filter_tracebacks(__name__)
 
 if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
     __getattr__ = _legacy.names(__name__)
+
+_lazy.publish(__name__)

@@ -11,6 +11,7 @@ trees in one expression of the same shapes.
 [(2, 2), (3,)]
 """
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.linalg.solvers import Solution as Solution
 from autonet.linalg.solvers import conjugate_gradient as conjugate_gradient
@@ -20,3 +21,5 @@ from autonet.linalg.vectors import norm as norm
 from autonet.linalg.vectors import scale as scale
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

@@ -21,11 +21,12 @@ import typing as _typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
-from autonet.common.lines import warn
+from autonet.common.lines import warn as _warn
 from autonet.common.types import Identifier
-from autonet.legacy import LegacyWarning
+from autonet.legacy import LegacyWarning as _LegacyWarning
 from autonet.losses.base import Loss as Loss
 from autonet.losses.base import LossFunctionWrapper as LossFunctionWrapper
 from autonet.losses.classification import BinaryCrossentropy as BinaryCrossentropy
@@ -75,7 +76,7 @@ from autonet.losses.regression import poisson as poisson
 from autonet.losses.scaled import Scaled as Scaled
 from autonet.losses.sequence import CTC as CTC
 from autonet.losses.sequence import ctc as ctc
-from autonet.serialization import Family
+from autonet.serialization import Family as _Family
 
 _filter_tracebacks(__name__)
 
@@ -144,7 +145,7 @@ _FORMER = {  # spellings of earlier Keras versions, beside today's
     "kullback_leibler_divergence": "kl_divergence",
     "logcosh": "log_cosh",
 }
-_family = Family(
+_family = _Family(
     "loss", "keras.losses", Loss, _MEMBERS, aliases={**_SHORT, **{name.upper(): f for name, f in _SHORT.items()}}
 )
 
@@ -160,7 +161,7 @@ def get(identifier: Identifier) -> Any:
     """
     if isinstance(identifier, str) and identifier in _FORMER:
         today = _FORMER[identifier]
-        warn(f"The loss {identifier!r} is called {today!r} today.", LegacyWarning)
+        _warn(f"The loss {identifier!r} is called {today!r} today.", _LegacyWarning)
         identifier = today
     return _family.get(identifier)
 
@@ -179,3 +180,5 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
 
 
 _filter_tracebacks(__name__)  # of what was defined since
+
+_lazy.publish(__name__)

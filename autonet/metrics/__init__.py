@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.types import Identifier
 from autonet.losses.classification import binary_crossentropy as binary_crossentropy
@@ -75,7 +76,7 @@ from autonet.metrics.regression import MeanSquaredLogarithmicError as MeanSquare
 from autonet.metrics.regression import Poisson as Poisson
 from autonet.metrics.regression import R2Score as R2Score
 from autonet.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
-from autonet.serialization import Family
+from autonet.serialization import Family as _Family
 
 _filter_tracebacks(__name__)
 
@@ -146,7 +147,7 @@ _ALIASES = {
     "r2_score": R2Score,
     "top_k_accuracy": TopKCategoricalAccuracy,
 }
-_family = Family("metric", "keras.metrics", Metric, _MEMBERS, aliases=_ALIASES)
+_family = _Family("metric", "keras.metrics", Metric, _MEMBERS, aliases=_ALIASES)
 
 # What the words that leave the choice to the shapes mean; see `kind_of_answer`.
 _ACCURACY = {"binary": BinaryAccuracy, "sparse": SparseCategoricalAccuracy, "categorical": CategoricalAccuracy}
@@ -208,3 +209,5 @@ def resolve(identifier: Identifier, y_true: Any, y_pred: Any) -> Metric | None:
 
 
 _filter_tracebacks(__name__)  # of what was defined since
+
+_lazy.publish(__name__)

@@ -7,6 +7,7 @@ programs never enter are loaded when one of their names is first used.
 from importlib import import_module as _import_module
 from sys import modules as _modules
 
+from autonet import lazy as _lazy
 from autonet.common.words import NAMES as _NAMES
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
 from autonet.ops.abstract import make_symbolic as _make_symbolic
@@ -286,3 +287,6 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, "image", "numpy"})
+
+
+_lazy.publish(__name__, "image")

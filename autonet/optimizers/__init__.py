@@ -3,6 +3,7 @@
 import typing as _typing
 from typing import Any
 
+from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.common.types import Identifier
@@ -28,14 +29,14 @@ from autonet.optimizers.multiple import OptimizerMap as OptimizerMap
 from autonet.optimizers.regularized import Ftrl as Ftrl
 from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.sgd import SGD as SGD
-from autonet.serialization.objects import Family
+from autonet.serialization.objects import Family as _Family
 
 _filter_tracebacks(__name__)
 
 if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
     __getattr__ = _legacy.names(__name__)
 
-_family = Family(
+_family = _Family(
     "optimizer",
     "keras.optimizers",
     base=Optimizer,
@@ -68,3 +69,5 @@ def deserialize(config: Identifier, custom_objects: dict[str, Any] | None = None
 del globals()["adam"], globals()["sgd"]  # the rooms, which stay importable: as names they were optimizers
 
 _filter_tracebacks(__name__)  # of what was defined since
+
+_lazy.publish(__name__, "schedules")

@@ -1,4 +1,7 @@
 """Floor 4: the second address that Keras gives to helpers of `autonet.utils`; layers that preprocess are in `layers`."""
 
+from autonet import lazy as _lazy
 from autonet.preprocessing import sequence as sequence
 from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array
+
+_lazy.publish(__name__, "sequence")

@@ -1,5 +1,6 @@
 """Floor 3: chance, drawn from generators whose state is a Variable."""
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.random.draws import beta as beta
 from autonet.random.draws import binomial as binomial
@@ -14,3 +15,5 @@ from autonet.random.draws import uniform as uniform
 from autonet.random.seeds import SeedGenerator as SeedGenerator
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

@@ -1,5 +1,6 @@
 """Floor 6: models and weights to disk and back, as data that cannot act."""
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.saving.container import ArchiveError as ArchiveError
 from autonet.saving.matching import LoadReport as LoadReport
@@ -20,3 +21,5 @@ from autonet.serialization.registry import get_registered_object as get_register
 from autonet.serialization.registry import register_keras_serializable as register_keras_serializable
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

@@ -25,6 +25,7 @@ next), `journal` and `folder` (what stays), `workers` (side by side), `search`, 
 made of a model), `babysitter` (one model, watched over).
 """
 
+from autonet import lazy as _lazy
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
 from autonet.tuner.babysitter import Babysitter as Babysitter
 from autonet.tuner.journal import Journal as Journal
@@ -49,3 +50,5 @@ from autonet.tuner.trial import Outcome as Outcome
 from autonet.tuner.trial import Trial as Trial
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

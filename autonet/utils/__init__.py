@@ -54,3 +54,5 @@ if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function 
     __getattr__, __dir__ = _lazy.names(__name__)
 
 _filter_tracebacks(__name__)
+
+_lazy.publish(__name__)

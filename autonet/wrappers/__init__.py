@@ -9,6 +9,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from autonet import lazy as _lazy
 from autonet.common.extras import installed as _installed
 
 if TYPE_CHECKING:
@@ -43,3 +44,6 @@ if not TYPE_CHECKING:  # to a type checker, a module with this function has ever
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *(_NAMES if _installed("sklearn") else ())})
+
+
+_lazy.publish(__name__)

@@ -27,3 +27,5 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 
 if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function has every name
     __getattr__, __dir__ = _lazy.names(__name__)
+
+_lazy.publish(__name__)
