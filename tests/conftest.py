@@ -47,7 +47,7 @@ EXTRAS = {  # what each optional extra brings
     "plot": ("matplotlib",),
     "sklearn": ("sklearn",),
     "tensorboard": ("tensorboardX",),
-    "tune": ("optuna",),
+    "tune": ("optuna", "cmaes", "scipy"),
 }
 
 

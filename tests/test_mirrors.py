@@ -112,6 +112,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "training/nonfinite.py": "training/test_first_nan.py",
     "training/position.py": "callbacks/test_resume.py",
     "training/*.py": "training/test_fit.py training/test_custom_steps.py",
+    "tuner/annexes/*.py": "tuner/test_optuna.py tuner/test_study.py",
     "tuner/folder.py": "tuner/test_search.py",
     "tuner/interrupt.py": "tuner/test_workers.py",
     "tuner/plots.py": "tuner/test_result.py",

@@ -29,3 +29,8 @@ class Folder:
         for found in self.path.glob("[0-9]" * 6) if self.path.is_dir() else ():
             if int(found.name) not in numbers:
                 shutil.rmtree(found)
+
+    def remove(self, numbers: set[int]) -> None:
+        """Remove those of some trials; others may be under way in other processes."""
+        for number in numbers:
+            shutil.rmtree(self.of(number), ignore_errors=True)

@@ -48,7 +48,7 @@ class Journal:
             if lines:
                 self._check(lines[0])
                 for n, line in enumerate(lines[1:], 2):
-                    outcome = self._outcome(line, f"{self.path}, line {n},", space)
+                    outcome = read(line, f"{self.path}, line {n},", space)
                     self.outcomes[outcome.number, outcome.epochs] = outcome
             else:
                 if header.get("seed") is None:
@@ -60,8 +60,7 @@ class Journal:
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome down: when this returns, it is on the disk."""
-        facts = {**vars(outcome), "score": _written(outcome.score), "reports": [_written(r) for r in outcome.reports]}
-        self._append(facts)
+        self._append(written(outcome))
         self.outcomes[outcome.number, outcome.epochs] = outcome
 
     def close(self) -> None:
@@ -109,27 +108,45 @@ class Journal:
             raise DataError(
                 f"{self.path} is the journal of another version of autonet. Give another path, or remove it."
             )
-        ours = json.loads(json.dumps(self.header))
-        if ours.get("seed") is None and isinstance(found.get("seed"), int):
-            ours["seed"] = found["seed"]  # none was asked for: the search goes on with its own
-        for name, value in ours.items():
-            if found.get(name) != value:
-                raise DataError(
-                    f"{self.path} is the journal of another search: its {name} is {_short(found.get(name), value)}, that of this "
-                    f"one {_short(value, found.get(name))}. Give another path, or remove it."
-                )
-        self.header = {**self.header, "seed": ours.get("seed")}
+        self.header = agreed(found, self.header, self.path)
 
-    def _outcome(self, line: Any, where: str, space: Space) -> Outcome:
-        try:
-            line = {**line, "score": float(line["score"]), "reports": tuple(map(float, line["reports"]))}
-            outcome = Outcome(**{**line, "parameters": space.read(line["parameters"], where)})
-            if type(outcome.number) is int and (outcome.epochs is None or type(outcome.epochs) is int):
-                return outcome
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, DataError):
-                raise
-        raise DataError(f"{where} is no outcome of a trial: {str(line)[:200]}. Give another path, or remove it.")
+
+def agreed(found: Any, header: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The header of a search that goes on in a file whose own is `found`: with its seed, where none is asked for.
+
+    Raises: DataError where that is another search.
+    """
+    ours = json.loads(json.dumps(header))
+    if ours.get("seed") is None and isinstance(found.get("seed"), int):
+        ours["seed"] = found["seed"]
+    for name, value in ours.items():
+        if found.get(name) != value:
+            raise DataError(
+                f"{path} is the journal of another search: its {name} is {_short(found.get(name), value)}, that of this "
+                f"one {_short(value, found.get(name))}. Give another path, or remove it."
+            )
+    return {**header, "seed": ours.get("seed")}
+
+
+def written(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON's plain values."""
+    return {**vars(outcome), "score": _written(outcome.score), "reports": [_written(r) for r in outcome.reports]}
+
+
+def read(line: Any, where: str, space: Space) -> Outcome:
+    """The outcome that `written` made plain.
+
+    Raises: DataError for what is none.
+    """
+    try:
+        line = {**line, "score": float(line["score"]), "reports": tuple(map(float, line["reports"]))}
+        outcome = Outcome(**{**line, "parameters": space.read(line["parameters"], where)})
+        if type(outcome.number) is int and (outcome.epochs is None or type(outcome.epochs) is int):
+            return outcome
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+    raise DataError(f"{where} is no outcome of a trial: {str(line)[:200]}. Give another path, or remove it.")
 
 
 def _written(score: float) -> float | str:

@@ -65,6 +65,9 @@ class Method:
         """Yields lists of orders, is sent the list of their outcomes."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """See that what the method needs is installed."""
+
     def describe(self, task: Task) -> dict[str, Any]:
         """What decides, beside space and seed, which trials are made: as plain values."""
         return {"method": type(self).__name__, **vars(self)}

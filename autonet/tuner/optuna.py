@@ -3,125 +3,89 @@
 import importlib
 from typing import Any
 
+from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 from autonet.tuner.methods import Method, Rounds, Task
-from autonet.tuner.scales import Choice, Integer, Log, OneMinus, Scale, Uniform
-from autonet.tuner.trial import Outcome
-
-_SCALARS = (str, bool, int, float, type(None))
 
 
 class Optuna(Method):
     """Any sampler and pruner of Optuna's.
 
-    With several workers, as many trials are asked for at once as there are workers, and told in their order: the outcome
-    depends on the number of workers, not on which is faster. A pruner compares trials while they run: it takes one worker.
+    What a sampler draws for a trial depends on the seed of the search, the number of the trial, and what is known when it is
+    drawn; a seed of the sampler's own is not used. Samplers that name parameters see them as Optuna does: a `OneMinus` as its
+    distance from 1, a `Choice` of tuples as their numbers.
+
+    Without `storage`, one process searches: with several workers, as many trials are asked for at once as there are workers,
+    and told in their order. The outcome depends on the number of workers, not on which is faster. A pruner compares trials
+    while they run: it takes one worker.
+
+    With `storage` the study is in a file, in Optuna's own format, and the same script may be started any number of times, at
+    any time, also on other machines that see the file: all work on one study until it has as many trials as asked for, and each
+    returns the result of all. Started again, a search goes on. The trial of a process that was killed is run again, from its
+    start, by another one: on the same machine at once, on others after a minute. One worker alone comes to the same trials
+    however often it was killed; with several, a sampler that learns knows what happens to be finished.
+
+        tuner.search(objective, space, tuner.Optuna(storage="study.log"), trials=200, seed=1)
 
     Args:
-        sampler: of `optuna.samplers`, with a seed of its own; None for its TPESampler with the seed of the search.
+        sampler: of `optuna.samplers`, or a class like them; None for its TPESampler.
         pruner: of `optuna.pruners`; None for none. It sees what trials report.
+        storage: path of the file with the study, which Optuna knows as "autonet" (`JournalStorage`, `JournalFileBackend`).
 
     Source: Akiba, Sano, Yanase, Ohta, Koyama, 2019, https://arxiv.org/abs/1907.10902
     """
 
-    def __init__(self, sampler: object = None, pruner: object = None):
+    def __init__(self, sampler: object = None, pruner: object = None, storage: PathLike | None = None):
         self.sampler = sampler
         self.pruner = pruner
+        self.storage = storage
 
     def rounds(self, task: Task) -> Rounds:
-        optuna = _optuna()
+        from autonet.tuner.annexes import samplers, study
+
         if self.pruner is not None and task.workers > 1:
-            raise ArgumentError("A pruner compares trials while they run, one after another: write workers=1.")
-        sampler = optuna.samplers.TPESampler(seed=task.seed) if self.sampler is None else self.sampler
-        study = _quietly(
-            optuna,
-            direction="maximize" if task.mode == "max" else "minimize",
-            sampler=sampler,
-            pruner=optuna.pruners.NopPruner() if self.pruner is None else self.pruner,
-        )
-        distributions = {name: _distribution(optuna, scale) for name, scale in task.space.scales.items()}
+            raise ArgumentError(
+                "A pruner compares trials while they run, one after another: write workers=1, or Optuna(storage='study.log')."
+            )
+        settings = samplers.settings(self.sampler, self.pruner, task.seed, task.mode)
+        found = samplers.quiet(study.optuna.create_study, **settings)
+        given = {name: samplers.distribution(scale) for name, scale in task.space.scales.items()}
         count = task.count("Optuna")
         for first in range(0, count, task.workers):
-            asked = [study.ask(distributions) for _ in range(first, min(first + task.workers, count))]
-            watched = [_Watch(trial) for trial in asked]
+            asked = [found.ask(given) for _ in range(first, min(first + task.workers, count))]
+            watches = [samplers.Local(trial) for trial in asked]
             outcomes = yield [
                 task.order(
                     n,
-                    {name: _value(scale, trial.params[name]) for name, scale in task.space.scales.items()},
+                    {name: samplers.value(scale, trial.params[name]) for name, scale in task.space.scales.items()},
                     watch=None if self.pruner is None else watch,
                 )
-                for n, (trial, watch) in enumerate(zip(asked, watched, strict=True), first)
+                for n, (trial, watch) in enumerate(zip(asked, watches, strict=True), first)
             ]
-            for watch, outcome in zip(watched, outcomes, strict=True):
-                watch.tell(optuna, study, outcome)
+            for watch, outcome in zip(watches, outcomes, strict=True):
+                watch.replay(outcome.reports)
+                study.tell(found, watch.trial, outcome)
+            if settings["sampler"].exhausted:
+                return
+
+    def open(self, header: dict[str, Any], task: Task) -> Any:
+        """The study in the file `storage`.
+
+        Raises: DataError for another search's.
+        """
+        from autonet.tuner.annexes.study import SharedStudy
+
+        return SharedStudy(self.storage, header, task, self.sampler, self.pruner)
 
     def describe(self, task: Task) -> dict[str, Any]:
-        parts = {k: None if v is None else type(v).__name__ for k, v in vars(self).items()}
-        return {"method": "Optuna", **parts, "workers": task.workers}
+        parts = {k: None if v is None else type(v).__name__ for k, v in vars(self).items() if k != "storage"}
+        return {"method": "Optuna", **parts, "workers": task.workers if self.storage is None else "any"}
 
-
-class _Watch:
-    """Passes reports on to a trial of Optuna's."""
-
-    def __init__(self, trial: Any):
-        self.trial = trial
-        self.seen = 0
-
-    def __call__(self, step: int, score: float) -> bool:
-        self.trial.report(score, step)
-        self.seen = step
-        return bool(self.trial.should_prune())
-
-    def tell(self, optuna: Any, study: Any, outcome: Outcome) -> None:
-        """What came of the trial; one that a journal remembers has reported nothing yet."""
-        for step, score in enumerate(outcome.reports, 1):
-            if step > self.seen:
-                self.trial.report(score, step)
-        states = optuna.trial.TrialState
-        if outcome.score != outcome.score:
-            study.tell(self.trial, state=states.FAIL)
-        elif outcome.pruned:
-            study.tell(self.trial, state=states.PRUNED)
-        else:
-            study.tell(self.trial, outcome.score)
-
-
-def _optuna() -> Any:
-    try:
-        return importlib.import_module("optuna")
-    except ImportError:
-        raise ArgumentError(
-            'The method "optuna" needs the package optuna: pip install "autonet[tune]". Or use method="random".'
-        ) from None
-
-
-def _quietly(optuna: Any, **settings: Any) -> Any:
-    """A study in memory, without the line that says so."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return optuna.create_study(**settings)
-    finally:
-        optuna.logging.set_verbosity(level)
-
-
-def _distribution(optuna: Any, scale: Scale) -> Any:
-    distributions = optuna.distributions
-    if isinstance(scale, Choice):
-        plain = all(isinstance(option, _SCALARS) for option in scale.options)
-        return distributions.CategoricalDistribution(scale.options if plain else range(len(scale.options)))
-    if isinstance(scale, Integer):
-        return distributions.IntDistribution(scale.low, scale.high, log=scale.log)
-    if isinstance(scale, OneMinus):
-        return distributions.FloatDistribution(1 - scale.high, 1 - scale.low, log=True)
-    if isinstance(scale, (Uniform, Log)):
-        return distributions.FloatDistribution(scale.low, scale.high, log=isinstance(scale, Log))
-    raise ArgumentError(f"Optuna has no distribution for {scale!r}. Use Uniform, Log, OneMinus, Integer or Choice.")
-
-
-def _value(scale: Scale, drawn: Any) -> Any:
-    if isinstance(scale, OneMinus):
-        return min(max(1 - drawn, scale.low), scale.high)
-    if isinstance(scale, Choice) and not all(isinstance(option, _SCALARS) for option in scale.options):
-        return scale.options[drawn]
-    return drawn
+    def check(self) -> None:
+        """Raises: ArgumentError where Optuna is not installed."""
+        try:
+            importlib.import_module("optuna")
+        except ImportError:
+            raise ArgumentError(
+                'The method "optuna" needs the package optuna: pip install "autonet[tune]". Or use method="random".'
+            ) from None

@@ -1,6 +1,8 @@
 """search: try parameters of a space, and keep what came of them."""
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +27,7 @@ METHODS: dict[str, type[Method]] = {
     "halving": Halving,
     "optuna": Optuna,
 }
+POLL = 0.5  # seconds between looks at what other processes have finished
 ALL_FAIL = 5  # so many trials, if the first ones all raise, are enough
 
 
@@ -62,7 +65,8 @@ def search(
             that are not compiled to C (eager ones, and all where there is no compiler) share the processors better with
             OPENBLAS_NUM_THREADS=1 in the environment.
         journal: path of a file that keeps each outcome as it comes, from which the same search, started again after whatever
-            ended it, goes on; folder `<journal>.trials` beside it holds what trials need to go on, and the best weights.
+            ended it, goes on; folder `<journal>.trials` beside it holds what trials need to go on, and the best weights. For
+            several processes or machines that search together: method=Optuna(storage=...).
         verbose: 0 silent, 1 a line for each trial.
 
     Trials that raise are kept with their error and without a score, and the search goes on, unless the first five all do.
@@ -82,9 +86,14 @@ def search(
         )
     if hasattr(objective, "check"):
         objective.check(list(space.scales))
+    chosen.check()
     mode = _mode(mode, objective)
     wanted = None if seed is None else checked_seed(seed)
     task = Task(space, trials, wanted or 0, mode, workers, getattr(objective, "epochs", None))
+    if isinstance(chosen, Optuna) and chosen.storage is not None:
+        if journal is not None:
+            raise ArgumentError("Optuna(storage=...) keeps the outcomes itself: leave journal out.")
+        return _search_together(chosen, task, objective, wanted, processes, verbose)
     with _Records(journal, _header(objective, chosen, task, wanted), space) as records:
         task = Task(space, trials, records.seed, mode, workers, task.epochs)
         try:
@@ -117,6 +126,37 @@ def _run(method: Method, task: Task, records: "_Records", pool: Workers, verbose
         except StopIteration:
             break
     records.keep_folders(set(), task.mode)
+
+
+def _search_together(
+    method: Optuna, task: Task, objective: Any, seed: int | None, processes: bool, verbose: int
+) -> Result:
+    """Work on a study that other processes may work on too, until it is done."""
+    with method.open(_header(objective, method, task, seed), task) as study:
+        task = replace(task, seed=study.seed)
+        running: dict[Future[Outcome], Order] = {}
+        try:
+            with Workers(objective, task.workers, processes) as pool:
+                while True:
+                    while len(running) < task.workers and (order := study.ask(task)) is not None:
+                        running[pool.start(order)] = order
+                    if not running and study.is_done(task):
+                        break
+                    done = wait(running, None if len(running) == task.workers else POLL, FIRST_COMPLETED).done
+                    if not running:
+                        time.sleep(POLL)  # others have what is left
+                    for future in done:
+                        running.pop(future)
+                        study.tell(outcome := pool.outcome(future))
+                        outcomes = study.outcomes()
+                        study.forget_folders(task.mode)
+                        if verbose:
+                            progress.write(_line(outcome, rank(outcomes, task.mode)[0]))
+                        _give_up({o.number: o for o in outcomes[:ALL_FAIL]})
+        except KeyboardInterrupt as error:
+            error.add_note(_interrupted(len(study.outcomes()), study.path))
+            raise
+        return Result(task.space, task.mode, task.seed, study.outcomes(), objective, study.folder)
 
 
 class _Records:

@@ -5,8 +5,9 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any
 
@@ -57,18 +58,36 @@ class Workers:
             for order in orders:
                 yield run(self.objective, order)
             return
-        try:
+        for future in concurrent.futures.as_completed([self.start(order) for order in orders]):
+            yield self.outcome(future)
+
+    def start(self, order: Order) -> Future[Outcome]:
+        """Begin a trial; where there is one worker, it is done when this returns."""
+        if self.pool is None:
+            future: Future[Outcome] = Future()
+            future.set_result(run(self.objective, order))
+            return future
+        with _told():
             if self.processes:
-                futures = [self.pool.submit(_work, replace(order, watch=None)) for order in orders]
-            else:
-                futures = [self.pool.submit(run, self.objective, order, self.stopping.is_set) for order in orders]
-            for future in concurrent.futures.as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool:
-            raise ArgumentError(
-                "A worker process ended before its trial did: it was killed, perhaps for want of memory, or the script that "
-                'starts the search does so when it is imported too. Put the search under: if __name__ == "__main__":'
-            ) from None
+                return self.pool.submit(_work, order)
+            return self.pool.submit(run, self.objective, order, self.stopping.is_set)
+
+    def outcome(self, future: Future[Outcome]) -> Outcome:
+        """What came of a trial that was started."""
+        with _told():
+            return future.result()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """With a clear error where a process has died."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise ArgumentError(
+            "A worker process ended before its trial did: it was killed, perhaps for want of memory, or the script that "
+            'starts the search does so when it is imported too. Put the search under: if __name__ == "__main__":'
+        ) from None
 
 
 def _processors() -> int:

@@ -1,0 +1,1 @@
+"""What is made of Optuna's own classes, and so is imported only where that is installed."""
