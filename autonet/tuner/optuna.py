@@ -68,7 +68,7 @@ class Optuna(Method):
             if settings["sampler"].exhausted:
                 return
 
-    def open(self, header: dict[str, Any], task: Task) -> Any:
+    def _open(self, header: dict[str, Any], task: Task) -> Any:
         """The study in the file `storage`.
 
         Raises: DataError for another search's.

@@ -132,7 +132,7 @@ def _search_together(
     method: Optuna, task: Task, objective: Any, seed: int | None, processes: bool, verbose: int
 ) -> Result:
     """Work on a study that other processes may work on too, until it is done."""
-    with method.open(_header(objective, method, task, seed), task) as study:
+    with method._open(_header(objective, method, task, seed), task) as study:
         task = replace(task, seed=study.seed)
         running: dict[Future[Outcome], Order] = {}
         try:

@@ -114,10 +114,10 @@ def test_a_process_elsewhere_takes_up_what_has_not_been_touched_for_a_minute(tmp
     task = methods.Task(SPACE, 2, 3, "max")
     monkeypatch.setattr(heartbeat, "_machine", lambda: "there")
     header = {"space": SPACE.describe(), "seed": 3}
-    with tuner.Optuna(storage=tmp_path / "s").open(header, task) as there:
+    with tuner.Optuna(storage=tmp_path / "s")._open(header, task) as there:
         order = there.ask(task)
         monkeypatch.setattr(heartbeat, "_machine", lambda: "here")
-        with tuner.Optuna(storage=tmp_path / "s").open(header, task) as here:
+        with tuner.Optuna(storage=tmp_path / "s")._open(header, task) as here:
             other = here.ask(task)
             assert (order.number, other.number) == (0, 1) and here.ask(task) is None
             beat = tmp_path / "s.workers" / there.heartbeat.name
