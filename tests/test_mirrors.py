@@ -100,6 +100,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "ops/trigonometry.py": "ops/test_pointwise.py",
     "optimizers/*.py": "optimizers/test_optimizers.py optimizers/test_against_keras.py",
     "pictures/*.py": "pictures/test_pictures.py",
+    "preprocessing/image.py": "utils/test_folders.py",
     "preprocessing/sequence.py": "test_legacy.py",
     "random/elastic.py": "ops/test_image.py",
     "saving/*.py": "saving/test_laws.py saving/test_keras_files.py",

@@ -30,6 +30,7 @@ PACKAGES = [f"autonet.{name}" for name in autonet._PACKAGES] + [
     "autonet.datasets.student_admissions",
     "autonet.ops.image",
     "autonet.optimizers.schedules",
+    "autonet.preprocessing.image",
     "autonet.preprocessing.sequence",
 ]
 
@@ -54,6 +55,7 @@ ANYTHING = {  # why, and the functions where
     """,
     "a number of Python, or nested lists of them": "item tolist",
     "a Figure of matplotlib, which need not be installed": "plot plot_parallel",
+    "a data set, or two of them for subset='both'": "image_dataset_from_directory text_dataset_from_directory",
     "a picture of Pillow, which need not be installed": "array_to_img load_img",
 }
 FREE = {name for names in ANYTHING.values() for name in names.split()}

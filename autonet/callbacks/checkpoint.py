@@ -311,7 +311,8 @@ def _checked(config: Any, path: str) -> dict[str, Any]:
         and all(is_account(state) for state in plans.values())
         and all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists.values())
         and min(config["epoch"], config["step"]) >= 0
-        and place.keys() == {"order", "position"}
+        and place.keys() - {"source"} == {"order", "position"}
+        and isinstance(place.get("source", {}), dict)
         and type(place["position"]) is int
         and place["position"] >= 0
         and isinstance(place["order"], list)

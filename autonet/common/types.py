@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autonet.models.model import Model as Model
     from autonet.random import SeedGenerator as SeedGenerator
     from autonet.training.position import Position as Position
+    from autonet.utils.datasets import PyDataset
     from autonet.variable import Variable
 
     R = TypeVar("R")
@@ -154,6 +155,7 @@ if TYPE_CHECKING:
     Layers: TypeAlias = Iterable["Layer | KerasTensor"]
     Callbacks: TypeAlias = "Callback | Iterable[Callback] | None"
     PathLike: TypeAlias = str | os.PathLike[str]
+    Dataset: TypeAlias = PyDataset
 
     class Operators(Generic[R]):
         """Operators and methods of Tensors and placeholders, which `ops.operators` and `layers.symbolic` give them."""
@@ -266,6 +268,7 @@ else:
     Placeholders = _Name("Placeholders")
     Callbacks = _Name("Callbacks")
     PathLike = _Name("PathLike")
+    Dataset = _Name("PyDataset")
     Model = _Name("Model")
     Explanation = _Name("Explanation")
     Position = _Name("Position")

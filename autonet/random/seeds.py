@@ -166,3 +166,9 @@ def draw_state(seed: int | SeedGenerator | None = None) -> Tensor:
     if isinstance(seed, Tensor):  # a state that was drawn before
         return convert_to_tensor(seed, "uint32")
     return wrap(np.array([checked_seed(seed), 0], np.uint32))
+
+
+def numpy_generator(generator: SeedGenerator) -> np.random.Generator:
+    """NumPy's generator for draws that no program records, such as an order of rows; `generator` moves on by one draw."""
+    state = generator.next().numpy()
+    return np.random.Generator(np.random.Philox(key=int(state[0]), counter=[0, 0, 0, int(state[1])]))

@@ -13,7 +13,7 @@ from autonet.common.lines import warn
 from autonet.common.switches import limited
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
-from autonet.random.seeds import SeedGenerator
+from autonet.random.seeds import SeedGenerator, numpy_generator
 from autonet.training.data import Batch, class_table, clean, cut, length, split, unpack, weigh
 from autonet.training.missing_classes import tell_missing_classes
 from autonet.utils.datasets import PyDataset, made_ahead
@@ -63,7 +63,7 @@ class ArrayBatches:
         if self.generator is None:
             return None
         self.order_from = self.generator.state.numpy().tolist()
-        draws = _draws(self.generator)
+        draws = numpy_generator(self.generator)
         if self.shuffle != "batch":
             return draws.permutation(self.size)
         starts = np.arange(0, self.size, self.batch_size)
@@ -136,7 +136,7 @@ class StreamBatches:
 
     Args:
         source: what makes them.
-        shuffle: whether a PyDataset's batches come in a new order each time.
+        shuffle: whether a PyDataset's batches come in a new order each time, unless its order is its own.
         steps: batches per epoch, by default all there are.
         float_dtype: for floats.
         table: weights of classes, or None.
@@ -168,7 +168,8 @@ class StreamBatches:
                 "This PyDataset has no end (its num_batches is None): say how many batches to take, with "
                 "steps_per_epoch, validation_steps or steps."
             )
-        self.generator = SeedGenerator() if shuffle and isinstance(source, PyDataset) else None
+        reordered = shuffle and isinstance(source, PyDataset) and not source._ordered
+        self.generator = SeedGenerator() if reordered else None
         self.kept: list[Batch] | None = [] if keep and self.once and steps is None else None
         self.running: Iterator | None = None
         self.ahead: list[Any] = []  # at most one batch, taken to see whether there is one
@@ -181,7 +182,7 @@ class StreamBatches:
             return made_ahead(self.source, itertools.count())
         order: Any = range(self.known)
         if self.generator is not None:
-            order = _draws(self.generator).permutation(self.known)
+            order = numpy_generator(self.generator).permutation(self.known)
         return made_ahead(self.source, order)
 
     def _next(self) -> Any:
@@ -227,12 +228,14 @@ class StreamBatches:
 
     def tell(self) -> dict[str, Any]:
         """Between epochs: what `seek` needs. Of a generator's or an endless data set's own state it knows nothing."""
-        return {"order": [] if self.generator is None else self.generator.state.numpy().tolist(), "position": 0}
+        place = {"order": [] if self.generator is None else self.generator.state.numpy().tolist(), "position": 0}
+        own = self.source.get_state() if isinstance(self.source, PyDataset) else {}
+        return {**place, "source": own} if own else place
 
     def seek(self, place: dict[str, Any]) -> None:
         """Go to a position that `tell` returned, of the same data.
 
-        Raises: DataError if this data cannot be walked again from the start of an epoch.
+        Raises: DataError if this data cannot be walked again from the start of an epoch, or is another.
         """
         if self.once or self.endless:
             raise DataError(
@@ -241,6 +244,8 @@ class StreamBatches:
             )
         if self.generator is not None:
             self.generator.state.assign(np.array(place["order"], np.uint32))
+        if isinstance(self.source, PyDataset) and ("source" in place or self.source.get_state()):
+            self.source.set_state(place.get("source", {}))
 
     def batch(self, number: int) -> Batch:
         """The batch under way, the only one that is at hand."""
@@ -278,11 +283,6 @@ class StreamBatches:
 
 
 _END = object()
-
-
-def _draws(generator: SeedGenerator) -> np.random.Generator:
-    state = generator.next().numpy()
-    return np.random.Generator(np.random.Philox(key=int(state[0]), counter=[0, 0, 0, int(state[1])]))
 
 
 def _known_length(source: Any) -> int | None:

@@ -29,10 +29,11 @@ from autonet.utils.bleu import sentence_bleu as sentence_bleu
 from autonet.utils.config import Config as Config
 from autonet.utils.datasets import PyDataset as PyDataset
 from autonet.utils.datasets import Sequence as Sequence
-from autonet.utils.datasets import split_dataset as split_dataset
 from autonet.utils.decoding import beam_search as beam_search
 from autonet.utils.decoding import greedy_search as greedy_search
 from autonet.utils.files import get_file as get_file
+from autonet.utils.folders import image_dataset_from_directory as image_dataset_from_directory
+from autonet.utils.folders import text_dataset_from_directory as text_dataset_from_directory
 from autonet.utils.images import array_to_img as array_to_img
 from autonet.utils.images import img_to_array as img_to_array
 from autonet.utils.images import load_img as load_img
@@ -43,6 +44,7 @@ from autonet.utils.seeds import set_random_seed as set_random_seed
 from autonet.utils.sequences import pad_sequences as pad_sequences
 from autonet.utils.sequences import timeseries_dataset_from_array as timeseries_dataset_from_array
 from autonet.utils.splitting import split as split
+from autonet.utils.splitting import split_dataset as split_dataset
 from autonet.utils.vectors import nearest_neighbors as nearest_neighbors
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers

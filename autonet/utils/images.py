@@ -16,7 +16,7 @@ MODES = {"grayscale": ("L", "I;16", "I"), "rgb": ("RGB",), "rgba": ("RGBA",)}  #
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
     """Pillow's Image module.
 
     Raises: ArgumentError, which says how to get it, where it is not installed.
@@ -58,7 +58,7 @@ def load_img(
         or not all(isinstance(n, (int, np.integer)) and n > 0 for n in target_size)
     ):
         raise ArgumentError(f"load_img expects target_size to be (height, width); received {target_size!r}.")
-    image_module = _pillow()
+    image_module = pillow()
     with image_module.open(path) as file:
         file.load()
         image = file if file.mode in MODES[color_mode] else file.convert(MODES[color_mode][0])
@@ -119,7 +119,7 @@ def array_to_img(x: TensorLike, data_format: str | None = None, scale: bool = Tr
             "Scale them, or pass scale=True."
         )
     pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    return _pillow().fromarray(np.ascontiguousarray(pixels.astype(np.int32 if deep else np.uint8)))
+    return pillow().fromarray(np.ascontiguousarray(pixels.astype(np.int32 if deep else np.uint8)))
 
 
 def save_img(

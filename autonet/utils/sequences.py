@@ -1,6 +1,6 @@
 """Sequences of different lengths, and windows over a series."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy as np
 from autonet.common.frames import plain
 from autonet.common.types import Dtype, TensorLike
 from autonet.errors import ArgumentError, DataError, ShapeError, unknown
-from autonet.utils.datasets import PyDataset
+from autonet.random.seeds import SeedGenerator
+from autonet.utils.datasets import OrderedDataset, pass_order, set_order
 
 
 def pad_sequences(
@@ -69,7 +70,7 @@ def pad_sequences(
     return result
 
 
-class TimeseriesBatches(PyDataset):
+class TimeseriesBatches(OrderedDataset):
     """Batches of windows over a series; what `timeseries_dataset_from_array` returns. Windows are cut when asked."""
 
     def __init__(
@@ -79,35 +80,37 @@ class TimeseriesBatches(PyDataset):
         starts: np.ndarray,
         offsets: np.ndarray,
         batch_size: int | None,
-        shuffle: bool,
-        seed: int | None,
+        generator: SeedGenerator | None,
     ):
         super().__init__()
         self.data, self.targets = data, targets
         self.starts, self.offsets = starts, offsets
         self.batch_size = batch_size
-        self.shuffle = shuffle
-        self._chance = np.random.default_rng(seed)
-        if shuffle:
-            self.starts = self._chance.permutation(starts)
+        self.generator = generator
+        self._ordered = generator is not None
 
-    def __len__(self) -> int:
+    @property
+    def num_batches(self) -> int:
         return len(self.starts) if self.batch_size is None else -(-len(self.starts) // self.batch_size)
 
-    def __getitem__(self, index: int) -> Any:
-        index = range(len(self))[index]  # negative numbers count from the end, others raise IndexError
-        if self.batch_size is None:
-            start = self.starts[index]
-            window = self.data[start + self.offsets]
-        else:
-            start = self.starts[index * self.batch_size : (index + 1) * self.batch_size]
-            window = self.data[start[:, None] + self.offsets]
-        return window if self.targets is None else (window, self.targets[start])
+    def _walk(self) -> Callable[[int], Any]:
+        starts = self.starts
+        if self.generator is not None:
+            starts = starts[pass_order(self.generator, len(starts))]
 
-    def on_epoch_end(self) -> None:
-        """A new order for the next epoch, if shuffling was asked for."""
-        if self.shuffle:
-            self.starts = self._chance.permutation(self.starts)
+        def one(i: int) -> Any:
+            start = starts[i] if self.batch_size is None else starts[i * self.batch_size : (i + 1) * self.batch_size]
+            window = self.data[start[..., None] + self.offsets]
+            return window if self.targets is None else (window, self.targets[start])
+
+        return one
+
+    def get_state(self) -> dict[str, Any]:
+        return {} if self.generator is None else {"order": self.generator.state.numpy().tolist()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        if self.generator is not None:
+            set_order(self.generator, state)
 
 
 def timeseries_dataset_from_array(
@@ -136,7 +139,7 @@ def timeseries_dataset_from_array(
         sampling_rate: steps between two entries of a window.
         batch_size: windows in a batch; None for single windows.
         shuffle: whether windows come in a random order, a new one for each epoch.
-        seed: of that order.
+        seed: of these orders; by default from `utils.set_random_seed`.
         start_index: first step that is used.
         end_index: step before which the windows end.
         format: a hint without effect: batches are NumPy arrays in any case.
@@ -173,4 +176,5 @@ def timeseries_dataset_from_array(
             f"A window spans {offsets[-1] + 1} steps, the series has {end - first}: not one window fits. "
             "Take a smaller sequence_length or sampling_rate."
         )
-    return TimeseriesBatches(data, targets, starts, offsets, batch_size, shuffle, seed)
+    generator = SeedGenerator(seed) if shuffle else None
+    return TimeseriesBatches(data, targets, starts, offsets, batch_size, generator)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.common.frames import columns_of, frame_array, is_frame, names_of
+from autonet.common.frames import columns_of, frame_array, is_frame, names_of, plain
 from autonet.common.lines import warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Data, TensorLike
@@ -264,3 +264,71 @@ def _tell_missing(values: np.ndarray, table: np.ndarray) -> None:
         f"utils.split: {len(np.unique(classes))} of {len(values)} classes are not in all of the {table.shape[1]} parts, whose "
         f"sizes are {table.sum(axis=0).tolist()}; {first}. Make the small parts larger, or collect more rows of such classes."
     )
+
+
+def split_dataset(
+    dataset: Data,
+    left_size: float | int | None = None,
+    right_size: float | int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+    preferred_backend: str | None = None,
+) -> tuple[Any, Any]:
+    """Two parts of the rows of an array, or of a nested list, tuple or dict of arrays.
+
+    Args:
+        dataset: arrays with one common length n.
+        left_size: rows of the left part: a share from 0 to 1 (float) or a number of rows (int). Default: the rest.
+        right_size: the same for the right part.
+        shuffle: draw the rows at random before the split.
+        seed: of that draw; by default from `utils.set_random_seed`.
+        preferred_backend: a hint without effect: the parts are arrays in any case.
+
+    Returns: (left, right), structured like `dataset`.
+    Raises: ArgumentError for sizes that do not fit; ShapeError for unequal lengths.
+
+    >>> left, right = split_dataset({"x": np.arange(5), "y": np.arange(5) * 2}, left_size=0.6)
+    >>> left["y"].tolist(), right["x"].tolist()
+    ([0, 2, 4], [3, 4])
+    """
+    dataset = map_structure(lambda leaf: plain(leaf, "dataset"), dataset)
+    leaves = flatten(dataset)
+    if not all(hasattr(leaf, "__len__") for leaf in leaves):
+        raise DataError("split_dataset expects arrays, alone or in a list, tuple or dict; received numbers.")
+    lengths = {len(leaf) for leaf in leaves}
+    if len(lengths) > 1:
+        raise ShapeError(f"split_dataset expects arrays of one length; received lengths {sorted(lengths)}.")
+    if not lengths or lengths == {0}:
+        raise DataError("split_dataset received no rows.")
+    n = lengths.pop()
+    left, right = _rows("left_size", left_size, n), _rows("right_size", right_size, n)
+    if left is None and right is None:
+        raise ArgumentError("split_dataset needs left_size or right_size.")
+    left = n - right if left is None and right is not None else left
+    right = n - left if right is None and left is not None else right
+    assert left is not None and right is not None
+    if left + right > n:
+        raise ArgumentError(f"split_dataset has {n} rows; received sizes for {left} + {right}.")
+    if left == 0 or right == 0:
+        raise ArgumentError(
+            f"split_dataset would leave a part without rows: {left} and {right} of {n}. Change the sizes."
+        )
+    order = np.random.default_rng(fresh_seed() if seed is None else seed).permutation(n) if shuffle else np.arange(n)
+    head, tail = order[:left], order[n - right :]
+    return (
+        map_structure(lambda leaf: np.asarray(leaf)[head], dataset),
+        map_structure(lambda leaf: np.asarray(leaf)[tail], dataset),
+    )
+
+
+def _rows(name: str, size: float | int | None, n: int) -> int | None:
+    """A share or a number of rows as a number of rows."""
+    if size is None:
+        return None
+    if isinstance(size, (float, np.floating)):
+        if not 0 <= size <= 1:
+            raise ArgumentError(f"split_dataset expects {name} from 0 to 1 as a share; received {size}.")
+        return round(float(size) * n)
+    if not 0 <= size <= n:
+        raise ArgumentError(f"split_dataset expects {name} from 0 to {n} rows; received {size}.")
+    return int(size)

@@ -1,6 +1,7 @@
 """Training that is killed, again and again, and started again, ends in the very bits of one that was left alone."""
 
 import functools
+import itertools
 import os
 import pathlib
 import pickle
@@ -36,6 +37,7 @@ FURTHER = {  # the same with fewer kills
     "states": dict(optimizer="adam", kind="recurrent"),
     "pictures": dict(optimizer="momentum", kind="pictures"),
     "data set": dict(optimizer="adam", kind="dataset", dropout=0.3),
+    "data set of steps": dict(optimizer="adam", kind="pipeline", dropout=0.3, rows=37),
     "step of its own": dict(optimizer="adam", kind="own", dropout=0.3),
     "hessian-free": dict(optimizer="hessian", dropout=0.3, normalized=True),
     "l-bfgs": dict(optimizer="lbfgs", dropout=0.3),
@@ -75,6 +77,16 @@ class Rows(keras.utils.PyDataset):
 
     def __getitem__(self, n):
         return tuple(a[8 * n : 8 * n + 8] for a in self.arrays)
+
+
+PIPELINES = {  # of rows
+    "shuffle": lambda d: d.shuffle().batch(8),
+    "batches": lambda d: d.batch(8).shuffle().prefetch(),
+    "cache": lambda d: d.shuffle().batch(8).cache(),
+    "fixed": lambda d: d.shuffle(seed=3, reshuffle_each_iteration=False).batch(8, drop_remainder=True),
+    "none": lambda d: d.map(lambda x, y: (2 * x, y)).batch(8),
+    "all": lambda d: d.shuffle().map(lambda x, y: (2 * x, y)).cache().shuffle(9).skip(1).take(33).batch(8).prefetch(3),
+}
 
 
 class Own(keras.Model):
@@ -142,10 +154,11 @@ def train(
     model = make_model(kind, dropout, normalized)
     model.compile(make_optimizer(optimizer), "sparse_categorical_crossentropy", metrics=["accuracy"])
     callbacks = make_callbacks(folder, optimizer, freq, stops, plateau, scheduler, checkpoint, double, swap)
+    data = Rows(x, y) if kind == "dataset" else PIPELINES["all"](Rows(x, y).unbatch()) if kind == "pipeline" else None
     epochs = 12 if stops or plateau else 8  # until training is stopped, and rates have fallen
     history = model.fit(
-        *([Rows(x, y)] if kind == "dataset" else [x, y]),
-        batch_size=None if kind == "dataset" else 8,
+        *([data] if data is not None else [x, y]),
+        batch_size=None if data is not None else 8,
         epochs=epochs,
         verbose=0,
         callbacks=callbacks,
@@ -341,9 +354,15 @@ def test_data_that_cannot_go_back(tmp_path):
         go()
 
 
-@pytest.mark.parametrize("freq", [1, 3, 5, "epoch"])
-@pytest.mark.parametrize("at", [0, 4, 7, 13])
-def test_an_exception_in_a_callback_loses_nothing(at, freq, tmp_path):
+@pytest.mark.parametrize(
+    "data, at, freq",
+    [
+        *itertools.product(["arrays"], [0, 4, 7, 13], [1, 3, 5, "epoch"]),
+        *[(data, 6, 1) for data in ["windows", *PIPELINES]],
+        ("all", 13, "epoch"),
+    ],
+)
+def test_an_exception_in_a_callback_loses_nothing(data, at, freq, tmp_path):
     class Boom(keras.callbacks.Callback):
         calls = 0
 
@@ -352,6 +371,11 @@ def test_an_exception_in_a_callback_loses_nothing(at, freq, tmp_path):
             if type(self).calls == at + 1:
                 raise RuntimeError("boom")
 
+    def make_data(x):
+        if data == "windows":
+            return keras.utils.timeseries_dataset_from_array(x[:, 0], x[:, 1], 4, batch_size=7, shuffle=True)
+        return PIPELINES[data](Rows(x, x[:, :1]).unbatch())
+
     def go(folder, boom):
         keras.utils.set_random_seed(3)
         x = np.random.default_rng(0).standard_normal((30, 4)).astype("float32")
@@ -359,14 +383,8 @@ def test_an_exception_in_a_callback_loses_nothing(at, freq, tmp_path):
             [keras.layers.Dense(5, activation="relu"), keras.layers.Dropout(0.2), keras.layers.Dense(1)]
         )
         model.compile("adam", "mse")
-        model.fit(
-            x,
-            x[:, :1],
-            batch_size=8,
-            epochs=5,
-            verbose=0,
-            callbacks=[keras.callbacks.BackupAndRestore(folder, freq), boom],
-        )
+        given = dict(x=x, y=x[:, :1], batch_size=8) if data == "arrays" else dict(x=make_data(x))
+        model.fit(**given, epochs=5, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(folder, freq), boom])
         return [w.tobytes() for w in model.get_weights()]
 
     Boom.calls = 1000

@@ -40,6 +40,7 @@ def table(text):
 ELSEWHERE = {  # what writes, or only checks: tests/gradients, tests/utils, tests/pictures
     *("check_gradients", "clear_session", "get_file", "plot_graph", "plot_model", "register_keras_serializable"),
     *("array_to_img", "load_img", "save_img"),  # the extra `images`: tests/utils/test_images.py
+    *("image_dataset_from_directory", "text_dataset_from_directory"),  # files: tests/utils/test_folders.py
     *("deserialize", "deserialize_keras_object", "get_registered_object"),  # tests/serialization
 }
 ROWS = table(calls.OPS + calls.FUNCTIONS)

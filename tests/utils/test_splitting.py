@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import autonet as keras
 from autonet.errors import ArgumentError, DataError, ShapeError
-from autonet.utils import split
+from autonet.utils import split, split_dataset
 from autonet.utils.splitting import _apportion
 
 seeds = st.integers(0, 2**32 - 1)
@@ -185,3 +185,41 @@ def test_tables_stay_tables(package):
 def test_a_name_needs_a_table():
     with pytest.raises(ArgumentError, match="where it splits a table"):
         split(np.arange(10), stratify="y")
+
+
+@given(st.integers(2, 30), st.floats(0.1, 0.9), st.booleans(), st.integers(0, 5))
+def test_the_parts_together_are_the_whole(n, share, shuffle, seed):
+    data = {"x": np.arange(n), "y": (np.arange(n) * 2, np.arange(n) * 3)}
+    if round(share * n) in (0, n):
+        with pytest.raises(ArgumentError, match="without rows"):
+            split_dataset(data, left_size=share)
+        return
+    left, right = split_dataset(data, left_size=share, shuffle=shuffle, seed=seed)
+    assert len(left["x"]) == round(share * n)
+    assert sorted([*left["x"], *right["x"]]) == list(range(n))
+    for part in (left, right):
+        assert np.array_equal(part["y"][0], part["x"] * 2)
+        assert np.array_equal(part["y"][1], part["x"] * 3)
+    if not shuffle:
+        assert left["x"].tolist() == list(range(len(left["x"])))
+
+
+def test_sizes_may_leave_rows_out_but_not_overlap():
+    left, right = split_dataset(np.arange(10), left_size=2, right_size=0.3)
+    assert left.tolist() == [0, 1]
+    assert right.tolist() == [7, 8, 9]
+    with pytest.raises(ArgumentError, match=r"10 rows; received sizes for 6 \+ 5"):
+        split_dataset(np.arange(10), 6, 5)
+    with pytest.raises(ArgumentError, match="needs left_size or right_size"):
+        split_dataset(np.arange(10))
+    with pytest.raises(ArgumentError, match="left_size from 0 to 1"):
+        split_dataset(np.arange(10), 1.5)
+
+
+def test_what_split_dataset_cannot_split():
+    with pytest.raises(ShapeError, match=r"lengths \[2, 3\]"):
+        split_dataset([np.arange(2), np.arange(3)], 0.5)
+    with pytest.raises(DataError, match="no rows"):
+        split_dataset(np.empty((0, 3)), 0.5)
+    with pytest.raises(DataError, match="expects arrays"):
+        split_dataset([1, 2, 3], 0.5)

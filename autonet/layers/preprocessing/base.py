@@ -113,9 +113,13 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
     if isinstance(data, (np.ndarray, Tensor, list, tuple, str)) or is_frame(data):
         yield convert(plain(data, f"The data of {who}"))
         return
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+    if not hasattr(data, "__iter__") and hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         source = data
         data = (source[i] for i in range(len(source)))
+    if getattr(data, "num_batches", 0) is None:
+        raise ArgumentError(
+            f"{who}.adapt expects data that ends: let take(n) give the first n batches of this data set."
+        )
     if not hasattr(data, "__iter__"):
         raise ArgumentError(f"{who}.adapt expects an array, or an iterable of batches; received {type(data).__name__}.")
     found = False
