@@ -149,7 +149,7 @@ def save_img(
     if not isinstance(path, (str, os.PathLike)):
         image.save(path, format=file_format, **kwargs)
         return
-    known = _pillow().registered_extensions()
+    known = pillow().registered_extensions()
     if file_format is None and f".{ending}".lower() not in known:
         image.save(path, **kwargs)  # which says what it knows
     with atomic_write(path) as file:
