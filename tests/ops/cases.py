@@ -18,6 +18,7 @@ strided or with stride zero, and always read-only: an op that writes into its in
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -151,6 +152,39 @@ class Case:
         """Strategy of Call."""
         return _calls(self)
 
+    def listed(self, most: int = 24) -> "list[Call]":
+        """A call for each shape and each of the settings that the row lists, so that none waits for being drawn."""
+        rng = np.random.default_rng(20)
+        sides = (2, 3, 4)[: min((d.max_dims for d in self.domains), default=0)]
+        shapes = [(sides,) * len(self.domains)] if self.shapes is None else list(self.shapes)
+        known = [(some, self._settings(some)) for some in shapes]
+        calls = []
+        for k in range(min(most, sum(len(settings) for _, settings in known))):
+            some, settings = known[k % len(known)]
+            if settings:  # the next one each time, and another one for each shape when all have had their turn
+                n = len(settings)
+                calls.append(self.call(some, settings[(k + k // n) % n], rng))
+        return calls
+
+    def _settings(self, shapes: tuple) -> list[dict]:
+        settings = self.settings(*shapes) if callable(self.settings) else self.settings or {}
+        if isinstance(settings, st.SearchStrategy):
+            return []  # too many to list
+        settings = [settings] if isinstance(settings, dict) else list(settings)
+        return [settings[k] for k in np.random.default_rng(22).permutation(len(settings))]
+
+    def call(self, shapes: tuple, settings: dict, rng: np.random.Generator, layouts: Any = None) -> Call:
+        """A call on operands of such shapes; `layouts` gives that of each domain (by default "plain")."""
+        domains = self.domains if len(self.domains) == len(shapes) else self.domains[:1] * len(shapes)  # variadic
+        xs = []
+        for domain, shape in zip(domains, shapes, strict=True):
+            layout = "plain" if layouts is None else layouts()
+            if layout == "repeated" and (domain.apart or domain.make or not domain.smooth):
+                layout = "plain"
+            xs.append(laid_out(domain.fill(tuple(shape), rng), layout))
+        smooth = tuple(i for i, domain in enumerate(domains) if domain.smooth)
+        return Call(functools.partial(self.op, **settings), xs, smooth, settings)
+
 
 @st.composite
 def _calls(draw, case):
@@ -161,15 +195,8 @@ def _calls(draw, case):
         settings = settings(*shapes)
     settings = draw(_choices(settings)) if settings is not None else {}
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
-    domains = case.domains if len(case.domains) == len(shapes) else case.domains[:1] * len(shapes)  # variadic
-    xs = []
-    for domain, shape in zip(domains, shapes, strict=True):
-        layout = draw(st.sampled_from(LAYOUTS[:1] if case.contiguous else LAYOUTS))
-        if layout == "repeated" and (domain.apart or domain.make or not domain.smooth):
-            layout = "plain"
-        xs.append(laid_out(domain.fill(shape, rng), layout))
-    smooth = tuple(i for i, domain in enumerate(domains) if domain.smooth)
-    return Call(functools.partial(case.op, **settings), xs, smooth, settings)
+    layouts = st.sampled_from(LAYOUTS[:1] if case.contiguous else LAYOUTS)
+    return case.call(shapes, settings, rng, lambda: draw(layouts))
 
 
 def _choices(choices):
@@ -223,9 +250,8 @@ def axes(*names: str, tuples: bool = False, none: bool = False, extra: dict | No
             options += [(i, j - ndim) for i in range(ndim) for j in range(ndim) if i != j]
         if none or not options:
             options.append(None)
-        return st.fixed_dictionaries(
-            {**{name: st.sampled_from(options) for name in names}, **{k: _choices(v) for k, v in (extra or {}).items()}}
-        )
+        known = {**dict.fromkeys(names, options), **(extra or {})}
+        return [dict(zip(known, chosen, strict=True)) for chosen in itertools.product(*known.values())]
 
     return choose
 

@@ -64,6 +64,14 @@ def test_gradient_is_the_slope(case, data):
     check_vjp(f, [call.xs[i] for i in call.smooth], rng, case.order, rtol=case.rtol)
 
 
+@pytest.mark.parametrize("case", SMOOTH.values(), ids=list(SMOOTH))
+def test_gradient_of_all_that_a_row_lists(case):
+    rng = np.random.default_rng(21)
+    for call in case.listed():
+        if call.smooth:
+            check_vjp(only(call), [call.xs[i] for i in call.smooth], rng, case.order, rtol=case.rtol)
+
+
 @every_row
 @share(2 / 3)
 @given(data=st.data())

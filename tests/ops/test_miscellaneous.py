@@ -15,7 +15,10 @@ def between_multiples(shape, rng):
 
 
 CASES = {
-    "fmod": Case(made(between_multiples), reals(0.97, 1.03), numpy=np.fmod),
+    "fmod": [
+        Case(made(between_multiples), reals(0.97, 1.03), numpy=np.fmod),
+        Case(reals(4.2, 4.8), reals(-2, -1.96), numpy=np.fmod),
+    ],
     "gcd": Case(integers(-9, 10), integers(1, 9), numpy=np.gcd, zero=True),
     "lcm": Case(integers(-9, 10), integers(1, 9), numpy=np.lcm, zero=True),
     "logaddexp2": Case(reals(), reals(), numpy=np.logaddexp2),

@@ -68,7 +68,14 @@ CASES = {
         settings=axes("axis", tuples=True, none=True),
         numpy=lambda x, axis: np.log(_np_softmax(x, axis)),
     ),
-    "sparsemax": Case(made(_sparse_logits, min_dims=1)),
+    "sparsemax": [
+        Case(made(_sparse_logits, min_dims=1)),
+        Case(
+            made(lambda shape, rng: _sparse_logits(shape[::-1], rng).T),
+            shapes=[((3, 2),), ((4, 3, 2),)],
+            settings={"axis": 0},
+        ),
+    ],
     "selu": Case(reals(away=(0,)), op=ops.selu),
     "celu": Case(reals(away=(0,)), op=ops.celu, settings=[{}, {"alpha": 2.0}]),
     "soft_shrink": Case(reals(away=(-0.5, 0.5)), op=ops.soft_shrink),

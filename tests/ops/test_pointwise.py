@@ -4,16 +4,25 @@ import numpy as np
 import pytest
 
 from autonet import gradients, ops
-from tests.ops.cases import Case, booleans, reals
+from tests.ops.cases import Case, booleans, made, reals
 
 OFF_AXES = reals(-3, 3, away=(0,), margin=0.2)
+
+
+def uneven(shape, rng):
+    """Numbers a little above whole ones."""
+    return rng.integers(-3, 3, shape) + rng.uniform(0.1, 0.3, shape)
+
 
 CASES = {
     "add": Case(reals(), reals(), numpy=np.add),
     "subtract": Case(reals(), reals(), numpy=np.subtract),
     "multiply": Case(reals(), reals(), numpy=np.multiply),
     "divide": Case(reals(), reals(0.5, 3), numpy=np.divide),
-    "mod": Case(reals(0.1, 0.9), reals(1, 2), numpy=np.mod),
+    "mod": [
+        Case(reals(0.1, 0.9), reals(1, 2), numpy=np.mod),
+        Case(reals(4.2, 4.8), reals(-1.04, -1), numpy=np.mod),
+    ],
     "negative": Case(reals(), numpy=np.negative),
     "absolute": Case(OFF_AXES, numpy=np.absolute),
     "reciprocal": Case(reals(0.5, 3), numpy=np.reciprocal),
@@ -49,8 +58,8 @@ CASES = {
     "arccosh": Case(reals(1.5, 3), numpy=np.arccosh),
     "arctanh": Case(reals(-0.8, 0.8), numpy=np.arctanh),
     "_select": Case(booleans(), reals(), reals(), numpy=np.where),
-    "maximum": Case(reals(-3, -0.1), reals(0.1, 3), numpy=np.maximum),
-    "minimum": Case(reals(-3, -0.1), reals(0.1, 3), numpy=np.minimum),
+    "maximum": Case(made(uneven), made(lambda *drawn: 0.5 + uneven(*drawn)), numpy=np.maximum),
+    "minimum": Case(made(uneven), made(lambda *drawn: 0.5 + uneven(*drawn)), numpy=np.minimum),
     "clip": Case(reals(-3, 3, away=(-1, 1)), reals(-1, -1), reals(1, 1), numpy=np.clip),
     "nan_to_num": Case(reals(), op=ops.nan_to_num, numpy=np.nan_to_num),
     "where": Case(booleans(), reals(), reals(), op=ops.where, numpy=np.where),

@@ -37,12 +37,14 @@ CASES = {
     "logsumexp": Case(FULL, settings=ANY_AXES, numpy=logsumexp),
     "l2_norm": Case(
         reals(0.2, 3),
-        settings=[{"axis": None}, {"axis": -1, "keepdims": True}],
+        settings=lambda shape: [
+            {"axis": a, "keepdims": keep} for a in (None, *range(len(shape))) for keep in (True, False)
+        ],
         shapes=[((2, 3),), ((3,),)],
         numpy=lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
     ),
     "p_norm": Case(
-        reals(0.2, 3),
+        reals(-3, 3, away=(0,), margin=0.2),
         settings=[{"p": 3.0, "axis": -1}, {"p": 1.5, "axis": 0, "keepdims": True}, {"p": -1.0, "axis": 0}],
         shapes=[((2, 3),), ((3,),)],
         numpy=lambda x, p, axis, keepdims=False: np.linalg.norm(x, p, axis, keepdims),

@@ -89,7 +89,7 @@ CASES = {
         Case(
             reals(),
             shapes=BLOCKS,
-            settings=[{"shift": 5, "axis": 1}, {"shift": (1, -2), "axis": (0, -1)}],
+            settings=[{"shift": 5, "axis": 1}, {"shift": (1, -1), "axis": (1, -1)}],
             numpy=np.roll,
         ),
     ],
