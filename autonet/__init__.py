@@ -84,6 +84,10 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
 
 _keep_freed_memory()
+if _os.environ.get("AUTONET_DISTRIBUTION"):
+    from autonet.distribution.parallel import join as _join
+
+    _join(_os.environ["AUTONET_DISTRIBUTION"])
 if _os.environ.get("AUTONET_THREADS"):  # counts for NumPy's own work too
     from autonet.common.processors import threads as _threads
     from autonet.compiler.c.runtime.library import tell_blas as _tell_blas

@@ -71,6 +71,10 @@ class DataError(AutonetError, ValueError):
     """Data, files or streams that cannot be used as they are."""
 
 
+class DistributionError(AutonetError, RuntimeError):
+    """Ranks that train together do not do the same, or one of them has failed."""
+
+
 class NonFiniteError(AutonetError, FloatingPointError):
     """The first NaN or infinity, found while operations are checked.
 

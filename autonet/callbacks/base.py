@@ -5,6 +5,7 @@ from typing import Any
 
 from autonet.callbacks.state import load_state, state_of
 from autonet.common.types import Model
+from autonet.distribution.parallel import rank
 from autonet.utils import progress
 
 
@@ -22,13 +23,18 @@ class Callback:
             that looks only now and then raises it, and the loop may run the steps before it in a row.
         steers: whether the callback changes what is trained; None, the default, to tell it from the code. A training that
             is resumed must have the callbacks that steer and remember something; others may come and go.
+        outward: whether all it does is seen outside the process, in files or on a screen. Where several processes train
+            together, that of rank 0 alone is called.
     """
 
     _model: Any = None
-    unkept: frozenset[str] = frozenset({"_model", "params", "due", "steers"})  # attributes that a backup leaves out
+    unkept: frozenset[str] = frozenset(
+        {"_model", "params", "due", "steers", "outward"}
+    )  # attributes that a backup leaves out
     params: dict[str, Any] | None = None
     due: int = 0
     steers: bool | None = None
+    outward: bool = False
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Called before training with what `params` shall be."""
@@ -67,7 +73,7 @@ class Callback:
         verbose = getattr(self, "verbose", None)
         if verbose is None:
             verbose = (self.params or {}).get("verbose", 1)
-        if verbose:
+        if verbose and not rank():
             progress.write(message)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

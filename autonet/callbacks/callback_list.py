@@ -8,6 +8,7 @@ from autonet.callbacks.base import Callback
 from autonet.callbacks.reports import History, ProgbarLogger
 from autonet.common.trees import flatten
 from autonet.common.types import Callbacks, Model
+from autonet.distribution.parallel import rank
 from autonet.errors import ArgumentError
 
 _BATCH_HOOKS = {
@@ -68,7 +69,8 @@ class CallbackList:
         if not isinstance(callback, Callback):
             advice = "Pass an instance, with ()" if isinstance(callback, type) else "Derive it from callbacks.Callback"
             raise ArgumentError(f"callbacks expects Callback objects; received {callback!r}. {advice}.")
-        self.callbacks.append(callback)
+        if not (callback.outward and rank()):
+            self.callbacks.append(callback)
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Pass `params` on to each callback."""

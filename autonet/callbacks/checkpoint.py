@@ -32,6 +32,8 @@ class ModelCheckpoint(MonitorCallback):
     A file is replaced at once when the new one is whole. Missing folders are made.
     """
 
+    outward = True
+
     def __init__(
         self,
         filepath: PathLike,
@@ -139,6 +141,7 @@ class BackupAndRestore(Callback):
     """
 
     steers = False
+    outward = True
 
     def __init__(
         self,

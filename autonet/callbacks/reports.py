@@ -141,6 +141,8 @@ class ProgbarLogger(Callback):
     It looks at a batch only when a drawing is due, at most ten times a second.
     """
 
+    outward = True
+
     def __init__(self) -> None:
         self._bar: Progbar | None = None
         self._rate = 0.0  # steps per second of the last bar
@@ -243,6 +245,8 @@ class CSVLogger(Callback):
         separator: what stands between values.
         append: go on with the file, if there is one, and its columns; otherwise it is written anew.
     """
+
+    outward = True
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
         self.filename = os.fspath(filename)

@@ -32,6 +32,8 @@ class TensorBoard(Callback):
     Raises: ImportError where tensorboardX is missing; ArgumentError for settings that cannot be.
     """
 
+    outward = True
+
     def __init__(
         self,
         log_dir: PathLike = "logs",

@@ -77,6 +77,11 @@ class Context:
         """An optimizer is about to step along gradients. Returns: whether it shall leave that."""
         return False
 
+    def divisor(self, count: Any) -> Any:
+        """Losses that were summed are about to be divided by `count`, the number of those that a mean is over; None for a
+        sum. Returns: what to divide by."""
+        return count
+
     def casts(self, old: np.dtype[Any], new: Any) -> Any:
         """Values of dtype `old` are cast. Returns: the dtype that they get."""
         return new

@@ -1,12 +1,18 @@
 """Which processes train together, and how a batch is divided among them."""
 
+import os
+import random
+import sys
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from autonet.common.extras import installed
 from autonet.errors import ArgumentError
 
 BLOCKS = 8  # of a batch, by default: so many ranks can share it
+TIMEOUT = 300.0  # seconds
 _group: Any = None  # the Communicator of this job, once one was asked for
 _current: "DataParallel | None" = None
 
@@ -27,6 +33,10 @@ class DataParallel:
         device_mesh: None = None,
         devices: Sequence[str] | None = None,
         auto_shard_dataset: bool = True,
+        *,
+        blocks: int = BLOCKS,
+        reproducible: bool = True,
+        timeout: float = TIMEOUT,
     ):
         if device_mesh is not None:
             raise ArgumentError(
@@ -36,11 +46,37 @@ class DataParallel:
             raise ArgumentError(
                 "DataParallel shards every batch by itself: give all ranks the same data, and leave auto_shard_dataset out."
             )
+        if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
+            raise ArgumentError(f"DataParallel expects blocks to be a whole number of at least 1; received {blocks!r}.")
+        if not timeout > 0:
+            raise ArgumentError(f"DataParallel expects timeout in seconds, above 0; received {timeout!r}.")
         initialize()
+        self.blocks, self.reproducible, self.timeout = blocks, bool(reproducible), float(timeout)
+        self.blocks_for(size())
         if devices is not None and list(devices) != list_devices():
             raise ArgumentError(
                 f"DataParallel runs on {list_devices()}; received {devices!r}. Start as many with mpiexec."
             )
+
+    @property
+    def group(self) -> Any:
+        """The Communicator of the ranks."""
+        _group.timeout = self.timeout
+        return _group
+
+    def blocks_for(self, ranks: int) -> int:
+        """How many blocks a batch is cut into.
+
+        Raises: ArgumentError for more ranks than blocks.
+        """
+        if not self.reproducible:
+            return ranks
+        if ranks > self.blocks:
+            raise ArgumentError(
+                f"DataParallel cuts every batch into {self.blocks} blocks, which {ranks} ranks cannot share. Say "
+                f"DataParallel(blocks={2 * ranks}) for any number of ranks up to that, or start fewer with mpiexec."
+            )
+        return self.blocks
 
     def __repr__(self) -> str:
         return f"<DataParallel on {size()} ranks>"
@@ -65,6 +101,29 @@ def initialize(
     for name, given, found in (("num_processes", num_processes, size()), ("process_id", process_id, rank())):
         if given is not None and given != found:
             raise ArgumentError(f"initialize expects {name} to be MPI's, {found}; received {given!r}. Leave it out.")
+
+
+def join(name: str) -> None:
+    """Train as the environment variable AUTONET_DISTRIBUTION asks for, for a script that knows nothing of it.
+
+    Ranks start from rank 0's states of NumPy's and Python's generators, share the machine's processors, and only rank 0
+    prints.
+    """
+    if name != "mpi":
+        raise ArgumentError(
+            f"AUTONET_DISTRIBUTION expects mpi; received {name!r}. Leave it out to train in one process."
+        )
+    set_distribution(DataParallel())
+    assert _group is not None
+    if _group.size == 1:
+        return
+    numpy_state, python_state = _group.broadcast((np.random.get_state(), random.getstate()))
+    np.random.set_state(numpy_state)
+    random.setstate(python_state)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("AUTONET_THREADS", str(max(1, cores // _group.local_size)))
+    if _group.rank:
+        sys.stdout = open(os.devnull, "w")
 
 
 def rank() -> int:

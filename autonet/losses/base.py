@@ -8,6 +8,7 @@ from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
 from autonet.common.versions import Versioned
 from autonet.core import Tensor, convert_to_tensor
+from autonet.core.state import state
 from autonet.errors import ArgumentError, ShapeError
 from autonet.serialization import deserialize_keras_object, serialize_keras_object, snake_case
 from autonet.untrusted.faults import described
@@ -253,13 +254,21 @@ def reduce(losses: Tensor, weight: Any, mask: Tensor | None, reduction: str | No
     if reduction in ("none", None):
         return values
     if reduction == "sum":
-        return ops.sum(values)
+        n = _divisor(None)
+        return ops.sum(values) if n is None else ops.sum(values) / n
     if mask is None and (weight is None or reduction != "mean_with_sample_weight"):
         return ops.mean(values) if losses.size else ops.sum(values)
     counted = weight if mask is None else ops.cast(mask, losses.dtype)
     if reduction == "mean_with_sample_weight" and weight is not None and mask is not None:
         counted = weight * counted
-    return ratio(ops.sum(values), ops.sum(ops.broadcast_to(counted, shape)))
+    return ratio(ops.sum(values), _divisor(ops.sum(ops.broadcast_to(counted, shape))))
+
+
+def _divisor(count: Any) -> Any:
+    """What a sum of losses is divided by: where a part of a batch is computed, that decides with the rest of it."""
+    for context in state.contexts:
+        count = context.divisor(count)
+    return count
 
 
 def ratio(a: Any, b: Any) -> Tensor:

@@ -57,6 +57,7 @@ class ArrayBatches:
         self.order_from: list[int] = []  # the generator's state from which it was drawn
         self.position = 0  # of the pass: batches that were taken
         self.read: dict[Any, Any] = {}  # what layers made of the texts among the data
+        self.cut: Any = cut  # what makes a batch of the data and its rows
 
     def _new_order(self) -> np.ndarray | None:
         """The rows of one pass in order, None for their own."""
@@ -104,7 +105,7 @@ class ArrayBatches:
     def batch(self, number: int) -> Batch:
         """Batch `number` of the pass."""
         at: Any = slice(number * self.batch_size, min((number + 1) * self.batch_size, self.size))
-        return cut(self.data, at if self.order is None else self.order[at])
+        return self.cut(self.data, at if self.order is None else self.order[at])
 
     def rows(self, number: int | None) -> np.ndarray | None:
         """Which rows of the data step `number` of an epoch takes; None where that is not known."""

@@ -36,6 +36,8 @@ class StepFunction:
     While operations are watched for NaN, it runs eagerly; `number`, the batch's in its epoch, is for the error then.
     """
 
+    distribution: Any = None  # what the batch is shared out by
+
     def __init__(self, model: Any, which: str):
         reference = weakref.ref(model)
         name, step = f"{which}_step", DEFAULTS[which]
@@ -110,6 +112,17 @@ class StepFunction:
         made = model.compiled and model._has_call() and _prepare_metrics(model, batch, self.custom)
         self.prepared = structure.version
         return made
+
+    def adopt(self, batches: Any) -> None:
+        """An epoch of these batches is about to begin."""
+
+    def broadcast(self, value: Any) -> Any:
+        """`value` as the first of the processes that train together has it."""
+        return value
+
+    def agree(self, flag: bool) -> bool:
+        """Whether any of the processes that train together says so."""
+        return flag
 
     def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
         """How many whole batches from `number` on, up to `most`, one call can run, and that call; None if none.

@@ -15,6 +15,7 @@ from autonet.common.switches import is_interactive_logging_enabled, limited
 from autonet.common.trees import map_structure
 from autonet.compiler.waiting import announcing
 from autonet.core.tensor import Tensor
+from autonet.distribution.parallel import rank
 from autonet.errors import ArgumentError
 from autonet.training.bad_data import NonFiniteReporter
 from autonet.training.batches import ArrayBatches, is_stream, make_batches
@@ -82,7 +83,7 @@ def _callbacks(
     model: Any, given: Any, verbose: Any, epochs: int, steps: int | None, history: bool = False
 ) -> CallbackList:
     """The callbacks, with those that are always there; a CallbackList of the caller's own stays as it is."""
-    shown = _verbosity(verbose)
+    shown = 0 if rank() else _verbosity(verbose)
     callbacks = given
     if not isinstance(given, CallbackList):
         callbacks = CallbackList(given, add_history=history, add_progbar=shown != 0, model=model)
@@ -124,6 +125,7 @@ def run_epoch(
     returned: Any = None
     done = skip
     step = model._step_function(which)
+    step.adopt(batches)
     with step.expecting(batches, (callbacks.params or {}).get("epochs", 1)):
         for first, done, run in step_groups(step, batches, callbacks, skip, model.steps_per_execution):
             before(first)

@@ -15,6 +15,7 @@ from autonet.callbacks.state import steers
 from autonet.common.lines import warn
 from autonet.common.trees import flatten
 from autonet.core.state import no_grad
+from autonet.distribution.parallel import rank
 from autonet.errors import DataError
 from autonet.random import seeds
 from autonet.saving.matching import assign
@@ -95,6 +96,12 @@ class Position(Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """All callbacks have started afresh: load their states, if training goes on."""
+        place = self.epoch, self.step, self.stopped, self.restored
+        shared = self.model._step_function("train").broadcast(place)
+        if shared is not place:
+            self.epoch, self.step, self.stopped, self.restored = shared
+            if rank() and self.restored is not None:  # some of rank 0's callbacks are not called here
+                self.matched = self._matched(self.restored[0]["callbacks"])
         if self.restored is not None:
             self._load_callbacks()
             if not self.step:
@@ -122,6 +129,7 @@ class Position(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """The next epoch is the one to come."""
+        self.model.stop_training = self.model._step_function("train").agree(self.model.stop_training)
         self.epoch, self.step, self.stopped = self.epoch + 1, 0, self.model.stop_training
         self.data_position = self.batches.tell()
         if self.checkpointer is not None:
@@ -190,14 +198,12 @@ class Position(Callback):
                 "the backup to train anew."
             )
         self.matched = self._matched(config["callbacks"])
+        self._check_matched(config["callbacks"])
         self.epoch, self.step, self.stopped = config["epoch"], config["step"], config["stopped"]
         self.restored = config, arrays
 
     def _matched(self, entries: list[dict[str, Any]]) -> list[int | None]:
-        """For each callback the number of the entry, of the same class, that it goes on from.
-
-        Raises: DataError unless those that steer training and remember something are the same, in the same order.
-        """
+        """For each callback the number of the entry, of the same class, that it goes on from."""
         left = list(range(len(entries)))
         matched: list[int | None] = []
         for callback in self.callbacks:
@@ -205,9 +211,13 @@ class Position(Callback):
             matched.append(found)
             if found is not None:
                 left.remove(found)
+        return matched
+
+    def _check_matched(self, entries: list[dict[str, Any]]) -> None:
+        """Raise a DataError unless those that steer training and remember something are the same, in the same order."""
         own = [
             type(callback).__name__
-            for callback, n in zip(self.callbacks, matched, strict=True)
+            for callback, n in zip(self.callbacks, self.matched, strict=True)
             if (steers(callback) and any(callback.get_state()) if n is None else entries[n]["steers"])
         ]
         kept = [entry["class"] for entry in entries if entry["steers"]]
@@ -217,7 +227,6 @@ class Position(Callback):
                 f"{', '.join(own) or 'none'}. Use the same ones, or delete the backup. One that only looks on says so "
                 "with the class attribute steers = False."
             )
-        return matched
 
     def identify(self) -> None:
         """Take the fingerprints of what is trained on what: a snapshot holds them."""

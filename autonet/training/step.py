@@ -51,15 +51,21 @@ def forward(model: Any, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Tensor
 
 def apply_gradients(optimizer: Any, loss: Tensor, variables: list) -> None:
     """One step of the optimizer along the gradient of `loss` with respect to `variables`."""
-    if loss._node is None:
-        found: list[Tensor | None] = [None] * len(variables)
-    else:
+    found = gradients_of(optimizer, loss, variables)
+    with no_grad():
+        optimizer.apply(found, variables)
+
+
+def gradients_of(optimizer: Any, loss: Tensor, variables: list, share: Any = None) -> list[Tensor | None]:
+    """Derivatives of `loss`, scaled as the optimizer asks, and times `share` if that is given; None where there is none."""
+    found: list[Tensor | None] = [None] * len(variables)
+    if loss._node is not None:
         seed = optimizer.scale_loss(wrap(np.ones(loss.shape, loss.dtype)))
+        seed = seed if share is None else seed * share
         found = gradients([(loss, seed)], [v._node for v in variables], record=False)
     if all(g is None for g in found):
         raise independent()
-    with no_grad():
-        optimizer.apply(found, variables)
+    return found
 
 
 def independent() -> ArgumentError:

@@ -12,6 +12,8 @@ from autonet.common.trees import flatten
 from autonet.common.types import Explanation, Identifier
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor
+from autonet.distribution.parallel import DataParallel
+from autonet.distribution.parallel import distribution as current_distribution
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.layers.base import Layer
 from autonet.metrics import Mean
@@ -32,7 +34,7 @@ class Stepping(Layer):
     )
     _untracked = (
         Layer._untracked
-        | {"_functions", "_batch_objective"}
+        | {"_functions", "_batch_objective", "_distribution"}
         | {"_compile_loss", "_compile_metrics", "_loss_tracker", "optimizer", "loss", "_compile_arguments"}
     )
     _unfixed = Layer._unfixed | {"_functions", "_batch_objective"}
@@ -49,6 +51,7 @@ class Stepping(Layer):
         self._loss_tracker = Mean(name="loss")
         self._functions: dict[str, StepFunction] = {}
         self._batch_objective: BatchObjective | None = None
+        self._distribution: Any = None
 
     @filters_traceback
     def compile(
@@ -62,6 +65,8 @@ class Stepping(Layer):
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
+        *,
+        distribution: DataParallel | None = None,
     ) -> None:
         """Say how the model is to be trained.
 
@@ -78,6 +83,7 @@ class Stepping(Layer):
             auto_scale_loss: whether the optimizer of a model whose policy is "mixed_float16" is put into an
                 `optimizers.LossScaleOptimizer`, so that small gradients survive.
             jit_compile: "auto", True or False: whether steps are compiled.
+            distribution: how the ranks of an MPI job share each batch; by default what `distribution.set_distribution` said.
 
         Raises: ArgumentError for unknown names, with near ones.
         """
@@ -103,6 +109,11 @@ class Stepping(Layer):
             raise ArgumentError(
                 f"compile expects steps_per_execution to be a whole number of at least 1; received {steps_per_execution!r}."
             )
+        if distribution is not None and not isinstance(distribution, DataParallel):
+            raise ArgumentError(
+                f"compile expects distribution to be a DataParallel or None; received {distribution!r}."
+            )
+        self._distribution = distribution
         self.optimizer = optimizer
         self.loss = loss
         self.run_eagerly = bool(run_eagerly)
@@ -216,11 +227,19 @@ class Stepping(Layer):
     def _step_function(self, which: str) -> StepFunction:
         """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
         function = self._functions.get(which)
-        if function is None:
-            function = self._functions[which] = StepFunction(self, which)
+        chosen = None if which == "predict" else self._distribution or current_distribution()
+        if function is None or function.distribution is not chosen:
+            function = self._functions[which] = self._new_function(which, chosen)
         if state.contexts or state.observer is not None:
             self._leave_record(which)
         return function
+
+    def _new_function(self, which: str, chosen: Any) -> StepFunction:
+        if chosen is None:
+            return StepFunction(self, which)
+        from autonet.training.distributed import DistributedStep
+
+        return DistributedStep(self, which, chosen)
 
     def _objective(self) -> BatchObjective:
         """The loss of a batch as a function of the weights, for optimizers that search."""

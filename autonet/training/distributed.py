@@ -1,0 +1,401 @@
+"""A step of which every rank does its share: blocks of the batch, whose gradients are summed in one order.
+
+A batch is cut into blocks, always the same ones (`autonet.distribution.blocks`). Each is run by one compiled function, the
+same on every rank: from the weights as they stand to gradients, to what the layers' moving averages become, and to what the
+metrics gather. All of it is summed over the blocks in the order of their tree, and one compiled update follows, the same on
+every rank. What a step does so depends on the batch and the number of blocks alone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autonet.common.trees import flatten
+from autonet.common.versions import structure
+from autonet.compiler.jit import Compiled
+from autonet.core.state import Context, no_grad, state
+from autonet.core.tensor import Tensor, wrap
+from autonet.distribution import blocks as trees
+from autonet.errors import ArgumentError, DistributionError
+from autonet.ops.identity import detach
+from autonet.optimizers import Optimizer
+from autonet.random import seeds
+from autonet.training import data as datas
+from autonet.training import step as steps
+from autonet.training.function import StepFunction
+from autonet.training.nonfinite import NonFiniteChecker
+from autonet.training.overriding import is_default
+
+ALWAYS = 2**62  # runs that the compiler may count on: whether a block has a plan must not depend on the number of ranks
+ALIGNED = 16  # numbers to whose multiples places in a vector are rounded
+
+
+class Rows:
+    """A batch that is not cut yet: (x, y, sample_weight) once somebody asks, as a tuple is asked."""
+
+    def __init__(self, data: Any, at: Any):
+        self.data, self.at = data, at
+
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Any:
+        return iter(datas.cut(self.data, self.at))
+
+    def __getitem__(self, n: int) -> Any:
+        return datas.cut(self.data, self.at)[n]
+
+    @property
+    def size(self) -> int:
+        return self.at.stop - self.at.start if isinstance(self.at, slice) else len(self.at)
+
+    def part(self, first: int, last: int) -> Any:
+        """Some rows of it."""
+        at = self.at
+        at = slice(at.start + first, at.start + last) if isinstance(at, slice) else at[first:last]
+        return datas.cut(self.data, at)
+
+
+class Part(Context):
+    """Around the computation of a part of a batch, which leaves no trace: what it assigns is told, and put back.
+
+    Args:
+        share: of the batch's rows.
+        totals: for each mean of a loss that counts weights or masked samples, in order, that count over the whole batch;
+            None to find the part's own counts.
+    """
+
+    def __init__(self, share: Any, totals: Any):
+        self.share, self.totals = share, totals
+        self.first: dict[Any, Tensor] = {}
+        self.counts: list[Tensor] = []
+
+    def assigns(self, variable: Any, source: Any = None) -> None:
+        if variable not in self.first:
+            self.first[variable] = detach(variable._uncast())
+
+    def divisor(self, count: Any) -> Any:
+        if count is None:  # the sum over the batch is the shares' mean of sums per share
+            return self.share
+        self.counts.append(count)
+        return count if self.totals is None else self.totals[len(self.counts) - 1] * self.share
+
+    def take_back(self) -> dict[Any, tuple[Tensor, Tensor]]:
+        """Each Variable that was assigned, with what it was before and what it had become."""
+        found = {v: (before, detach(v._uncast())) for v, before in self.first.items()}
+        for v, before in self.first.items():
+            v.assign(before)
+        return found
+
+
+class DistributedStep(StepFunction):
+    """`StepFunction`, with the batch shared out among the ranks."""
+
+    def __init__(self, model: Any, which: str, distributed: Any):
+        super().__init__(model, which)
+        self.which = which
+        self.distribution = distributed
+        self.group = distributed.group
+        self.variables: list[Any] = []  # that a block assigns, in the order in which they were met
+        self.numbers: dict[Any, int] = {}  # their places there
+        self.known: dict[Any, Known] = {}  # by what batches have in common, but for the number of rows
+        reference = weakref.ref(model)
+        self._block = self._compiled(lambda *given: self._run_block(reference(), *given), "block", model)
+        self._count = self._compiled(lambda *given: self._run_count(reference(), *given), "count", model)
+        self._update = self._compiled(lambda *given: self._run_update(reference(), *given), "update", model)
+        for name in ("train_step", "test_step", "compute_metrics"):
+            if not is_default(model, name):
+                raise ArgumentError(
+                    f"{model.label} has a {name} of its own, which cannot be shared out among ranks: it sees a part of the "
+                    "batch where it expects all. Train without a distribution, or put what it does into layers, losses and metrics."
+                )
+        if self.trains and getattr(model.optimizer, "needs_function", False):
+            raise ArgumentError(
+                f"{model.optimizer.name} asks for the loss at weights of its own choice, which a distribution does not offer. "
+                "Choose another optimizer, such as Adam, or train without a distribution."
+            )
+
+    @staticmethod
+    def _compiled(f: Any, name: str, model: Any) -> Compiled:
+        f.__name__ = name
+        found = Compiled(f, strict=False, native=model.jit_compile, differentiable=False, at_once=True, repeats=True)
+        found.account.ahead = ALWAYS
+        return found
+
+    # The loop's side
+
+    def adopt(self, batches: Any) -> None:
+        """Let a source of batches leave the cutting to the step; all ranks go through it in rank 0's order."""
+        if getattr(batches, "generator", None) is not None:
+            batches.generator.state.assign(self.group.broadcast(batches.generator.state.numpy()))
+        batches.cut = Rows
+
+    def broadcast(self, value: Any) -> Any:
+        return self.group.broadcast(value)
+
+    def agree(self, flag: bool) -> bool:
+        return any(self.group.gather(flag))
+
+    def rows(self, batches: Any, number: int, most: int) -> None:
+        """No steps in a row: ranks meet after each."""
+
+    def prepare(self, batch: Any) -> bool:
+        if self.prepared == structure.version:
+            return False
+        made = super().prepare(batch)
+        self._synchronize()
+        return made
+
+    def _synchronize(self) -> None:
+        """Rank 0's weights, optimizer, metrics and generators on every rank."""
+        model: Any = self.model()
+        for layer in model._flatten_layers():
+            if getattr(layer, "stateful", False):
+                raise ArgumentError(
+                    f"{layer.label} is stateful: it remembers rows of a batch, which a distribution shares out. "
+                    "Set stateful=False, or train without a distribution."
+                )
+        found = [*model.variables, *[v for m in model.metrics for v in m.variables], seeds.global_generator().state]
+        if isinstance(model.optimizer, Optimizer):
+            found += model.optimizer.variables
+        own = list({id(v): v for v in found}.values())
+        sent = self.group.broadcast([(v._array.shape, v._array.dtype.str) for v in own])
+        if sent != [(v._array.shape, v._array.dtype.str) for v in own]:
+            raise DistributionError(
+                f"{model.label} has other weights on rank {self.group.rank} than on rank 0. Build it alike on all ranks."
+            )
+        for v, array in zip(own, self.group.broadcast([v._array for v in own]), strict=True):
+            v.assign(array)
+        seeds.set_stream(self.group.broadcast(seeds.get_stream()))
+        self.known = {}
+
+    # A step
+
+    def _step(self, model: Any, batch: Any, number: int | None) -> Any:
+        if isinstance(state.observer, NonFiniteChecker):
+            return super()._step(model, batch, number)  # each rank the whole batch, operation by operation
+        if self.trains and model._position is not None and model._position.journal is not None:
+            model._position.journal.before(batch, number)
+        if self.trains:
+            model.optimizer.refresh()
+        if not isinstance(batch, Rows):
+            batch = Rows(batch, slice(0, datas.length(batch)))
+        shares = Shares(self.distribution, self.group, batch.size)
+        kind = tuple(None if a is None else (a.shape[1:], a.dtype) for part in batch.data for a in flatten(part))
+        if kind not in self.known:
+            self.known[kind] = self._meet(model, batch, shares)
+        known = self.known[kind]
+        totals = self._totals(model, batch, shares, known.counts) if known.counts else None
+        starts = {k: self.variables[k].numpy() for k in known.draws}
+
+        def run(block: int) -> Any:
+            for k, start in starts.items():
+                self.variables[k].assign(start + np.array([0, block * known.draws[k]], np.uint32))
+            return self._call(self._block, model, *batch.part(*shares.ranges[block]), shares.share(block), totals)
+
+        grads, changes = known.layout.split(shares.add_up(run, known.layout))
+        for k, start in starts.items():
+            self.variables[k].assign(start + np.array([0, shares.blocks * known.draws[k]], np.uint32))
+        self._call(self._update, model, grads, changes)
+        return None
+
+    def _call(self, function: Compiled, model: Any, *given: Any) -> Any:
+        given = tuple([datas.as_tensors(g) for g in given])
+        return function.f(*given) if self._eager(model) else function(*given)
+
+    def _meet(self, model: Any, batch: Rows, shares: Shares) -> Known:
+        """What the blocks of such a batch give, found by running one of them."""
+        block = batch.part(*next(r for r in shares.ranges if r[0] < r[1]))
+        counts = len(self._call(self._count, model, *block, 1.0))
+        grads, changes = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
+        draws = {k: int(c.numpy()[1]) for k, c in changes.items() if _is_generator(self.variables[k])}
+        return Known(counts, draws, Layout(grads, {k: c for k, c in changes.items() if k not in draws}))
+
+    def _totals(self, model: Any, batch: Rows, shares: Shares, count: int) -> list[float]:
+        """What the batch's means of losses are over, where that is a matter of weights and masks."""
+
+        def run(block: int) -> Any:
+            counts = self._call(self._count, model, *batch.part(*shares.ranges[block]), 1.0)
+            return [wrap(np.array(float(c))) for c in counts], {}
+
+        layout = Layout([wrap(np.array(0.0))] * count, {})
+        return [float(c) for c in layout.split(shares.add_up(run, layout))[0]]
+
+    # The compiled parts: functions of the batch, and of Variables
+
+    def _forward(self, model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
+        if self.trains:
+            return steps.forward(model, x, y, sample_weight)
+        model._clear_losses()
+        with no_grad():
+            y_pred = model(x, training=False)
+            return y_pred, steps.loss_of(model, x, y, y_pred, sample_weight, training=False)
+
+    def _run_count(self, model: Any, x: Any, y: Any, sample_weight: Any, share: Any) -> list[Tensor]:
+        with Part(share, None) as part, no_grad():
+            self._forward(model, x, y, sample_weight)
+            part.take_back()
+        return [detach(c) for c in part.counts]
+
+    def _run_block(self, model: Any, x: Any, y: Any, sample_weight: Any, share: Any, totals: Any) -> Any:
+        """Gradients of the block's share of the loss, and changes of Variables: by number among `self.variables`."""
+        grads: list[Any] = []
+        with Part(share, totals) as part:
+            with no_grad():
+                for metric in model.metrics:
+                    metric.reset_state()
+            y_pred, loss = self._forward(model, x, y, sample_weight)
+            if self.trains and _trained(model):
+                grads = steps.gradients_of(model.optimizer, loss, _trained(model), share)
+            with no_grad():
+                steps.update_metrics(model, x, y, y_pred, sample_weight, loss)
+                changes = self._changes(model, part.take_back(), share)
+        return grads, changes
+
+    def _changes(self, model: Any, assigned: Any, share: Any) -> dict[int, Tensor]:
+        """What each Variable that was assigned gains by the block: sums in metrics, a share of a mean elsewhere."""
+        gathered = {id(v) for m in model.metrics for v in m.variables}
+        found: dict[int, Tensor] = {}
+        for v, (before, after) in assigned.items():
+            if v not in self.numbers:
+                self.numbers[v] = len(self.variables)
+                self.variables.append(v)
+            change = after if id(v) in gathered else after - before
+            if id(v) not in gathered and not _is_generator(v):
+                if v.dtype.kind != "f":
+                    raise ArgumentError(
+                        f"{model.label} assigns {v.path!r} in a step, which holds {v.dtype}: what blocks of a batch make of "
+                        "it cannot be averaged. Keep it as a float, or train without a distribution."
+                    )
+                change = change * share
+            found[self.numbers[v]] = change
+        return found
+
+    def _run_update(self, model: Any, grads: Any, changes: Any) -> None:
+        with no_grad():
+            for k, change in changes.items():
+                self.variables[k].assign_add(change)
+            if grads:
+                model.optimizer.apply(grads, _trained(model))
+
+
+class Known(NamedTuple):
+    """What blocks of one kind give."""
+
+    counts: int  # how many means of losses count weights or masked samples
+    draws: dict[int, int]  # by generator, as a number among the step's variables
+    layout: Layout
+
+
+class Layout:
+    """Where the arrays of a block's result lie in vectors, one for each dtype.
+
+    Attributes:
+        vectors: length by dtype.
+    """
+
+    def __init__(self, grads: Sequence[Tensor | None], changes: dict[int, Tensor]):
+        self.numbers = list(changes)
+        self.grads = len(grads)
+        self.vectors: dict[Any, int] = {}
+        self.places: list[Any] = []
+        for t in (*grads, *changes.values()):
+            if t is None:
+                self.places.append(None)
+                continue
+            first = self.vectors.get(t.dtype, 0)
+            self.places.append((t.dtype, first, first + t.size, t.shape))
+            self.vectors[t.dtype] = first + -(-t.size // ALIGNED) * ALIGNED
+
+    def zeros(self) -> list[np.ndarray]:
+        """New vectors."""
+        return [np.zeros(n, dtype) for dtype, n in self.vectors.items()]
+
+    def views(self, vectors: list[np.ndarray]) -> list[np.ndarray | None]:
+        """The arrays in vectors."""
+        by_dtype = dict(zip(self.vectors, vectors, strict=True))
+        return [None if p is None else by_dtype[p[0]][p[1] : p[2]].reshape(p[3]) for p in self.places]
+
+    def add(self, vectors: list[np.ndarray], result: Any, first: bool) -> None:
+        """Add a block's result to vectors, or put it there."""
+        grads, changes = result
+        given = [*grads, *[changes[k] for k in self.numbers]]
+        for here, t in zip(self.views(vectors), given, strict=True):
+            if here is not None and first:
+                here[...] = t._value
+            elif here is not None:
+                np.add(here, t._value, out=here)
+
+    def split(self, vectors: list[np.ndarray]) -> tuple[list[Any], dict[int, Any]]:
+        """A result, as Tensors."""
+        found = [None if here is None else wrap(here) for here in self.views(vectors)]
+        return found[: self.grads], dict(zip(self.numbers, found[self.grads :], strict=True))
+
+
+class Shares:
+    """The blocks of a batch of so many rows, and who has them."""
+
+    def __init__(self, distributed: Any, group: Any, rows: int):
+        self.group, self.rows = group, rows
+        self.reproducible = distributed.reproducible
+        self.blocks = distributed.blocks_for(group.size)
+        self.ranges = [trees.rows_of(b, self.blocks, rows) for b in range(self.blocks)]
+        self.whole = (0, self.blocks)
+
+    def share(self, block: int) -> float:
+        """Which part of the batch's rows a block has."""
+        first, last = self.ranges[block]
+        return (last - first) / self.rows
+
+    def filled(self, part: trees.Part) -> bool:
+        """Whether a part of the tree has rows."""
+        return self.ranges[part[0]][0] < self.ranges[part[1] - 1][1]
+
+    def parts(self, rank: int) -> list[trees.Part]:
+        """The parts of the tree that a rank sums."""
+        own = trees.blocks_of(rank, self.group.size, self.blocks)
+        return [p for p in trees.parts_of(own, self.whole) if self.filled(p)]
+
+    def add_up(self, run: Callable[[int], Any], layout: Layout) -> list[np.ndarray]:
+        """The vectors of `run(block)`, summed over all blocks of all ranks."""
+        own = {p: self._sum(p, run, layout) for p in self.parts(self.group.rank)}
+        if not self.reproducible:
+            vectors = next(iter(own.values()), None) or layout.zeros()
+            for v in vectors:
+                self.group.add(v)
+            return vectors
+        parts = [self.parts(r) for r in range(self.group.size)]
+        return [
+            self.group.add_up({p: v[k] for p, v in own.items()}, parts, self.whole, n, dtype)
+            for k, (dtype, n) in enumerate(layout.vectors.items())
+        ]
+
+    def _sum(self, part: trees.Part, run: Callable[[int], Any], layout: Layout) -> list[np.ndarray]:
+        first, last = part
+        if last - first == 1:
+            vectors = layout.zeros()
+            layout.add(vectors, run(first), True)
+            return vectors
+        middle = (first + last) // 2
+        left, right = (first, middle), (middle, last)
+        if not (self.filled(left) and self.filled(right)):
+            return self._sum(left if self.filled(left) else right, run, layout)
+        vectors = self._sum(left, run, layout)
+        if last - middle == 1:
+            layout.add(vectors, run(middle), False)
+        else:
+            for a, b in zip(vectors, self._sum(right, run, layout), strict=True):
+                np.add(a, b, out=a)
+        return vectors
+
+
+def _trained(model: Any) -> list[Any]:
+    return [v for v in model.trainable_variables if v.requires_grad]
+
+
+def _is_generator(variable: Any) -> bool:
+    return variable._array.dtype == np.uint32 and variable.name == "seed_generator_state"

@@ -1,0 +1,119 @@
+"""What the tests of distribution run under `mpiexec`: every model of a table is trained, and what came out is written down.
+
+mpiexec -n 2 python tests/distribution/job.py bits results.npz
+"""
+
+import os
+import pathlib
+import sys
+
+os.environ.update(AUTONET_NATIVE="0", AUTONET_THREADS="1", OPENBLAS_NUM_THREADS="1")  # the same on every rank
+
+import numpy as np
+
+import autonet as keras
+from autonet import distribution, layers
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(50, 6)).astype("float32")
+IMAGES = RNG.normal(size=(38, 6, 6, 2)).astype("float32")
+WORDS = RNG.integers(0, 9, (45, 7))
+CLASSES = RNG.integers(0, 3, 50)
+WEIGHTS = RNG.random(50).astype("float32")
+
+
+def dense():
+    """Weights, clipping, a penalty, and a last batch that is short."""
+    inner = layers.Dense(12, "relu", kernel_regularizer="l2", activity_regularizer="l1")
+    model = keras.Sequential([inner, layers.Dense(3, "softmax")])
+    optimizer = keras.optimizers.Adam(0.01, global_clipnorm=0.5)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["mse"][:0])
+    return model, (X, CLASSES), dict(batch_size=16, sample_weight=WEIGHTS, validation_split=0.2)
+
+
+def convolution():
+    """Statistics of blocks; two rows in the last batch, for eight blocks."""
+    model = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU()])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(1))
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9, use_ema=True), "mse", metrics=["mae"])
+    return model, (IMAGES, X[:38, :1]), dict(batch_size=12, class_weight=None)
+
+
+def dropout():
+    model = keras.Sequential([layers.GaussianNoise(0.1), layers.Dense(8, "tanh"), layers.Dropout(0.4), layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    model.compile(keras.optimizers.RMSprop(0.01, gradient_accumulation_steps=2), loss)
+    return model, (X, CLASSES), dict(batch_size=20, class_weight={0: 1.0, 1: 2.0, 2: 0.5})
+
+
+def recurrent():
+    """Masks, whose counts differ from block to block, in the loss and in a metric."""
+    model = keras.Sequential([layers.Embedding(9, 5, mask_zero=True), layers.GRU(6, return_sequences=True)])
+    model.add(layers.Dense(4, "softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, (WORDS, WORDS % 4), dict(batch_size=15)
+
+
+def outputs():
+    """Two outputs, whose losses count weights in their own ways."""
+    given = keras.Input((6,))
+    hidden = layers.Dense(7, "relu")(given)
+    model = keras.Model(given, [layers.Dense(1, name="a")(hidden), layers.Dense(3, "softmax", name="b")(hidden)])
+    losses = [keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"), "sparse_categorical_crossentropy"]
+    model.compile("adam", losses, loss_weights=[0.3, 2.0], metrics=[["mae"], ["accuracy"]])
+    return model, (X, [X[:, :1], CLASSES]), dict(batch_size=25, sample_weight=[WEIGHTS, WEIGHTS[::-1].copy()])
+
+
+class Uneven(keras.utils.PyDataset):
+    """Batches of many sizes."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        rows = slice(*((0, 16), (16, 19), (19, 50))[number])
+        return X[rows], X[rows, :1]
+
+
+def data_set():
+    """Batches of other sizes, which every rank is given whole."""
+    model = keras.Sequential([layers.Dense(5, "relu"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model, (Uneven(), None), {}
+
+
+MODELS = {f.__name__: f for f in (dense, convolution, dropout, recurrent, outputs, data_set)}
+CHANCE = ("dropout", "convolution")  # whose draws or statistics are those of blocks
+
+
+def train(name):
+    """Weights and logs after training a model."""
+    keras.utils.set_random_seed(11)
+    model, (x, y), arguments = MODELS[name]()
+    history = model.fit(x, y, epochs=2, verbose=0, **arguments).history
+    found = {f"{name}/weight/{n}": v.numpy() for n, v in enumerate([*model.variables, *model.optimizer.variables])}
+    found |= {f"{name}/log/{k}": np.array(v) for k, v in history.items()}
+    if y is not None:
+        logs = model.evaluate(x, y, batch_size=21, verbose=0, return_dict=True)
+        found |= {f"{name}/evaluate/{k}": np.array(v) for k, v in logs.items()}
+    return found
+
+
+def bits(path, *options):
+    if "plain" not in options:
+        distribution.set_distribution(distribution.DataParallel(reproducible="fast" not in options))
+    found = {}
+    for name in MODELS:
+        found |= train(name)
+    if "plain" not in options:
+        group = distribution.distribution().group
+        digests = group.gather({k: v.tobytes() for k, v in found.items()})
+        assert all(d == digests[0] for d in digests), "ranks differ"
+    if distribution.rank() == 0:
+        np.savez(path, **found)
+
+
+if __name__ == "__main__":
+    pathlib.Path(sys.argv[2]).parent.mkdir(parents=True, exist_ok=True)
+    globals()[sys.argv[1]](*sys.argv[2:])
