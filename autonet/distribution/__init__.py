@@ -7,6 +7,9 @@ runs a script that knows nothing of it. In a script of its own:
     from autonet import distribution
     distribution.set_distribution(distribution.DataParallel())
 
+To read in this order: `blocks` (who has which rows, and the order of sums), `parallel`, `annexes.mpi` (what ranks exchange);
+`training.distributed` makes the step.
+
 Without `mpiexec`, and before a distribution is set, there is one process, of rank 0.
 """
 

@@ -18,14 +18,33 @@ _current: "DataParallel | None" = None
 
 
 class DataParallel:
-    """Every rank (process) has the whole model, and takes its share of every batch.
+    """Every rank (process) has the whole model, and takes its share of every batch of `fit`, `evaluate` and `train_on_batch`.
+
+    A batch is cut into `blocks`, whose rows differ in number by 1 at most. Each rank runs some blocks in a row; gradients,
+    changes of moving averages and what metrics gather are summed over the blocks by a fixed binary tree, so that every
+    number of ranks up to `blocks` gives the same bits (with the same number of threads each, on machines of one kind). The
+    loss is that of the whole batch, its weights and masks counted over all of it; BatchNormalization takes the statistics of a
+    block, and its moving ones their mean; chance is drawn block by block. `predict` runs whole on every rank.
+
+    What that costs, beside a step on the whole batch: products of `rows / blocks` rows, a sum over the weights for each block,
+    and, where the ranks are no power of 2, partial sums of up to twice the weights that are sent. A power of 2 sends what
+    MPI's own sum does: about twice the bytes of the weights, to and from each rank. With `reproducible=False` a rank's share
+    is one block, and MPI sums in its own order: bits then depend on the number of ranks.
+
+    All ranks run the same script on the same data; weights and generators are rank 0's from the first step on. Callbacks that
+    are `outward` (files, the progress bar) run on rank 0.
 
     Args:
         device_mesh: there is none here: the ranks that `mpiexec` started are the devices.
         devices: None, or all of `list_devices()`.
         auto_shard_dataset: whether each rank takes its rows of batches that all of them are given. There is no other way here.
+        blocks: how many, at least the number of ranks.
+        reproducible: whether bits are the same for every number of ranks.
+        timeout: seconds that a rank waits for the others before it ends the job.
 
-    Raises: ArgumentError for other arguments, and where mpi4py is not installed.
+    Raises: ArgumentError for other arguments, for more ranks than blocks, and where mpi4py is not installed. From `fit`:
+        ArgumentError for models with steps of their own, stateful layers, optimizers that search; DistributionError where
+        ranks do not do the same, or one fails.
     """
 
     def __init__(

@@ -4,8 +4,9 @@ mpiexec -n 2 python tests/distribution/job.py bits results.npz
 """
 
 import os
-import pathlib
+import signal
 import sys
+import time
 
 os.environ.update(AUTONET_NATIVE="0", AUTONET_THREADS="1", OPENBLAS_NUM_THREADS="1")  # the same on every rank
 
@@ -114,6 +115,34 @@ def bits(path, *options):
         np.savez(path, **found)
 
 
+class Trouble(keras.callbacks.Callback):
+    """What befalls rank 1 in the second epoch."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def on_train_batch_end(self, batch, logs=None):
+        if distribution.rank() != 1 or self.model.optimizer.iterations < 4:
+            return
+        if self.kind == "raises":
+            raise ValueError("the disk of rank 1 is full")
+        if self.kind == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind == "ends":
+            sys.exit(0)
+        if self.kind == "stops":
+            self.model.stop_training = True
+        if self.kind == "hangs":
+            time.sleep(1000)
+
+
+def fail(kind):
+    distribution.set_distribution(distribution.DataParallel(timeout=3))
+    model, (x, y), arguments = dense()
+    model.fit(x, y, epochs=50, verbose=0, callbacks=[Trouble(kind)], **arguments)
+    print("nothing happened")
+
+
 if __name__ == "__main__":
-    pathlib.Path(sys.argv[2]).parent.mkdir(parents=True, exist_ok=True)
     globals()[sys.argv[1]](*sys.argv[2:])

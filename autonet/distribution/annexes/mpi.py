@@ -186,7 +186,7 @@ class Communicator:
             message = self._news.recv(source=status.Get_source(), tag=0)
             self._told = True
             raise DistributionError(
-                f"Rank {status.Get_source()} of {self.size} {message}, so this one, {self.rank}, ends too."
+                f"Rank {status.Get_source()} of {self.size} {message.rstrip('.')}. So this one, {self.rank}, ends too."
             )
 
     def _tell(self, message: str) -> None:
@@ -198,12 +198,14 @@ class Communicator:
 
     def _uncaught(self, kind: Any, error: BaseException, traceback: Any) -> None:
         """An error that ends this process ends the others: they are told why, then MPI ends what is left."""
+        said = (str(error) or " ").splitlines()[0]
         if isinstance(error, DistributionError):
             print(f"autonet: {error}", file=sys.stderr, flush=True)
+            self._tell(f"says: {said}")
         else:
             self._hook(kind, error, traceback)
             sys.stderr.flush()
-        self._tell(f"failed with {kind.__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": "))
+            self._tell(f"failed with {kind.__name__}: {said}".rstrip(": "))
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self._news.Iprobe(MPI.ANY_SOURCE, 1)  # lets what was sent go on
