@@ -106,11 +106,12 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
     """The arrays that `adapt` is to learn from: `data` itself, or the inputs of each batch that it yields.
 
     Args:
-        data: an array, Tensor, list, PyDataset, or an iterable of batches (x, or tuples that begin with it).
+        data: an array, Tensor, list of samples, PyDataset, or an iterable of batches (x, or tuples that begin with it); so is
+            a list, too, where each has two axes or more.
         convert: makes an array of one batch.
         who: for messages.
     """
-    if isinstance(data, (np.ndarray, Tensor, list, tuple, str)) or is_frame(data):
+    if is_frame(data) or (isinstance(data, (np.ndarray, Tensor, list, tuple, str)) and not _are_batches(data)):
         yield convert(plain(data, f"The data of {who}"))
         return
     if not hasattr(data, "__iter__") and hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -128,6 +129,14 @@ def batches(data: Any, convert: Callable[[Any], np.ndarray], who: str) -> Iterat
         yield convert(plain(batch[0] if isinstance(batch, tuple) else batch, f"The data of {who}"))
     if not found:
         raise DataError(f"{who}.adapt received no data.")
+
+
+def _are_batches(data: Any) -> bool:
+    """Whether a list is one of batches, as in Keras, rather than of samples."""
+    if not isinstance(data, (list, tuple)) or not data:
+        return False
+    first = [x[0] if isinstance(x, tuple) and x else x for x in data]
+    return all(isinstance(x, (np.ndarray, Tensor)) and x.ndim > 1 for x in first)
 
 
 def check_choice(who: str, name: str, value: Any, known: tuple[Any, ...]) -> None:

@@ -11,7 +11,7 @@ from autonet.common import dtypes
 from autonet.common.frames import plain
 from autonet.common.types import Axis, Data, Dtype, DtypeNameOptions, LayerOptions, SupportsArray, TensorLike, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
-from autonet.errors import ArgumentError, NotBuiltError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches
 from autonet.layers.preprocessing.encoding import Encoding, encode, encoded_shape
 from autonet.untrusted.faults import described
@@ -139,20 +139,28 @@ class Normalization(DataLayer):
         """Learn mean and variance.
 
         Args:
-            data: an array or list of samples, a PyDataset, or an iterable of batches.
+            data: an array or list of samples, a PyDataset, or an iterable of batches; also a list of these, as arrays of two
+                axes or more.
 
-        Raises: ArgumentError if mean and variance were given.
+        Raises: ArgumentError if mean and variance were given; DtypeError for batches that are single numbers.
         """
         if self.input_mean is not None:
             raise ArgumentError(f"{self.label} was given mean and variance: there is nothing to adapt.")
         count, mean, m2 = 0, np.float64(0), np.float64(0)  # m2: sum of the squared distances from the mean
         for x in batches(data, lambda x: to_array(x).astype(np.float64), self.label):
+            if not x.ndim:
+                raise DtypeError(f"{self.label}.adapt expects batches that are arrays; received {x.item()!r}.")
+            if not x.size:
+                continue
             if not self.built:
                 self.build((None, *x.shape[1:]) if 0 not in [a % x.ndim for a in self.axis] else x.shape)
             n = math.prod([x.shape[a] for a in self._others])
-            if not n:
-                continue
             new = x.mean(axis=self._others)
+            if new.shape != self.adapt_mean.shape:
+                raise ShapeError(
+                    f"{self.label}.adapt expects lengths {self.adapt_mean.shape} along the axes {self.axis}, those of the first "
+                    f"batch; received a batch of shape {x.shape}."
+                )
             distance = new - mean
             m2 = m2 + ((x - new.reshape(self._broadcast)) ** 2).sum(axis=self._others)
             m2 = m2 + distance**2 * count * n / (count + n)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autonet import gradients, layers, ops
 from autonet.core import Tensor
-from autonet.errors import ArgumentError, DataError, NotBuiltError, ShapeError
+from autonet.errors import ArgumentError, DataError, DtypeError, NotBuiltError, ShapeError
 from autonet.models import Sequential
 from autonet.saving import load_model
 from autonet.utils import PyDataset
@@ -47,7 +47,8 @@ def test_normalization_learns_the_same_in_batches(seed, size):
         whole.adapt(x)
         if axis == (0, 1):
             continue
-        for data in (Batches(x, size), (x[i : i + size] for i in range(0, 9, size)), iter([(x, None)]), x.tolist()):
+        parts = [x[i : i + size] for i in range(0, 9, size)]
+        for data in (Batches(x, size), iter(parts), parts, [(part, None) for part in parts], [x], x.tolist(), list(x)):
             other = layers.Normalization(axis=axis)
             other.adapt(data)
             np.testing.assert_allclose(other.mean, whole.mean, rtol=1e-6)
@@ -91,6 +92,14 @@ def test_normalization_refuses():
         layers.Normalization(mean=[1.0, 2.0], variance=[1.0, 1.0]).build((None, 3))
     with pytest.raises(DataError, match="no data"):
         layers.Normalization().adapt(iter([]))
+    for nothing in ([], np.ones((0, 3))):
+        with pytest.raises(ArgumentError, match="no numbers"):
+            layers.Normalization().adapt(nothing)
+    with pytest.raises(DtypeError, match="batches that are arrays"):
+        layers.Normalization().adapt(iter([42]))
+    for other in (3, 1):
+        with pytest.raises(ShapeError, match="those of the first"):
+            layers.Normalization().adapt([np.ones((4, 2)), np.ones((4, other))])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(6, 60))
