@@ -124,11 +124,35 @@ class Subtract(Merge):
         return ops.subtract(*inputs)
 
 
-class Multiply(Merge):
-    """The product of a list of inputs, elementwise."""
+class MaskedMerge(Merge):
+    """Base of layers for which a masked step of an input leaves those of the others as they are."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
+        if mask is None or not isinstance(inputs, (list, tuple)) or all(m is None for m in mask):
+            return super().call(inputs)
+        self._check_masks(inputs, mask)
+        self.compute_output_shape([x.shape for x in inputs])
+        axes = max([x.ndim for x in inputs])
+        masks = [
+            m if m is None else _with_axes(ops.reshape(m, (*m.shape, *(1,) * (x.ndim - m.ndim))), axes)
+            for x, m in zip(inputs, mask, strict=True)
+        ]
+        return self.merge_steps([_with_axes(x, axes) for x in inputs], masks)
+
+    def merge_steps(self, inputs: list[Any], masks: list[Any]) -> Tensor:
+        """The result for inputs and masks of equally many axes; masks may be None."""
+        raise NotImplementedError(f"{type(self).__name__} has to define merge_steps(inputs, masks).")
+
+
+class Multiply(MaskedMerge):
+    """The product of a list of inputs, elementwise. A masked step of an input counts as 1; if it is one of all, as 0."""
 
     def merge(self, inputs: list[Any]) -> Tensor:
         return functools.reduce(ops.multiply, inputs)
+
+    def merge_steps(self, inputs: list[Any], masks: list[Any]) -> Tensor:
+        y = self.merge([x if m is None else ops.where(m, x, 1) for x, m in zip(inputs, masks, strict=True)])
+        return y if any(m is None for m in masks) else ops.where(functools.reduce(ops.logical_or, masks), y, 0)
 
 
 class Average(Merge):
@@ -138,18 +162,33 @@ class Average(Merge):
         return ops.divide(Add.merge(self, inputs), len(inputs))  # type: ignore[arg-type]
 
 
-class Maximum(Merge):
-    """The largest of a list of inputs, elementwise."""
+class Extreme(MaskedMerge):
+    """Base of layers that choose among the inputs that have a step; the first one's stays where none has."""
+
+    choose: Any
 
     def merge(self, inputs: list[Any]) -> Tensor:
-        return functools.reduce(ops.maximum, inputs)
+        return functools.reduce(self.choose, inputs)
+
+    def merge_steps(self, inputs: list[Any], masks: list[Any]) -> Tensor:
+        y, known = inputs[0], masks[0]
+        for x, m in zip(inputs[1:], masks[1:], strict=True):
+            x = x if m is None else ops.where(m, x, y)
+            y = self.choose(y if known is None else ops.where(known, y, x), x)
+            known = None if known is None or m is None else ops.logical_or(known, m)
+        return y
 
 
-class Minimum(Merge):
-    """The smallest of a list of inputs, elementwise."""
+class Maximum(Extreme):
+    """The largest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps."""
 
-    def merge(self, inputs: list[Any]) -> Tensor:
-        return functools.reduce(ops.minimum, inputs)
+    choose = staticmethod(ops.maximum)
+
+
+class Minimum(Extreme):
+    """The smallest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps."""
+
+    choose = staticmethod(ops.minimum)
 
 
 class Concatenate(Merge):

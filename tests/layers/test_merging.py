@@ -1,5 +1,6 @@
 """Merging layers: values, shapes, masks and refusals are Keras's, as observed of keras 3.15."""
 
+import itertools
 import json
 
 import numpy as np
@@ -128,6 +129,30 @@ def test_masks(layer, masks, expected, rng):
     assert (mask is None) == (expected is None)
     if expected is not None:
         np.testing.assert_array_equal(np.array(mask), expected)
+
+
+@pytest.mark.parametrize(
+    "masked", list(itertools.product((False, True), repeat=3)), ids=lambda m: "".join("-m"[x] for x in m)
+)
+@pytest.mark.parametrize("name", ["Multiply", "Maximum", "Minimum"])
+def test_a_masked_step_leaves_those_of_the_others(name, masked, rng):
+    """Where none has a step, a product is 0, and of extremes the first input stays, as in Keras."""
+    xs = draw(rng, [(2, 3, 4), (2, 3, 4), (2, 3, 1)])
+    masks = [rng.random((2, 3)) < 0.5 if m else None for m in masked]
+    choose = {"Multiply": np.prod, "Maximum": np.max, "Minimum": np.min}[name]
+    expected = np.empty((2, 3, 4))
+    for place in np.ndindex(2, 3):
+        there = [np.broadcast_to(x.numpy()[place], 4) for x, m in zip(xs, masks, strict=True) if m is None or m[place]]
+        expected[place] = (
+            choose(there, axis=0) if there else np.zeros(4) if name == "Multiply" else xs[0].numpy()[place]
+        )
+    for x, m in zip(xs, masks, strict=True):
+        if m is not None:
+            x._mask = Tensor(m)
+    layer = getattr(layers, name)(dtype="float64")
+    np.testing.assert_allclose(layer(xs), expected)
+    if any(masked):
+        check_gradients(lambda *xs: ops.sum(ops.sin(layer(list(xs), mask=masks))), *xs)
 
 
 @pytest.mark.parametrize("layer, shapes, message", [
