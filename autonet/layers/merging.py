@@ -173,8 +173,9 @@ class Extreme(MaskedMerge):
     def merge_steps(self, inputs: list[Any], masks: list[Any]) -> Tensor:
         y, known = inputs[0], masks[0]
         for x, m in zip(inputs[1:], masks[1:], strict=True):
-            x = x if m is None else ops.where(m, x, y)
-            y = self.choose(y if known is None else ops.where(known, y, x), x)
+            best = self.choose(y, x)
+            best = best if known is None else ops.where(known, best, x)
+            y = best if m is None else ops.where(m, best, y)
             known = None if known is None or m is None else ops.logical_or(known, m)
         return y
 
