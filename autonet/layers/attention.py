@@ -70,7 +70,7 @@ class ScoredAttention(Layer):
         """Where the scores are not to count; None if they all do."""
         hidden = None
         if mask is not None and mask[1] is not None:
-            hidden = ops.expand_dims(ops.logical_not(ops.cast(mask[1], "bool")), 1)
+            hidden = ops.expand_dims(ops.logical_not(ops.cast(mask[1], "bool")), -2)
         if causal:
             later = np.tri(scores.shape[-2], scores.shape[-1]) == 0
             hidden = later if hidden is None else ops.logical_or(hidden, later)
@@ -146,9 +146,9 @@ class Attention(ScoredAttention):
                     f"{self.label} expects query and key of one length on the last axis; received {query.shape} and "
                     f"{key.shape}. Bring them to one with Dense."
                 )
-            products = ops.matmul(query, ops.swapaxes(key, 1, 2))
+            products = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return products if self.scale is None else products * self.scale
-        pairs = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
+        pairs = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
         pairs = pairs if self.scale is None else pairs * self.scale
         return self.concat_score_weight * ops.sum(ops.tanh(pairs), axis=-1)
 
@@ -181,5 +181,5 @@ class AdditiveAttention(ScoredAttention):
             self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale")
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        pairs = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))
+        pairs = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
         return ops.sum(pairs if self.scale is None else pairs * self.scale, axis=-1)

@@ -10,7 +10,7 @@ import numpy as np
 from autonet import initializers, ops, regularizers
 from autonet.common.types import ActivityOptions, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.layers import inference
 from autonet.layers.activation import softmax_where
 from autonet.layers.base import Layer
@@ -104,6 +104,8 @@ class HeadedAttention(Layer):
                 "Call it as layer(x, x) for self-attention."
             )
 
+        self._check_places(value_shape, key_shape)
+
         def heads(name: str, shape: tuple[Any, ...], n: int, width: int) -> EinsumDense:
             axes = self._letters or string.ascii_lowercase[: len(shape) - 1]
             layer = self._project(f"{axes}x,xyz->{axes}yz", (*[None] * (len(axes) - 1), n, width), "yz", name)
@@ -115,6 +117,13 @@ class HeadedAttention(Layer):
         if self.use_gate:
             self._gate_dense = heads("gate", query_shape, counts[0], widths[1])
         self._value_dense = heads("value", value_shape, counts[1], widths[1])
+
+    def _check_places(self, value_shape: Any, key_shape: Any) -> None:
+        if key_shape is not None and value_shape is not None and tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
+            raise ShapeError(
+                f"{self.label} expects a key for each place of the value; received a value of shape {tuple(value_shape)} and "
+                f"a key of shape {tuple(key_shape)}."
+            )
 
     def call(
         self,
@@ -163,7 +172,8 @@ class HeadedAttention(Layer):
             window = self._order(query.shape[1], key.shape[1], causal)
             mask, causal = window if mask is None else ops.logical_and(mask, window), False
         if mask is not None:
-            mask = ops.expand_dims(ops.convert_to_tensor(mask), -3)
+            mask = ops.convert_to_tensor(mask)
+            mask = mask if mask.ndim == 4 else ops.expand_dims(mask, -3)  # one for each head, or for all
         return ops.dot_product_attention(query, key, value, mask=mask, is_causal=causal)
 
     def _weighted(
@@ -284,6 +294,7 @@ class MultiHeadAttention(HeadedAttention):
         self._add_dropout()
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple[Any, ...]:
+        self._check_places(value_shape, key_shape)
         return (*query_shape[:-1], *(self.output_shape or (query_shape[-1],)))
 
 
@@ -350,6 +361,7 @@ class GroupQueryAttention(HeadedAttention):
         return ops.repeat(x, self.num_query_heads // self.num_key_value_heads, axis=2)
 
     def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> tuple[Any, ...]:
+        self._check_places(value_shape, key_shape)
         return tuple(query_shape)
 
 

@@ -117,7 +117,7 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
     args, kwargs = layer._receive(args), layer._receive(kwargs)
     inside = layer._flatten_layers()
     losses = [(x, x._losses) for x in inside]
-    before = [(v, v._array) for v in [*layer.variables, global_generator().state]]
+    before = [(v, v._array) for v in [*layer.variables, *layer.metrics_variables, global_generator().state]]
     for x, found in losses:
         x._losses = list(found)
     try:

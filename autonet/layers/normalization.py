@@ -7,7 +7,7 @@ from typing import Any
 from autonet import initializers, ops
 from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
 from autonet.layers.elementwise import Elementwise
 from autonet.layers.options import keeps
@@ -374,11 +374,11 @@ class UnitNormalization(Elementwise):
 
 
 def feature_axes(axis: Any, label: str) -> Any:
-    """`axis` if it is a whole number, or a list of those; ArgumentError otherwise."""
+    """`axis` if it is a whole number, or a list of those; DtypeError otherwise."""
     several = isinstance(axis, (list, tuple))
     axes = list(axis) if several else [axis]
     if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
-        raise ArgumentError(f"{label} expects axis to be a whole number or several; received {axis!r}.")
+        raise DtypeError(f"{label} expects axis to be a whole number or several; received {axis!r}.")
     axes = sorted(a.__index__() for a in axes)  # as Keras: the weights' lengths come in this order
     return axes if several else axes[0]
 

@@ -69,11 +69,10 @@ class Weighted(Tracking):
 
     @property
     def variables(self) -> list[Variable]:
-        """All state: weights, then generator states and metric totals."""
+        """All state but that of metrics: weights, then generator states."""
         own = self._collect(lambda l: l._own_weights())
         seeds = [g.state for g in self._collect(lambda l: list(l._own(SeedGenerator)))]
-        metrics = [v for m in self.metrics for v in m.variables]
-        return own + seeds + metrics
+        return own + seeds
 
     @property
     def weights(self) -> list[Variable]:
@@ -114,6 +113,11 @@ class Weighted(Tracking):
             found |= {id(m): m for m in owned if hasattr(type(m), "update_state") and id(m) not in found}
             stack.extend([x for x in reversed(owned) if isinstance(x, Weighted)])
         return list(found.values())
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The totals of `metrics`, which are not among `variables`."""
+        return [v for m in self.metrics for v in m.variables]
 
     @property
     def trainable(self) -> bool:

@@ -111,7 +111,7 @@ class Composed(Layer):
 
         def __getattr__(self, name: str) -> Any:
             """What only a model with a graph has; others may use these names as they like."""
-            if name in GRAPH_ATTRIBUTES:
+            if name in GRAPH_ATTRIBUTES and not hasattr(type(self), name):  # else a property that had to say no
                 if self._graph is not None:
                     return getattr(self._graph, name)
                 raise AttributeError(

@@ -10,6 +10,7 @@ from autonet.common.types import Layers, PartialShape
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
+from autonet.layers import arguments
 from autonet.layers.base import Layer
 from autonet.layers.input import InputLayer
 from autonet.layers.symbolic import KerasTensor
@@ -27,7 +28,8 @@ class Sequential(Model):
         trainable: whether its weights are trained.
         name: of the model.
 
-    The weights are made at once if the first layer is an `Input` or has an `input_shape`, else with the first data.
+    The weights are made at once if the first layer is an `Input` or has an `input_shape`, else with the first data; later data
+    may then have other lengths, as far as the layers take them.
 
     >>> from autonet import layers
     >>> model = Sequential([layers.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(1)])
@@ -46,6 +48,7 @@ class Sequential(Model):
         self.autocast = False
         self._layers: list[Layer] = []
         self._batch_shape: tuple[Any, ...] | None = None
+        self._is_measured = False  # whether that is the shape of data rather than of an Input
         self._input_layer_kept: InputLayer | None = None
         self._symbols: list[Any] = []  # placeholders: of the input, and after each layer
         for layer in layers or ():
@@ -104,14 +107,20 @@ class Sequential(Model):
 
     def build(self, input_shape: PartialShape | None = None) -> None:
         """Make the weights for inputs of `input_shape`, batch axis included."""
-        shape = tuple(_only(input_shape)) if input_shape is not None else self._batch_shape
-        if shape is not None and any(isinstance(n, (tuple, list)) for n in shape):
-            raise self._only_one(len(shape))
+        shape: Any = _only(input_shape) if input_shape is not None else self._batch_shape
+        if isinstance(shape, dict) or any(isinstance(n, (tuple, list)) for n in shape or ()):
+            if not self._takes_several(type(shape)):
+                raise self._only_one(len(shape))
+            return  # the layers are built by the call
         if shape is None:
             raise ArgumentError(f"{self.label} needs a shape to build: build((None, features)), or an Input layer.")
         if self._batch_shape is None:
-            self._batch_shape = (None, *shape[1:])
+            self._batch_shape, self._is_measured = (None, *shape[1:]), True
         self._place()
+
+    def _takes_several(self, kind: type) -> bool:
+        """Whether the first layer takes inputs in a list or dictionary."""
+        return self._batch_shape is None and bool(self._layers) and kind in arguments.nests(type(self._layers[0]))  # type: ignore[arg-type]
 
     def _only_one(self, received: int) -> ArgumentError:
         return ArgumentError(
@@ -126,6 +135,8 @@ class Sequential(Model):
             if first is None:
                 inner = self._layers[0] if self._layers else None
                 known = inner is not None and inner._input_shape is None and _first_shape(inner) is not None
+                if known and isinstance(inner, Sequential):
+                    inner._place()
                 first = InputLayer(batch_shape=self._batch_shape, dtype=inner.input.dtype if known else None)  # type: ignore[union-attr]
             self._symbols = [first.output]
         for layer in self._layers[len(self._symbols) - 1 :]:
@@ -137,7 +148,9 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         x = _only(inputs)
-        if type(x) in (list, tuple) and len(x) > 1 and self._batch_shape is not None:
+        if not self._layers:
+            raise ArgumentError(f"{self.label} has no layers to call: add some first.")
+        if type(x) in (list, tuple, dict) and len(x) > 1 and not self._takes_several(type(x)):
             raise self._only_one(len(x))
         if mask is not None and isinstance(x, Tensor) and getattr(x, "_mask", None) is None:
             x._mask = mask
@@ -158,6 +171,8 @@ class Sequential(Model):
         expected = self._batch_shape
         assert expected is not None
         if x.ndim == len(expected) and all(n in (None, m) for n, m in zip(expected[1:], x.shape[1:], strict=True)):
+            return x
+        if self._is_measured and x.ndim == len(expected):
             return x
         same = all(n in (None, m) for n, m in zip(expected[1:-1], x.shape[1:], strict=False))
         if x.ndim == len(expected) - 1 and expected[-1] == 1 and same:
@@ -210,7 +225,7 @@ class Sequential(Model):
     def input_shape(self) -> tuple[Any, ...]:
         """Shape of the inputs, None for the batch."""
         if self._batch_shape is None:
-            raise ArgumentError(f"{self.label} does not know its input yet: build it, or call it on data.")
+            raise AttributeError(f"{self.label} does not know its input yet: build it, or call it on data.")
         return self._batch_shape
 
     @property

@@ -50,13 +50,11 @@ def write(model: Any, tree: dict[str, Any]) -> None:
 
 
 def _by_kind(model: Any) -> dict[str, list[Variable]]:
-    metrics = [v for m in model.metrics for v in m.variables]
-    known = {id(v) for v in metrics}
     return {
         "trainable_variables": model.trainable_variables,
-        "non_trainable_variables": [v for v in model.non_trainable_variables if id(v) not in known],
+        "non_trainable_variables": model.non_trainable_variables,
         "optimizer_variables": list(model.optimizer.variables) if model.optimizer is not None else [],
-        "metrics_variables": metrics,
+        "metrics_variables": model.metrics_variables,
     }
 
 

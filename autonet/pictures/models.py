@@ -149,7 +149,7 @@ def _traced(model: Any, around: LayerCall | None) -> list[LayerCall] | None:
     if not args:
         return None
     attributes = dict(model.__dict__)
-    values = [(v, v._array) for v in model.variables]
+    values = [(v, v._array) for v in [*model.variables, *model.metrics_variables]]
     with numbers_kept():
         try:
             args, kwargs = pack([args, kwargs], [_fresh(*leaf) for leaf in flatten_with_path([args, kwargs])])

@@ -89,6 +89,7 @@ def own_variables(x: Any) -> list[Variable]:
         return [each for v in x.variables for each in (*none(v), v)]
     if isinstance(x, Optimizer):
         return x.variables
+    own: list[Variable] = x._own_weights()
     if isinstance(x, LowRank) and x.lora_enabled:  # Keras keeps the weight with its correction
-        return [v for v in x._own_weights() if not any(v is factor for factor in x._factors)]
-    return x._own_weights()
+        return [v for v in own if not any(v is factor for factor in x._factors)]
+    return own

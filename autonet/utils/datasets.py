@@ -22,9 +22,9 @@ class PyDataset:
     """Base of data sets written in Python: `len(dataset)` elements, each made by `dataset[i]`.
 
     A subclass gives `__len__` and `__getitem__`; for `fit` the latter returns a whole batch: x, (x, y) or
-    (x, y, sample_weight). Each epoch sees every batch once. `on_epoch_begin` and `on_epoch_end` may change what the next
-    epoch sees; a data set that does so gives `get_state` and `set_state` too, and a training that is resumed goes on with
-    the same batches.
+    (x, y, sample_weight). In place of `__len__` it may give the property `num_batches`, or neither, if it has no end. Each
+    epoch sees every batch once. `on_epoch_begin` and `on_epoch_end` may change what the next epoch sees; a data set that
+    does so gives `get_state` and `set_state` too, and a training that is resumed goes on with the same batches.
 
     `map`, `batch`, `unbatch`, `take`, `skip`, `cache`, `prefetch` and `shuffle` make another data set of this one, by the
     names of tf.data. Each element of it is found by its number, so that workers and a resumed training can begin anywhere.
@@ -65,7 +65,7 @@ class PyDataset:
     @property
     def num_batches(self) -> int | None:
         """Number of elements, which `fit` takes as batches, or None for a data set without end."""
-        return len(self)
+        return len(self) if type(self).__len__ is not PyDataset.__len__ else None
 
     def __iter__(self) -> Iterator[Any]:
         n = self.num_batches

@@ -28,6 +28,19 @@ def test_a_masked_place_counts_as_absent(make, places, more, seed):
 
 
 @both
+def test_further_axes_are_carried_along(make, rng):
+    """As those of pictures: each row is a sequence of its own."""
+    query, value = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 3, 6, 5))
+    mask = rng.random((2, 3, 6)) < 0.7
+    layer = make()
+    y, scores = layer([query, value], mask=[None, Tensor(mask)], return_attention_scores=True)
+    assert y.shape == (2, 3, 4, 5) and scores.shape == (2, 3, 4, 6)
+    for row in range(3):
+        expected = layer([query[:, row], value[:, row]], mask=[None, Tensor(mask[:, row])])
+        np.testing.assert_allclose(y[:, row], expected, rtol=1e-10, atol=1e-12)
+
+
+@both
 def test_causal_places_see_their_past_alone(make, rng):
     x = rng.standard_normal((1, 5, 3))
     layer = make()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from autonet import Input, Model, layers
 from autonet.core import Tensor
-from autonet.errors import ArgumentError
+from autonet.errors import ArgumentError, ShapeError
 
 SCORES = {"return_attention_scores": True}  # which also asks for the way that stores the weights
 both = pytest.mark.parametrize("make", [
@@ -45,6 +45,33 @@ def test_a_masked_place_counts_as_absent(make, places, more, seed):
     expected = layer(query, value[:, :places])
     for name in ("value_mask", "key_mask"):
         np.testing.assert_allclose(layer(query, value, **{name: mask}), expected, rtol=1e-10, atol=1e-12)
+
+
+@both
+def test_a_mask_may_differ_between_heads(make, rng):
+    x, mask = rng.standard_normal((2, 5, 4)), np.tri(5, dtype=bool)
+    layer = make()
+    expected = layer(x, x, attention_mask=mask)
+    heads = len(np.array(layer(x, x, **SCORES)[1])[0])
+    for same in (np.tile(mask, (2, 1, 1)), np.tile(mask, (2, heads, 1, 1)), np.tile(mask, (2, 1, 1, 1))):
+        np.testing.assert_allclose(layer(x, x, attention_mask=same), expected, rtol=1e-10)
+        np.testing.assert_allclose(layer(x, x, attention_mask=same, **SCORES)[0], expected, rtol=1e-10)
+    own = rng.random((2, heads, 5, 5)) < 0.7
+    own[..., 0] = True
+    np.testing.assert_allclose(
+        layer(x, x, attention_mask=own), layer(x, x, attention_mask=own, **SCORES)[0], rtol=1e-10
+    )
+
+
+@both
+def test_each_place_of_the_value_has_a_key(make):
+    query, value, key = (2, 4, 8), (2, 2, 8), (2, 1, 7)
+    for call in (
+        lambda: make().compute_output_shape(query, value, key),
+        lambda: make()(*map(np.ones, (query, value, key))),
+    ):
+        with pytest.raises(ShapeError, match="a key for each place of the value"):
+            call()
 
 
 @both

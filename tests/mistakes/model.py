@@ -65,7 +65,7 @@ ROWS = [
     Mistake("unbuilt and counted", f"{UNBUILT}.count_params()", NotBuiltError, "Sequential 'raw'", "weights", "no weights yet", "build it"),
     Mistake("unbuilt and saved", f"{UNBUILT}.save_weights(path('w.weights.h5'))", NotBuiltError, "Sequential 'raw'", "weights", "no weights yet", "call it on data"),
     Mistake("unbuilt and loaded", f"m.save_weights(path('w.weights.h5'))\n{UNBUILT}.load_weights(path('w.weights.h5'))", NotBuiltError, "Sequential 'raw'", "weights", "no weights yet", "then load"),
-    Mistake("unbuilt and asked", f"{UNBUILT}.output_shape", ArgumentError, "Sequential 'raw'", "its input", "does not know", "build it"),
+    Mistake("unbuilt and asked", f"{UNBUILT}.output_shape", AttributeError, "Sequential 'raw'", "its input", "does not know", "build it"),
     # compiling
     Mistake("misspelt loss", "m.compile('adam', 'sparse_categorical_crossentorpy')", ArgumentError, "loss", "Unknown", "crossentorpy", "Did you mean 'sparse_categorical_crossentropy'"),
     Mistake("misspelt optimizer", "m.compile('adm', 'mse')", ArgumentError, "optimizer", "Unknown", "'adm'", "Did you mean 'adam'"),

@@ -1,13 +1,14 @@
 """Sequential: stacked, built, called on data and on placeholders."""
 
 import copy
+import itertools
 import json
 import pickle
 
 import numpy as np
 import pytest
 
-from autonet import Input, Model, Sequential, layers
+from autonet import Input, Model, Sequential, layers, ops
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.symbolic import KerasTensor
 from autonet.models import clone_model, load_model
@@ -136,3 +137,49 @@ def test_a_layer_in_several_places_is_shared(tmp_path):
     assert model.pop() is shared and model.layers[0] is shared
     with pytest.raises(ArgumentError, match="another name"):
         model.add(layers.Dense(3, name="shared"))
+
+
+def test_lengths_that_data_had_may_change():
+    """Without an Input, the first data fixes what layers must know, and no more: as in Keras."""
+    model = Sequential([layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    sizes = itertools.cycle([(8, 8), (6, 9)])
+    model.fit(
+        ((np.ones((2, *next(sizes), 3)), np.ones((2, 1))) for _ in range(4)), steps_per_epoch=2, epochs=2, verbose=0
+    )
+    layer = model.layers[0]
+    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype("float32")
+    expected = model.layers[2](ops.mean(layer(x), axis=(1, 2)))
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ShapeError, match="expects length 3 on axis -1"):
+        model(np.ones((2, 5, 7, 4)))
+    with pytest.raises(ShapeError, match=r"expects inputs of shape \(None, 8, 8, 3\)"):
+        model(np.ones((2, 5, 3)))
+    fixed = Sequential([layers.Input((8, 8, 3)), *model.layers])
+    with pytest.raises(ShapeError, match=r"expects inputs of shape \(None, 8, 8, 3\)"):
+        fixed(x)
+
+
+def test_a_first_layer_that_takes_several_inputs():
+    a, b = np.ones((3, 2), "float32"), np.ones((3, 4), "float32")
+    model = Sequential([layers.Concatenate(), layers.Dense(2)])
+    assert model([a, b]).shape == (3, 2) and len(model.weights) == 2
+    model.compile("sgd", "mse")
+    assert len(model.fit([a, b], np.ones((3, 2)), verbose=0).history["loss"]) == 1
+
+    class Sum(layers.Layer):
+        def call(self, inputs):
+            return inputs["a"] + inputs["b"]
+
+    assert Sequential([Sum(), layers.Dense(1)])({"a": a, "b": 2 * a}).shape == (3, 1)
+    for several in ([a, b], {"a": a, "b": b}):
+        with pytest.raises(ArgumentError, match="expects one input; received 2"):
+            Sequential([layers.Dense(2)])(several)
+
+
+def test_before_there_is_an_input():
+    for name in ("input_shape", "output_shape", "inputs", "outputs", "input", "output"):
+        assert not hasattr(Sequential([layers.Dense(2)]), name)
+    assert Sequential([Sequential([layers.Input((16,), dtype="int32")])]).input_shape == (None, 16)
+    with pytest.raises(ArgumentError, match="has no layers to call"):
+        Sequential()(np.ones((2, 2)))

@@ -43,6 +43,29 @@ def test_missing_methods_are_named():
         Nothing()[0]
 
 
+def test_num_batches_may_stand_in_place_of_len():
+    class Numbers(PyDataset):
+        def __init__(self, n):
+            super().__init__()
+            self.n = n
+
+        def __getitem__(self, i):
+            return i
+
+        @property
+        def num_batches(self):
+            return self.n
+
+    class Endless(PyDataset):
+        def __getitem__(self, i):
+            return i
+
+    assert list(Numbers(3)) == [0, 1, 2]
+    assert Endless().num_batches is None
+    for endless in (Numbers(None), Endless()):
+        assert list(zip(range(3), endless)) == [(0, 0), (1, 1), (2, 2)]  # noqa: B905
+
+
 class Slow(PyDataset):
     """Remembers who made what; number 5 cannot be made."""
 

@@ -1,5 +1,6 @@
 """Numbers on another scale: rescaled, normalized, or sorted into bins."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Self
@@ -14,6 +15,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor, to_array
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError, ShapeError
 from autonet.layers.preprocessing.base import DataLayer, batches
 from autonet.layers.preprocessing.encoding import Encoding, encode, encoded_shape
+from autonet.ops.sliding_windows import image_data_format
 from autonet.untrusted.faults import described
 
 
@@ -21,7 +23,8 @@ class Rescaling(DataLayer):
     """x scale + offset, in the layer's dtype.
 
     Args:
-        scale, offset: numbers, or lists of them that broadcast to the inputs' last axes.
+        scale, offset: numbers, or lists of them that broadcast to the inputs' last axes; where `config.image_data_format()` is
+            "channels_first", a list has one for each channel of images.
 
     >>> Rescaling(1 / 255)([[0, 255]]).tolist()
     [[0.0, 1.0]]
@@ -35,6 +38,8 @@ class Rescaling(DataLayer):
     def call(self, inputs: Any) -> Tensor:
         dtype = self.compute_dtype
         scale, offset = (convert_to_tensor(to_array(v), dtype) for v in (self.scale, self.offset))
+        if image_data_format() == "channels_first" and len(inputs.shape) > 2:
+            scale, offset = (ops.reshape(v, (*v.shape, 1, 1)) if v.ndim == 1 else v for v in (scale, offset))
         return ops.cast(inputs, dtype) * scale + offset
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -227,18 +232,19 @@ class Discretization(Encoding):
             raise ArgumentError(f"{self.label} expects bin_boundaries in ascending order; received {found}.")
         return found
 
-    def adapt(self, data: Data) -> None:
+    def adapt(self, data: Data, steps: int | None = None) -> None:
         """Learn boundaries between which lie equally many numbers.
 
         Args:
             data: an array or list of numbers, a PyDataset, or an iterable of batches.
+            steps: how many batches to read; None for all.
 
         Raises: ArgumentError if boundaries were given.
         """
         if self.input_bin_boundaries is not None:
             raise ArgumentError(f"{self.label} was given bin_boundaries: make one with num_bins to adapt it.")
-        parts = [x.ravel() for x in batches(data, lambda x: to_array(x).astype(np.float64), self.label)]
-        values = np.concatenate(parts)
+        read = batches(data, lambda x: to_array(x).astype(np.float64), self.label)
+        values = np.concatenate([np.zeros(0), *[x.ravel() for x in itertools.islice(read, steps)]])
         if not values.size:
             raise ArgumentError(f"{self.label}.adapt received no numbers.")
         shares = np.arange(1, max(self.num_bins or 0, 1)) / max(self.num_bins or 0, 1)

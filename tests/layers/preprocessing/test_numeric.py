@@ -1,11 +1,13 @@
 """Rescaling, Normalization, Discretization, CategoryEncoding."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import gradients, layers, ops
+from autonet import config, gradients, layers, ops
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, DataError, DtypeError, NotBuiltError, ShapeError
 from autonet.models import Sequential
@@ -112,6 +114,28 @@ def test_discretization_makes_bins_of_equal_numbers(seed, bins, n):
     again = layers.Discretization.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     np.testing.assert_array_equal(again(x), layer(x))
+
+
+def test_discretization_reads_so_many_batches():
+    endless = ([n % 7.0, 1.0] for n in itertools.count())
+    layer = layers.Discretization(num_bins=3)
+    layer.adapt(endless, steps=4)
+    assert next(endless) == [4.0, 1.0]
+    whole = layers.Discretization(num_bins=3)
+    whole.adapt([0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 3.0, 1.0])
+    assert layer.bin_boundaries == whole.bin_boundaries
+
+
+def test_rescaling_by_channel_wherever_it_stands(rng):
+    x = rng.normal(size=(2, 4, 5, 3)).astype("float32")
+    layer = layers.Rescaling([1.0, 2.0, 3.0], offset=[0.0, 1.0, 0.0])
+    y = layer(x).numpy()
+    config.set_image_data_format("channels_first")
+    try:
+        np.testing.assert_array_equal(layer(np.moveaxis(x, -1, 1)), np.moveaxis(y, -1, 1))
+        np.testing.assert_array_equal(layer(np.moveaxis(x[0], -1, 0)), np.moveaxis(y[0], -1, 0))
+    finally:
+        config.set_image_data_format("channels_last")
 
 
 def test_discretization_as_keras_documents_it():
