@@ -87,6 +87,19 @@ def export(
     )
 
 
+def check_numbers(x: Any) -> None:
+    """Refuse texts, which layers look up in Python ahead of what is computed."""
+    if str(getattr(x, "dtype", None)) == "string" or getattr(getattr(x, "dtype", None), "kind", None) in (
+        "O",
+        "U",
+        "S",
+    ):
+        raise ArgumentError(
+            f"export writes what is computed with numbers, and {getattr(x, 'name', 'an argument')!r} is of texts. Leave the "
+            "layers that look texts up (StringLookup, TextVectorization, HashedCrossing, Hashing) outside of what is exported."
+        )
+
+
 def _spec(x: Any) -> tuple[Dims, Any]:
     """Shape and dtype of an argument."""
     shape = getattr(x, "shape", None)
@@ -99,6 +112,7 @@ def _spec(x: Any) -> tuple[Dims, Any]:
             f"export leaves the first axis free, no other; received the shape {tuple(shape)}. Give its lengths: "
             "input_signature=[InputSpec(shape=(None, 10, ...))]."
         )
+    check_numbers(x)
     dims = tuple([Batch() if n is None else int(n) for n in shape])
     return dims, np.dtype(getattr(x, "dtype", None) or floatx())
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,16 +52,86 @@ def _windows(g: Graph, s: Step, kernel: str) -> tuple[tuple, str, dict[str, Any]
     return window, weights, options
 
 
+def _cells(
+    g: Graph, array: Array, x: str, window: tuple, strides: tuple, dilation: tuple, count: tuple, pads: list[int]
+) -> Iterator[str]:
+    """What each cell of a window sees as it moves over `x`, zeros around: float64, whose windows onnxruntime does not know."""
+    n = len(window)
+    x = g.node("Pad", x, g.numbers([0, *pads[:n], 0, 0, *pads[n:], 0]), g.constant(0, array.dtype))
+    for cell in np.ndindex(window):
+        places = zip(cell, strides, dilation, count, strict=True)
+        yield sliced(
+            g, x, {i: (t * d, t * d + (m - 1) * step + 1, step) for i, (t, step, d, m) in enumerate(places, 1)}
+        )
+
+
+def _sum(g: Graph, terms: Iterable[str]) -> str:
+    return functools.reduce(lambda a, b: g.node("Add", a, b), terms)
+
+
+def _convolve_by_cells(g: Graph, s: Step, x: str, weights: str, window: tuple, strides: tuple, pads: list[int]) -> str:
+    """The sum over cells of what each sees times its `weights`, (cells, groups, channels in, channels out)."""
+    count, groups = s.results[0].shape, s.settings["groups"]
+    inside = s.operands[0].shape[-1] // groups
+    seen = _cells(g, s.results[0], x, window, strides, s.settings["dilation"], count[1:-1], pads)
+    terms = [
+        g.node(
+            "MatMul",
+            g.reshape(part, (*count[:-1], groups, 1, inside)),
+            g.node("Gather", weights, g.constant(k), axis=0),
+        )
+        for k, part in enumerate(seen)
+    ]
+    return g.reshape(_sum(g, terms), count)
+
+
+def _by_group(g: Graph, s: Step, kernel: str, perm: list[int]) -> str:
+    """A kernel as (cells, groups, ...), of which `perm` says how they come from (cells, channels, groups, filters)."""
+    channels, filters = s.operands[1].shape[-2:]
+    groups = s.settings["groups"]
+    return g.node(
+        "Transpose", g.node("Reshape", kernel, g.numbers([-1, channels, groups, filters // groups])), perm=perm
+    )
+
+
 @writes("convolve")
 def _convolve(g: Graph, s: Step, x: str, kernel: str) -> str:
     window, weights, options = _windows(g, s, kernel)
     pads = _pads(s, window, s.settings["dilation"])
+    if s.results[0].dtype == np.float64:
+        return _convolve_by_cells(g, s, x, _by_group(g, s, kernel, [0, 2, 1, 3]), window, s.settings["strides"], pads)
     return _framed(g, s.operands[0], x, lambda x: g.node("Conv", x, weights, pads=pads, **options))
+
+
+def _convolve_input_by_cells(g: Graph, s: Step, x: str, kernel: str, window: tuple) -> str:
+    """The reversed kernel over places that lie `strides` apart, zeros between."""
+    setting, shape, befores, afters = s.settings, [*s.operands[0].shape], [], []
+    n = len(window)
+    for axis in range(1, n + 1):
+        w, step, d, size, start = (
+            window[axis - 1],
+            *(setting[name][axis - 1] for name in ("strides", "dilation", "size", "starts")),
+        )
+        apart = g.node("Unsqueeze", x, g.numbers([axis + 1]))
+        widths = [0] * (2 * n + 6)
+        widths[n + 3 + axis + 1] = step - 1
+        apart = g.node("Pad", apart, g.numbers(widths), g.constant(0, np.float64))
+        shape[axis] *= step
+        x = g.reshape(apart, tuple(shape))
+        befores.append((w - 1) * d - start)
+        afters.append(size + start - shape[axis])
+    weights = _by_group(g, s, kernel, [0, 2, 3, 1])
+    backward = g.numbers(range(int(np.prod(window)))[::-1])
+    return _convolve_by_cells(
+        g, s, x, g.node("Gather", weights, backward, axis=0), window, (1,) * n, [*befores, *afters]
+    )
 
 
 @writes("convolve_input")
 def _convolve_input(g: Graph, s: Step, x: str, kernel: str) -> str:
     window, weights, options = _windows(g, s, kernel)
+    if s.results[0].dtype == np.float64:
+        return _convolve_input_by_cells(g, s, x, kernel, window)
 
     def body(x: str) -> str:
         y = g.node("ConvTranspose", x, weights, **options)
@@ -91,6 +162,17 @@ def _pool(g: Graph, s: Step, x: str) -> str:
     options = dict(
         kernel_shape=list(window), strides=list(s.settings["strides"]), pads=_pads(s, window, (1,) * len(window))
     )
+    if s.op == "pool_mean" and s.results[0].dtype == np.float64:
+        count = s.results[0].shape[1:-1]
+
+        def total(x: str, array: Array) -> str:
+            ones = (1,) * len(window)
+            return _sum(g, _cells(g, array, x, window, s.settings["strides"], ones, count, options["pads"]))
+
+        inside = g.constant(np.ones((1, *s.operands[0].shape[1:-1], 1)))
+        return g.node(
+            "Div", total(in_dtype(g, s.operands[0], x, np.float64), s.results[0]), total(inside, s.results[0])
+        )
     kind = "MaxPool" if s.op == "pool_max" else "AveragePool"  # which does not count what it adds around
     x = in_dtype(g, s.operands[0], x, s.results[0].dtype)
     return _framed(g, s.operands[0], x, lambda x: g.node(kind, x, **options))

@@ -484,6 +484,22 @@ def _replace(g: Graph, s: Step, x: str, updates: str, places: str) -> str:
     return g.node("ScatterND", x, places, g.node("Expand", updates, g.shape(dims)))
 
 
+@writes("category_encoding", "category_weights")
+def _categories(g: Graph, s: Step, x: str, *weights: str) -> str:
+    """Numbers out of range, which the layers refuse, count for nothing."""
+    depth, result = s.settings["depth"], s.results[0]
+    hits = g.node(
+        "Equal", g.node("Unsqueeze", x, g.numbers([-1])), g.constant(np.arange(depth, dtype=s.operands[0].dtype))
+    )
+    hits = g.cast(hits, result.dtype)
+    if s.settings.get("mode") == "one_hot":
+        return hits
+    if weights:
+        hits = g.node("Mul", hits, g.node("Unsqueeze", weights[0], g.numbers([-1])))
+    kind = "ReduceMax" if s.settings.get("mode") == "multi_hot" else "ReduceSum"
+    return g.node(kind, hits, g.numbers([-2]), keepdims=0)
+
+
 @writes("_one_hot")
 def _one_hot(g: Graph, s: Step, x: str) -> str:
     n, result = s.settings["num_classes"], s.results[0]

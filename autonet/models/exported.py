@@ -9,6 +9,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import PathLike
 from autonet.errors import ArgumentError, unknown
 from autonet.exporting import c, export
+from autonet.exporting.function import check_numbers
 from autonet.layers.spec import InputSpec
 from autonet.layers.symbolic import KerasTensor
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 
 FORMATS = ("onnx", "c")
+
+
+def _apart(names: list[str]) -> list[str] | None:
+    """Names of outputs, numbered where one layer has several; None if there are none."""
+    several = {name for name in names if names.count(name) > 1}
+    return [f"{name}_{names[:i].count(name)}" if name in several else name for i, name in enumerate(names)] or None
 
 
 def export_model(
@@ -33,6 +40,8 @@ def export_model(
             f"export writes files that end with {' or '.join(f'.{f}' for f in FORMATS)}, in the format of that name; received "
             f"{path.name!r} and format={format!r}."
         )
+    for x in flatten([getattr(model, "input", None), getattr(model, "output", None)]):
+        check_numbers(x)
     if format == "c":
         if input_signature is not None:
             raise ArgumentError("export to C takes no input_signature: the model's inputs say their shapes.")
@@ -43,7 +52,7 @@ def export_model(
     if tree is not None and all(isinstance(x, KerasTensor) for x in flatten(tree)):
         inputs = [x.name for x in flatten(tree)]
         if not isinstance(getattr(model, "output", None), dict):  # whose keys are the names
-            outputs = getattr(model, "output_names", None)
+            outputs = _apart(getattr(model, "output_names", None) or [])
         if input_signature is None:
             input_signature = [tree]
         else:

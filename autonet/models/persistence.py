@@ -56,8 +56,8 @@ class Persistence:
     ) -> None:
         """Write what the model predicts as a file that runs without autonet: ONNX for "m.onnx", C for "m.c".
 
-        ONNX (extra `onnx`): the size of the batch stays free, inputs and outputs have the names that the model has for them;
-        see `autonet.export`.
+        ONNX (extra `onnx`): the size of the batch stays free, inputs and outputs have the names that the model has for them,
+        numbered where one layer has several outputs; see `autonet.export`.
 
         C: one C99 file, weights inside, and a header beside it; no heap, no library but libm:
 

@@ -97,8 +97,11 @@ def case_of(name, given):
     return given, x
 
 
-def built(name, given):
-    """A model of one layer, and the arrays that it takes; AutonetError for what the layer refuses."""
+def built(name, given, free=False):
+    """A model of one layer, for batches of any size if `free`, and the arrays that it takes.
+
+    Raises: AutonetError for what the layer refuses.
+    """
     set_random_seed(2)
     given, x = case_of(name, given)
     adapted = given.get("vocabulary", 0) is None or name == "Discretization" and "num_bins" in given
@@ -111,7 +114,9 @@ def built(name, given):
         x = [x, *[np.ones(s, "float32") for s in FIRST[name].more.values()]]
         several = True
     arrays = [np.asarray(a) for a in x] if several else [np.asarray(x)]
-    inputs = [Input(batch_shape=a.shape, dtype="string" if a.dtype.kind in "UO" else a.dtype.name) for a in arrays]
+    shapes = [(None, *a.shape[1:]) if free else a.shape for a in arrays]
+    dtypes = ["string" if a.dtype.kind in "UO" else a.dtype.name for a in arrays]
+    inputs = [Input(batch_shape=s, dtype=d) for s, d in zip(shapes, dtypes, strict=True)]
     many = hasattr(FIRST.get(name), "more") and FIRST[name].more
     y = layer(*inputs) if many else layer(inputs if len(inputs) > 1 else inputs[0])
     return Model(inputs, y), arrays
