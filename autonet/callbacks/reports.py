@@ -263,11 +263,10 @@ class CSVLogger(Callback):
             text = self._without_cut_line(path)
             if not text:
                 return
-            header = next(csv.reader(text.splitlines()[:1], delimiter=self.separator), [])
+            header = _fields(text.splitlines()[0], self.separator)
             if not header or header[0] != "epoch":
-                raise DataError(
-                    f"CSVLogger cannot append to {self.filename!r}: its first line does not begin with the column "
-                    f"'epoch' and the separator {self.separator!r}. Use its separator, another file, or append=False."
+                raise self._other_kind(
+                    f"its first line does not begin with the column 'epoch' and the separator {self.separator!r}"
                 )
             self._columns = header[1:]
             if not text.endswith("\n"):  # the last run ended within a line
@@ -277,10 +276,18 @@ class CSVLogger(Callback):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("", encoding="utf-8")
 
+    def _other_kind(self, what: str) -> DataError:
+        return DataError(
+            f"CSVLogger cannot append to {self.filename!r}: {what}. Use its separator, another file, or append=False."
+        )
+
     def _without_cut_line(self, path: Path) -> str:
         """What the file holds, after a last line was removed that has less than the first: the machine went down within it."""
-        with path.open(newline="", encoding="utf-8") as file:
-            text = file.read()
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                text = file.read()
+        except UnicodeDecodeError as problem:
+            raise self._other_kind(f"it is no text in UTF-8 ({problem})") from problem
         last = text[text.rfind("\n") + 1 :]
         first = text.splitlines()[0]
         start = f"epoch{self.separator}"
@@ -333,7 +340,10 @@ class CSVLogger(Callback):
 
 
 def _fields(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator), [])
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # a field of more than 131,072 letters
+        return []
 
 
 def _plain(value: Any) -> Any:

@@ -79,7 +79,7 @@ def number_labels(path: Path, *parts: np.ndarray, sure: bool = False) -> tuple[l
 
 def _read_npz(path: Path, task: str | None) -> Examples:
     arrays: dict[str, np.ndarray] = {}
-    with open_npz(path, ADVICE) as content:
+    with open_npz(path, ADVICE, bounded=False) as content:
         names = set(content.files)
         keys: tuple[str, ...] = ("x_train", "y_train") if "x_train" in names else ("x", "y")
         if not names.issuperset(keys):

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from autonet.datasets.files import ADVICE, damaged
+from autonet.datasets.files import ADVICE, bound, damaged
 from autonet.datasets.pickles import read_pickle
 from autonet.errors import DataError
 from autonet.ops.sliding_windows import image_data_format
 
-LIMIT = 1 << 28  # bytes of one member: the largest has 154 million
 MEMBERS = 100  # of an archive
 SIZE = 32  # height and width of a picture
 
@@ -33,23 +33,35 @@ def read(path: str | os.PathLike[str], names: Sequence[str], label_key: str) -> 
     return (x if image_data_format() == "channels_first" else x.transpose(0, 2, 3, 1)), y[:, None]
 
 
+class _Bounded:
+    """A file of which no more than `left` bytes are read."""
+
+    def __init__(self, file: Any, left: int):
+        self.file, self.left = file, left
+
+    def read(self, size: int) -> bytes:
+        content = self.file.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise ValueError("it is larger than the well-known archive")
+        return content
+
+
 def _members(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, bytes]:
     """The bytes of the named members of a tar archive."""
+    import gzip
     import tarfile
 
     found: dict[str, bytes] = {}
-    with damaged(path):
-        try:
-            with tarfile.open(path) as archive:
-                for number, member in enumerate(archive):
-                    if number >= MEMBERS or member.size > LIMIT:
-                        raise DataError(f"{path} is larger than the well-known archive. {ADVICE}")
-                    if member.name in names and member.isreg():
-                        file = archive.extractfile(member)
-                        assert file is not None
-                        found[member.name] = file.read()
-        except tarfile.TarError as problem:
-            raise ValueError(str(problem)) from problem
+    with damaged(path), gzip.open(path) as unpacked:
+        with tarfile.open(fileobj=_Bounded(unpacked, bound(path)), mode="r|") as archive:  # type: ignore[call-overload]
+            for number, member in enumerate(archive):
+                if number >= MEMBERS:
+                    raise DataError(f"{path} is larger than the well-known archive. {ADVICE}")
+                if member.name in names and member.isreg():
+                    file = archive.extractfile(member)
+                    assert file is not None
+                    found[member.name] = file.read()
     missing = [name for name in names if name not in found]
     if missing:
         raise DataError(f"{path} has no {missing[0]}. {ADVICE}")

@@ -1,12 +1,13 @@
 """Fashion-MNIST: 70,000 pictures of clothes, 28 x 28 pixels, in ten classes (Xiao, Rasul, Vollgraf, 2017)."""
 
 import gzip
+import math
 import os
 
 import numpy as np
 
 from autonet.common.lines import filters_traceback
-from autonet.datasets.files import ADVICE, check_shape, damaged, find, read_npz
+from autonet.datasets.files import ADVICE, check_shape, damaged, find, read_bounded, read_npz
 from autonet.datasets.mnist import SHAPES
 from autonet.errors import DataError
 from autonet.utils import files
@@ -61,10 +62,10 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """The array of bytes in a gzipped IDX file: two zeros, type 8, the number of axes, their lengths, the bytes."""
     with damaged(path):
         with gzip.open(path) as file:
-            content = file.read()
+            content = read_bounded(file, path)  # type: ignore[arg-type]
         axes = content[3] if len(content) > 3 else 0
         head = 4 + 4 * axes
         shape = tuple(np.frombuffer(content[4:head], ">u4").tolist())
-        if content[:3] != b"\0\0\x08" or len(content) != head + np.prod(shape, dtype=np.int64):
+        if content[:3] != b"\0\0\x08" or len(content) != head + math.prod(shape):
             raise DataError(f"{path} is no whole IDX file of bytes. {ADVICE}")
         return np.frombuffer(content, np.uint8, offset=head).reshape(shape).copy()

@@ -1,19 +1,20 @@
 """Finding a data set's file: in the user's folder, else at its public home, else one error that says what to do."""
 
 import contextlib
+import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
-from autonet.errors import DataError
+from autonet.errors import AutonetError, DataError
 from autonet.utils import files
 
 Shape = tuple[int | None, ...]  # None: any length
+ROOM = 16 << 20  # bytes
 ADVICE = "Delete it, and it is downloaded again, or put the whole file in its place."
 
 
@@ -71,15 +72,67 @@ def read_npz(
     return arrays
 
 
+class Arrays:
+    """The arrays in an open .npz file, by name; what stands in a header is compared with the bytes before memory is taken.
+
+    Args:
+        most: bytes that one array may have.
+
+    Attributes:
+        files: names of the arrays.
+    """
+
+    def __init__(self, file: IO[bytes], most: float = math.inf):
+        self._zip, self._most = zipfile.ZipFile(file), most
+        self.files = [name.removesuffix(".npy") for name in self._zip.namelist() if name.endswith(".npy")]
+
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[tuple[IO[bytes], int, tuple[int, ...], bool, np.dtype]]:
+        """An array's file behind its header, the bytes that are left, shape, whether it is in Fortran's order, and dtype."""
+        member, head = self._zip.getinfo(f"{name}.npy"), np.lib.format
+        if member.file_size > self._most:
+            raise ValueError(f"its array {name!r} has {member.file_size:,} bytes, more than files of this kind")
+        with self._zip.open(member) as file:
+            read = {(1, 0): head.read_array_header_1_0, (2, 0): head.read_array_header_2_0}.get(head.read_magic(file))
+            if read is None:
+                raise ValueError(f"its array {name!r} is of an unknown version")
+            shape, fortran, dtype = read(file)
+            yield file, member.file_size - file.tell(), shape, fortran, dtype
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        with self.opened(name) as (file, size, shape, fortran, dtype):
+            if dtype.hasobject or dtype.itemsize * math.prod(shape) != size or min(shape, default=0) < 0:
+                raise ValueError(f"its array {name!r} of dtype {dtype} and shape {shape} does not fit {size:,} bytes")
+            content = bytearray(file.read())
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+
+
 @contextlib.contextmanager
-def open_npz(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[Any]:
-    """The content of an .npz file, closed afterwards; DataError if it is damaged or something else."""
+def open_npz(path: str | os.PathLike[str], advice: str = ADVICE, bounded: bool = True) -> Iterator[Arrays]:
+    """The content of an .npz file, closed afterwards; DataError if it is damaged or something else.
+
+    bounded: whether arrays that are much larger than the file, for data that is known, are refused.
+    """
     with damaged(path, advice), open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to load that
+        if not zipfile.is_zipfile(file):
             raise ValueError("it is no .npz archive of arrays")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as content:
-            yield content
+        yield Arrays(file, bound(path) if bounded else math.inf)
+
+
+def bound(path: str | os.PathLike[str]) -> int:
+    """Bytes that the content of a compressed file has at most: what data is packed five times as small may take."""
+    return 8 * os.path.getsize(path) + ROOM
+
+
+def read_bounded(file: IO[bytes], path: str | os.PathLike[str]) -> bytes:
+    """All of what a file object decompresses from `path`.
+
+    Raises: ValueError if that is more than `bound`.
+    """
+    content = file.read(bound(path) + 1)
+    if len(content) > bound(path):
+        raise ValueError(f"it holds more than {bound(path):,} bytes")
+    return content
 
 
 def check_shape(
@@ -103,11 +156,11 @@ def check_shape(
 
 @contextlib.contextmanager
 def damaged(path: str | os.PathLike[str], advice: str = ADVICE) -> Iterator[None]:
-    """What reading a file that is cut off or overwritten raises, as one DataError."""
+    """What reading a file that is cut off or overwritten raises, as one DataError: parsers have errors of all kinds."""
     try:
         yield
-    except DataError:
+    except AutonetError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as problem:
+    except Exception as problem:
         detail = str(problem).split("\n")[0] or type(problem).__name__
         raise DataError(f"{path} is damaged or cannot be read ({detail}). {advice}") from problem

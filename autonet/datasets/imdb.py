@@ -11,7 +11,7 @@ import numpy as np
 
 from autonet.common.lines import filters_traceback
 from autonet.datasets import housing, words
-from autonet.datasets.files import damaged, find
+from autonet.datasets.files import damaged, find, read_bounded
 from autonet.errors import ArgumentError, DataError
 
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/imdb.npz"
@@ -100,11 +100,8 @@ def _read(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
     """Texts and labels of one file."""
     import lzma
 
-    try:
-        with damaged(path, ADVICE), open(path, "rb") as file:
-            rows = [json.loads(line) for line in lzma.decompress(file.read()).splitlines() if line]
-    except lzma.LZMAError as problem:
-        raise DataError(f"{path} is damaged or cannot be read ({problem}). {ADVICE}") from problem
+    with damaged(path, ADVICE), lzma.open(path) as file:
+        rows = [json.loads(line) for line in read_bounded(file, path).splitlines() if line]
     if not rows:
         raise DataError(f"{path} holds no reviews. {ADVICE}")
     for number, row in enumerate(rows, 1):

@@ -11,7 +11,6 @@ from autonet.datasets.files import ADVICE, check_shape, damaged, open_npz
 from autonet.datasets.pickles import read_pickle
 from autonet.errors import DataError
 
-LIMIT = 1 << 28  # bytes of one array
 Numbers = list[list[int]]
 
 
@@ -23,14 +22,7 @@ def read(path: str | os.PathLike[str], texts: str, labels: str) -> tuple[list[li
                 raise DataError(
                     f"{path} has no array {name!r}; it holds {', '.join(content.files) or 'none'}. {ADVICE}"
                 )
-        member = content.zip.getinfo(f"{texts}.npy")
-        if member.file_size > LIMIT:
-            raise DataError(f"{path} is larger than the well-known file. {ADVICE}")
-        with content.zip.open(member) as file:
-            head = np.lib.format
-            version = head.read_magic(file)
-            read_header = head.read_array_header_1_0 if version == (1, 0) else head.read_array_header_2_0
-            _, _, dtype = read_header(file)
+        with content.opened(texts) as (file, _, _, _, dtype):
             if not dtype.hasobject:
                 raise ValueError(f"{texts} holds no lists")
             pickle = file.read()

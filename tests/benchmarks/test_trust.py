@@ -32,3 +32,10 @@ def test_killed_trainings_end_in_the_same_bits(seed):
     found = figures("kills", "--kills", "3", "--seed", str(seed))
     assert found["kills"] >= 3
     assert found["differing bits"] == found["unreadable files"] == found["left over"] == 0
+
+
+@linux
+def test_changed_files_make_documented_errors():
+    found = figures("fuzz", "--inputs", "580", "--seed", "1")
+    assert found["inputs into"] > 500 and found["faults of"] == 0
+    assert min(found["read"], found["refused"]) > 100

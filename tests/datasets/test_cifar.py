@@ -131,6 +131,6 @@ def test_other_content_is_refused(folder, rng, capsys, monkeypatch):
         with pytest.raises(DataError, match="damaged"):
             cifar100.load_data()
     pack(path, {f"cifar-100-python/{n}": as_python_2(good) for n in ("train", "test")})
-    monkeypatch.setattr(cifar, "LIMIT", 100)
+    monkeypatch.setattr(cifar, "bound", lambda path: 100)
     with pytest.raises(DataError, match="larger than the well-known"):
         cifar100.load_data()

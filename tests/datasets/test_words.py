@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from autonet.datasets import imdb, reuters, words
+from autonet.datasets import files, imdb, reuters, words
 from autonet.errors import ArgumentError, DataError
 
 NAMES = {imdb: ("x_train", "y_train", "x_test", "y_test"), reuters: ("x", "y")}
@@ -159,8 +159,8 @@ def test_other_content_is_refused(folder, capsys):
 
 def test_a_file_of_other_size_is_refused(folder, rng, monkeypatch):
     write(folder, reuters, rng)
-    monkeypatch.setattr(words, "LIMIT", 10)
-    with pytest.raises(DataError, match="larger than the well-known file"):
+    monkeypatch.setattr(files, "bound", lambda path: 10)
+    with pytest.raises(DataError, match="more than files of this kind"):
         reuters.load_data()
 
 

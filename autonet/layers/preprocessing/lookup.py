@@ -179,10 +179,10 @@ class IntegerLookup(IndexLookup):
     def _token(self, value: Any) -> int:
         try:
             token = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             token = None  # type: ignore[assignment]
-        if token is None or (not isinstance(value, (str, bytes)) and token != value):
-            raise DtypeError(f"{self.label} expects a vocabulary of whole numbers; received {value!r}.")
+        if token is None or not -(2**63) <= token < 2**63 or (not isinstance(value, (str, bytes)) and token != value):
+            raise DtypeError(f"{self.label} expects a vocabulary of whole numbers of 64 bits; received {value!r}.")
         return token
 
     def _array(self, x: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ from autonet.common.dtypes import floatx
 from autonet.common.frames import plain
 from autonet.common.types import Data, LayerOptions, PathLike, SupportsArray, Unpack
 from autonet.core.tensor import Tensor, wrap
-from autonet.errors import ArgumentError, NotBuiltError
+from autonet.errors import ArgumentError, DataError, NotBuiltError
 from autonet.layers.preprocessing.base import batches
 from autonet.layers.preprocessing.encoding import MODES, Encoding, bags, encode, encoded_shape
 from autonet.layers.preprocessing.hashing import salt_key
@@ -192,8 +192,14 @@ class IndexLookup(Encoding):
         if isinstance(vocabulary, (str, os.PathLike)):
             if not os.path.exists(vocabulary):
                 raise ArgumentError(f"{self.label}: there is no vocabulary file {str(vocabulary)!r}.")
-            with open(vocabulary, encoding="utf-8") as file:
-                vocabulary = [line.rstrip("\r\n") for line in file]
+            try:
+                with open(vocabulary, encoding="utf-8") as file:
+                    lines = [line.rstrip("\r\n") for line in file]
+            except UnicodeDecodeError as problem:
+                raise DataError(
+                    f"{self.label}: the vocabulary file {str(vocabulary)!r} is no text in UTF-8 ({problem}). Save it as one."
+                ) from problem
+            vocabulary = lines
         vocabulary = plain(vocabulary, f"The vocabulary of {self.label}")
         if isinstance(vocabulary, Tensor):
             vocabulary = np.asarray(vocabulary)
