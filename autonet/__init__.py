@@ -12,6 +12,8 @@ import typing as _typing
 import warnings as _warnings
 from importlib import import_module as _import_module
 
+from numpy.exceptions import ComplexWarning as _ComplexWarning
+
 from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
@@ -82,6 +84,9 @@ if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type chec
 
 # What overflows or is not a number is seen in the results, as in a captured step; config.debug_nans() names its operation.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"autonet\.(compiler|core|ops)\.")
+_warnings.filterwarnings(
+    "error", category=_ComplexWarning, module=r"autonet\."
+)  # a RuntimeWarning too: half a number is lost
 
 _keep_freed_memory()
 if _os.environ.get("AUTONET_DISTRIBUTION"):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.complex_numbers import holds_complex
 from autonet.common.frames import frame_array, is_frame
 from autonet.errors import DtypeError
 
@@ -30,7 +31,7 @@ def from_python(value: Any, typed: tuple[type, ...], narrow: bool) -> np.ndarray
         array = np.asarray(value)
     except ValueError as error:
         raise DtypeError(f"Cannot make a Tensor of {describe(value)}: {error}.") from None
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and not holds_complex(array):  # these have an error of their own
         raise DtypeError(
             f"Cannot make a Tensor of {describe(value)}: its elements are not numbers of at most 64 bits and one shape."
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import ADVICE
 from autonet.common.types import Dtype
 from autonet.common.versions import structure
 from autonet.errors import ArgumentError, DtypeError
@@ -81,6 +82,8 @@ def standardize_dtype(dtype: Dtype) -> str:
         name = np.dtype(dtype).name
     except TypeError:
         name = str(dtype)
+    if name.startswith("complex"):
+        raise DtypeError(f"autonet has no complex dtypes; received {dtype!r}. {ADVICE}")
     if name not in _DTYPES:
         raise DtypeError(f"autonet knows no dtype {dtype!r}. Choose one of {', '.join(NAMES)}.")
     return name

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import ADVICE, holds_complex
 from autonet.errors import DataError
 
 
@@ -141,6 +142,8 @@ def _column(column: Any, name: str, label: Any, alone: bool = True) -> np.ndarra
             f"{where}, {_row(column, row)}: the value is missing ({int(missing.sum())} of {len(missing)} are). Fill it, "
             f"as with {fill}, or leave such rows out."
         )
+    if holds_complex(array):
+        raise DataError(f"{where} holds complex numbers. {ADVICE}")
     if array.dtype == object:
         array = _objects(array, column, where)
     if array.dtype.kind not in "biufO" or (array.ndim > 1 and not alone):
@@ -190,9 +193,9 @@ def _objects(array: np.ndarray, column: Any, where: str) -> np.ndarray:
         whole = all(issubclass(k, (Integral, np.bool_)) for k in kinds)
         try:
             return array.astype(np.int64 if whole else np.float64)
-        except (TypeError, OverflowError):  # complex numbers; more than 64 bits
+        except (TypeError, OverflowError):  # more than 64 bits; no float
             pass
-    numeric = [isinstance(v, (Number, np.bool_)) and not isinstance(v, complex) for v in array.flat]
+    numeric = [isinstance(v, (Number, np.bool_)) for v in array.flat]
     odd = numeric.index(False) if not all(numeric) else 0
     texts = isinstance(array.flat[0], str)
     if texts:

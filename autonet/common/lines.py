@@ -120,6 +120,8 @@ def filters_traceback(f: F) -> F:
         except (Exception, KeyboardInterrupt) as error:
             if not was_refused(f, args, kwargs, error):
                 shorten(error)
+                if not isinstance(error, AutonetError) and "complex" in str(error):
+                    _refuse_complex(f, args, kwargs)
                 raise
         try:
             return f(*args, **understood(f, args, kwargs))
@@ -129,6 +131,13 @@ def filters_traceback(f: F) -> F:
 
     entrance.shortens = True  # type: ignore[attr-defined]
     return entrance  # type: ignore[return-value]
+
+
+def _refuse_complex(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """For a call in which Python or NumPy stumbled over a complex number: say so, if it is among the arguments."""
+    from autonet.common import complex_numbers, signatures  # loaded when they are needed
+
+    complex_numbers.refuse_complex(signatures.name_of(f, args), [*args, kwargs])
 
 
 def was_refused(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 import numpy as np
 
+from autonet.common.complex_numbers import refuse_complex
 from autonet.common.lines import filters_traceback, warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Explanation
@@ -85,6 +86,7 @@ class Compiled(Generic[P, R]):
         for place, argument in (*enumerate(args), *sorted(kwargs.items())):
             reader.read(place, argument)
         if reader.foreign:
+            refuse_complex("jit", [*args, kwargs])
             return self._eagerly("foreign", args, kwargs)
         if reader.tracked and state.recording:  # a result to be differentiated: only the eager run is recorded
             return self._eagerly("tracked", args, kwargs)

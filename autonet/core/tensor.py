@@ -7,6 +7,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.arrays import describe, from_python
+from autonet.common.complex_numbers import ADVICE, holds_complex
 from autonet.common.lines import filters_traceback, shorten, warn
 from autonet.common.types import Dtype, Operators, TensorLike
 from autonet.core.state import state
@@ -266,6 +267,8 @@ def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
     else:
         array = from_python(value, (ndarray, np.generic, Tensor), narrow=dtype is None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        if holds_complex(array):
+            raise DtypeError(f"Tensors hold no complex numbers; received {describe(value)}. {ADVICE}")
         raise DtypeError(
             f"Tensors hold booleans, integers and floats of at most 64 bits; received {describe(value)}. "
             "Encode it as such numbers first."

@@ -304,8 +304,8 @@ class Layer(symbolic.Operation, Configured, Weighted):
         state.training, current.layer = training, self
         try:
             y = (self._call_casting if self._casts() else self.call)(*args, **kwargs)
-            if y is None:
-                raise inference.no_result(self)
+            if y.__class__ is not Tensor:
+                inference.check_result(self, y)
         except AutonetError as error:
             if error.nameless:
                 error.prefix(self.label)

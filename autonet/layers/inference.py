@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import ADVICE, holds_complex
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype
 from autonet.core.state import state
-from autonet.errors import ArgumentError, AutonetError
+from autonet.errors import ArgumentError, AutonetError, DtypeError
 from autonet.layers.arguments import call_parameters, takes_of
 from autonet.layers.symbolic import KerasTensor, LayerCall, as_spec
 from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec
@@ -103,9 +104,12 @@ def _on_abstract_tensors(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
     return map_structure(lambda s: AbstractTensor(s.shape, s.dtype) if isinstance(s, Spec) else s, specs)
 
 
-def no_result(layer: Any) -> ArgumentError:
-    """The error for a layer whose `call` gives None."""
-    return ArgumentError(f"{layer.label}: its call() returned nothing. Let it return its result.")
+def check_result(layer: Any, y: Any) -> None:
+    """Raise for a layer whose `call` gives nothing, or complex numbers."""
+    if y is None:
+        raise ArgumentError(f"{layer.label}: its call() returned nothing. Let it return its result.")
+    if holds_complex(y):
+        raise DtypeError(f"{layer.label}: its call() returned complex numbers. {ADVICE}")
 
 
 def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -122,8 +126,7 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
         x._losses = list(found)
     try:
         y = (layer._call_casting if layer._casts() else layer.call)(*args, **kwargs)
-        if y is None:
-            raise no_result(layer)
+        check_result(layer, y)
         return y
     except AutonetError as error:
         if error.nameless:

@@ -12,6 +12,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.common import dtypes
+from autonet.common.complex_numbers import refuse_complex
 from autonet.common.types import Dtype, PartialShape, Shape, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
@@ -248,6 +249,7 @@ def dropout(inputs: TensorLike, rate: float, noise_shape: PartialShape | None = 
         raise ArgumentError(f"dropout expects a rate from 0 to 1; received {rate!r}.")
     x = inputs if hasattr(inputs, "dtype") and hasattr(inputs, "shape") else convert_to_tensor(inputs)
     if not dtypes.is_float(x.dtype):
+        refuse_complex("dropout", x)
         raise DtypeError(f"dropout expects floats; received dtype {x.dtype}. Cast the inputs first.")
     if rate == 0:
         return x if isinstance(x, Tensor) else convert_to_tensor(x)

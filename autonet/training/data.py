@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import ADVICE, holds_complex
 from autonet.common.frames import frame_array, is_frame
 from autonet.common.trees import flatten, map_structure
 from autonet.core.tensor import Tensor, to_array, wrap
@@ -108,6 +109,8 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
     if (
         kind not in "biuf" and not texts
     ):  # texts stay objects: as an array of their own each would be as long as the longest
+        if holds_complex(array):
+            raise DataError(f"{name} holds complex numbers, which models do not take. {ADVICE}")
         raise DataError(
             f"{name} holds elements of type {array.dtype}; models take numbers (and layers for texts, strings). "
             f"Convert it first, for example with np.asarray({name}, 'float32')."

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import refuse_complex
 from autonet.common.frames import plain
 from autonet.common.types import TensorLike
 from autonet.core.tensor import Tensor
@@ -107,7 +108,8 @@ def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> np.ndarray:
         powers = ops.sum(ops.abs(x) ** order, axis=axis, keepdims=True)
         return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)  # type: ignore[return-value]
     rows = np.atleast_2d(plain(x, "x"))
-    if rows.dtype.kind not in "fc":
+    refuse_complex("normalize", rows)
+    if rows.dtype.kind != "f":
         rows = rows.astype(np.float64)
     norms = np.linalg.norm(rows, ord=order, axis=axis, keepdims=True)
     return rows / np.where(norms == 0, np.ones_like(norms), norms)

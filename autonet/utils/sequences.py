@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.complex_numbers import ADVICE
 from autonet.common.frames import plain
 from autonet.common.types import Dtype, TensorLike
-from autonet.errors import ArgumentError, DataError, ShapeError, unknown
+from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError, unknown
 from autonet.random.seeds import SeedGenerator
 from autonet.utils.datasets import OrderedDataset, pass_order, set_order
 
@@ -51,6 +52,8 @@ def pad_sequences(
     length = longest if maxlen is None else maxlen
     inner = next((np.shape(s)[1:] for s in sequences if len(s)), ())
     dtype = np.dtype(dtype)
+    if dtype.kind == "c":
+        raise DtypeError(f"pad_sequences makes arrays of real numbers; received dtype {dtype}. {ADVICE}")
     if isinstance(value, str) and dtype.kind not in "OUS":
         raise ArgumentError(f"pad_sequences cannot fill dtype {dtype} with the text {value!r}: pass dtype=object.")
     result = np.full((len(sequences), length, *inner), value, dtype=dtype)

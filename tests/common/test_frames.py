@@ -67,7 +67,7 @@ def test_columns_of_different_numbers_become_one_array():
         (Column("a", [None, 2]), "x, column 'a', row 0: the value is missing"),
         (Table(a=[1, 2], b=["u", "v"]), "x, column 'b' holds texts, such as 'u', beside columns of numbers"),
         (Table(a=[np.datetime64("2020-01-01")]), "x, column 'a' holds dates"),
-        (Table(a=[1j]), "x, column 'a' holds elements of type complex128"),
+        (Table(a=[1j]), "x, column 'a' holds complex numbers"),
         (Lazy(), "lazy"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from autonet import ops
 from autonet.common import dtypes
+from autonet.common.complex_numbers import refuse_complex
 from autonet.common.frames import plain
 from autonet.common.types import Axis, Data, Dtype, DtypeNameOptions, LayerOptions, SupportsArray, TensorLike, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor, to_array
@@ -84,6 +85,7 @@ class Normalization(DataLayer):
             raise ArgumentError(
                 f"{self.label} expects mean and variance together, or neither; received {mean!r} and {variance!r}."
             )
+        refuse_complex(self.label, [mean, variance])
         self.input_mean = _listed(mean)
         self.input_variance = _listed(variance)
         self.invert = invert

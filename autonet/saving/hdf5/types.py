@@ -15,7 +15,17 @@ from autonet.saving.hdf5.source import Source
 MOST_ELEMENTS = 2**48
 FIXED, VARIABLE = "fixed", "variable"  # texts of a length, and those that stand in a global heap
 REFERENCE = 16  # bytes: length, address of the heap, number in it
-_CLASSES = ["integers", "floats", "times", "texts", "bits", "opaque bytes", "records", "references", "words"]
+_CLASSES = [
+    "integers",
+    "floats",
+    "times",
+    "texts",
+    "bits",
+    "opaque bytes",
+    "records (complex numbers, say)",
+    "references",
+    "words",
+]
 _CLASSES += ["lists", "arrays", "complex numbers"]
 _FLOATS = {  # exponent's place and width, mantissa's place and width, bias: of which dtype
     (2, 10, 5, 0, 10, 15): "f2",
