@@ -20,6 +20,7 @@ from autonet.ops.shaping import (
     diag,
     expand_dims,
     flip,
+    length_along,
     ravel,
     reshape,
     split,
@@ -47,7 +48,7 @@ def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: i
     x = convert_to_tensor(x)
     if indices_or_sections < 1:
         raise ArgumentError(f"array_split expects at least one section; received {indices_or_sections}.")
-    size, longer = divmod(x.shape[axis], int(indices_or_sections))
+    size, longer = divmod(length_along(x, axis, "array_split"), int(indices_or_sections))
     bounds = [i * size + min(i, longer) for i in range(1, int(indices_or_sections))]
     return split(x, bounds, axis)
 
@@ -182,8 +183,8 @@ def _blocks(x: Tensor, block_size: int, who: str, data_format: str) -> bool:
     """Checks; returns whether channels come first."""
     if x.ndim != 4:
         raise ShapeError(f"{who} expects images with four axes; received shape {x.shape}.")
-    if block_size < 1:
-        raise ArgumentError(f"{who} expects a block_size of at least 1; received {block_size}.")
+    if block_size < 2:
+        raise ArgumentError(f"{who} expects a block_size of at least 2; received {block_size}.")
     return standardize_data_format(data_format) == "channels_first"
 
 

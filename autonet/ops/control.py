@@ -22,7 +22,7 @@ from autonet.ops.abstract import AbstractTensor, symbolic_wrapper
 from autonet.ops.comparison import equal
 from autonet.ops.creation import zeros
 from autonet.ops.pointwise import clip, where
-from autonet.ops.shaping import broadcast_to, concatenate, expand_dims, flip, reshape, stack
+from autonet.ops.shaping import broadcast_to, concatenate, expand_dims, flip, length_along, reshape, stack
 from autonet.variable import Variable
 
 # Choices
@@ -322,7 +322,7 @@ def associative_scan(f: Callable, elems: Any, reverse: bool = False, axis: int =
         raise TypeError(f"associative_scan expects a function f(a, b); received {type(f).__name__}.")
     elems = _arrays(elems)
     leaves = flatten(elems)
-    lengths = {x.shape[axis] for x in leaves}
+    lengths = {length_along(x, axis, "associative_scan") for x in leaves}
     if len(lengths) != 1:
         raise ShapeError(f"associative_scan expects one length along axis {axis}; received {sorted(lengths)}.")
     if reverse:

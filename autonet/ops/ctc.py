@@ -179,5 +179,7 @@ def ctc_loss(
         )
     if output.dtype.kind != "f":
         output = cast(output, None)
+    elif output.dtype == np.float16:  # in which sums over paths have no room
+        output = cast(output, "float32")
     labels = cast(target, "int64") if target.dtype.kind != "i" else target
     return ctc_cost(log_softmax(output, axis=-1), labels, *lengths, blank=mask_index)

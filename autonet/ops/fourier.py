@@ -228,6 +228,8 @@ def istft(
     """
     _check(sequence_length, sequence_stride, fft_length)
     real, imag = _parts(x, "istft")
+    if real.ndim < 2:
+        raise ShapeError(f"istft expects parts of shape (..., windows, frequencies); received {real.shape}.")
     rows = irfft((real, imag), fft_length)
     taper = _taper(window, sequence_length, fft_length, real.dtype)
     count = rows.shape[-2]

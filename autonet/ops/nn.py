@@ -21,7 +21,7 @@ from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
 from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, square, where
 from autonet.ops.reduction import max, sum
-from autonet.ops.shaping import split
+from autonet.ops.shaping import length_along, split
 from autonet.ops.special import erf
 from autonet.ops.trigonometry import tanh
 
@@ -280,7 +280,7 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
     Source: Dauphin, Fan, Auli, Grangier, 2016, https://arxiv.org/abs/1612.08083
     """
     x = convert_to_tensor(x)
-    if x.shape[axis] % 2:
+    if length_along(x, axis, "glu") % 2:
         raise ShapeError(
             f"glu expects an even length along axis {axis}, to halve it; received shape {x.shape}. "
             "Choose another axis, or compute twice as many features before it."

@@ -18,7 +18,7 @@ from autonet.ops.half_precision import accumulates
 from autonet.ops.identity import detach
 from autonet.ops.pointwise import absolute, maximum, power, rsqrt, square, where
 from autonet.ops.reduction import amax, l2_norm, mean, p_norm, reduced_count, sum
-from autonet.ops.shaping import reshape, squeeze
+from autonet.ops.shaping import length_along, reshape, squeeze
 from autonet.ops.sliding_windows import blocks
 
 
@@ -144,7 +144,7 @@ def batch_normalization(
     """
     x = convert_to_tensor(x)
     parts: list[Any] = [None if p is None else convert_to_tensor(p) for p in (mean, variance, offset, scale)]
-    features = (x.shape[axis],)
+    features = (length_along(x, axis, "batch_normalization"),)
     for name, part in zip(("mean", "variance", "offset", "scale"), parts, strict=True):
         if part is not None and part.shape != features:
             raise ShapeError(

@@ -15,7 +15,7 @@ from autonet.common.types import TensorLike
 from autonet.core.calls import convert
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.errors import ShapeError
+from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.half_precision import accumulates
 from autonet.ops.pointwise import multiply
 from autonet.ops.reduction import sum as total
@@ -125,6 +125,8 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: int | Sequence = 2) -> Tenso
     x1, x2 = convert_to_tensor(x1), convert_to_tensor(x2)
     if isinstance(axes, (int, np.integer)):
         n = int(axes)
+        if n < 0:
+            raise ArgumentError(f"tensordot expects axes of at least 0, or a pair of axes; received {n}.")
         pairs: tuple = (tuple(range(x1.ndim - n, x1.ndim)), tuple(range(n)))
     else:
         pairs = tuple([(a,) if isinstance(a, (int, np.integer)) else tuple(a) for a in axes])

@@ -157,13 +157,22 @@ def _split(x, *, bounds, axis):
 _split.vjp(x=lambda g, axis: _join(*g, axis=axis))
 
 
+def length_along(x: Tensor, axis: int, who: str) -> int:
+    """Length of an axis; ShapeError if there is none."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(
+            f"{who}: axis {axis} is out of bounds for an operand of shape {x.shape}. Choose an axis that the operand has."
+        )
+    return x.shape[axis]
+
+
 def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis` into so many equal parts, or at the places given.
 
     Raises: ShapeError if equal parts do not come out.
     """
     x = convert_to_tensor(x)
-    n = x.shape[axis]
+    n = length_along(x, axis, "split")
     if isinstance(indices_or_sections, (int, np.integer)):
         sections = int(indices_or_sections)
         if sections < 1 or n % sections:
@@ -179,7 +188,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
 def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices of `x` along `axis`, as a list."""
     x = convert_to_tensor(x)
-    if num not in (None, x.shape[axis]):
+    if num not in (None, length_along(x, axis, "unstack")):
         raise ShapeError(
             f"unstack received num={num} for axis {axis} of shape {x.shape}. Leave num out, or give that length."
         )

@@ -1,5 +1,7 @@
 """Arguments for which there is no sensible answer: one error, a ValueError or TypeError as Keras's, before any number."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,10 @@ X = np.ones((2, 3), "float32")
 WRONG = [
     (ops.average, (X,), {"weights": [1.0, 2.0, 3.0]}),
     (ops.ctc_loss, ([[1, 2]], np.zeros((1, 5, 4), "float32"), [[2]], [5]), {}),
+    (ops.depth_to_space, (np.zeros((1, 2, 2, 4)), 1), {}),
     (ops.geomspace, (1.0, 8.0, -1), {}),
     (ops.image.resize, (np.zeros((8, 8, 3), "float32"), (0, 4)), {}),
+    (ops.istft, ((np.ones(3), np.ones(3)), 2, 1, 4), {}),
     (ops.image.resize, (np.zeros((8, 8, 3), "float32"), (4.5, 4)), {}),
     (ops.linspace, (0.0, 1.0, -1), {}),
     (ops.linspace, (0.0, 1.0, 2.5), {}),
@@ -32,7 +36,9 @@ WRONG = [
     (ops.split, (X, 0), {}),
     (ops.split, (X, [2, 1]), {}),
     (ops.split, (X, [9]), {}),
+    (ops.space_to_depth, (np.zeros((1, 2, 2, 4)), 1), {}),
     (ops.switch, (True, [lambda: 1, lambda: 2]), {}),
+    (ops.tensordot, (X, X), {"axes": -1}),
     (ops.tri, (-1,), {}),
     (ops.vectorize, (3,), {}),
     (ops.zeros, ((-1,),), {}),
@@ -44,6 +50,41 @@ def test_refused(f, args, kwargs):
     with pytest.raises((ValueError, TypeError)) as caught:
         f(*args, **kwargs)
     assert isinstance(caught.value, AutonetError)
+
+
+def _with_axis():
+    """Each function that takes `axis`, on arrays (or, where that is what it takes, on a list, a function, a number first)."""
+    for name in sorted(dir(ops)):
+        f = getattr(ops, name)
+        if name.startswith("_") or not callable(f) or isinstance(f, type):
+            continue
+        parameters = inspect.signature(f).parameters
+        if "axis" in parameters:
+            plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            needed = [
+                p.name for p in parameters.values() if p.default is p.empty and p.kind in plain and p.name != "axis"
+            ]
+            yield name, [GIVEN.get(p, X) for p in needed]
+
+
+GIVEN = {
+    "f": np.add,
+    "xs": [X, X],
+    "arrays": [X, X],
+    "indices_or_sections": 1,
+    "repeats": 1,
+    "shift": 1,
+    "num_classes": 3,
+}
+WITH_AXIS = dict(_with_axis())
+
+
+@pytest.mark.parametrize("name", WITH_AXIS)
+def test_no_such_axis(name):
+    for axis in (5, -4):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            getattr(ops, name)(*WITH_AXIS[name], axis=axis)
+        assert isinstance(caught.value, AutonetError)
 
 
 @pytest.mark.parametrize("name", ["eig", "polar", "view_as_complex"])
