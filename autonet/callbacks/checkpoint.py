@@ -23,7 +23,7 @@ class ModelCheckpoint(MonitorCallback):
             as in "model-{epoch:02d}-{val_loss:.2f}.keras".
         monitor: the value that decides what is best.
         verbose: 1 to print a line for each file.
-        save_best_only: write only when the value improves.
+        save_best_only: write only when the value improves; where logs do not hold it, write, with a warning.
         save_weights_only: write weights instead of the model.
         mode: "min", "max", or "auto" to ask the metric.
         save_freq: "epoch", or a number of batches.
@@ -96,9 +96,9 @@ class ModelCheckpoint(MonitorCallback):
     def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
         if self.save_best_only:
             value = self.current(logs)
-            if value is None or not self.improves(value, self.best):
+            if value is not None and not self.improves(value, self.best):
                 return
-            self.best = value
+            self.best = self.best if value is None else value
         named = dict(logs) if batch is None else {**logs, "batch": batch + 1}
         try:
             path = self.filepath.format(epoch=epoch + 1, **named)

@@ -192,6 +192,20 @@ class Layer(symbolic.Operation, Configured, Weighted):
         self._adopt(variable)
         return variable
 
+    def add_variable(
+        self,
+        shape: Shape,
+        initializer: Identifier,
+        dtype: Dtype = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Identifier = None,
+        constraint: Identifier = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_weight`, by another name of Keras's."""
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
     if not TYPE_CHECKING:  # to type checkers, a class with this method has every name
 
         def __getattr__(self, name: str) -> Any:

@@ -57,6 +57,7 @@ class LossScaleOptimizer(Optimizer):
         super().__init__(0.0, name=name)
         self._check_count("dynamic_growth_steps", dynamic_growth_steps, 1)
         self.inner_optimizer = inner_optimizer
+        inner_optimizer.loss_scale_factor = None  # the scale is this one's, and no gradient is divided twice
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
 

@@ -46,6 +46,12 @@ def test_files(name, options, files, tmp_path):
     assert saved(tmp_path, name, **options)[0] == files
 
 
+def test_without_the_value_nothing_is_lost(tmp_path):
+    with pytest.warns(UserWarning, match="'nonsense', which the logs of this epoch do not hold"):
+        files, _ = saved(tmp_path, "{epoch}.keras", save_best_only=True, monitor="nonsense", mode="min")
+    assert files == ["1.keras", "2.keras", "3.keras"]
+
+
 def test_names_tell_the_logs(tmp_path):
     files, history = saved(tmp_path, "{epoch:02d}-{val_loss:.3f}-{mae:.2f}.keras")
     rows = zip(history["val_loss"], history["mae"], strict=True)

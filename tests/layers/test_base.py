@@ -183,6 +183,21 @@ def test_add_weight():
         layer.add_weight(shape=(None, 2))
 
 
+def test_add_variable_is_add_weight():
+    class Counting(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = self.add_variable((), "zeros", trainable=False, name="seen")
+
+        def call(self, x):
+            self.seen.assign(self.seen + 1)
+            return x
+
+    layer = Counting()
+    layer(np.ones((2, 2)))
+    assert float(layer.seen) == 1 and [w.name for w in layer.non_trainable_weights] == ["seen"]
+
+
 def test_unknown_features_are_refused():
     with pytest.raises(ShapeError, match="'mine' cannot make a weight of shape .*every length must be known"):
         layers.Dense(2, name="mine").build((None, None))

@@ -93,3 +93,17 @@ def test_refusals():
         LossScaleOptimizer(SGD(), dynamic_growth_steps=0)
     with pytest.raises(ArgumentError, match="clipnorm"):
         LossScaleOptimizer(SGD(), clipnorm=1.0)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_scale_inside_gives_way(many):
+    """Only one of the two divides: as in Keras, the outer one."""
+    inner = SGD(0.5, loss_scale_factor=100.0)
+    if many:
+        inner = optimizers.MultiOptimizer(optimizers.OptimizerMap(inner), loss_scale_factor=100.0)
+    optimizer, w = LossScaleOptimizer(inner, initial_scale=8.0), Variable([1.0, 2.0])
+    optimizer.build([w])
+    assert float(optimizer.scale_loss(Tensor(2.0))) == 16.0
+    optimizer.apply([np.array([8.0, 48.0])], [w])
+    np.testing.assert_allclose(w, [0.5, -1.0])
+    assert inner.loss_scale_factor is None
