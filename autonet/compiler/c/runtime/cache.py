@@ -2,12 +2,13 @@
 
 The folder is AUTONET_CACHE, else `autonet` under XDG_CACHE_HOME, else ~/.cache/autonet (Windows: LOCALAPPDATA). It must be
 the cache's own: made by it, which a marker file says, or empty so far. In any other folder nothing is read, removed or
-changed. What is loaded runs as the user, so the folder and its files must be the user's too, and nobody else's to write.
-Where the folder is not, or cannot be written, a private temporary one takes its place until the process ends.
+changed. What is loaded runs as the user, so the folder and its files must be the user's too, and nobody else's to write, nor
+the folder's own name anybody's to give to another one. Where the folder is not so, or cannot be written, a private temporary
+one takes its place until the process ends.
 
-A file's name is its key and the SHA-256 of its contents: what is truncated, damaged or changed does not match its name,
-is removed and built again, and never loaded. Files appear whole (written beside, synced, renamed), so processes need no
-locks.
+A file's name is its key and the SHA-256 of its contents: what is truncated, damaged or changed does not match its name, and as
+links and whatever else is no plain file is removed and built again, and never loaded. Files appear whole (written beside,
+synced, renamed), so processes need no locks.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _refusal(path: Path) -> str | None:
             return "is not a folder"
         if not _owned(about, None if os.name == "nt" else os.getuid()):
             return "is another user's, or can be written by others"
+        if (open_to_all := _open_to_all(path)) is not None:
+            return f"lies in {open_to_all}, where everybody can put another folder in its place"
         if _marked(path):
             return None
         if not all(_OWN.fullmatch(name) or _DRAFT.fullmatch(name) for name in os.listdir(path)):
@@ -85,6 +88,15 @@ def _refusal(path: Path) -> str | None:
 def _owned(about: os.stat_result, user: int | None) -> bool:
     """Whether a file or folder is the user's, and nobody else's to write. (On Windows a user's profile is closed.)"""
     return os.name == "nt" or (about.st_uid == user and not about.st_mode & 0o022)
+
+
+def _open_to_all(path: Path) -> Path | None:
+    """The folder above in which anybody may rename others' entries, which the sticky bit forbids in /tmp."""
+    for above in () if os.name == "nt" else path.resolve().parents:
+        mode = os.stat(above).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return above
+    return None
 
 
 def _marked(path: Path) -> bool:
@@ -144,14 +156,29 @@ def find(key: str) -> Path | None:
         for name in _names(place, f"{key}."):
             path = place / name
             try:
-                data = path.read_bytes()
-                if path.name == _name(key, data) and _owned(path.stat(), place.stat().st_uid):
+                data = _content(path, place.stat().st_uid)
+                if data is not None and path.name == _name(key, data):
                     os.utime(path)  # the oldest unused files go first
                     return path
                 path.unlink()
             except OSError:
                 continue
     return None
+
+
+# A link's target may change between now and the loading; a pipe's writer may never come.
+_OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _content(path: Path, user: int) -> bytes | None:
+    """What a file holds; None of one that is no plain file of the user's, or larger than all may be together."""
+    if path.is_symlink():
+        return None
+    with os.fdopen(os.open(path, _OPEN), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode) or not _owned(about, user) or about.st_size > LIMIT:
+            return None
+        return file.read()
 
 
 def read(key: str) -> bytes | None:

@@ -123,6 +123,112 @@ def test_a_file_that_others_may_write_is_not_trusted(folder):
     assert cache.find(KEY) is None
 
 
+def elsewhere(path, tmp_path):
+    """The same bytes outside, behind a link."""
+    target = tmp_path / "elsewhere"
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def hard_to_read(path, tmp_path):
+    """A pipe that nobody writes to."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def another(path, tmp_path):
+    """The bytes of another kernel."""
+    path.write_bytes(cache.write(named("another"), b"other").read_bytes())
+
+
+TAMPERED = {
+    "one bit": lambda path, tmp_path: path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]),
+    "cut": lambda path, tmp_path: path.write_bytes(path.read_bytes()[:-1]),
+    "longer": lambda path, tmp_path: path.write_bytes(path.read_bytes() + b"\0"),
+    "empty": lambda path, tmp_path: path.write_bytes(b""),
+    "as long as a disk": lambda path, tmp_path: os.truncate(path, 2**40),
+    "another": another,
+    "a link": elsewhere,
+    "a link to nothing": lambda path, tmp_path: (path.unlink(), path.symlink_to(tmp_path / "nothing")),
+    "a pipe": hard_to_read,
+    "for a group to write": lambda path, tmp_path: path.chmod(0o720),
+    "for all to write": lambda path, tmp_path: path.chmod(0o702),
+}
+
+
+@posix
+@pytest.mark.parametrize("tamper", TAMPERED.values(), ids=list(TAMPERED))
+def test_what_was_tampered_with_is_neither_read_nor_loaded_and_made_again(folder, tmp_path, tamper):
+    path = cache.write(KEY, b"bytes")
+    tamper(path, tmp_path)
+    assert cache.read(KEY) is None
+    assert not os.path.lexists(path)
+    assert cache.write(KEY, b"bytes") == path
+    assert cache.read(KEY) == b"bytes"
+
+
+@posix
+def test_a_file_of_another_user_is_not_trusted(folder, monkeypatch):
+    path = cache.write(KEY, b"bytes")
+    about = os.fstat
+    monkeypatch.setattr(os, "fstat", lambda n: os.stat_result([*about(n)[:4], about(n).st_uid + 1, *about(n)[5:10]]))
+    assert cache.read(KEY) is None
+    assert not path.exists()
+
+
+@posix
+@pytest.mark.parametrize(
+    "mode, trusted", [(0o755, True), (0o775, True), (0o1777, True), (0o777, False), (0o703, False)]
+)
+def test_the_folders_above_are_nobodys_to_exchange(folder, tmp_path, monkeypatch, mode, trusted):
+    monkeypatch.setenv("AUTONET_CACHE", str(tmp_path / "above" / "between" / "cache"))
+    (tmp_path / "above" / "between").mkdir(parents=True)
+    (tmp_path / "above").chmod(mode)
+    found = cache.write(KEY, b"bytes").is_relative_to(tmp_path)
+    (tmp_path / "above").chmod(0o755)
+    assert found == trusted
+    if not trusted:
+        (tmp_path / "above").chmod(mode)
+        assert f"lies in {tmp_path / 'above'}, where everybody" in cache.why_not()
+
+
+BUILDER = """
+import ctypes
+from autonet.compiler.c.runtime import library, toolchain
+path = library.build('__attribute__((visibility("default"))) float twice(float *x) { return x[0] + x[1]; }')
+twice = library.Library(path).function("twice", ctypes.c_float, ctypes.c_void_p)
+assert twice((ctypes.c_float * 2)(1.0, 2.0)) == 3.0
+print(toolchain.instructions(), path.name)
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("turns", [("baseline", "native", "baseline", "native")])
+def test_processes_for_other_instructions_share_a_folder_and_no_file(folder, turns):
+    said = []
+    for name in turns:
+        environment = {**os.environ, "AUTONET_INSTRUCTIONS": name, "AUTONET_CACHE": str(folder), "AUTONET_NATIVE": "1"}
+        said.append(subprocess.run([sys.executable, "-c", BUILDER], env=environment, capture_output=True, text=True))
+    assert [done.returncode for done in said] == [0] * len(turns), said[0].stderr
+    first, second, *again = [done.stdout for done in said]
+    assert again == [first, second]
+    assert first.split()[1] != second.split()[1]
+    assert len(list(folder.glob("plan-*"))) == 2
+
+
+@needs_compiler
+def test_another_processors_kernels_are_not_found(folder, monkeypatch):
+    compiler = toolchain.find()
+    monkeypatch.setattr(toolchain, "find", lambda: compiler)
+    source = "int x = 8;"
+    monkeypatch.setattr(toolchain, "processor", lambda: "flags : sse2 avx avx2 avx512f")
+    wide = library.build(source)
+    monkeypatch.setattr(toolchain, "processor", lambda: "flags : sse2")
+    narrow = library.build(source)
+    assert wide != narrow
+    assert library.build(source) == narrow
+
+
 @posix
 @pytest.mark.parametrize("content", [(), ("plan-" + "0" * 40 + "." + "0" * 40 + ".bin",), (f"{cache.DRAFT}12345678",)])
 def test_an_empty_folder_or_one_with_nothing_but_kernels_becomes_the_cache(folder, content):
