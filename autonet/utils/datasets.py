@@ -115,7 +115,8 @@ class PyDataset:
     def unbatch(self) -> Dataset:
         """The rows of these batches, one by one.
 
-        Without a walk over all batches their sizes must be known: those of the first, with perhaps fewer in the last.
+        Without a walk over all batches their sizes must be known: those of the first, with perhaps fewer in the last. In
+        another order than their own each row makes its batch anew: `cache` the batches before.
         Raises (when an element is asked for): ShapeError for a batch of another size.
         """
         if isinstance(self, _Batched):

@@ -225,3 +225,25 @@ def test_targets_beside_a_stream_are_refused():
     for named in ("y", "sample_weight"):
         with pytest.raises(ArgumentError, match=f"{named} cannot be given beside a generator"):
             make_batches(numbers(3), **{named: np.zeros(3)})
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_pass_over_a_shuffled_data_set_goes_on_from_epoch_to_epoch(steps, shuffle):
+    """With steps_per_epoch, each pass of its own sees every row once, whatever `fit` is told of shuffling."""
+    rows = Rows(5).unbatch().shuffle().batch(1)
+    batches = make_batches(rows, steps=steps, shuffle=shuffle, endless=True)
+    assert batches.generator is None
+    taken = [x for epoch in walk(batches, 20 // steps) for (x,) in epoch]
+    passes = [taken[k : k + 10] for k in range(0, len(taken) - 9, 10)]
+    assert passes and all(sorted(p) == list(range(10)) for p in passes)
+    assert len(passes) < 2 or passes[0] != passes[1]
+
+
+def test_what_is_made_of_a_data_set_is_shuffled_as_it_would_be():
+    for dataset, shuffled in (
+        (Rows().take(3), True),
+        (Rows().map(lambda x: x).cache(), True),
+        (Rows().shuffle().take(3), False),
+    ):
+        assert (make_batches(dataset, shuffle=True).generator is not None) == shuffled

@@ -232,6 +232,28 @@ def test_a_damaged_picture_is_named(images, damage):
         model.fit(dataset, verbose=0)
 
 
+@pictures
+@pytest.mark.parametrize("ending", ["png", "bmp", "gif", "jpg", "jpeg"])
+def test_a_picture_that_is_cut_off_is_whole_or_an_error(tmp_path, ending):
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3)).astype("uint8")
+    path = tmp_path / f"x.{ending}"
+    utils.save_img(path, pixels, scale=False)
+    whole = path.read_bytes()
+
+    def first():
+        return utils.image_dataset_from_directory(tmp_path, labels=None, image_size=(24, 20), verbose=False)[0]
+
+    expected, refused = first(), 0
+    for cut in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:cut])
+        try:
+            np.testing.assert_array_equal(first(), expected)
+        except DataError as error:
+            assert path.name in str(error)
+            refused += 1
+    assert refused > 35
+
+
 @pytest.mark.parametrize("damage", ["gone", "bytes"])
 def test_a_damaged_text_is_named(texts, damage):
     dataset = read(texts)
