@@ -307,11 +307,11 @@ def softmax(x, *, axis: int | Sequence[int] = -1):
         y = np.empty_like(x)
         by_rows(_softmax, x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]))
         return y
-    return _softmax(x, np.empty_like(x), axis)
+    return _softmax(x, None, axis)
 
 
 def _softmax(x, y, axis=-1):
-    np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=y)
+    y = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=y)
     np.exp(y, out=y)
     return np.divide(y, np.add.reduce(y, axis=axis, keepdims=True), out=y)
 
@@ -328,13 +328,13 @@ def softmax_vjp(g, y, *, axis: int | Sequence[int]):
         gx = np.empty_like(y)
         by_rows(_softmax_vjp, *[a.reshape(-1, y.shape[-1]) for a in (g, y, gx)])
         return gx
-    return _softmax_vjp(g, y, np.empty_like(y), axis)
+    return _softmax_vjp(g, y, None, axis)
 
 
 def _softmax_vjp(g, y, gx, axis=-1):
     if not y.ndim:
         return y * (g - g * y)
-    np.multiply(g, y, out=gx)
+    gx = np.multiply(g, y, out=gx)
     np.subtract(g, np.add.reduce(gx, axis=axis, keepdims=True), out=gx)
     return np.multiply(y, gx, out=gx)
 
