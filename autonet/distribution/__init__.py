@@ -13,6 +13,7 @@ To read in this order: `blocks` (who has which rows, and the order of sums), `pa
 Without `mpiexec`, and before a distribution is set, there is one process, of rank 0.
 """
 
+from autonet import lazy as _lazy
 from autonet.distribution.parallel import DataParallel as DataParallel
 from autonet.distribution.parallel import distribution as distribution
 from autonet.distribution.parallel import get_device_count as get_device_count
@@ -21,3 +22,5 @@ from autonet.distribution.parallel import list_devices as list_devices
 from autonet.distribution.parallel import rank as rank
 from autonet.distribution.parallel import set_distribution as set_distribution
 from autonet.distribution.parallel import size as size
+
+_lazy.publish(__name__)
