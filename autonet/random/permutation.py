@@ -24,6 +24,7 @@ class Permutation:
     Args:
         n: number of rows, from 0 to 2**63 - 1.
         key: integers of at least 0, such as a seed and an epoch.
+        block: rows that stay together, in their order; rows that fill no block stay last.
 
     Source: Black, Rogaway, Ciphers with arbitrary finite domains, 2002, methods 2 and 3,
     https://www.cs.ucdavis.edu/~rogaway/papers/subset.pdf
@@ -33,9 +34,10 @@ class Permutation:
     True
     """
 
-    def __init__(self, n: int, key: int | list[int]):
-        self.n = n
-        bits = max((n - 1).bit_length(), 2)
+    def __init__(self, n: int, key: int | list[int], block: int = 1):
+        self.n, self.block = n, block
+        self.blocks = n // block
+        bits = max((self.blocks - 1).bit_length(), 2)
         self.low = np.uint64(bits // 2)
         halves = bits - bits // 2, bits // 2
         self.masks = [np.uint64((1 << h) - 1) for h in halves]
@@ -54,16 +56,24 @@ class Permutation:
         return int(rows[0]) if np.ndim(at) == 0 else rows.reshape(np.shape(at))
 
     def _rows(self, positions: np.ndarray) -> np.ndarray:
-        rows = np.empty(positions.shape, np.int64)
         if len(positions) and not 0 <= positions.min() <= positions.max() < self.n:
             raise IndexError(f"A permutation of {self.n} rows has positions from 0 to {self.n - 1}.")
-        rows[:] = positions
+        if self.block == 1:
+            return self._walk(positions)
+        block, place = np.divmod(positions, self.block)
+        whole = block < self.blocks
+        block[whole] = self._walk(block[whole])
+        return block * self.block + place
+
+    def _walk(self, positions: np.ndarray) -> np.ndarray:
+        """Numbers below that of the blocks, permuted."""
+        rows = positions.copy()
         outside: Any = slice(None)
         while len(walked := rows[outside]):
             for first in range(0, len(walked), CHUNK):
                 walked[first : first + CHUNK] = self._pass(walked[first : first + CHUNK].view(np.uint64))
             rows[outside] = walked
-            left = np.flatnonzero(walked >= self.n)
+            left = np.flatnonzero(walked >= self.blocks)
             outside = left if isinstance(outside, slice) else outside[left]
         return rows
 

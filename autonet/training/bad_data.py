@@ -35,7 +35,7 @@ class NonFiniteReporter:
             why = bad_places(batches, given)
             what = "NaN" if np.isnan(logs[name]) else "infinite"
             if not why:
-                clean = "The data are finite. " if isinstance(batches, ArrayBatches) else ""
+                clean = "The data are finite. " if isinstance(batches, ArrayBatches) and not batches.on_disk else ""
                 why = (
                     f"{clean}callbacks.TerminateOnNaN() says in which step and operation it begins. Often the learning rate "
                     "is too high, or the data are not scaled."

@@ -11,12 +11,14 @@ import numpy as np
 from autonet.common.frames import is_frame
 from autonet.common.lines import warn
 from autonet.common.switches import limited
+from autonet.common.trees import flatten
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
 from autonet.random.seeds import SeedGenerator, numpy_generator
 from autonet.training.data import Batch, class_table, clean, cut, length, split, unpack, weigh
 from autonet.training.missing_classes import tell_missing_classes
 from autonet.utils.datasets import PyDataset, made_ahead
+from autonet.utils.disk import DiskArray, DiskDataset, ReadAhead
 
 
 class ArrayBatches:
@@ -29,12 +31,17 @@ class ArrayBatches:
         steps: batches per epoch, by default one pass.
         endless: an epoch goes on where the last one stopped, and begins a new pass where one ends. Otherwise each epoch
             starts with the first row, and `steps` is only a limit.
+        seed: of the orders; None for the next of the global stream.
+
+    Arrays on disk stay there: the rows of a batch are read ahead of it, by threads, and orders are not held in memory.
 
     Attributes:
         steps: batches per epoch.
     """
 
-    def __init__(self, data: Batch, batch_size: Any, shuffle: Any, steps: int | None, endless: bool):
+    def __init__(
+        self, data: Batch, batch_size: Any, shuffle: Any, steps: int | None, endless: bool, seed: int | None = None
+    ):
         self.data = data
         self.size = length(data)
         if not self.size:
@@ -52,15 +59,19 @@ class ArrayBatches:
         self.endless = endless and steps is not None
         self.steps: int = self.available if steps is None else steps if endless else min(steps, self.available)
         self.shuffle = shuffle
-        self.generator = SeedGenerator() if shuffle else None
-        self.order: np.ndarray | None = None
+        self.generator = SeedGenerator(seed) if shuffle else None
+        self.order: Any = None
         self.order_from: list[int] = []  # the generator's state from which it was drawn
         self.position = 0  # of the pass: batches that were taken
         self.read: dict[Any, Any] = {}  # what layers made of the texts among the data
         self.cut: Any = cut  # what makes a batch of the data and its rows
+        self.on_disk = any(isinstance(a, DiskArray) for part in data for a in flatten(part))
+        self.ahead = ReadAhead(self._read) if self.on_disk else None
 
-    def _new_order(self) -> np.ndarray | None:
-        """The rows of one pass in order, None for their own."""
+    def _new_order(self) -> Any:
+        """The rows of one pass in order, None for their own. For data on disk it is not held in memory."""
+        if self.ahead is not None:
+            self.ahead.clear()
         if self.generator is None:
             return None
         self.order_from = self.generator.state.numpy().tolist()
@@ -104,6 +115,9 @@ class ArrayBatches:
 
     def batch(self, number: int) -> Batch:
         """Batch `number` of the pass."""
+        return self._read(number) if self.ahead is None else self.ahead.take(number, self.available)
+
+    def _read(self, number: int) -> Batch:
         at: Any = slice(number * self.batch_size, min((number + 1) * self.batch_size, self.size))
         return self.cut(self.data, at if self.order is None else self.order[at])
 
@@ -111,8 +125,8 @@ class ArrayBatches:
         """Which rows of the data step `number` of an epoch takes; None where that is not known."""
         if number is None or self.endless:
             return None
-        order = np.arange(self.size) if self.order is None else self.order
-        return order[number * self.batch_size : (number + 1) * self.batch_size]
+        first, last = number * self.batch_size, min((number + 1) * self.batch_size, self.size)
+        return np.arange(first, last) if self.order is None else self.order[first:last]
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
@@ -321,9 +335,13 @@ def make_batches(
         )
     steps = None if steps is None else int(steps)
     table = None if class_weight is None else class_table(class_weight)
+    seed = None
+    if isinstance(x, DiskDataset) and y is None and sample_weight is None and x.is_whole():
+        seed, shuffle, batch_size = x.seed, bool(shuffle) and x.shuffled, x.batch_size
+        x, y, sample_weight = x.x, x.y, x.sample_weight
     if not is_stream(x):
-        data = weigh(clean((x, y, sample_weight), float_dtype), table)
-        return _limited(ArrayBatches(data, batch_size, shuffle, steps, endless))
+        data = weigh(clean((x, y, sample_weight), float_dtype, lazy=True), table)
+        return _limited(ArrayBatches(data, batch_size, shuffle, steps, endless, seed))
     if y is not None or sample_weight is not None:
         named = "y" if y is not None else "sample_weight"
         raise ArgumentError(

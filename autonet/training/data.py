@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from autonet.common.frames import frame_array, is_frame
 from autonet.common.trees import flatten, map_structure
 from autonet.core.tensor import Tensor, to_array, wrap
 from autonet.errors import ArgumentError, AutonetError, DataError
+from autonet.utils.disk import DiskArray, on_disk
 
 Batch = tuple[Any, Any, Any]  # x, y, sample_weight: trees of arrays, None where there is none
 NAMES = ("x", "y", "sample_weight")
@@ -39,19 +41,37 @@ def pack(x: Any, y: Any, sample_weight: Any) -> Any:
     return (x,) if isinstance(x, (tuple, list)) else x
 
 
-def arrays(tree: Any, name: str, float_dtype: str) -> Any:
+def arrays(tree: Any, name: str, float_dtype: str, lazy: bool = False) -> Any:
     """A tree of arrays. Dictionaries, and lists or tuples that hold arrays, are structure; lists of numbers are arrays.
+
+    With `lazy`, what lies on disk stays there, as DiskArrays: these, memory-mapped arrays, and paths of `.npy` files.
 
     Raises: DataError for what is no array of numbers or texts with an axis for the samples.
     """
     if tree is None:
         return None
     if isinstance(tree, Mapping):
-        return {key: arrays(branch, f"{name}[{key!r}]", float_dtype) for key, branch in tree.items()}
+        return {key: arrays(branch, f"{name}[{key!r}]", float_dtype, lazy) for key, branch in tree.items()}
     if isinstance(tree, (list, tuple)) and not _is_text_list(tree) and any(_is_branch(branch) for branch in tree):
-        branches = [arrays(branch, f"{name}[{i}]", float_dtype) for i, branch in enumerate(tree)]
+        branches = [arrays(branch, f"{name}[{i}]", float_dtype, lazy) for i, branch in enumerate(tree)]
         return tuple(branches) if isinstance(tree, tuple) else branches
+    if lazy and type(tree) is not np.ndarray:
+        found = on_disk(tree)
+        if found is not None and found.dtype.kind in "biufU":
+            return found.astype(float_dtype) if found.dtype.kind == "f" else found
     return _array(tree, name, float_dtype)
+
+
+class ClassWeights(DiskArray):
+    """Sample weights that follow from targets on disk, made when rows of them are asked for."""
+
+    def __init__(self, y: Any, weight: Any, table: dict[int, float]):
+        self._parts, self._table = (None, y, weight), table
+        first = self[:1]
+        self.shape, self.dtype = (len(y), *first.shape[1:]), first.dtype
+
+    def __getitem__(self, at: Any) -> np.ndarray:
+        return weigh(cut(self._parts, at), self._table)[2]
 
 
 def _is_text_list(values: Any) -> bool:
@@ -61,7 +81,7 @@ def _is_text_list(values: Any) -> bool:
 
 def _is_branch(x: Any) -> bool:
     """Whether an entry of a list is an input or output of its own, rather than a number or a row of numbers."""
-    if x is None or isinstance(x, Mapping) or is_frame(x):
+    if x is None or isinstance(x, (Mapping, os.PathLike)) or is_frame(x):
         return True
     if isinstance(x, (list, tuple)):
         return any(_is_branch(branch) for branch in x)
@@ -133,10 +153,10 @@ def _first_leaf(value: Any) -> Any:
     return next((leaf for leaf in (_first_leaf(v) for v in value) if leaf is not None), None)
 
 
-def clean(batch: Batch, float_dtype: str) -> Batch:
-    """x, y and sample_weight as trees of arrays."""
-    x, y, weight = batch
-    return arrays(x, "x", float_dtype), arrays(y, "y", float_dtype), arrays(weight, "sample_weight", float_dtype)
+def clean(batch: Batch, float_dtype: str, lazy: bool = False) -> Batch:
+    """x, y and sample_weight as trees of arrays; see `arrays`."""
+    x, y, w = (arrays(part, name, float_dtype, lazy) for name, part in zip(NAMES, batch, strict=True))
+    return x, y, w
 
 
 def length(data: Batch) -> int:
@@ -188,12 +208,23 @@ def split(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Batch]
         raise ArgumentError(
             f"validation_split expects a share between 0 and 1; received {fraction!r}. Write 0.2 for a fifth."
         )
-    whole = clean(data, float_dtype)
+    whole = clean(data, float_dtype, lazy=True)
     n = length(whole)
     first = int(np.floor(n * (1 - fraction)))
     if first in (0, n):
         raise ArgumentError(f"validation_split={fraction} of {n} samples leaves one part empty.")
-    return cut(whole, slice(first)), cut(whole, slice(first, n))
+    return _part(whole, 0, first), _part(whole, first, n)
+
+
+def _part(data: Batch, first: int, last: int) -> Batch:
+    """Rows in a row, of which those on disk stay there."""
+    x, y, w = (
+        map_structure(
+            lambda a: a.part(first, last) if isinstance(a, DiskArray) else a if a is None else a[first:last], p
+        )
+        for p in data
+    )
+    return x, y, w
 
 
 # Class weights
@@ -241,6 +272,8 @@ def weigh(data: Batch, table: dict[int, float] | None) -> Batch:
     if table is None:
         return data
     x, y, weight = data
+    if isinstance(y, DiskArray) and isinstance(weight, (np.ndarray, DiskArray, type(None))):
+        return x, y, ClassWeights(y, weight, table)
     own = class_weights(y, table)
     if weight is not None:
         if not isinstance(weight, np.ndarray):

@@ -130,7 +130,7 @@ class StepFunction:
         To be asked after a call with a batch of `batches`.
         """
         model = self.model()
-        if self._eager(model) or self._searches(model) or (self.trains and model.optimizer.asks):  # type: ignore[union-attr]
+        if batches.on_disk or self._eager(model) or self._searches(model) or (self.trains and model.optimizer.asks):  # type: ignore[union-attr]
             return None
         count = min(most, batches.size // batches.batch_size - number)
         run = self.compiled.repeatable(batches.data, batches.batch_size, batches.read) if count > 0 else None

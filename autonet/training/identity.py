@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from autonet.common.trees import flatten
+from autonet.utils.disk import DiskArray
 
 WHOLE = 16 << 20  # bytes of an array up to which all of them are hashed; of larger ones rows of so many, evenly spaced
+
+DISK_ROWS = 1 << 12  # of arrays on disk, at most
 
 
 def of_data(data: Any) -> str:
@@ -20,11 +23,14 @@ def of_data(data: Any) -> str:
         if leaf is None:
             digest.update(b"-")
             continue
-        array = np.asarray(leaf)
+        array = leaf if isinstance(leaf, DiskArray) else np.asarray(leaf)
         digest.update(f"{array.shape} {array.dtype.str};".encode())
         if array.nbytes > WHOLE:
             rows = max(len(array) * WHOLE // array.nbytes, 2)
+            if isinstance(leaf, DiskArray):  # each row is read by itself
+                rows = min(rows, DISK_ROWS)
             array = array[np.linspace(0, len(array) - 1, rows).astype(np.int64)]
+        array = np.asarray(array)
         if array.dtype.hasobject:
             digest.update("\0".join(map(str, array.ravel().tolist())).encode("utf-8", "surrogatepass"))
         else:

@@ -261,7 +261,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
         if x.ndim and (len(x) <= 32 if batch_size is None else type(batch_size) is int and 0 < len(x) <= batch_size):
             return model.predict_on_batch(x)  # one batch: nothing to show, nothing to join
     if not is_stream(x):
-        x = arrays(model._by_column(x), "x", model._data_dtype())
+        x = arrays(model._by_column(x), "x", model._data_dtype(), lazy=True)
         if is_empty(x):
             return model.predict_on_batch(x)
     batches = make_batches(x, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())

@@ -85,6 +85,8 @@ def _is_about_classes(loss: Any) -> bool:
 
 def _counted(rest: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray, int] | None:
     """How many rows of each class both parts have, and the first class's number; None if targets are no classes."""
+    if not (isinstance(rest, np.ndarray) and isinstance(tail, np.ndarray)):
+        return None  # they lie on disk
     if class_numbers(rest[:LOOKED_AT]) is None or class_numbers(tail[:LOOKED_AT]) is None or rest.dtype.kind in "OU":
         return None
     if rest.ndim == 2 and rest.shape[1] > 1:

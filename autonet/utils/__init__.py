@@ -31,6 +31,8 @@ from autonet.utils.datasets import PyDataset as PyDataset
 from autonet.utils.datasets import Sequence as Sequence
 from autonet.utils.decoding import beam_search as beam_search
 from autonet.utils.decoding import greedy_search as greedy_search
+from autonet.utils.disk import DiskArray as DiskArray
+from autonet.utils.disk import DiskDataset as DiskDataset
 from autonet.utils.files import get_file as get_file
 from autonet.utils.folders import image_dataset_from_directory as image_dataset_from_directory
 from autonet.utils.folders import text_dataset_from_directory as text_dataset_from_directory
