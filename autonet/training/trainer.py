@@ -66,7 +66,8 @@ class Trainer(Stepping):
 
         Args:
             x: inputs: an array (samples first), a list or dictionary of arrays, a generator or iterable of batches
-                (x, y) or (x, y, sample_weight), or a PyDataset.
+                (x, y) or (x, y, sample_weight), or a PyDataset. Arrays on disk stay there, and are read batch by batch: a
+                path of a `.npy` file, a memory-mapped array, a `utils.DiskArray`.
             y: targets, like x; not beside a generator or PyDataset.
             batch_size: samples per step, 32 by default.
             epochs: number of the epoch at which to stop, counted from 0.

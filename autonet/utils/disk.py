@@ -6,7 +6,7 @@ import struct
 import threading
 import weakref
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, Self
 
@@ -18,7 +18,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Data, PathLike
 from autonet.errors import ArgumentError, DataError
 from autonet.random.permutation import Permutation
-from autonet.utils.datasets import PyDataset, made_ahead
+from autonet.utils.datasets import PyDataset
 
 _LOCAL_HEADER = struct.Struct(
     "<4s22xHH"
@@ -365,9 +365,6 @@ class DiskDataset(PyDataset):
         parts = (self.x, self.y, self.sample_weight)
         x, y, w = (map_structure(lambda a: None if a is None else a[at], part) for part in parts)
         return (x, y, w) if w is not None else (x, y) if y is not None else x
-
-    def __iter__(self) -> Iterator[Any]:
-        return made_ahead(self, range(len(self)))
 
     def is_whole(self) -> bool:
         """Whether its processes are those of the distribution in force, which may then share out its batches itself."""
