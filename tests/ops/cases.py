@@ -152,9 +152,9 @@ class Case:
         """Strategy of Call."""
         return _calls(self)
 
-    def listed(self, most: int = 24) -> "list[Call]":
+    def listed(self, most: int = 24, seed: int = 20) -> "list[Call]":
         """A call for each shape and each of the settings that the row lists, so that none waits for being drawn."""
-        rng = np.random.default_rng(20)
+        rng = np.random.default_rng(seed)
         sides = (2, 3, 4)[: min((d.max_dims for d in self.domains), default=0)]
         shapes = [(sides,) * len(self.domains)] if self.shapes is None else list(self.shapes)
         known = [(some, self._settings(some)) for some in shapes]

@@ -1,0 +1,109 @@
+"""Random programs at length: run eagerly, by NumPy's plan (the same bits) and as machine code (within rounding).
+
+    python -m tests.compiler.many_programs [--count 10000] [--first 0] [--seconds 3600] [--sanitize address]
+
+With --sanitize machine code alone is run, built with the address and the undefined-behaviour sanitizer ("address") or with that
+of threads ("thread"), in a process in which they are loaded first (gcc on Linux; kernels in a cache folder of their own, which
+--cache keeps). Their reports end the run. Printed is one line of figures; a program that differs is printed whole.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+
+from autonet.compiler import jit
+from tests.compiler.programs import assert_same_bits
+from tests.compiler.random_programs import Script, make
+from tests.compiler.test_random_programs import SEEDS, assert_close, eager, trajectory
+
+BUILT = {  # what is asked of gcc, the libraries that come first, and what these are told
+    "address": (
+        "gcc -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer",
+        ("libasan.so", "libubsan.so"),
+        {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1", "PYTHONMALLOC": "malloc"},
+    ),
+    "thread": ("gcc -fsanitize=thread", ("libtsan.so",), {"TSAN_OPTIONS": "halt_on_error=1:report_signal_unsafe=0"}),
+}
+
+
+def sanitized(kind: str, cache: str) -> dict[str, str]:
+    """The environment of a process whose kernels are built with the sanitizers."""
+    compiler, libraries, options = BUILT[kind]
+    found = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in libraries]
+    threads = {"AUTONET_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
+    named = {"AUTONET_CC": compiler, "AUTONET_CACHE": cache, "AUTONET_NATIVE": "1", "LD_PRELOAD": " ".join(found)}
+    return {**os.environ, **options, **threads, **named}
+
+
+def unlike(a: list, b: list) -> float:
+    """The largest difference of the float32 results, over the largest of each."""
+    pairs = [(x, y) for x, y in zip(a, b, strict=True) if x.dtype == np.float32 and x.size and np.isfinite(y).all()]
+    return max([float(np.max(np.abs(x - y)) / max(1.0, float(np.max(np.abs(y))))) for x, y in pairs], default=0.0)
+
+
+def drawn(number: int) -> tuple[Script, list[str]]:
+    """Program number so and so, and what other code does between its runs."""
+    chance = random.Random(f"program {number}")
+    differentiated = chance.random() < 0.5
+    script = make(chance.randrange(2**32), chance.randint(1, 8 if differentiated else 16), differentiated)
+    return script, [chance.choice(["nothing", "assign", "swap", "keep"]) for _ in SEEDS]
+
+
+def compare(number: int, native: bool = True, numpy: bool = True) -> float:
+    """How far machine code is from the eager run. Raises: AssertionError where a plan differs."""
+    script, between = drawn(number)
+    expected, far = trajectory(script, SEEDS, eager, between), 0.0
+    if numpy:
+        for a, b in zip(trajectory(script, SEEDS, lambda f: jit(f, native=False), between), expected, strict=True):
+            assert_same_bits(a, b, f"NumPy's plan of number {number}: {script}")
+    if native:
+        for a, b in zip(trajectory(script, SEEDS, lambda f: jit(f, native=True), between), expected, strict=True):
+            assert_close(a, b, f"machine code of number {number}: {script}")
+            far = max(far, unlike(a, b))
+    return far
+
+
+def main() -> int:
+    """Run programs, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--numpy", action="store_true", help="NumPy's plans alone")
+    parser.add_argument("--sanitize", choices=list(BUILT))
+    parser.add_argument("--cache", help="of kernels with sanitizers; a temporary folder by default")
+    options = parser.parse_args()
+    if options.sanitize and "LD_PRELOAD" not in os.environ:
+        with tempfile.TemporaryDirectory() as folder:
+            environment = sanitized(options.sanitize, options.cache or os.path.join(folder, "cache"))
+            plain = (
+                ["setarch", "-R"] if options.sanitize == "thread" else []
+            )  # addresses where that sanitizer wants them
+            return subprocess.run(
+                [*plain, sys.executable, "-m", __spec__.name, *sys.argv[1:]], env=environment
+            ).returncode
+    warnings.simplefilter("ignore")
+    found, bad, began = [], 0, time.monotonic()
+    for number in range(options.first, options.first + options.count):
+        if time.monotonic() - began > options.seconds:
+            break
+        try:
+            found.append(compare(number, native=not options.numpy, numpy=not options.sanitize))
+        except AssertionError as error:
+            bad += 1
+            print(error, flush=True)
+    what = f"with {options.sanitize} sanitizers, no report" if options.sanitize else "eager = NumPy's plan (bits)"
+    far = "" if options.numpy else f", machine code within {max(found, default=0):.1e}"
+    print(f"{len(found) + bad} random programs from {options.first} on, {what}{far}; {bad} differ", flush=True)
+    return bad != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
