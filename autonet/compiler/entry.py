@@ -84,6 +84,7 @@ class Entry:
         self.plan: Any = None
         self.compiled: set[str] = set()  # names of C that is there
         self.may_compile = True
+        self.lends = False  # whether results lie where the next run writes its own
         self.lock = threading.Lock()
 
     def _trained(self, tensors: list[Tensor]) -> list[Variable] | None:
@@ -113,7 +114,7 @@ class Entry:
         if any(r.varies for r in self.readings):
             native = False
         self.program = optimize(self.captured)
-        self.plan = make_plan(self.program, native, None if self.may_compile else self.compiled)
+        self.plan = make_plan(self.program, native, None if self.may_compile else self.compiled, self.lends)
         if self.plan.kind == "native":
             self.compiled.add(self.plan.source_name)
 
@@ -123,7 +124,9 @@ def _say_once(line: str) -> None:
     print(f"autonet: {line}", file=sys.stderr)
 
 
-def make_plan(program: Program, native: Any = "auto", compiled: Collection[str] | None = None) -> Any:
+def make_plan(
+    program: Program, native: Any = "auto", compiled: Collection[str] | None = None, lends: bool = False
+) -> Any:
     """The fastest plan that can be made here: native if wanted and a C compiler is at hand, else NumPy's.
 
     Raises: NotCompiled if its C is none of `compiled`, where that is given.
@@ -137,9 +140,9 @@ def make_plan(program: Program, native: Any = "auto", compiled: Collection[str] 
             from autonet.compiler.c.plan import NativePlan
 
             try:
-                return NativePlan(program, compiled)
+                return NativePlan(program, compiled, lends)
             except toolchain.CompilationError as error:
                 warn(f"Native code could not be made, so the step runs with NumPy: {error}")
         elif (why := library.why_none()) is not None:
             _say_once(why)
-    return NumpyPlan(program)
+    return NumpyPlan(program, lends)

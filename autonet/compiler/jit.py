@@ -46,6 +46,7 @@ class Compiled(Generic[P, R]):
         differentiable: whether a caller may want the gradient of the result; such calls run eagerly.
         at_once: let the plan do the captured call itself, after putting Variables back, rather than the next one: then
             every call gives a plan's bits, and a run that is interrupted and resumed ends in the same ones.
+        lends: results are good until the next call of the same signature, which writes its own in their place.
         repeats: with at_once, a first run that made something (metrics) may be undone and come again like any other.
     """
 
@@ -58,10 +59,12 @@ class Compiled(Generic[P, R]):
         differentiable: bool = True,
         at_once: bool = False,
         repeats: bool = False,
+        lends: bool = False,
     ):
         self.f = f
         self.at_once = at_once
         self.repeats = repeats
+        self.lends = lends
         self.static = places_of(f, static)
         self.strict = strict
         self.native = native
@@ -264,6 +267,7 @@ class Compiled(Generic[P, R]):
         entry = Entry(recorder, result, [_held(x, self, key) for x in reader.held], self.differentiable)
         entry.may_compile = self.account.charge(key, entry.captured, key in self.entries)
         entry.compiled = self.account.compiled
+        entry.lends = self.lends
         if self.at_once and entry.obstacle is None:
             try:
                 entry.build(self.native)

@@ -9,7 +9,7 @@ every rank. What a step does so depends on the batch and the number of blocks al
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,9 +102,10 @@ class DistributedStep(StepFunction):
         self.group = distributed.group
         self.variables: list[Any] = []  # that a block assigns, in the order in which they were met
         self.numbers: dict[Any, int] = {}  # their places there
+        self.moved: list[Any] = []  # weights and metrics for which `known` holds
         self.known: dict[Any, Known] = {}  # by what batches have in common, but for the number of rows
         reference = weakref.ref(model)
-        self._block = self._compiled(lambda *given: self._run_block(reference(), *given), "block", model)
+        self._block = self._compiled(lambda *given: self._run_block(reference(), *given), "block", model, lends=True)
         self._count = self._compiled(lambda *given: self._run_count(reference(), *given), "count", model)
         self._update = self._compiled(lambda *given: self._run_update(reference(), *given), "update", model)
         for name in ("train_step", "test_step", "compute_metrics"):
@@ -120,9 +121,17 @@ class DistributedStep(StepFunction):
             )
 
     @staticmethod
-    def _compiled(f: Any, name: str, model: Any) -> Compiled:
+    def _compiled(f: Any, name: str, model: Any, lends: bool = False) -> Compiled:
         f.__name__ = name
-        found = Compiled(f, strict=False, native=model.jit_compile, differentiable=False, at_once=True, repeats=True)
+        found = Compiled(
+            f,
+            strict=False,
+            native=model.jit_compile,
+            differentiable=False,
+            at_once=True,
+            repeats=True,
+            lends=lends,
+        )
         found.account.ahead = ALWAYS
         return found
 
@@ -171,7 +180,9 @@ class DistributedStep(StepFunction):
         for v, array in zip(own, self.group.broadcast([v._array for v in own]), strict=True):
             v.assign(array)
         seeds.set_stream(self.group.broadcast(seeds.get_stream()))
-        self.known = {}
+        own = [*_trained(model), *[v for m in model.metrics for v in m.variables]]
+        if [id(v) for v in own] != [id(v) for v in self.moved]:
+            self.known, self.moved = {}, own
 
     # A step
 
@@ -197,10 +208,11 @@ class DistributedStep(StepFunction):
                 self.variables[k].assign(start + np.array([0, block * known.draws[k]], np.uint32))
             return self._call(self._block, model, *batch.part(*shares.ranges[block]), shares.share(block), totals)
 
-        grads, changes = known.layout.split(shares.add_up(run, known.layout))
+        total = shares.add_up(run, known.layout)
         for k, start in starts.items():
             self.variables[k].assign(start + np.array([0, shares.blocks * known.draws[k]], np.uint32))
-        self._call(self._update, model, grads, changes)
+        self._call(self._update, model, *known.layout.split(total))
+        known.layout.give(total)
         return None
 
     def _call(self, function: Compiled, model: Any, *given: Any) -> Any:
@@ -291,6 +303,13 @@ class Known(NamedTuple):
     layout: Layout
 
 
+class Vectors(NamedTuple):
+    """Numbers of a block's result, or sums of such."""
+
+    arrays: list[np.ndarray]  # for each dtype
+    views: list[np.ndarray | None]  # the result's arrays in them
+
+
 class Layout:
     """Where the arrays of a block's result lie in vectors, one for each dtype.
 
@@ -310,29 +329,38 @@ class Layout:
             first = self.vectors.get(t.dtype, 0)
             self.places.append((t.dtype, first, first + t.size, t.shape))
             self.vectors[t.dtype] = first + -(-t.size // ALIGNED) * ALIGNED
+        self._free: list[Vectors] = []
 
-    def zeros(self) -> list[np.ndarray]:
-        """New vectors."""
-        return [np.zeros(n, dtype) for dtype, n in self.vectors.items()]
+    def take(self) -> Vectors:
+        """Vectors, whatever they hold."""
+        if self._free:
+            return self._free.pop()
+        arrays = {dtype: np.zeros(n, dtype) for dtype, n in self.vectors.items()}
+        views = [None if p is None else arrays[p[0]][p[1] : p[2]].reshape(p[3]) for p in self.places]
+        return Vectors(list(arrays.values()), views)
 
-    def views(self, vectors: list[np.ndarray]) -> list[np.ndarray | None]:
-        """The arrays in vectors."""
-        by_dtype = dict(zip(self.vectors, vectors, strict=True))
-        return [None if p is None else by_dtype[p[0]][p[1] : p[2]].reshape(p[3]) for p in self.places]
+    def give(self, vectors: Vectors) -> None:
+        """Vectors that are not needed any more, for another `take`."""
+        self._free.append(vectors)
 
-    def add(self, vectors: list[np.ndarray], result: Any, first: bool) -> None:
-        """Add a block's result to vectors, or put it there."""
+    def put(self, vectors: Vectors, result: Any) -> None:
+        """Write a block's result into vectors."""
+        for here, t in self._pairs(vectors, result):
+            here[...] = t._value
+
+    def add(self, vectors: Vectors, result: Any) -> None:
+        """Add a block's result to vectors."""
+        for here, t in self._pairs(vectors, result):
+            np.add(here, t._value, out=here)
+
+    def _pairs(self, vectors: Vectors, result: Any) -> Iterator[tuple[np.ndarray, Tensor]]:
         grads, changes = result
-        given = [*grads, *[changes[k] for k in self.numbers]]
-        for here, t in zip(self.views(vectors), given, strict=True):
-            if here is not None and first:
-                here[...] = t._value
-            elif here is not None:
-                np.add(here, t._value, out=here)
+        given = (*grads, *[changes[k] for k in self.numbers])
+        return ((here, t) for here, t in zip(vectors.views, given, strict=True) if here is not None)
 
-    def split(self, vectors: list[np.ndarray]) -> tuple[list[Any], dict[int, Any]]:
-        """A result, as Tensors."""
-        found = [None if here is None else wrap(here) for here in self.views(vectors)]
+    def split(self, vectors: Vectors) -> tuple[list[Any], dict[int, Any]]:
+        """A result, as Tensors over the vectors' memory."""
+        found = [None if here is None else wrap(here) for here in vectors.views]
         return found[: self.grads], dict(zip(self.numbers, found[self.grads :], strict=True))
 
 
@@ -360,25 +388,31 @@ class Shares:
         own = trees.blocks_of(rank, self.group.size, self.blocks)
         return [p for p in trees.parts_of(own, self.whole) if self.filled(p)]
 
-    def add_up(self, run: Callable[[int], Any], layout: Layout) -> list[np.ndarray]:
+    def add_up(self, run: Callable[[int], Any], layout: Layout) -> Vectors:
         """The vectors of `run(block)`, summed over all blocks of all ranks."""
         own = {p: self._sum(p, run, layout) for p in self.parts(self.group.rank)}
+        if self.group.size == 1:
+            return own[self.whole]
         if not self.reproducible:
-            vectors = next(iter(own.values()), None) or layout.zeros()
-            for v in vectors:
-                self.group.add(v)
-            return vectors
+            total = own.popitem()[1] if own else layout.take()
+            for array in total.arrays:
+                if not self.parts(self.group.rank):
+                    array[...] = 0
+                self.group.add(array)
+            return total
         parts = [self.parts(r) for r in range(self.group.size)]
-        return [
-            self.group.add_up({p: v[k] for p, v in own.items()}, parts, self.whole, n, dtype)
-            for k, (dtype, n) in enumerate(layout.vectors.items())
-        ]
+        total = layout.take()
+        for k, array in enumerate(total.arrays):
+            self.group.add_up({p: v.arrays[k] for p, v in own.items()}, parts, self.whole, array)
+        for vectors in own.values():
+            layout.give(vectors)
+        return total
 
-    def _sum(self, part: trees.Part, run: Callable[[int], Any], layout: Layout) -> list[np.ndarray]:
+    def _sum(self, part: trees.Part, run: Callable[[int], Any], layout: Layout) -> Vectors:
         first, last = part
         if last - first == 1:
-            vectors = layout.zeros()
-            layout.add(vectors, run(first), True)
+            vectors = layout.take()
+            layout.put(vectors, run(first))
             return vectors
         middle = (first + last) // 2
         left, right = (first, middle), (middle, last)
@@ -386,10 +420,12 @@ class Shares:
             return self._sum(left if self.filled(left) else right, run, layout)
         vectors = self._sum(left, run, layout)
         if last - middle == 1:
-            layout.add(vectors, run(middle), False)
+            layout.add(vectors, run(middle))
         else:
-            for a, b in zip(vectors, self._sum(right, run, layout), strict=True):
+            more = self._sum(right, run, layout)
+            for a, b in zip(vectors.arrays, more.arrays, strict=True):
                 np.add(a, b, out=a)
+            layout.give(more)
         return vectors
 
 

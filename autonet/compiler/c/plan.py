@@ -95,7 +95,7 @@ class NativePlan(NumpyPlan):
 
     kind = "native"
 
-    def __init__(self, program: Program, compiled: Collection[str] | None = None):
+    def __init__(self, program: Program, compiled: Collection[str] | None = None, lends: bool = False):
         self.compiled = compiled
         self.table = Table()
         self.status = np.zeros(1, np.int64)
@@ -112,7 +112,7 @@ class NativePlan(NumpyPlan):
         self._in_native = False
         self._group: Group | None = None  # whose members may not be all yet
         self._entries: dict[str, Callable] = {}
-        super().__init__(program)
+        super().__init__(program, lends)
 
     def _lower(self, program: Program) -> Program:
         return lower(program)

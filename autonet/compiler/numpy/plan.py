@@ -17,7 +17,7 @@ from autonet.compiler.numpy.kernels import by_body
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.passes.pipeline import finish
-from autonet.compiler.program import VARIABLE, Instruction, Program, Value
+from autonet.compiler.program import RESULT, VARIABLE, Instruction, Program, Value
 from autonet.variable import sync_storage
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
@@ -28,11 +28,15 @@ class NumpyPlan:
     """A program made ready to run with NumPy.
 
     `run(arrays)` takes the inputs, updates the Variables, and returns the outputs as new arrays. One run at a time.
+
+    Args:
+        lends: return the outputs where they were made: the next run writes others there.
     """
 
     kind = "numpy"
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, lends: bool = False):
+        self.lends = lends
         self.program = program = self._lower(program)
         self.layout = self._layout(program)
         self.arrays, self.arena_bytes = self.layout.allocate()
@@ -93,7 +97,8 @@ class NumpyPlan:
         copy = write.constant(np.copyto)
         used = set(program.used())
         head = [f"{copy}({name(v)}, inputs[{n}])" for n, v in enumerate(program.inputs) if v in used]
-        made = [f"{name(v)}.copy()" if layout.is_static(v) else name(v) for v in program.outputs]
+        lent = {v for v in program.outputs if self.lends and v not in layout.homes and layout.root(v).kind == RESULT}
+        made = [f"{name(v)}.copy()" if layout.is_static(v) and v not in lent else name(v) for v in program.outputs]
         tail = [f"outputs = [{', '.join(made)}]"]
         pending = []
         for w, v in writes.items():

@@ -68,26 +68,23 @@ class Communicator:
         return found
 
     def add_up(
-        self, own: dict[Part, np.ndarray], parts: Sequence[Sequence[Part]], whole: Part, n: int, dtype: Any
-    ) -> Any:
-        """The sum over all blocks, in the order of `blocks.add_up`, on every rank. What is in `own` may be overwritten.
+        self, own: dict[Part, np.ndarray], parts: Sequence[Sequence[Part]], whole: Part, out: np.ndarray
+    ) -> None:
+        """The sum over all blocks, in the order of `blocks.add_up`, on every rank.
 
         Args:
             own: for each of this rank's parts, its sum, shape (n,).
             parts: for each rank, the parts that it has.
             whole: all blocks.
+            out: where the sum goes, shape (n,).
         """
-        if self.size == 1:
-            return add_up(own, whole, _add)
         started = time.perf_counter()
-        self._agree("add_up", n)
-        result = np.empty(n, dtype)
-        if n <= SMALL:
-            self._all_to_all(own, parts, whole, result)
+        self._agree("add_up", len(out))
+        if len(out) <= SMALL:
+            self._all_to_all(own, parts, whole, out)
         else:
-            self._by_slices(own, parts, whole, result)
+            self._by_slices(own, parts, whole, out)
         self.seconds += time.perf_counter() - started
-        return result
 
     def _all_to_all(self, own: dict[Part, np.ndarray], parts: Any, whole: Part, result: np.ndarray) -> None:
         n = len(result)
@@ -95,7 +92,7 @@ class Communicator:
         sent = np.concatenate([own[p] for p in parts[self.rank]]) if counts[self.rank] else np.empty(0, result.dtype)
         received = np.empty(sum(counts), result.dtype)
         self._wait([self._world.Iallgatherv(sent, [received, counts])])
-        rows = iter(received.reshape(-1, n) if n else [result] * (sum(map(len, parts))))
+        rows = iter(received.reshape(-1, n))
         result[:] = add_up({p: next(rows) for owned in parts for p in owned}, whole, _add)
 
     def _by_slices(self, own: dict[Part, np.ndarray], parts: Any, whole: Part, result: np.ndarray) -> None:
