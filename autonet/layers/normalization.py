@@ -49,8 +49,8 @@ class BatchNormalization(Layer):
             Inference is the same.
         renorm_clipping: dictionary of "rmax", "rmin", "dmax"; what is missing is inf, 0, inf. Only with renorm.
         renorm_momentum: how slowly m and s follow. Only with renorm.
-        synchronized: a hint without effect. Its promise, moments of the whole batch, holds here by itself: no batch
-            is split over devices.
+        synchronized: a hint without effect. Its promise, moments of the whole batch, holds by itself in one process;
+            a distribution, which takes those of a block of the batch, refuses it.
 
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
 

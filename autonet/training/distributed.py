@@ -168,6 +168,11 @@ class DistributedStep(StepFunction):
                     f"{layer.label} is stateful: it remembers rows of a batch, which a distribution shares out. "
                     "Set stateful=False, or train without a distribution."
                 )
+            if getattr(layer, "synchronized", False):
+                raise ArgumentError(
+                    f"{layer.label} is synchronized: it normalizes by the moments of the whole batch, where a distribution takes "
+                    "those of a block. Set synchronized=False; larger blocks, DataParallel(blocks=...), come close to it."
+                )
         found = [*model.variables, *[v for m in model.metrics for v in m.variables], seeds.global_generator().state]
         if isinstance(model.optimizer, Optimizer):
             found += model.optimizer.variables

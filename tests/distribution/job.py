@@ -8,8 +8,6 @@ import signal
 import sys
 import time
 
-os.environ.update(AUTONET_NATIVE="0", AUTONET_THREADS="1", OPENBLAS_NUM_THREADS="1")  # the same on every rank
-
 import numpy as np
 
 import autonet as keras
@@ -142,6 +140,51 @@ def fail(kind):
     model, (x, y), arguments = dense()
     model.fit(x, y, epochs=50, verbose=0, callbacks=[Trouble(kind)], **arguments)
     print("nothing happened")
+
+
+class StopsAt(keras.callbacks.Callback):
+    """Ends the process after some updates, as kill -9 does."""
+
+    steers = False
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == self.steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def get_state(self):
+        return {}, {}
+
+
+def resume(path, folder, steps):
+    """A training with a backup after every second step, killed after so many updates."""
+    distribution.set_distribution(distribution.DataParallel())
+    keras.utils.set_random_seed(11)
+    model, (x, y), arguments = dropout()
+    backup = keras.callbacks.BackupAndRestore(folder, save_freq=2)
+    stopping = keras.callbacks.EarlyStopping("loss", patience=9)
+    saving = keras.callbacks.ModelCheckpoint(f"{folder}/best.keras", "loss", save_best_only=True)
+    callbacks = [backup, StopsAt(int(steps)), stopping, saving, keras.callbacks.CSVLogger(f"{folder}/log.csv")]
+    history = model.fit(x, y, epochs=4, verbose=2, callbacks=callbacks, **arguments).history
+    if distribution.rank() == 0:
+        np.savez(path, *[v.numpy() for v in model.variables], log=history["loss"])
+        assert keras.models.load_model(f"{folder}/best.keras").built
+
+
+def unchanged():
+    """A script that knows nothing of ranks, without a seed; what it prints is rank 0's."""
+    rng = np.random.RandomState(np.random.randint(1000))  # alike on all ranks
+    x, y = rng.rand(40, 3), rng.rand(40, 1)
+    model = keras.Sequential([layers.Dense(4, "relu"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    first, *_ = [model.train_on_batch(x, y) for _ in range(3)]
+    logs = model.fit(x, y, epochs=2, verbose=2, validation_split=0.25).history
+    print("RESULT", first, logs["val_loss"][-1])
+    digests = distribution.distribution().group.gather([v.numpy().tobytes() for v in model.variables])
+    assert all(d == digests[0] for d in digests)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tests.distribution import job
 pytestmark = pytest.mark.extra("mpi")
 HERE = pathlib.Path(__file__).parent
 RANKS = (1, 2, 3, 4)
+ALIKE = {"AUTONET_NATIVE": "0", "AUTONET_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # on every rank
 
 
 def mpiexec():
@@ -25,7 +26,7 @@ def run(ranks, *arguments, check=True, **environment):
     """`job.py` on so many ranks, 0 for a process without MPI. Returns: the finished process."""
     command = [sys.executable, str(HERE / "job.py"), *map(str, arguments)]
     command = [mpiexec(), "-n", str(ranks), *command] if ranks else command
-    env = {**os.environ, "PYTHONPATH": str(HERE.parent.parent), **environment}
+    env = {**os.environ, **ALIKE, "PYTHONPATH": str(HERE.parent.parent), **environment}
     found = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     assert not check or found.returncode == 0, found.stdout + found.stderr
     return found

@@ -1,0 +1,79 @@
+"""What training on ranks means beside its numbers: backups, files, prints, refusals."""
+
+import numpy as np
+import pytest
+
+import autonet as keras
+from autonet import distribution, layers
+from autonet.errors import ArgumentError
+from tests.distribution.test_bits import run
+
+pytestmark = pytest.mark.extra("mpi")
+
+
+@pytest.mark.parametrize("ranks", [(2, 3), (3, 1)], ids=str)
+def test_a_killed_training_goes_on_with_another_number_of_ranks(tmp_path, ranks):
+    """Killed in the midst of an epoch; rank 0 alone wrote."""
+    run(1, "resume", tmp_path / "whole.npz", tmp_path / "whole", 1000)
+    assert run(ranks[0], "resume", "", tmp_path / "backup", 4, check=False).returncode != 0
+    run(ranks[1], "resume", tmp_path / "resumed.npz", tmp_path / "backup", 1000)
+    expected, found = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "resumed.npz")
+    assert set(expected) == set(found) and len(expected["log"]) == 4
+    assert [k for k in expected if expected[k].tobytes() != found[k].tobytes()] == []
+    assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "backup/log.csv").read_text()
+
+
+def test_an_unchanged_script_runs_on_two_ranks():
+    found = run(2, "unchanged", AUTONET_DISTRIBUTION="mpi")
+    assert found.stdout.count("RESULT") == 1 and found.stdout.count("Epoch 2/2") == 1, found.stdout
+    assert found.stderr == ""
+
+
+@pytest.fixture
+def one_rank():
+    distribution.set_distribution(distribution.DataParallel(blocks=4))
+    yield
+    distribution.set_distribution(None)
+
+
+class Own(keras.Sequential):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+REFUSED = {  # what cannot be shared out: a model, and what the error says
+    "step": (lambda: Own([layers.Dense(1)]), "sgd", "has a train_step of its own"),
+    "search": (lambda: keras.Sequential([layers.Dense(1)]), keras.optimizers.LBFGS, "weights of its own choice"),
+    "state": (
+        lambda: keras.Sequential(
+            [keras.Input(batch_shape=(8, 6)), layers.Reshape((2, 3)), layers.LSTM(2, stateful=True), layers.Dense(1)]
+        ),
+        "sgd",
+        "is stateful",
+    ),
+    "moments": (
+        lambda: keras.Sequential([layers.BatchNormalization(synchronized=True), layers.Dense(1)]),
+        "sgd",
+        "synchronized",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_shared_out_is_refused(one_rank, name):
+    make, optimizer, message = REFUSED[name]
+    model = make()
+    model.compile(optimizer() if callable(optimizer) else optimizer, "mse")
+    with pytest.raises(ArgumentError, match=message):
+        model.fit(np.ones((8, 6)), np.ones((8, 1)), batch_size=8, verbose=0)
+
+
+def test_a_model_may_have_a_distribution_of_its_own():
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse", distribution=distribution.DataParallel(blocks=3))
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 2))
+    model.fit(x, y[:, :1], verbose=0)
+    assert model._step_function("train").distribution.blocks == 3
+    assert distribution.distribution() is None
+    with pytest.raises(ArgumentError, match="expects distribution to be a DataParallel"):
+        model.compile("sgd", "mse", distribution="mpi")
