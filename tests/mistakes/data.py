@@ -40,7 +40,7 @@ ROWS = [
     Mistake("texts for x", "m.fit(X.astype(str), L)", DtypeError, "'hidden'", "expects numbers", "texts", "astype('float32')"),
     Mistake("objects for x", "m.fit(np.array([[1, None, 2, 3]] * 20, object), L)", DataError, "x holds", "numbers", "object", "np.asarray(x"),
     Mistake("ragged lists", "m.fit([[1.0, 2.0], [3.0]], [0, 1])", DataError, "x cannot", "as an array", "[[1.0, 2.0], [3.0]]", "pad_sequences"),
-    Mistake("complex numbers", "m.fit(X + 1j, L)", DataError, "x holds", "numbers", "complex64", "Convert it"),
+    Mistake("complex numbers", "m.fit(X + 1j, L)", DataError, "x holds", "models do not take", "complex numbers", "Pass real and imaginary parts"),
     Mistake("dates", "m.fit(np.full((20, 4), '2020-01-01', 'datetime64[D]'), L)", DataError, "x holds", "numbers", "datetime64", "Convert it"),
     Mistake("a masked array", "m.fit(np.ma.masked_array(X, X > 1), L)", DataError, "x is", "masked", "masked array", "x.filled(0)"),
     Mistake("NaN in the data", NAN, NonFiniteError, "hidden_kernel", "would become NaN", "row 3 of the data), column 1", "np.nan_to_num(x)"),
