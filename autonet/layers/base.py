@@ -328,7 +328,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
             state.training, current.layer = before, outer
         if self.activity_regularizer is not None:
             for output in flatten(y):
-                self.add_loss(self.activity_regularizer(output) / output.shape[0])
+                self.add_loss(self.activity_regularizer(output) / (output.shape[0] or 1))  # of no samples, 0
         if args:
             self._carry_mask(args[0], y, kwargs.get("mask"))
         if observer is not None:

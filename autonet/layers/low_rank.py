@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autonet import initializers, ops
 from autonet.common.types import Identifier
 from autonet.core.tensor import Tensor
@@ -24,10 +26,14 @@ class LowRank:
     def _take_lora(self, rank: Any, alpha: Any) -> None:
         """Note the constructor's arguments; the last line of `build` is `_build_lora`."""
         self.lora_rank: Any = None if rank is None else self._checked_rank(rank)
-        if not isinstance(alpha, (int, float, type(None))):
-            raise ArgumentError(f"{self.label} expects lora_alpha to be a number; received {alpha!r}.")  # type: ignore[attr-defined]
+        if alpha is not None:
+            self._check_alpha(alpha)
         self.lora_alpha = self.lora_rank if alpha is None else alpha
         self.lora_enabled = False
+
+    def _check_alpha(self, alpha: Any) -> None:
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.number)):
+            raise ArgumentError(f"{self.label} expects lora_alpha to be a number; received {alpha!r}.")  # type: ignore[attr-defined]
 
     def _build_lora(self) -> None:
         if self.lora_rank is not None:
@@ -57,6 +63,8 @@ class LowRank:
             raise NotBuiltError(f"{self.label} has no weights to adapt yet: build it, or call it on data, first.")  # type: ignore[attr-defined]
         if self.lora_enabled:
             raise ArgumentError(f"{self.label} is adapted already: enable_lora can be called once.")  # type: ignore[attr-defined]
+        if lora_alpha is not None:
+            self._check_alpha(lora_alpha)
         self._adapt(self._checked_rank(rank), lora_alpha, a_initializer, b_initializer)
 
     def _refuse_constraint(self, constraint: Any) -> None:

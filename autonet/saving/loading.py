@@ -9,6 +9,7 @@ from typing import Any
 from autonet.core.state import no_grad
 from autonet.errors import DataError
 from autonet.layers.current import current
+from autonet.layers.low_rank import LowRank
 from autonet.random import seeds
 from autonet.saving.names import named_layers
 from autonet.serialization.objects import deserialize_keras_object
@@ -60,6 +61,26 @@ def build(model: Any, configs: Any) -> None:
                 layer.build_from_config(configs[place])
     finally:
         current.building = building
+
+
+def adapted(model: Any) -> dict[str, list[float]]:
+    """Rank and alpha of each layer that was adapted, by the name of its place: configurations of those around lack them."""
+    layers = [(place, x) for place, x in named_layers(model) if isinstance(x, LowRank) and x.lora_enabled]
+    return {place: [x.lora_rank, x.lora_alpha] for place, x in layers}
+
+
+def adapt(model: Any, described: Any, path: str) -> None:
+    """Adapt layers as `adapted` said; None where a file says nothing."""
+    layers = dict(named_layers(model)) if described is not None else {}
+    if described is not None and not (
+        isinstance(described, dict)
+        and all(isinstance(layers.get(place), LowRank) for place in described)
+        and all(isinstance(pair, list) and len(pair) == 2 for pair in described.values())
+    ):
+        raise DataError(f"{path} does not say which layers are adapted. Take another copy of it.")
+    for place, (rank, alpha) in (described or {}).items():
+        if not layers[place].lora_enabled:
+            layers[place].enable_lora(rank, alpha)
 
 
 def make_model(config: Any, path: str, compile: bool = True) -> Any:

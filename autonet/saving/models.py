@@ -79,6 +79,8 @@ def describe(model: Any, include_optimizer: bool = True) -> tuple[dict[str, Any]
     """What a file says of a model, and the Variables that it holds, by name."""
     stored = model_config(model)
     config: dict[str, Any] = {"model": stored, "built": loading.build_configs(model)}
+    if adapted := loading.adapted(model):
+        config["adapted"] = adapted
     variables = layer_variables(model)
     if include_optimizer and stored.get("compile_config"):
         built = {name: optimizer for name, optimizer in model_optimizers(model).items() if optimizer.built}
@@ -148,11 +150,12 @@ def _archive(file: BinaryIO, kind: str, path: str, what: str | None) -> Archive 
 
 def _load_own(archive: Archive | Document | ModelFile, path: str, compile: bool) -> Any:
     config = archive.config
-    if not isinstance(config, dict) or set(config) - {"optimizers", "undecayed"} != {"model", "built"}:
+    if not isinstance(config, dict) or set(config) - {"optimizers", "undecayed", "adapted"} != {"model", "built"}:
         raise DataError(f"{path} describes no model.")
     with loading.loading(path, archive.nbytes):
         model = loading.make_model(config["model"], path, compile)
         loading.build(model, config["built"])
+        loading.adapt(model, config.get("adapted"), path)
         variables = layer_variables(model)
         found, left = optimizer_state.rebuild(model, config.get("optimizers"), archive.specs, path)
         optimizer_state.spare(model, config.get("undecayed"), path)

@@ -188,7 +188,8 @@ def _prepare_metrics(model: Any, batch: Batch, custom: bool) -> bool:
     if compiled is None or compiled.names is not None or batch[1] is None:  # nothing to compare with: to predict
         return False
     x, y, _ = (as_tensors(part) for part in batch)
-    y_pred = model._blank_outputs(len(flatten(x)[0]))
+    rows = next((len(leaf) for leaf in flatten(x) if leaf is not None), None)  # None stands for an optional input
+    y_pred = None if rows is None else model._blank_outputs(rows)
     if y_pred is None and custom and any(flatten(compiled.given)):
         with no_grad():
             y_pred = model(x, training=False)

@@ -264,6 +264,8 @@ def test_activity_is_penalised_per_sample():
     layer = layers.Dense(2, kernel_initializer="ones", activity_regularizer=regularizers.L2(0.5))
     layer(batch(4, 3))
     assert [float(x) for x in layer.losses] == [9.0]  # 0.5 times two units of 3 squared
+    layer(batch(0, 3))
+    assert [float(x) for x in layer.losses] == [0.0]
     assert type(layers.Dense.from_config(layer.get_config()).activity_regularizer) is regularizers.L2
 
 

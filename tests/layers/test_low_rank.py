@@ -103,6 +103,27 @@ def test_factors_are_not_narrower_than_float32(make, x, name):
         assert getattr(layer, f"lora_{name}_b").dtype == wanted
 
 
+def test_layers_inside_others_come_back_adapted(tmp_path):
+    """Whose configurations do not speak of them."""
+    x = autonet.Input((5, 4))
+    attention = layers.MultiHeadAttention(2, 3)
+    model = autonet.Model(x, layers.Dense(1)(attention(x, x)))
+    for layer in (attention.query_dense, attention.output_dense):
+        layer.enable_lora(2, lora_alpha=5)
+    model.compile(autonet.optimizers.SGD(0.1, momentum=0.9), "mse")
+    y = np.ones((6, 5, 1), "float32")
+    model.fit(X, y, epochs=2, verbose=0)
+    for name in ("m.keras", "m.json"):
+        model.save(tmp_path / name)
+        again = autonet.saving.load_model(tmp_path / name)
+        assert again.layers[1].query_dense.lora_alpha == 5 and not again.layers[1].key_dense.lora_enabled
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+        losses = [m.train_on_batch(X, y) for m in (model, again)]
+        assert losses[0] == losses[1]
+        for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_what_cannot_be_adapted_is_refused():
     layer = layers.Dense(3, kernel_constraint="non_neg")
     layer.build((None, 4))

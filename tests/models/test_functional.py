@@ -124,6 +124,29 @@ def test_optional_inputs(data):
     np.testing.assert_array_equal(np.array(model(data)), data[0] + data[1])
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_an_optional_input_may_be_left_out_in_training(names):
+    class Plus(layers.Layer):
+        def call(self, inputs):
+            return inputs["a"] if inputs["b"] is None else inputs["a"] + inputs["b"]
+
+        def compute_output_shape(self, input_shape):
+            return input_shape["a"]
+
+    inputs = {name: Input((3,), name=name, optional=name == "b") for name in names}
+    model = Model(inputs, layers.Dense(1)(Plus()(inputs)))
+    model.compile("sgd", "mse")
+    x, y = np.ones((5, 3), "float32"), np.ones((5, 1), "float32")
+    without, both = {n: x if n == "a" else None for n in names}, dict.fromkeys(names, x)
+    for given in (without, both, without):
+        assert np.isfinite(model.fit(given, y, batch_size=2, validation_split=0.4, verbose=0).history["val_loss"][0])
+        assert model.predict(given, verbose=0).shape == (5, 1)
+    loss = model.evaluate(without, y, verbose=0)
+    assert model.evaluate(iter([(without, y)]), verbose=0) == pytest.approx(loss)
+    with pytest.raises(ArgumentError, match="missing its input 'a', which is not optional"):
+        model.fit({n: None if n == "a" else x for n in names}, y, verbose=0)
+
+
 @pytest.mark.parametrize("make, message", [
     (lambda a, b: Model(a, a + b), r"output 0 depends on the input 'b', which is not among the inputs \['a'\]"),
     (lambda a, b: Model(a, np.ones(3)), "expects outputs to be placeholders"),
