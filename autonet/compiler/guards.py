@@ -154,17 +154,20 @@ def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) ->
     return {name: _frozen(value, inside) for name, value in vars(thing).items() if name not in ignored}
 
 
-def _frozen(value: Any, inside: Callable[[Any], None]) -> Any:
+def _frozen(value: Any, inside: Callable[[Any], None], around: tuple[int, ...] = ()) -> Any:
     if type(value) in _PLAIN:
         return type(value), value
     if isinstance(value, (bool, int, str, bytes, type(None))):
         return type(value), value
     if isinstance(value, (float, np.generic)):
         return type(value), repr(value)  # nan is itself, -0.0 is not 0.0
-    if isinstance(value, (list, tuple)):
-        return type(value), [_frozen(v, inside) for v in value]
-    if isinstance(value, dict):
-        return type(value), [(_frozen(k, inside), _frozen(v, inside)) for k, v in value.items()]
+    if isinstance(value, (list, tuple, dict)):
+        if id(value) in around:  # a container may hold itself
+            return type(value), around.index(id(value))
+        around = (*around, id(value))
+        if not isinstance(value, dict):
+            return type(value), [_frozen(v, inside, around) for v in value]
+        return type(value), [(_frozen(k, inside), _frozen(v, inside, around)) for k, v in value.items()]
     if isinstance(value, Versioned):
         inside(value)
     return _Same(value)

@@ -65,11 +65,10 @@ def _trackable(x: Any) -> bool:
     return isinstance(x, (Variable, SeedGenerator, Tracking, *_CONTAINERS)) or hasattr(x, "update_state")
 
 
-def _leaves(values: Any) -> Iterator[Any]:
+def _leaves(values: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
+    """What is in containers; `around` are the ids of those under way, since one may hold itself."""
     for x in values:
-        if isinstance(x, dict):
-            yield from _leaves(x.values())
-        elif isinstance(x, (list, tuple)):
-            yield from _leaves(x)
-        else:
+        if not isinstance(x, (dict, list, tuple)):
             yield x
+        elif id(x) not in around:
+            yield from _leaves(x.values() if isinstance(x, dict) else x, (*around, id(x)))

@@ -47,14 +47,14 @@ def _walk(x: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         yield from _descend(child, f"{path}/{name}".lstrip("/"), seen)
 
 
-def _descend(child: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _descend(child: Any, path: str, seen: set[int], around: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
     if isinstance(child, (Layer, Optimizer)):
         if not isinstance(child, Metric):
             yield from _walk(child, path, seen)
-    elif isinstance(child, (list, tuple, dict)):
+    elif isinstance(child, (list, tuple, dict)) and id(child) not in around:  # a container may hold itself
         inside = [v for v in (child.values() if isinstance(child, dict) else child) if _holds(v)]
         for name, inner in zip(numbered([_called(v) for v in inside]), inside, strict=True):
-            yield from _descend(inner, f"{path}/{name}", seen)
+            yield from _descend(inner, f"{path}/{name}", seen, (*around, id(child)))
 
 
 def _holds(x: Any) -> bool:

@@ -63,7 +63,7 @@ def build(model: Any, configs: Any) -> None:
         current.building = building
 
 
-def adapted(model: Any) -> dict[str, list[float]]:
+def adapted(model: Any) -> dict[str, list[Any]]:
     """Rank and alpha of each layer that was adapted, by the name of its place: configurations of those around lack them."""
     layers = [(place, x) for place, x in named_layers(model) if isinstance(x, LowRank) and x.lora_enabled]
     return {place: [x.lora_rank, x.lora_alpha] for place, x in layers}

@@ -264,3 +264,37 @@ def test_weights_without_names(way, tmp_path):
     for layer in model.layers:
         layer.trainable = False
     assert not model.trainable_variables
+
+
+class Circular(keras.Model):
+    """Containers that hold themselves and each other."""
+
+    def __init__(self, **common):
+        super().__init__(**common)
+        self.blocks = []
+        self.named = {"blocks": self.blocks, "hidden": [L.Dense(3)]}
+        self.named["self"] = self.named
+        self.blocks += [self.blocks, self.named]
+        self.last = L.Dense(2)
+
+    def call(self, x):
+        return self.last(self.named["hidden"][0](x))
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.json", "m.weights.h5", "m.weights"])
+def test_containers_that_hold_themselves(name, tmp_path):
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype("float32")
+    model = Circular()
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :2], epochs=3, verbose=0)
+    assert len(model.weights) == 4
+    if "weights" in name:
+        model.save_weights(tmp_path / name)
+        other = Circular()
+        other(x)
+        other.load_weights(tmp_path / name)
+    else:
+        model.save(tmp_path / name)
+        other = load_model(tmp_path / name, custom_objects={"Circular": Circular})
+    for loaded in (other, copy.deepcopy(model)):
+        assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True))
