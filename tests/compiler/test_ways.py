@@ -62,7 +62,7 @@ def closure():
 
 def foreign():
     f = jit(lambda x, strange: x * len(strange), native=False)
-    f(X, np.zeros(2, complex))
+    f(X, np.zeros(2, "datetime64[s]"))
     return f
 
 
