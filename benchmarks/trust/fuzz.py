@@ -1,6 +1,7 @@
 """Damaged and malicious files into every reader: a documented error, or what the file says; little memory, little time.
 
     python benchmarks/trust/fuzz.py --inputs 10000000
+    python benchmarks/trust/fuzz.py --inputs 10000000 --seconds 60
     python benchmarks/trust/fuzz.py --inputs 500 --readers pickle,IDX --seed 3 --keep FOLDER
 
 Each reader of `readers.py` reads sound files that `mutations.py` has changed: bytes, offsets and lengths, and what stands
@@ -74,7 +75,7 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {' < '.join(reversed(lines))}"
 
 
-def worker(name: str, seed: int, numbers: range, pipe: int, keep: Path | None) -> None:
+def worker(name: str, seed: int, numbers: range, pipe: int, keep: Path | None, seconds: float) -> None:
     """Read the inputs of these numbers; tells how far it has come, and of faults."""
     reader, folder = (
         READERS[name],
@@ -94,7 +95,10 @@ def worker(name: str, seed: int, numbers: range, pipe: int, keep: Path | None) -
     def tell(**what: Any) -> None:
         os.write(pipe, json.dumps(what).encode() + b"\n")
 
+    end = time.process_time() + seconds
     for number in numbers:
+        if time.process_time() > end:
+            break
         rng = random.Random(f"{name} {seed} {number}")
         data = mutate(rng, rng.choice(sounds), reader.kind)
         if len(data) > LARGEST:
@@ -128,7 +132,7 @@ def fuzz(
         try:
             os.close(reader)
             warnings.simplefilter("ignore")
-            worker(name, seed, numbers, writer, keep)
+            worker(name, seed, numbers, writer, keep, seconds)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -158,13 +162,12 @@ def main(argv: list[str] | None = None) -> dict[str, list[int]]:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="read the input of this number")
     parser.add_argument("--keep", type=Path, help="folder for inputs that make faults")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no reader after so many")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of the processor for each reader, at most")
     options = parser.parse_args(argv)
     names = options.readers.split(",")
     if options.keep is not None:
         options.keep.mkdir(parents=True, exist_ok=True)
     total, found = Counter(), {}
-    began = time.monotonic()
     for name in names:
         share = options.inputs // len(names)
         numbers = range(share) if options.only is None else range(options.only, options.only + 1)
@@ -177,8 +180,6 @@ def main(argv: list[str] | None = None) -> dict[str, list[int]]:
         for what, cases in faults.items():
             found[f"{name}: {what}"] = cases
             print(f"  {len(cases)} x {what} ({', '.join(map(str, cases[:4]))})", file=sys.stderr)
-        if time.monotonic() - began > options.seconds:
-            break
     print(
         f"{total['inputs']:,} inputs into {len(names)} readers: {total['read']:,} read, {total['refused']:,} refused, "
         f"{sum(map(len, found.values())):,} faults of {len(found)} kinds"

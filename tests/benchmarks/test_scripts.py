@@ -13,7 +13,7 @@ from tests.compiler.programs import needs_compiler
 
 FOLDER = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
 SCRIPTS = ("eager", "first_step", "training", "chapter", "imports", "texts", "kinds", "roofline", "growth", "searching")
-SCRIPTS += ("trust/kills", "trust/fuzz")
+SCRIPTS += ("trust/kills", "trust/fuzz", "trust/soak")
 
 
 @pytest.fixture(autouse=True)
