@@ -80,8 +80,8 @@ def standardize_dtype(dtype: Dtype) -> str:
         return _PYTHON[dtype] or _floatx
     try:
         name = np.dtype(dtype).name
-    except TypeError:
-        name = str(dtype)
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads "2f4,(3,)i4" as a structure, if it can
+        name = str(dtype)[:100]
     if name.startswith("complex"):
         raise DtypeError(f"autonet has no complex dtypes; received {dtype!r}. {ADVICE}")
     if name not in _DTYPES:

@@ -17,6 +17,7 @@ _DAMAGED_FILE_ERRORS = (
     MemoryError,
     NotImplementedError,
     RecursionError,
+    SyntaxError,
     TypeError,
     ValueError,
 )
