@@ -30,7 +30,7 @@ class Permutation:
     https://www.cs.ucdavis.edu/~rogaway/papers/subset.pdf
 
     >>> p = Permutation(10, [1, 0])
-    >>> sorted(p[:].tolist()) == list(range(10)) and p[3] == p[2:5][1]
+    >>> sorted(p[:].tolist()) == list(range(10)) and int(p[3]) == int(p[2:5][1])
     True
     """
 
