@@ -24,7 +24,8 @@ from autonet.compiler.program import CONSTANT, VARIABLE, Instruction, Program, V
 from autonet.core.state import no_grad
 from autonet.core.tensor import wrap
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError
-from autonet.exporting.c_loops import HELPERS, WRITERS, is_pointwise, pointwise
+from autonet.exporting.c_helpers import helpers
+from autonet.exporting.c_loops import WRITERS, is_pointwise, pointwise
 from autonet.tree import flatten, pack_sequence_as
 from autonet.utils.files import atomic_write
 
@@ -191,9 +192,11 @@ class Writer:
         many = f"void {name}_predict_rows(long n, {', '.join(arguments)})"
         pairs = [*zip(takes, inputs, strict=True), *zip(gives, outputs, strict=True)]
         moved = ", ".join([f"{a} + k * {v.size}" for a, v in pairs])
-        parts = [f'/* Made by autonet: see {header}. */\n#include "{header}"\n#include <math.h>\n#include <stdint.h>\n']
+        parts = [
+            f'/* Made by autonet: see {header}. */\n#include "{header}"\n#include <math.h>\n#include <stdint.h>\n#include <string.h>\n'
+        ]
         parts.append("#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n#endif\n")
-        parts += [*_helpers(text), *self._constants(text)]
+        parts += [*helpers(text), *self._constants(text)]
         places, spaces = self._memory(text)
         parts += spaces
         unread = [f"    (void){a};" for a, v in zip(takes, inputs, strict=True) if not re.search(rf"\b{a}\[", text)]
@@ -262,9 +265,13 @@ class Nest:
 
     def __init__(self, writer: Writer, shape: tuple[int, ...], letter: str):
         self.writer, self.shape, self.letter = writer, shape, letter
+        self.bare = all(n == 1 for n in shape)  # then a block, for what is declared in it
 
     def __enter__(self) -> list[str]:
         indices = []
+        if self.bare:
+            self.writer.line("{")
+            self.writer.depth += 1
         for k, n in enumerate(self.shape):
             if n == 1:
                 indices.append("0")
@@ -276,10 +283,9 @@ class Nest:
         return indices
 
     def __exit__(self, *error: object) -> None:
-        for n in self.shape:
-            if n != 1:
-                self.writer.depth -= 1
-                self.writer.line("}")
+        for _ in range(1 if self.bare else sum(n != 1 for n in self.shape)):
+            self.writer.depth -= 1
+            self.writer.line("}")
 
 
 def _base(array: np.ndarray) -> np.ndarray:
@@ -315,22 +321,6 @@ def _numbers(array: np.ndarray) -> str:
             line = ""
         line += text + ","
     return "\n".join([*lines, line])
-
-
-def _helpers(text: str) -> list[str]:
-    """The definitions of the functions that a text calls, and of those that they call."""
-    found: dict[str, str] = {}
-    seen: set[str] = set()
-
-    def need(text: str) -> None:
-        for name in re.findall(r"\ban_\w+", text):
-            if name not in seen:
-                seen.add(name)
-                need(HELPERS[name])
-                found[name] = HELPERS[name]
-
-    need(text)
-    return [*found.values(), ""] if found else []
 
 
 def _header(name: str, one: str, many: str, pairs: list[tuple[str, Value]]) -> str:
