@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from autonet import layers, models, ops
+from autonet import Variable, export, jit, layers, models, ops, random, tree
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.errors import ArgumentError, AutonetError, NotBuiltError
+from autonet.layers import InputSpec
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 
@@ -195,6 +196,28 @@ def test_digits_below_100_kb(tmp_path):
     model.export(tmp_path / "digits.c")
     assert (tmp_path / "digits.c").stat().st_size < 100_000
     assert "void digits_predict(const float *x, float *y);" in (tmp_path / "digits.h").read_text()
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+def test_functions_too(jitted, rng, tmp_path):
+    w = Variable(rng.standard_normal((4, 3)).astype("float32"), name="w")
+    f = lambda a, b: {"s": ops.tanh(a @ w) + b, "m": ops.mean(a, axis=0)}
+    f = jit(f) if jitted else f
+    export(f, tmp_path / "f.c", [InputSpec(shape=(2, 4)), InputSpec(shape=(3,))])
+    assert "void f_call(const float *x1, const float *x2, float *y1, float *y2);" in (tmp_path / "f.h").read_text()
+    compiled(tmp_path / "f.c", tmp_path / "f.so", "-shared", "-fPIC")
+    a, b = rng.standard_normal((2, 4)).astype("float32"), rng.standard_normal(3).astype("float32")
+    found = [np.zeros(4, "float32"), np.zeros((2, 3), "float32")]
+    arrays = [x.ctypes.data_as(ctypes.c_void_p) for x in (a, b, *found)]
+    ctypes.CDLL(str(tmp_path / "f.so")).f_call(*arrays)
+    for y, z in zip(found, tree.flatten(f(ops.convert_to_tensor(a), ops.convert_to_tensor(b))), strict=True):
+        np.testing.assert_allclose(y, np.asarray(z), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ArgumentError, match="lengths are known"):
+        export(f, tmp_path / "g.c", [InputSpec(shape=(None, 4)), InputSpec(shape=(3,))])
+    with pytest.raises(ArgumentError, match=r"ends with \.c"):
+        export(f, tmp_path / "g.h", [InputSpec(shape=(2, 4)), InputSpec(shape=(3,))], format="c")
+    with pytest.raises(ArgumentError, match="only computes"):
+        export(lambda x: x + random.normal((2,)), tmp_path / "g.c", [InputSpec(shape=(2,))])
 
 
 def test_lookup_outside_its_table_gives_nan(tmp_path):
