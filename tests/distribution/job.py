@@ -187,5 +187,12 @@ def unchanged():
     assert all(d == digests[0] for d in digests)
 
 
+def other_data():
+    """Each rank makes data of its own."""
+    distribution.set_distribution(distribution.DataParallel())
+    model, (x, y), arguments = dense()
+    model.fit(x + distribution.rank(), y, verbose=0, **arguments)
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])
