@@ -11,7 +11,7 @@ from tests.distribution.test_bits import run
 pytestmark = pytest.mark.extra("mpi")
 
 
-@pytest.mark.parametrize("ranks", [(2, 3), (3, 1)], ids=str)
+@pytest.mark.parametrize("ranks", [(2, 3), pytest.param((3, 1), marks=pytest.mark.slow)], ids=str)
 def test_a_killed_training_goes_on_with_another_number_of_ranks(tmp_path, ranks):
     """Killed in the midst of an epoch; rank 0 alone wrote."""
     run(1, "resume", tmp_path / "whole.npz", tmp_path / "whole", 1000)
