@@ -183,8 +183,12 @@ def load(source: str, double: bool = False) -> Library:
         return library
     warm(double)  # beside the plan, on another core
     library = _open(build(sources.header() + source))
-    library.function("an_bind", None, ctypes.c_void_p)(services(double))
-    _loaded[source, double] = library
+    known = services(double)
+    with _guard:
+        if (other := _loaded.get((source, double))) is not None:  # another thread was faster
+            return other
+        library.function("an_bind", None, ctypes.c_void_p)(known)
+        _loaded[source, double] = library
     return library
 
 
