@@ -77,7 +77,7 @@ def decode_predictions(preds: TensorLike, top: int = 5) -> list[list[tuple[str, 
         with open(path, encoding="utf-8") as file:
             words = json.load(file)
         names = [(str(words[str(n)][0]), str(words[str(n)][1])) for n in range(CLASSES)]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path} does not name {CLASSES} classes ({error}). Put the whole file in its place."
         ) from error

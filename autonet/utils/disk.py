@@ -267,7 +267,7 @@ def _member(file: BinaryIO, path: str, name: str | None) -> tuple[int, int]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    except zipfile.BadZipFile as error:
+    except Exception as error:  # zipfile raises errors of several kinds
         raise DataError(f"{path} is no whole archive: {error}. Write it again.") from None
     if name is None and len(members) == 1:
         (name,) = members
@@ -278,10 +278,14 @@ def _member(file: BinaryIO, path: str, name: str | None) -> tuple[int, int]:
     info = members[name]
     if info.compress_type != zipfile.ZIP_STORED:
         raise DataError(f"{path} is compressed: {name} cannot be read row by row. Write it with np.savez, or as .npy.")
-    file.seek(info.header_offset)
-    _, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(info.header_offset, 0))
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size or info.header_offset < 0:
+        raise DataError(f"{path} is no whole archive: it has no place for {name}. Write it again.")
+    _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
     start = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-    return start, start + info.file_size
+    return start, min(start + info.file_size, whole)
 
 
 def _header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], np.dtype, int]:
@@ -289,7 +293,7 @@ def _header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], np.dtype, int]
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # NumPy's parser of headers raises errors of several kinds
         raise DataError(f"{label} is no .npy file of numbers: {error}. Write it with np.save.") from None
     if any(n < 0 for n in shape):
         raise DataError(f"{label} says that its shape is {shape}. Write it again.")

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import pickle
 import tarfile
 import tempfile
@@ -21,6 +22,7 @@ import numpy as np
 
 import autonet as keras
 from autonet import layers as L
+from autonet.applications.imagenet_utils import WORDS, decode_predictions
 from autonet.callbacks import BackupAndRestore, CSVLogger
 from autonet.cli import tables
 from autonet.cli.csvfile import read_table
@@ -34,6 +36,7 @@ from autonet.saving.models import describe
 from autonet.tuner import Choice, Log, Space
 from autonet.tuner.journal import Journal
 from autonet.tuner.trial import Outcome
+from autonet.utils.disk import DiskArray
 
 GOLDEN = Path(__file__).parents[2] / "tests"
 
@@ -182,14 +185,39 @@ def kernels(path: Path) -> None:
 KERNEL = bytes(range(256)) * 16
 
 
-def npz(**arrays: Any) -> Callable[[Path], Iterator[bytes]]:
+def npz(packed: bool = True, **arrays: Any) -> Callable[[Path], Iterator[bytes]]:
     def sound(folder: Path) -> Iterator[bytes]:
-        for save in (np.savez, np.savez_compressed):
+        for save in (np.savez, np.savez_compressed)[: 1 + packed]:
             buffer = io.BytesIO()
             save(buffer, **arrays)
             yield buffer.getvalue()
 
     return sound
+
+
+def npys(folder: Path) -> Iterator[bytes]:
+    for array in (np.ones((9, 3), "f4"), np.arange(5), np.zeros((2, 3, 1), ">u2")):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        yield buffer.getvalue()
+
+
+def rows(path: Path, name: str | None) -> None:
+    array = DiskArray(path, name)
+    array[:]
+    if len(array):
+        array[[len(array) - 1, 0]]
+
+
+def classes(folder: Path) -> Iterator[bytes]:
+    yield json.dumps({str(n): [f"n{n}", f"word {n}"] for n in range(1000)}).encode()
+
+
+def predictions(path: Path) -> None:
+    os.environ["AUTONET_HOME"] = str(path.parent)
+    (path.parent / "datasets").mkdir(exist_ok=True)
+    (path.parent / "datasets" / WORDS).write_bytes(path.read_bytes())
+    decode_predictions(np.ones((1, 1000)))
 
 
 def idx(folder: Path) -> Iterator[bytes]:
@@ -279,9 +307,14 @@ READERS = {
     "examples": Reader(
         ".npz", "zip", npz(x=np.ones((9, 3)), y=np.arange(9) % 3), lambda path: tables.read(path, task="classification")
     ),
+    "rows of an array": Reader(".npy", "npy", npys, lambda path: rows(path, None)),
+    "rows in an archive": Reader(
+        ".npz", "zip", npz(x=np.ones((9, 3), "f4"), y=np.arange(9), packed=False), lambda path: rows(path, "x")
+    ),
     "houses": Reader(".npz", "zip", npz(x=np.ones((5, 13)), y=np.ones(5)), lambda path: housing.read(path, 13)),
     "texts": Reader(".npz", "zip", npz(x=ragged(), y=np.arange(3)), lambda path: words.read(path, "x", "y")),
     "word index": Reader(".json", "json", texts('{"the": 1, "é": 2, "x": 88}'), words.read_index),
+    "classes": Reader(".json", "json", classes, predictions),
     "IDX": Reader(".gz", "gzip", idx, fashion_mnist.read_idx),
     "pickle": Reader(".pkl", "bytes", pickles, lambda path: read_pickle(path.read_bytes())),
     "pictures": Reader(".tar.gz", "tar", tars, lambda path: cifar.read(path, ["batch"], "labels")),

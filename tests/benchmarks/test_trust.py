@@ -1,5 +1,6 @@
 """The proofs of trust in short: their figures are what they have to be."""
 
+import ast
 import collections
 import os
 import pathlib
@@ -52,3 +53,52 @@ def test_long_use_in_short():
         "spawned",
     } <= found.keys()
     assert found["results differ"] == 0
+
+
+def readings(tree):
+    """Calls that open a file for reading, or read one by its path."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            words = [a.value for a in (*node.args, *(k.value for k in node.keywords)) if isinstance(a, ast.Constant)]
+            writes = any(isinstance(w, str) and set(w) <= set("wabxr+t") and set(w) & set("wax") for w in words)
+            if name in ("read_text", "read_bytes", "ZipFile", "memmap", "fromfile") or (name == "open" and not writes):
+                yield node
+
+
+READ = {  # modules that read files, and the readers of benchmarks/trust/readers.py that they are, or why they are none
+    "applications/imagenet_utils.py": "classes",
+    "callbacks/checkpoint.py": "a backup is copied",
+    "callbacks/reports.py": "log",
+    "cli/command.py": "/dev/null",
+    "cli/csvfile.py": "table",
+    "common/processors.py": "the system's own files",
+    "compiler/c/runtime/cache.py": "kernels",
+    "compiler/c/runtime/sources.py": "the package's own files",
+    "compiler/c/runtime/toolchain.py": "what the compiler has just made",
+    "datasets/cifar.py": "pictures",
+    "datasets/fashion_mnist.py": "IDX",
+    "datasets/files.py": "npz",
+    "datasets/imdb.py": "reviews",
+    "datasets/student_admissions.py": "admissions",
+    "datasets/words.py": "word index",
+    "layers/preprocessing/vocabulary.py": "vocabulary",
+    "saving/archive.py": "archive",
+    "saving/keras_zip.py": "model of Keras",
+    "saving/models.py": "model",
+    "tuner/annexes/study.py": "Optuna's own journal",
+    "tuner/heartbeat.py": "files without content",
+    "tuner/journal.py": "journal",
+    "utils/disk.py": "rows of an array",
+    "utils/files.py": "check sums, and what the standard library unpacks",
+    "utils/folders.py": "texts are taken as they are",
+    "utils/images.py": "Pillow's errors are its own",
+}
+
+
+def test_whoever_reads_files_is_tried():
+    root = FOLDER.parents[1] / "autonet"
+    found = {
+        p.relative_to(root).as_posix() for p in root.rglob("*.py") if any(readings(ast.parse(p.read_text("utf-8"))))
+    }
+    assert found <= READ.keys(), "make it a reader in benchmarks/trust/readers.py, or say in READ why it is none"

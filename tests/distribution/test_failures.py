@@ -16,10 +16,7 @@ TOLD = {  # what befalls rank 1: what is said, and how often
 }
 
 
-LONGER = {"ends", "stops"}
-
-
-@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] if k in LONGER else []) for k in TOLD])
+@pytest.mark.parametrize("kind", TOLD)
 def test_a_rank_that_fails_ends_the_job(kind):
     message, times = TOLD[kind]
     started = time.monotonic()

@@ -111,6 +111,22 @@ def test_what_cannot_be_read_row_by_row_is_refused(tmp_path):
             DiskArray(tmp_path / name, member)
 
 
+def test_headers_that_are_none(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(9))
+    np.savez(tmp_path / "x.npz", x=np.arange(9))
+    whole = (tmp_path / "x.npy").read_bytes()
+    for head in (b"(((", b"{'descr': '<i8', 'fortran_order': False, 'shape': (", b"{1: 2}", b"\0", b"[" * 90):
+        (tmp_path / "x.npy").write_bytes(whole[:10] + head.ljust(len(whole) - 10 - 72) + whole[-72:])
+        with pytest.raises(DataError, match="no .npy file of numbers"):
+            DiskArray(tmp_path / "x.npy")
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    end = content.index(b"PK\5\6")
+    content[end + 16 : end + 20] = (2**31).to_bytes(4, "little")  # where its directory is said to be
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match="no whole archive"):
+        DiskArray(tmp_path / "x.npz", "x")
+
+
 def test_a_file_that_is_cut_later_is_noticed(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(1000.0))
     found = DiskArray(tmp_path / "a.npy")
