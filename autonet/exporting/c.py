@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from autonet.compiler.passes.memory import Slot, assign_offsets
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import CONSTANT, VARIABLE, Instruction, Program, Value
 from autonet.core.state import no_grad
-from autonet.core.tensor import wrap
+from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError
-from autonet.exporting.c_loops import HELPERS, WRITERS, is_pointwise, pointwise
+from autonet.exporting.c_helpers import helpers
+from autonet.exporting.c_loops import WRITERS, is_pointwise, pointwise
 from autonet.tree import flatten, pack_sequence_as
 from autonet.utils.files import atomic_write
 
@@ -33,46 +35,54 @@ LINE = 110  # characters of a line of numbers
 
 def export(model: Any, filepath: Path) -> None:
     """Write `model` to `filepath`, which ends with .c, and the header beside it; see `Model.export`."""
-    name = re.sub(r"\W", "_", filepath.stem, flags=re.ASCII)
-    name = name if name[0].isalpha() else f"m_{name}"
-    program = recorded(model)
-    body, header = Writer(program).write(name, filepath.with_suffix(".h").name)
-    for path, text in ((filepath.with_suffix(".h"), header), (filepath, body)):
-        with atomic_write(path) as file:
-            file.write(text.encode("ascii"))
-
-
-def recorded(model: Any) -> Program:
-    """What `model` computes for a batch of one, its Variables' values as constants.
-
-    Raises: NotBuiltError without inputs of known shapes; ArgumentError for what a function of the inputs cannot do.
-    """
     inputs = getattr(model, "inputs", None)
     if not inputs:
         raise NotBuiltError(
             f"export expects a model that knows the shapes of its inputs; {model.label} does not. Make it of Input and "
             "layers: Sequential([Input(shape), ...]) or Model(inputs, outputs)."
         )
-    arrays = []
-    for placeholder in flatten(inputs):
-        shape, dtype = placeholder.shape, np.dtype(str(placeholder.dtype))
-        if None in shape[1:]:
+    shapes = [((1, *x.shape[1:]), np.dtype(str(x.dtype))) for x in flatten(inputs)]
+    call = lambda tensors: model(pack_sequence_as(inputs, tensors), training=False)
+    write(recorded(call, shapes, model.label), filepath, rows=True)
+
+
+def write(program: Program, filepath: Path, rows: bool) -> None:
+    """Write a program, and the header beside it; with a function for many rows if the program is that of one."""
+    name = re.sub(r"\W", "_", filepath.stem, flags=re.ASCII)
+    name = name if name[0].isalpha() else f"m_{name}"
+    body, header = Writer(program).write(name, filepath.with_suffix(".h").name, rows)
+    for path, text in ((filepath.with_suffix(".h"), header), (filepath, body)):
+        with atomic_write(path) as file:
+            file.write(text.encode("ascii"))
+
+
+def recorded(
+    call: Callable[[list[Tensor]], Any], inputs: list[tuple[tuple[Any, ...], np.dtype]], label: str
+) -> Program:
+    """What a function of a list of Tensors of these shapes and dtypes computes, its Variables' values as constants.
+
+    Raises: ArgumentError and DtypeError for what it cannot take; ArgumentError for what a function of the inputs cannot do.
+    """
+    for shape, dtype in inputs:
+        if not all(isinstance(n, int) for n in shape):
             raise ArgumentError(
-                f"Export to C expects inputs whose lengths are known but for the batch; received {shape}. "
-                "Give Input the whole shape."
+                f"Export to C expects inputs whose lengths are known but for a model's batch; received {shape}. "
+                "Give the whole shape."
             )
         if dtype not in C_TYPES:
             raise DtypeError(f"Export to C knows no inputs of dtype {dtype}; it takes {', '.join(map(str, C_TYPES))}.")
-        arrays.append(np.zeros((1, *shape[1:]), dtype))
     recorder = Recorder(strict=True)
-    own = [wrap(recorder.input(a)) for a in arrays]
+    own = [wrap(recorder.input(np.zeros(shape, dtype))) for shape, dtype in inputs]
     with no_grad(), np.errstate(all="ignore"):
-        result = capture(recorder, lambda: model(pack_sequence_as(inputs, own), training=False))
+        result = capture(recorder, lambda: call(own))
     program = recorder.program
-    program.outputs = [recorder.known(t._value, CONSTANT, t._value) for t in flatten(result)]
+    for t in flatten(result):
+        if not isinstance(t, Tensor):
+            raise ArgumentError(f"export expects a function that returns Tensors; received {t!r}.")
+        program.outputs.append(recorder.known(t._value, CONSTANT, t._value))
     if program.writes or recorder.drawn:
         what = "draws random numbers" if recorder.drawn else "assigns " + ", ".join(w.path for w in program.writes)
-        raise ArgumentError(f"Export to C expects a model that only computes; {model.label} {what} as it predicts.")
+        raise ArgumentError(f"Export to C expects what only computes; {label} {what}.")
     fixed = {v: Value(v.id, CONSTANT, v.shape, v.dtype, v.source.numpy()) for v in program.used() if v.kind == VARIABLE}
     program = optimize(program.replaced(program.instructions, fixed))
     return optimize(expand(program))
@@ -171,8 +181,8 @@ class Writer:
 
     # The program
 
-    def write(self, name: str, header: str) -> tuple[str, str]:
-        """The C file, and its header."""
+    def write(self, name: str, header: str, rows: bool) -> tuple[str, str]:
+        """The C file, and its header; with `rows`, the program is that of one row of many."""
         inputs, outputs = self.program.inputs, self.program.outputs
         takes, gives = _numbered("x", inputs), _numbered("y", outputs)
         for argument, v in zip(takes, inputs, strict=True):
@@ -187,19 +197,22 @@ class Writer:
         text = "\n".join(self.lines)
         arguments = [f"const {C_TYPES[v.dtype]} *{a}" for a, v in zip(takes, inputs, strict=True)]
         arguments += [f"{C_TYPES[v.dtype]} *{a}" for a, v in zip(gives, outputs, strict=True)]
-        one = f"void {name}_predict({', '.join(arguments)})"
+        one = f"void {name}_{'predict' if rows else 'call'}({', '.join(arguments)})"
         many = f"void {name}_predict_rows(long n, {', '.join(arguments)})"
         pairs = [*zip(takes, inputs, strict=True), *zip(gives, outputs, strict=True)]
         moved = ", ".join([f"{a} + k * {v.size}" for a, v in pairs])
-        parts = [f'/* Made by autonet: see {header}. */\n#include "{header}"\n#include <math.h>\n#include <stdint.h>\n']
+        parts = [
+            f'/* Made by autonet: see {header}. */\n#include "{header}"\n#include <math.h>\n#include <stdint.h>\n#include <string.h>\n'
+        ]
         parts.append("#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n#endif\n")
-        parts += [*_helpers(text), *self._constants(text)]
+        parts += [*helpers(text), *self._constants(text)]
         places, spaces = self._memory(text)
         parts += spaces
         unread = [f"    (void){a};" for a, v in zip(takes, inputs, strict=True) if not re.search(rf"\b{a}\[", text)]
         parts.append("\n".join([one + " {", *places, *unread, text, "}\n"]))
-        parts.append(f"{many} {{\n    for (long k = 0; k < n; k++) {name}_predict({moved});\n}}\n")
-        return "\n".join(parts), _header(name, one, many, pairs)
+        if rows:
+            parts.append(f"{many} {{\n    for (long k = 0; k < n; k++) {name}_predict({moved});\n}}\n")
+        return "\n".join(parts), _header(name, [one, many] if rows else [one], pairs)
 
     def instruct(self, i: Instruction) -> None:
         """Write one instruction."""
@@ -262,9 +275,13 @@ class Nest:
 
     def __init__(self, writer: Writer, shape: tuple[int, ...], letter: str):
         self.writer, self.shape, self.letter = writer, shape, letter
+        self.bare = all(n == 1 for n in shape)  # then a block, for what is declared in it
 
     def __enter__(self) -> list[str]:
         indices = []
+        if self.bare:
+            self.writer.line("{")
+            self.writer.depth += 1
         for k, n in enumerate(self.shape):
             if n == 1:
                 indices.append("0")
@@ -276,10 +293,9 @@ class Nest:
         return indices
 
     def __exit__(self, *error: object) -> None:
-        for n in self.shape:
-            if n != 1:
-                self.writer.depth -= 1
-                self.writer.line("}")
+        for _ in range(1 if self.bare else sum(n != 1 for n in self.shape)):
+            self.writer.depth -= 1
+            self.writer.line("}")
 
 
 def _base(array: np.ndarray) -> np.ndarray:
@@ -317,27 +333,14 @@ def _numbers(array: np.ndarray) -> str:
     return "\n".join([*lines, line])
 
 
-def _helpers(text: str) -> list[str]:
-    """The definitions of the functions that a text calls, and of those that they call."""
-    found: dict[str, str] = {}
-    seen: set[str] = set()
-
-    def need(text: str) -> None:
-        for name in re.findall(r"\ban_\w+", text):
-            if name not in seen:
-                seen.add(name)
-                need(HELPERS[name])
-                found[name] = HELPERS[name]
-
-    need(text)
-    return [*found.values(), ""] if found else []
-
-
-def _header(name: str, one: str, many: str, pairs: list[tuple[str, Value]]) -> str:
-    guard = f"{name.upper()}_H"
-    arrays = "\n".join([f" *   {a}: {C_TYPES[v.dtype]}, shape {list(v.shape[1:])}, {v.size} in all" for a, v in pairs])
+def _header(name: str, functions: list[str], pairs: list[tuple[str, Value]]) -> str:
+    guard, rows = f"{name.upper()}_H", len(functions) > 1
+    shapes = [(a, v, list(v.shape[1:] if rows else v.shape)) for a, v in pairs]
+    arrays = "\n".join([f" *   {a}: {C_TYPES[v.dtype]}, shape {shape}, {v.size} in all" for a, v, shape in shapes])
+    what = "a model's prediction for one row, and for n rows, one after the other" if rows else "a function"
+    declared = "\n".join([f"{f};" for f in functions])
     return f"""\
-/* Made by autonet: a model's prediction for one row, and for n rows, one after the other.
+/* Made by autonet: {what}.
  *
 {arrays}
  *
@@ -349,8 +352,7 @@ def _header(name: str, one: str, many: str, pairs: list[tuple[str, Value]]) -> s
 #ifdef __cplusplus
 extern "C" {{
 #endif
-{one};
-{many};
+{declared}
 #ifdef __cplusplus
 }}
 #endif

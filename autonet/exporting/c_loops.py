@@ -1,7 +1,8 @@
 """Loops in C for the primitives of a model's prediction, one table.
 
 A writer of the table is called with the text's `Writer`, the instruction and its operands as arrays, whose places and strides
-are those in C. Products sum in the order of their terms, in the result's own precision; other sums in double.
+are those in C. Sums of float32 are taken in the order of a plan of plain C (AUTONET_INSTRUCTIONS=plain), so that results are
+the same bits: products term after term, other sums by lanes. What such a plan leaves to NumPy is summed in double.
 """
 
 from __future__ import annotations
@@ -17,26 +18,10 @@ from autonet.compiler.program import Instruction
 from autonet.errors import ArgumentError
 from autonet.exporting import c_recurrent
 
+BLOCK = 256  # numbers of a row that a plan sums at a time
 WRITERS: dict[str, Callable[..., None]] = {}
 
 # Pointwise
-
-_LIBM = {
-    **{name: name for name in ("exp", "expm1", "log", "log1p", "tanh", "erf", "sqrt", "floor", "ceil", "trunc", "pow")},
-    "abs": "fabs",
-}
-_OWN = {
-    "max": "{T} an_max_{F}({T} a, {T} b) {{ return a > b || a != a ? a : b; }}",
-    "min": "{T} an_min_{F}({T} a, {T} b) {{ return a < b || a != a ? a : b; }}",
-    "where": "{T} an_where_{F}(int condition, {T} a, {T} b) {{ return condition ? a : b; }}",
-    "sign": "{T} an_sign_{F}({T} a) {{ return a != a ? a : ({T})((a > 0) - (a < 0)); }}",
-    "sigmoid": "{T} an_sigmoid_{F}({T} a) {{ return 1 / (1 + an_exp_{F}(-a)); }}",
-    "softplus": "{T} an_softplus_{F}({T} a) {{ return an_log1p_{F}(an_exp_{F}(-an_abs_{F}(a))) + an_max_{F}(a, 0); }}",
-}
-HELPERS: dict[str, str] = {}  # definitions of the functions that expressions call
-for _F, _T, _s in (("f32", "float", "f"), ("f64", "double", "")):
-    HELPERS |= {f"an_{name}_{_F}": f"#define an_{name}_{_F} {c}{_s}" for name, c in _LIBM.items()}
-    HELPERS |= {f"an_{name}_{_F}": "static " + text.format(T=_T, F=_F) for name, text in _OWN.items()}
 
 _MORE = {  # of floats, functions of libm with the primitive's operands
     **dict(sin="sin", cos="cos", tan="tan", arcsin="asin", arccos="acos", arctan="atan", arctan2="atan2", sinh="sinh"),
@@ -90,7 +75,28 @@ def _matmul(w: Any, i: Instruction, a: np.ndarray, b: np.ndarray) -> None:
     if a.ndim == 1:
         a, y = a[None], y[..., None, :]
     stack = y.shape[:-2]
+    if b.ndim == 2 and b.shape[-1] == 1:
+        return _column(w, y, a, b)
     product(w, y, np.broadcast_to(a, (*stack, *a.shape[-2:])), np.broadcast_to(b, (*stack, *b.shape[-2:])))
+
+
+def _column(w: Any, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """Rows times one column, in lanes as in runtime/kernels.h."""
+    n, T = a.shape[-1], C_TYPES[y.dtype]
+    lanes = 16 // y.itemsize
+    term = lambda row, k: f"{w.at(a, [*row, k])} * {w.at(b, [k, '0'])}"
+    with w.each(y.shape[:-1]) as row:
+        w.line(f"{T} s[{lanes}] = {{0}}, u[{lanes}] = {{0}}, total = 0;")
+        w.line("int k = 0;")
+        if n >= 2 * lanes:
+            w.line(f"for (; k + {2 * lanes} <= {n}; k += {2 * lanes})")
+            w.line(f"    for (int l = 0; l < {lanes}; l++) {{")
+            w.line(f"        s[l] += {term(row, '(k + l)')};")
+            w.line(f"        u[l] += {term(row, f'(k + {lanes} + l)')};")
+            w.line("    }")
+        w.line(f"for (int l = 0; l < {lanes}; l++) total += s[l] + u[l];")
+        w.line(f"for (; k < {n}; k++) total += {term(row, 'k')};")
+        w.line(f"{w.at(y, [*row, '0'])} = total;")
 
 
 def product(w: Any, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
@@ -113,8 +119,12 @@ def _convolve(w: Any, i: Instruction, x: np.ndarray, kernel: np.ndarray) -> None
     wide, narrow = (x, y) if i.op == "convolve" else (y, x)
     groups, window = s["groups"], kernel.shape[:-2]
     channels, filters = kernel.shape[-2], narrow.shape[-1] // groups
-    with w.each((*narrow.shape[:-1], *window)) as at:
-        row, places, cell = at[0], at[1 : 1 + len(window)], at[1 + len(window) :]
+    n = len(window)
+    lengths = (
+        (narrow.shape[1:-1], window) if i.op == "convolve" else (window, narrow.shape[1:-1])
+    )  # a plan's order of terms
+    with w.each((narrow.shape[0], *lengths[0], *lengths[1])) as (row, *at):
+        places, cell = (at[:n], at[n:]) if i.op == "convolve" else (at[n:], at[:n])
         seen, tests = _seen(
             places, cell, s["strides"], s["dilation"], s["starts"], wide.shape[1:-1], narrow.shape, window
         )
@@ -212,20 +222,25 @@ def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
     y = whole.reshape(rows.shape)
     T = C_TYPES[y.dtype]
     wide = "double" if y.dtype.kind == "f" else T
-    if i.settings.get("initial") is not None or i.settings.get("dtype") is not None:
+    initial = i.settings.get("initial")
+    if (initial is not None and i.op not in ("max", "min")) or i.settings.get("dtype") is not None:
         raise _unfit(i)
     if i.op in ("max", "min") and x.dtype.kind != "f":
         raise _unfit(i)
     with rows.kept() as at:
         value = lambda j: w.at(x, j)
         to = w.at(y, at)
-        if i.op in ("sum", "mean", "prod"):
+        if i.op in ("sum", "mean") and x.dtype == np.float32:
+            _total(w, rows, at)
+            w.line(f"{to} = total{f' / {rows.count}.0f' if i.op == 'mean' else ''};")
+        elif i.op in ("sum", "mean", "prod"):
             sign = "*=" if i.op == "prod" else "+="
             w.line(f"{wide} total = {int(i.op == 'prod')};")
             rows.each(at, lambda j: f"total {sign} {value(j)};")
             w.line(f"{to} = ({T})(total{f' / {rows.count}' if i.op == 'mean' else ''});")
         elif i.op in ("max", "min"):
-            w.line(f"{T} most = {'-' if i.op == 'max' else ''}INFINITY;")
+            start = f"{'-' if i.op == 'max' else ''}INFINITY" if initial is None else expressions.literal(initial, T)
+            w.line(f"{T} most = {start};")
             rows.each(at, lambda j: f"most = an_{i.op}_{_suffix(y)}(most, {value(j)});")
             w.line(f"{to} = most;")
         elif i.op in ("any", "all"):
@@ -243,6 +258,40 @@ def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
             w.line("if (!isfinite(peak)) peak = 0;")
             rows.each(at, lambda j: f"total += exp{_f(x)}({value(j)} - peak);")
             w.line(f"{to} = ({T})log(total) + peak;")
+
+
+def _total(w: Any, rows: _Rows, at: list[str]) -> None:
+    """The float `total` of a row, in the order of a plan's loops: numbers side by side by lanes in blocks, others one by one."""
+    w.line("float total = 0;")
+    last = max((a for a, n in enumerate(rows.x.shape) if n > 1), default=-1)
+    if last not in rows.axes:
+        rows.each(at, lambda j: f"total += {w.at(rows.x, j)};")
+        return
+    first = last  # of the axes that are one run of numbers
+    while first and first - 1 in rows.axes:
+        first -= 1
+    lengths = rows.x.shape[first : last + 1]
+    n = int(np.prod(lengths))
+    with w.each(tuple([1 if a >= first else m for a, m in enumerate(rows.inner)]), "j") as inner:
+        places, left = rows.join(at, inner), n
+        for a, length in enumerate(lengths, first):
+            left //= length
+            places[a] = (
+                f"((s + k) / {left} % {length})" if left > 1 else f"((s + k) % {length})" if length < n else "(s + k)"
+            )
+        w.line("float row = 0;")
+        _blocks(w, n, "row", f"part[k] = {w.at(rows.x, places)};")
+        w.line("total += row;")
+
+
+def _blocks(w: Any, n: int, to: str, part: str) -> None:
+    """Add n numbers up, some hundred at a time by lanes: `part` is the statement for number s + k."""
+    w.line(f"for (int s = 0; s < {n}; s += {BLOCK}) {{")
+    w.line(f"    float part[{BLOCK}];")
+    w.line(f"    const int most = {n} - s < {BLOCK} ? {n} - s : {BLOCK};")
+    w.line(f"    for (int k = 0; k < most; k++) {{ {part} }}")
+    w.line(f"    {to} += an_sum_f32(part, most);")
+    w.line("}")
 
 
 def _peak(w: Any, rows: _Rows, at: list[str], x: np.ndarray) -> None:
@@ -278,6 +327,8 @@ def _softmax(w: Any, i: Instruction, x: np.ndarray) -> None:
     y = w.result(i.results[0])
     T = C_TYPES[y.dtype]
     rows = _Rows(w, x, i.settings["axis"])
+    if y.dtype == np.float32 and rows.axes == (x.ndim - 1,):
+        return _softmax_rows(w, i.op, y, x, rows)
     with rows.kept() as at:
         _peak(w, rows, at, x)
         if i.op == "softmax":
@@ -288,11 +339,32 @@ def _softmax(w: Any, i: Instruction, x: np.ndarray) -> None:
             rows.each(at, lambda j: f"{w.at(y, j)} = {w.at(x, j)} - peak - ({T})log(total);")
 
 
+def _softmax_rows(w: Any, op: str, y: np.ndarray, x: np.ndarray, rows: _Rows) -> None:
+    """As a plan does it: sums of up to 128 numbers one by one, of more by lanes in blocks of these."""
+    n = x.shape[-1]
+    with rows.kept() as at:
+        w.line("float peak = -INFINITY, total = 0;")
+        rows.each(at, lambda j: f"peak = an_max_f32(peak, {w.at(x, j)});")
+        rows.each(at, lambda j: f"{w.at(y, j)} = an_exp_f32({w.at(x, j)} - peak);")
+        if n <= 128:
+            rows.each(at, lambda j: f"total += {w.at(y, j)};")
+        else:
+            start = w.at(y, [*at[:-1], "s"])
+            w.line(f"for (int s = 0; s < {n}; s += 128) total += an_sum_f32(&{start}, {n} - s < 128 ? {n} - s : 128);")
+        if op == "softmax":
+            rows.each(at, lambda j: f"{w.at(y, j)} /= total;")
+        else:
+            w.line("const float logarithm = an_log_f32(total);")
+            rows.each(at, lambda j: f"{w.at(y, j)} = {w.at(x, j)} - peak - logarithm;")
+
+
 @_enters("standardize")
 def _standardize(w: Any, i: Instruction, x: np.ndarray) -> None:
     y, r = (w.result(v) for v in i.results)
     T = C_TYPES[y.dtype]
     rows = _Rows(w, x, i.settings["axis"])
+    if x.dtype == np.float32 and rows.axes == tuple(range(x.ndim - len(rows.axes), x.ndim)):
+        return _standardize_rows(w, i, y, r, rows)
     with rows.kept() as at:
         w.line("double mean = 0, spread = 0;")
         rows.each(at, lambda j: f"mean += {w.at(x, j)};")
@@ -305,6 +377,21 @@ def _standardize(w: Any, i: Instruction, x: np.ndarray) -> None:
         w.line(f"const {T} r = ({T})spread < INFINITY ? ({T})(1 / sqrt(spread)) : NAN;")
         rows.each(at, lambda j: f"{w.at(y, j)} *= r;")
         w.line(f"{w.at(r, at)} = r;")
+
+
+def _standardize_rows(w: Any, i: Instruction, y: np.ndarray, r: np.ndarray, rows: _Rows) -> None:
+    """As a plan does it: the mean of all numbers by lanes, squares by lanes in blocks."""
+    x, n, lead = rows.x, rows.count, rows.x.ndim - len(rows.axes)
+    flat = y.reshape(*x.shape[:lead], n)
+    epsilon = expressions.literal(np.float32(i.settings["epsilon"]), "float")
+    with rows.kept() as at:
+        rows.each(at, lambda j: f"{w.at(y, j)} = {w.at(x, j)};")
+        w.line(f"const float mean = an_sum_f32(&{w.at(flat, [*at[:lead], '0'])}, {n}) / {n}.0f;")
+        w.line("float total = 0;")
+        _blocks(w, n, "total", f"const float d = {w.at(flat, [*at[:lead], '(s + k)'])} -= mean; part[k] = d * d;")
+        w.line(f"const float scale = isinf(total) ? NAN : 1 / sqrtf(total / {n}.0f + {epsilon});")
+        rows.each(at, lambda j: f"{w.at(y, j)} *= scale;")
+        w.line(f"{w.at(r, at)} = scale;")
 
 
 @_enters("cumsum")
@@ -386,33 +473,35 @@ def _scan(w: Any, i: Instruction, *operands: np.ndarray) -> None:
 def _attend(w: Any, i: Instruction, q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> None:
     y, lse = (w.result(r) for r in i.results)
     n, h, t = lse.shape
-    s, T, f = k.shape[1], C_TYPES[y.dtype], _f(y)
+    s, T = k.shape[1], C_TYPES[y.dtype]
     weights = w.space((s,), y.dtype)
     seen = np.broadcast_to(mask, (n, h, t, s)) if mask.size else None
     scale = expressions.literal(y.dtype.type(i.settings["scale"]), T)
     with w.each((n, t, h)) as (b, row, head):
-        w.line(f"{T} peak = -INFINITY, total = 0;")
+        w.line(f"{T} peak = -INFINITY, sum[32] = {{0}};")
         with w.each((s,), "j") as (j,):
             w.line(f"{T} score = 0;")
             with w.each((q.shape[-1],), "k") as (d,):
                 w.line(f"score += {w.at(q, [b, row, head, d])} * {w.at(k, [b, j, head, d])};")
-            w.line(f"score *= {scale};")
             tests = [f"!{w.at(seen, [b, head, row, j])}"] if seen is not None else []
             tests += [f"{j} > {row}"] if i.settings["causal"] else []
             if tests:
                 w.line(f"if ({' || '.join(tests)}) score = -INFINITY;")
             w.line(f"{w.at(weights, [j])} = score;")
-            w.line(f"peak = an_max_{_suffix(y)}(peak, score);")
-        w.line("if (peak == -INFINITY) peak = 0;")
+            w.line("peak = score > peak ? score : peak;")
+        w.line(f"peak = peak > -INFINITY ? peak * {scale} : 0;")
         with w.each((s,), "j") as (j,):
-            w.line(f"total += {w.at(weights, [j])} = exp{f}({w.at(weights, [j])} - peak);")
-        w.line("if (total == 0) { total = 1; peak = 0; }")
+            exp = f"an_exp_{_suffix(y)}({w.at(weights, [j])} * {scale} - peak)"
+            w.line(f"sum[{j} % 32] += {w.at(weights, [j])} = {exp};")
+        w.line("for (int width = 16; width; width /= 2)")
+        w.line("    for (int l = 0; l < width; l++) sum[l] += sum[l + width];")
+        w.line(f"const {T} total = sum[0] == 0 ? 1 : sum[0];")
         with w.each((y.shape[-1],), "k") as (e,):
             w.line(f"{T} mean = 0;")
             with w.each((s,), "j") as (j,):
                 w.line(f"mean += {w.at(weights, [j])} * {w.at(v, [b, j, head, e])};")
-            w.line(f"{w.at(y, [b, row, head, e])} = mean / total;")
-        w.line(f"{w.at(lse, [b, head, row])} = peak + log{f}(total);")
+            w.line(f"{w.at(y, [b, row, head, e])} = mean * (1 / total);")
+        w.line(f"{w.at(lse, [b, head, row])} = sum[0] == 0 ? 0 : peak + an_log_{_suffix(y)}(total);")
 
 
 def _unfit(i: Instruction) -> ArgumentError:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import PathLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, unknown
+from autonet.exporting import c
 from autonet.exporting.graph import Graph
 from autonet.exporting.networks import TABLE
 from autonet.exporting.recording import Batch, Dims, record
@@ -21,11 +23,11 @@ def export(
     f: Callable[..., Any],
     filepath: PathLike,
     input_signature: Sequence[Any],
-    format: str = "onnx",
+    format: str | None = None,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
 ) -> None:
-    """Write what `f` computes as an ONNX file (opset 18), with the weights as they are now.
+    """Write what `f` computes as an ONNX file (opset 18) or as C99, with the weights as they are now.
 
     `f` is recorded as `jit` does it, so it has to compute the same operations whatever the values are. Lengths of the first
     axis that are None in the signature stay free, as the batch: outputs may have any multiple of it.
@@ -35,27 +37,37 @@ def export(
         filepath: of the file.
         input_signature: a sequence with what tells shape and dtype of each argument: `InputSpec(shape=(None, 4))`, an array,
             a KerasTensor, or lists, tuples and dictionaries of these.
-        format: "onnx".
+        format: "onnx" or "c"; by default what the file's ending says. "f.c", with its header, has one function,
+            `f_call(const float *x, float *y)`, of arrays whose lengths the signature tells; see `Model.export`.
         input_names: of the arrays in the signature; by default those of the function's parameters.
         output_names: of the results; by default "output", or "output_0", "output_1", ..., or a dictionary's keys.
 
     Raises: ArgumentError for an operation that ONNX has no counterpart of, for what depends on the batch size otherwise
         than in lengths, for what assigns Variables or draws random numbers, and without the extra `onnx`.
     """
-    if format != "onnx":
-        raise unknown("format of export", format, ["onnx"])
-    if not installed("onnx"):
-        raise ArgumentError("export needs onnx, which is not installed: pip install 'autonet[onnx]'.")
-    from autonet.exporting.annexes.onnx_file import write
-
+    path = Path(filepath)
+    format = (path.suffix.removeprefix(".") if path.suffix == ".c" else "onnx") if format is None else format
+    if format not in ("onnx", "c"):
+        raise unknown("format of export", format, ["onnx", "c"])
     signature = list(input_signature) if isinstance(input_signature, (list, tuple)) else [input_signature]
     leaves = flatten(signature)
-    specs = [_spec(x) for x in leaves]
 
     def call(tensors: list[Tensor]) -> Any:
         rest = iter(tensors)
         return f(*map_structure(lambda _: next(rest), signature))
 
+    if format == "c":
+        if path.suffix != ".c" or input_names or output_names:
+            raise ArgumentError(
+                "export to C expects a file that ends with .c, and names arrays x and y: leave names out."
+            )
+        c.write(c.recorded(call, [_fixed(x) for x in leaves], getattr(f, "__name__", "the function")), path, rows=False)
+        return
+    if not installed("onnx"):
+        raise ArgumentError("export needs onnx, which is not installed: pip install 'autonet[onnx]'.")
+    from autonet.exporting.annexes.onnx_file import write
+
+    specs = [_spec(x) for x in leaves]
     recording = record(call, specs)
     ins = _names("input_names", input_names or _parameters(f, signature), len(specs))
     outs = _names("output_names", output_names or _results(recording.result), len(recording.outputs))
@@ -115,6 +127,12 @@ def _spec(x: Any) -> tuple[Dims, Any]:
     check_numbers(x)
     dims = tuple([Batch() if n is None else int(n) for n in shape])
     return dims, np.dtype(getattr(x, "dtype", None) or floatx())
+
+
+def _fixed(x: Any) -> tuple[tuple[Any, ...], np.dtype]:
+    """Shape and dtype of an argument of C."""
+    dims, dtype = _spec(x)
+    return tuple([None if isinstance(n, Batch) else n for n in dims]), dtype
 
 
 def _parameters(f: Any, signature: list[Any]) -> list[str]:

@@ -65,8 +65,12 @@ class Persistence:
             void m_predict_rows(long n, const float *x, float *y);  n rows
 
         Several inputs and outputs are x1, x2, ..., y1, y2, ...; the header says their types and shapes. All lengths but the
-        batch's must be known. Sums are taken in the order of their terms, so results are close to `predict`'s, not the same
-        bits; as results lie in static arrays, one thread may call it at a time.
+        batch's must be known. As results lie in static arrays, one thread may call it at a time.
+
+        In float32, and compiled without fused products (`-std=c99`, or `-ffp-contract=off`), it gives the bits that `predict`
+        does with AUTONET_INSTRUCTIONS=plain, which is without fused products and BLAS too; otherwise `predict` is as close as
+        rounding allows. Left aside are what compiled steps leave to NumPy (functions that are not of C there, such as a softmax
+        not along the last axis, l2 norms, volumes' convolutions) and sums over more than 32,768 numbers, taken in pieces.
 
         Args:
             filepath: of the file.

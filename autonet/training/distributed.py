@@ -9,6 +9,7 @@ every rank. What a step does so depends on the batch and the number of blocks al
 from __future__ import annotations
 
 import weakref
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -157,7 +158,20 @@ class DistributedStep(StepFunction):
             return False
         made = super().prepare(batch)
         self._synchronize()
+        self._check_data(batch)
         return made
+
+    def _check_data(self, batch: Any) -> None:
+        """See that all ranks were given the same data, by the first and last row of a batch."""
+        rows = batch if isinstance(batch, Rows) else Rows(batch, slice(0, datas.length(batch)))
+        ends = [rows.part(0, 1), rows.part(rows.size - 1, rows.size)]
+        arrays = [a for end in ends for part in end for a in flatten(part) if a is not None]
+        own = rows.size, [(a.shape, str(a.dtype), zlib.crc32(repr(a.tolist()).encode())) for a in arrays]
+        if any(other != own for other in self.group.gather(own)):
+            raise DistributionError(
+                "The ranks have different data: all must make or read the same, as with np.random.seed. Each takes its own "
+                "rows of every batch by itself."
+            )
 
     def _synchronize(self) -> None:
         """Rank 0's weights, optimizer, metrics and generators on every rank."""
@@ -229,8 +243,31 @@ class DistributedStep(StepFunction):
         block = batch.part(*next(r for r in shares.ranges if r[0] < r[1]))
         counts = len(self._call(self._count, model, *block, 1.0))
         grads, changes = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
+        self._check_metrics(model, *block)
         draws = {k: int(c.numpy()[1]) for k, c in changes.items() if _is_generator(self.variables[k])}
         return Known(counts, draws, Layout(grads, {k: c for k, c in changes.items() if k not in draws}))
+
+    def _check_metrics(self, model: Any, *batch: Any) -> None:
+        """Refuse a metric from outside the package whose state is no sum: a second look must double the first."""
+        foreign = [m for m in model.metrics if not type(m).__module__.startswith("autonet.")]
+        if not foreign:
+            return
+        x, y, weight = (datas.as_tensors(part) for part in batch)
+        looks = []
+        with Part(1.0, None) as part, no_grad():
+            for metric in model.metrics:
+                metric.reset_state()
+            y_pred, loss = self._forward(model, x, y, weight)
+            for _ in range(2):
+                steps.update_metrics(model, x, y, y_pred, weight, loss)
+                looks.append([[v.numpy() for v in m.variables] for m in foreign])
+            part.take_back()
+        for metric, once, twice in zip(foreign, *looks, strict=True):
+            if not all(np.allclose(2 * a, b, rtol=1e-3, equal_nan=True) for a, b in zip(once, twice, strict=True)):
+                raise ArgumentError(
+                    f"The metric {metric.name!r} keeps a state that is no sum over rows, so what ranks gather cannot be added "
+                    "up. Keep sums and counts in it, or train without a distribution."
+                )
 
     def _totals(self, model: Any, batch: Rows, shares: Shares, count: int) -> list[float]:
         """What the batch's means of losses are over, where that is a matter of weights and masks."""

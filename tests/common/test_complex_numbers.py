@@ -232,6 +232,14 @@ def test_tables():
             model().fit(table, Y, verbose=0)
 
 
+def test_arrays_on_disk(tmp_path):
+    np.save(tmp_path / "z.npy", Z)
+    mapped = np.load(tmp_path / "z.npy", mmap_mode="r")
+    for x in (mapped, utils.DiskArray(tmp_path / "z.npy"), utils.DiskDataset(tmp_path / "z.npy", Y)):
+        with pytest.raises(DataError, match=TOLD):
+            model().fit(x, None if isinstance(x, utils.PyDataset) else Y, verbose=0)
+
+
 @pytest.mark.extra("keras")
 def test_files_of_weights(tmp_path):
     """h5py writes complex numbers as pairs, for which files of weights have no use."""

@@ -99,18 +99,19 @@ def train(name):
     return found
 
 
-def bits(path, *options):
-    if "plain" not in options:
-        distribution.set_distribution(distribution.DataParallel(reproducible="fast" not in options))
-    found = {}
-    for name in MODELS:
-        found |= train(name)
-    if "plain" not in options:
-        group = distribution.distribution().group
-        digests = group.gather({k: v.tobytes() for k, v in found.items()})
-        assert all(d == digests[0] for d in digests), "ranks differ"
-    if distribution.rank() == 0:
-        np.savez(path, **found)
+def bits(*places):
+    """Train all models, and write what came out to a file; with "plain" or "fast" after it, to another one in that way."""
+    for path, way in zip(places[::2], [*places[1::2], ""], strict=True):
+        chosen = None if way == "plain" else distribution.DataParallel(reproducible=way != "fast")
+        distribution.set_distribution(chosen)
+        found = {}
+        for name in MODELS:
+            found |= train(name)
+        if chosen is not None:
+            digests = chosen.group.gather({k: v.tobytes() for k, v in found.items()})
+            assert all(d == digests[0] for d in digests), "ranks differ"
+        if distribution.rank() == 0:
+            np.savez(path, **found)
 
 
 class Trouble(keras.callbacks.Callback):
@@ -185,6 +186,13 @@ def unchanged():
     print("RESULT", first, logs["val_loss"][-1])
     digests = distribution.distribution().group.gather([v.numpy().tobytes() for v in model.variables])
     assert all(d == digests[0] for d in digests)
+
+
+def other_data():
+    """Each rank makes data of its own."""
+    distribution.set_distribution(distribution.DataParallel())
+    model, (x, y), arguments = dense()
+    model.fit(x + distribution.rank(), y, verbose=0, **arguments)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ TOLD = {  # what befalls rank 1: what is said, and how often
 }
 
 
-@pytest.mark.parametrize("kind", TOLD)
+LONGER = {"ends", "stops"}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] if k in LONGER else []) for k in TOLD])
 def test_a_rank_that_fails_ends_the_job(kind):
     message, times = TOLD[kind]
     started = time.monotonic()

@@ -11,11 +11,11 @@ from tests.distribution.test_bits import run
 pytestmark = pytest.mark.extra("mpi")
 
 
-@pytest.mark.parametrize("ranks", [(2, 3), (3, 1)], ids=str)
+@pytest.mark.parametrize("ranks", [(2, 3), pytest.param((3, 1), marks=pytest.mark.slow)], ids=str)
 def test_a_killed_training_goes_on_with_another_number_of_ranks(tmp_path, ranks):
     """Killed in the midst of an epoch; rank 0 alone wrote."""
     run(1, "resume", tmp_path / "whole.npz", tmp_path / "whole", 1000)
-    assert run(ranks[0], "resume", "", tmp_path / "backup", 4, check=False).returncode != 0
+    assert run(ranks[0], "resume", tmp_path / "none.npz", tmp_path / "backup", 4, check=False).returncode != 0
     run(ranks[1], "resume", tmp_path / "resumed.npz", tmp_path / "backup", 1000)
     expected, found = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "resumed.npz")
     assert set(expected) == set(found) and len(expected["log"]) == 4
@@ -66,6 +66,42 @@ def test_what_cannot_be_shared_out_is_refused(one_rank, name):
     model.compile(optimizer() if callable(optimizer) else optimizer, "mse")
     with pytest.raises(ArgumentError, match=message):
         model.fit(np.ones((8, 6)), np.ones((8, 1)), batch_size=8, verbose=0)
+
+
+class Largest(keras.metrics.Metric):
+    """The largest target so far, which is no sum."""
+
+    def __init__(self):
+        super().__init__(name="largest")
+        self.largest = self.add_variable((), "zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.largest.assign(keras.ops.maximum(self.largest, keras.ops.max(y_true)))
+
+    def result(self):
+        return self.largest
+
+
+class Summed(Largest):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.largest.assign_add(keras.ops.sum(y_true))
+
+
+def test_metrics_of_ones_own_are_sums(one_rank):
+    x, y = np.ones((8, 3)), np.arange(1.0, 9)[:, None]
+    for metric in (Summed(), Largest()):
+        model = keras.Sequential([layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=[metric])
+        if type(metric) is Summed:
+            assert model.fit(x, y, verbose=0).history["largest"] == [36.0]
+        else:
+            with pytest.raises(ArgumentError, match="'largest' keeps a state that is no sum"):
+                model.fit(x, y, verbose=0)
+
+
+def test_ranks_with_other_data_are_told():
+    found = run(2, "other_data", check=False)
+    assert found.returncode and found.stderr.count("The ranks have different data") >= 2, found.stderr
 
 
 def test_a_model_may_have_a_distribution_of_its_own():

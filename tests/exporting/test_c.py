@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from autonet import layers, models, ops
+from autonet import Variable, export, jit, layers, models, ops, random, tree
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.errors import ArgumentError, AutonetError, NotBuiltError
+from autonet.layers import InputSpec
 
 pytestmark = pytest.mark.skipif(not library.available(), reason="no C compiler here")
 
@@ -31,6 +32,11 @@ def two():
     a, b = layers.Input((4,), name="a"), layers.Input((3,), name="b")
     joined = layers.Concatenate()([a, layers.Dense(4)(b)])
     return models.Model([a, b], [layers.Dense(2, "softmax")(joined), ops.max(joined, axis=-1)])
+
+
+def self_attention():
+    x = layers.Input((40, 8))
+    return models.Model(x, layers.Attention()([x, x]))
 
 
 MODELS = {
@@ -67,29 +73,49 @@ MODELS = {
     "masked": lambda: sequential((6,), layers.Embedding(10, 4, mask_zero=True), layers.LSTM(3), dtype="int32"),
     "attention": attention,
     "two": two,
+    "functions": lambda: sequential(
+        (40,),
+        *[layers.Dense(9, activation) for activation in "tanh sigmoid elu selu silu mish softplus exponential".split()],
+        layers.Dense(300, "log_softmax"),
+        layers.Dense(200, "softmax"),
+        layers.Dense(1),
+    ),
+    "normalizations": lambda: sequential(
+        (9, 60),
+        layers.LayerNormalization(axis=(1, 2)),
+        layers.RMSNormalization(),
+        layers.GroupNormalization(6),
+        layers.LayerNormalization(axis=1),
+        layers.GlobalAveragePooling1D(),
+    ),
+    "wide": lambda: sequential(
+        (12, 12, 8),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.Conv2DTranspose(8, 3, strides=2, padding="same"),
+        layers.SeparableConv2D(12, 3, strides=2),
+        layers.AveragePooling2D(2),
+        layers.Flatten(),
+        layers.Dense(3, "gelu"),
+    ),
+    "self-attention": self_attention,
 }
 
 
-@pytest.fixture(scope="module")
-def filled():
-    """Models of a kind with drawn weights, and five rows for each."""
-
-    def make(name):
-        rng = np.random.default_rng(7)
-        model = MODELS[name]()
-        for w in model.weights:
-            w.assign(rng.uniform(0.1, 1, w.shape) if "variance" in w.path else rng.normal(0, 0.5, w.shape))
-        rows = []
-        for v in model.inputs:
-            whole = str(v.dtype).startswith("int")
-            rows.append(
-                rng.integers(0, 9, (5, *v.shape[1:])).astype(str(v.dtype))
-                if whole
-                else rng.standard_normal((5, *v.shape[1:]), "float32")
-            )
-        return model, rows
-
-    return make
+def filled(name):
+    """A model with drawn weights, and five rows for it."""
+    rng = np.random.default_rng(7)
+    model = MODELS[name]()
+    for w in model.weights:
+        w.assign(rng.uniform(0.1, 1, w.shape) if "variance" in w.path else rng.normal(0, 0.5, w.shape))
+    rows = []
+    for v in model.inputs:
+        whole = str(v.dtype).startswith("int")
+        rows.append(
+            rng.integers(0, 9, (5, *v.shape[1:])).astype(str(v.dtype))
+            if whole
+            else rng.standard_normal((5, *v.shape[1:]), "float32")
+        )
+    return model, rows
 
 
 def compiled(source, target, *flags):
@@ -105,7 +131,7 @@ def called(path, name, arrays, results):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_agrees_with_predict(name, filled, tmp_path):
+def test_agrees_with_predict(name, tmp_path):
     model, rows = filled(name)
     model.export(tmp_path / "m.c")
     compiled(tmp_path / "m.c", tmp_path / "m.so", "-O2", "-shared", "-fPIC")
@@ -117,9 +143,33 @@ def test_agrees_with_predict(name, filled, tmp_path):
         np.testing.assert_allclose(y, z, rtol=1e-5, atol=1e-5)
 
 
+def compare(folder):
+    """In a process whose plans are of plain C: every model's rows, one by one, against a plan's."""
+    for name in MODELS:
+        model, rows = filled(name)
+        model.export(folder / "m.c")
+        compiled(folder / "m.c", folder / f"{len(name)}{name[:3]}.so", "-O2", "-shared", "-fPIC")
+        for _ in range(2):  # the first call is what is recorded
+            wanted = model.predict(rows if len(rows) > 1 else rows[0], verbose=0)
+        wanted = wanted if isinstance(wanted, list) else [wanted]
+        results = [np.full_like(y, np.nan) for y in wanted]
+        called(folder / f"{len(name)}{name[:3]}.so", "m", rows, results)
+        if not all(y.tobytes() == z.tobytes() for y, z in zip(results, wanted, strict=True)):
+            print(name, "differs by", [np.abs(y - z).max() for y, z in zip(results, wanted, strict=True)])
+    print("compared", len(MODELS))
+
+
+def test_same_bits_as_a_plan_of_plain_c(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "AUTONET_INSTRUCTIONS": "plain", "AUTONET_NATIVE": "1"}
+    code = f"import pathlib; from {__name__} import compare; compare(pathlib.Path({str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split("\n")[0] == f"compared {len(MODELS)}", done.stdout
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="sanitizers are tried where all compilers have them")
-@pytest.mark.parametrize("name", ["images", "masked", "two", "attention", "gru"])
-def test_under_sanitizers(name, filled, tmp_path):
+@pytest.mark.parametrize("name", ["images", "masked", "two", "attention", "gru", "functions", "normalizations"])
+def test_under_sanitizers(name, tmp_path):
     """With inputs and results of just their sizes, and numbers far out."""
     model, _ = filled(name)
     model.export(tmp_path / "m.c")
@@ -146,6 +196,28 @@ def test_digits_below_100_kb(tmp_path):
     model.export(tmp_path / "digits.c")
     assert (tmp_path / "digits.c").stat().st_size < 100_000
     assert "void digits_predict(const float *x, float *y);" in (tmp_path / "digits.h").read_text()
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+def test_functions_too(jitted, rng, tmp_path):
+    w = Variable(rng.standard_normal((4, 3)).astype("float32"), name="w")
+    f = lambda a, b: {"s": ops.tanh(a @ w) + b, "m": ops.mean(a, axis=0)}
+    f = jit(f) if jitted else f
+    export(f, tmp_path / "f.c", [InputSpec(shape=(2, 4)), InputSpec(shape=(3,))])
+    assert "void f_call(const float *x1, const float *x2, float *y1, float *y2);" in (tmp_path / "f.h").read_text()
+    compiled(tmp_path / "f.c", tmp_path / "f.so", "-shared", "-fPIC")
+    a, b = rng.standard_normal((2, 4)).astype("float32"), rng.standard_normal(3).astype("float32")
+    found = [np.zeros(4, "float32"), np.zeros((2, 3), "float32")]
+    arrays = [x.ctypes.data_as(ctypes.c_void_p) for x in (a, b, *found)]
+    ctypes.CDLL(str(tmp_path / "f.so")).f_call(*arrays)
+    for y, z in zip(found, tree.flatten(f(ops.convert_to_tensor(a), ops.convert_to_tensor(b))), strict=True):
+        np.testing.assert_allclose(y, np.asarray(z), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ArgumentError, match="lengths are known"):
+        export(f, tmp_path / "g.c", [InputSpec(shape=(None, 4)), InputSpec(shape=(3,))])
+    with pytest.raises(ArgumentError, match=r"ends with \.c"):
+        export(f, tmp_path / "g.h", [InputSpec(shape=(2, 4)), InputSpec(shape=(3,))], format="c")
+    with pytest.raises(ArgumentError, match="only computes"):
+        export(lambda x: x + random.normal((2,)), tmp_path / "g.c", [InputSpec(shape=(2,))])
 
 
 def test_lookup_outside_its_table_gives_nan(tmp_path):

@@ -18,7 +18,7 @@
 #define AN_NAN_F32 __builtin_nanf("")
 #define AN_NAN_F64 __builtin_nan("")
 
-#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#if !defined(AN_PLAIN) && (defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__))
 #define AN_FMA_F32(a, b, c) __builtin_fmaf((a), (b), (c))
 #define AN_FMA_F64(a, b, c) __builtin_fma((a), (b), (c))
 #else /* a library call for each would cost more than the rounding it saves */

@@ -136,7 +136,8 @@ def _runtime() -> int:
         threading.Thread(target=_quietly, args=(build, source, kind), name="autonet-runtime", daemon=True).start()
     _started = library = _open(build(sources.library(), "runtime"), keep=True)
     loops = _open(build(sources.loops()), keep=True).function("an_start_loops", ctypes.c_void_p)()
-    if library.function("an_vector_bytes", ctypes.c_int64)() < 32 and (found := blas.find()) is not None:
+    narrow = library.function("an_vector_bytes", ctypes.c_int64)() < 32 and toolchain.instructions() != "plain"
+    if narrow and (found := blas.find()) is not None:
         library.function("an_use_blas", None, ctypes.c_void_p, ctypes.c_int64)(found.sgemm, found.ilp64)
     table = library.function("an_start", ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(threads(), loops)
     _open(build(sources.images(), "runtime"), keep=True).function("an_start_images", None, ctypes.c_void_p)(table)
@@ -182,8 +183,12 @@ def load(source: str, double: bool = False) -> Library:
         return library
     warm(double)  # beside the plan, on another core
     library = _open(build(sources.header() + source))
-    library.function("an_bind", None, ctypes.c_void_p)(services(double))
-    _loaded[source, double] = library
+    known = services(double)
+    with _guard:
+        if (other := _loaded.get((source, double))) is not None:  # another thread was faster
+            return other
+        library.function("an_bind", None, ctypes.c_void_p)(known)
+        _loaded[source, double] = library
     return library
 
 

@@ -10,7 +10,9 @@ extern const an_loops *an_loops_of_all;
 #else
 const an_services *an;
 const an_loops *an_loops_of_all;
-AN_EXPORT void an_bind(const an_services *services) { an = services, an_loops_of_all = services->loops; }
+AN_EXPORT void an_bind(const an_services *services) {
+    if (an != services) an = services, an_loops_of_all = services->loops; /* other threads may be at work here already */
+}
 #endif
 #define an_softmax_rows_f32 an_loops_of_all->softmax_rows_f32
 #define an_rows_times_column_f32 an_loops_of_all->rows_times_column_f32

@@ -97,7 +97,8 @@ AN_INLINE float an_exp_f32(float x) {
     q = AN_FMA_F32(q, r, 4.999999305e-1f);
     float p = AN_FMA_F32(r * r, q, r) + 1.0f;
     int32_t half = n >> 1; /* two factors: 2^n itself may overflow, or be denormal */
-    return p * an_from_bits_f32((half + 127) << 23) * an_from_bits_f32((n - half + 127) << 23);
+    return p * an_from_bits_f32((int32_t)((uint32_t)(half + 127) << 23)) *
+           an_from_bits_f32((int32_t)((uint32_t)(n - half + 127) << 23));
 }
 
 AN_INLINE float an_expm1_f32(float x) {
@@ -111,7 +112,7 @@ AN_INLINE float an_expm1_f32(float x) {
     q = AN_FMA_F32(q, r, 1.666666635e-1f);
     q = AN_FMA_F32(q, r, 5.000000047e-1f);
     float p = AN_FMA_F32(r * r, q, r);
-    float s = an_from_bits_f32((n + 126) << 23); /* 2^(n-1) */
+    float s = an_from_bits_f32((int32_t)((uint32_t)(n + 126) << 23)); /* 2^(n-1) */
     float y = 2.0f * AN_FMA_F32(s, p, s - 0.5f);
     return an_where_f32(x == 0, x, an_where_f32(n == 0, p, y));
 }
@@ -136,8 +137,8 @@ AN_INLINE float an_log_parts_f32(float f, float e, float c) {
 AN_INLINE float an_log_f32(float x) {
     int tiny = x < 1.17549435e-38f;
     int32_t i = an_bits_f32(an_where_f32(tiny, x * 8388608.0f, x));
-    int32_t e = (i - 0x3f3504f3) >> 23;
-    float f = an_from_bits_f32(i - (int32_t)((uint32_t)e << 23)) - 1.0f;
+    int32_t e = (int32_t)((uint32_t)i - 0x3f3504f3u) >> 23;
+    float f = an_from_bits_f32((int32_t)((uint32_t)i - ((uint32_t)e << 23))) - 1.0f;
     float y = an_log_parts_f32(f, (float)(e - 23 * tiny), 0.0f);
     y = an_where_f32(x < AN_INF_F32, y, x); /* inf and NaN */
     return an_where_f32(x > 0, y, an_where_f32(x == 0, -AN_INF_F32, AN_NAN_F32));
@@ -146,8 +147,8 @@ AN_INLINE float an_log_f32(float x) {
 AN_INLINE float an_log1p_f32(float x) {
     float u = 1.0f + x;
     int32_t i = an_bits_f32(u);
-    int32_t e = (i - 0x3f3504f3) >> 23;
-    float f = an_from_bits_f32(i - (int32_t)((uint32_t)e << 23)) - 1.0f;
+    int32_t e = (int32_t)((uint32_t)i - 0x3f3504f3u) >> 23;
+    float f = an_from_bits_f32((int32_t)((uint32_t)i - ((uint32_t)e << 23))) - 1.0f;
     float c = an_where_f32(x >= 1.0f, 1.0f - (u - x), x - (u - 1.0f)) / u; /* what rounding 1 + x lost */
     float y = an_log_parts_f32(f, (float)e, c);
     y = an_where_f32(x < AN_INF_F32, y, x);
@@ -262,7 +263,7 @@ AN_INLINE double an_log_parts_f64(double f, double e, double c) {
 
 /* i = bits of m 2^e: e as a double. AVX2 converts no 64-bit integers, so e + 2^52 + 1024 is made of bits. */
 AN_INLINE double an_exponent_f64(int64_t i, int64_t *shift) {
-    int64_t e = (int64_t)((uint64_t)(i - 0x3fe6a09e667f3bcdLL + 0x4000000000000000LL) >> 52);
+    int64_t e = (int64_t)(((uint64_t)i - 0x3fe6a09e667f3bcdULL + 0x4000000000000000ULL) >> 52);
     *shift = (int64_t)((uint64_t)(e - 1024) << 52);
     return an_from_bits_f64(e | 0x4330000000000000LL) - (4503599627370496.0 + 1024.0);
 }
@@ -272,7 +273,7 @@ AN_INLINE double an_log_f64(double x) {
     int64_t i = an_bits_f64(an_where_f64(tiny, x * 18014398509481984.0, x));
     int64_t shift;
     double e = an_exponent_f64(i, &shift);
-    double f = an_from_bits_f64(i - shift) - 1.0;
+    double f = an_from_bits_f64((int64_t)((uint64_t)i - (uint64_t)shift)) - 1.0;
     double y = an_log_parts_f64(f, e - an_where_f64(tiny, 54.0, 0.0), 0.0);
     y = an_where_f64(x < AN_INF_F64, y, x); /* inf and NaN */
     return an_where_f64(x > 0, y, an_where_f64(x == 0, -AN_INF_F64, AN_NAN_F64));
@@ -283,7 +284,7 @@ AN_INLINE double an_log1p_f64(double x) {
     int64_t i = an_bits_f64(u);
     int64_t shift;
     double e = an_exponent_f64(i, &shift);
-    double f = an_from_bits_f64(i - shift) - 1.0;
+    double f = an_from_bits_f64((int64_t)((uint64_t)i - (uint64_t)shift)) - 1.0;
     double c = an_where_f64(x >= 1.0, 1.0 - (u - x), x - (u - 1.0)) / u;
     double y = an_log_parts_f64(f, e, c);
     y = an_where_f64(x < AN_INF_F64, y, x);

@@ -52,6 +52,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "avx512": (("-march=x86-64-v4",), ("AVX512F", "AVX512CD", "AVX512BW", "AVX512DQ", "AVX512VL")),
     "avx2": (("-march=x86-64-v3",), ("AVX2", "FMA3", "F16C")),
     "baseline": ((), ()),  # all that the architecture promises: SSE2 on x86-64, NEON on arm64
+    "plain": (("-DAN_PLAIN",), ()),  # that, without fused products or another library's: the sums that exported C takes
 }
 PLAN = ("-ffp-contract=off",)
 RUNTIME = ("-O2", "-ffp-contract=fast")  # its vectors are written out, and are to be fused: -O3 only costs time
@@ -80,7 +81,8 @@ class Compiler:
 
     def arguments(self, kind: str = "plan") -> tuple[str, ...]:
         """Flags for a plan, or for the runtime library."""
-        return self.flags + ((PLAN if kind == "plan" else RUNTIME) if self.contract else ())
+        fused = kind != "plan" and instructions() != "plain"
+        return self.flags + ((RUNTIME if fused else PLAN) if self.contract else ())
 
     def compile(self, source: str, kind: str = "plan") -> bytes:
         """The shared library made from `source`.

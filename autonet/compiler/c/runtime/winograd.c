@@ -133,7 +133,11 @@ AN_INLINE void an_from_points(const int n, const an_floats *d, float near, float
     } while (0)
 
 /* Whether channels do not fill a vector: then plain sums are taken. */
+#ifdef AN_PLAIN
+static int an_too_narrow(const an_conv *p) { return p != NULL; }
+#else
 static int an_too_narrow(const an_conv *p) { return p->c < AN_BYTES / 4 || p->oc < AN_BYTES / 4; }
+#endif
 
 /* Rows begin <= i < end of u (places, a, b): G w G' for w (kh, kw, a, b), or for w turned by half a circle. */
 static void an_winograd_weights(const an_conv *p, i64 turned, const float *w, float *u, i64 begin, i64 end) {
