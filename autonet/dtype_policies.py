@@ -10,7 +10,7 @@ from typing import Any, Self
 from autonet.common import dtypes
 from autonet.common.types import Dtype
 from autonet.common.versions import structure
-from autonet.errors import ArgumentError, DtypeError
+from autonet.errors import ArgumentError, UnknownDtypeError
 
 __docformat__ = "google"
 
@@ -24,16 +24,20 @@ class DTypePolicy:
         name: a dtype's name, for both; or "mixed_float16": computation in float16, weights in float32. None: the global
             policy's.
 
-    Raises: DtypeError for a name of no dtype; of "mixed_bfloat16" too, as NumPy has no bfloat16.
+    Raises: UnknownDtypeError for a name of no dtype; of "mixed_bfloat16" too, as NumPy has no bfloat16.
     """
 
     def __init__(self, name: str | None = None):
         name = _global.name if name is None and _global is not None else name
         if not isinstance(name, str) and name is not None:
-            raise ArgumentError(f"A DTypePolicy expects the name of a dtype, or 'mixed_float16'; received {name!r}.")
+            raise UnknownDtypeError(
+                f"A DTypePolicy expects the name of a dtype, or 'mixed_float16'; received {name!r}."
+            )
         if isinstance(name, str) and name.startswith(_MIXED):
+            if name == "mixed_bfloat16":
+                dtypes.standardize_dtype("bfloat16")  # says what to take
             if name != "mixed_float16":
-                raise DtypeError(f"The policies are dtypes and 'mixed_float16'; received {name!r}.")
+                raise UnknownDtypeError(f"The policies are dtypes and 'mixed_float16'; received {name!r}.")
             self._name, self._compute_dtype, self._variable_dtype = name, "float16", "float32"
         else:
             self._name = self._compute_dtype = self._variable_dtype = dtypes.standardize_dtype(name)
@@ -52,6 +56,11 @@ class DTypePolicy:
     def variable_dtype(self) -> str:
         """Name of the dtype of a layer's weights."""
         return self._variable_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: nothing is quantized here."""
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments from which `from_config` makes another one."""

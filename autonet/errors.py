@@ -51,6 +51,10 @@ class DtypeError(AutonetError, TypeError):
     """A data type that the operation cannot use."""
 
 
+class UnknownDtypeError(DtypeError, ValueError):
+    """An argument `dtype` that names none, or none that will do: a ValueError as in Keras, a TypeError as in NumPy."""
+
+
 class ArgumentError(AutonetError, ValueError):
     """An argument outside its domain, or a name that is not known."""
 

@@ -75,3 +75,21 @@ def test_one_sample_without_its_axis(shape, kind):
             caught.value
         )
         assert ask(sample[None]).shape[0] == 1
+
+
+@pytest.mark.parametrize("name", ["float12", "bfloat16", "mixed_bfloat16", "mixed_int8", "", "@float32"])
+def test_a_dtype_that_is_none_is_a_wrong_value_and_a_wrong_type(name):
+    """A ValueError, as in Keras, and a TypeError, as in NumPy; of bfloat16 it says what to take."""
+    import autonet
+
+    made = [autonet.DTypePolicy, autonet.config.set_dtype_policy, lambda x: autonet.layers.Dense(2, dtype=x)]
+    if not name.startswith("mixed"):
+        made += [
+            lambda x: autonet.ops.zeros((2,), x),
+            lambda x: autonet.ops.cast([1.0], x),
+            lambda x: autonet.Variable(1.0, dtype=x),
+        ]
+    for make in made:
+        with pytest.raises(ValueError, match="'mixed_float16'" if "bfloat" in name else "dtype") as caught:
+            make(name)
+        assert isinstance(caught.value, TypeError)

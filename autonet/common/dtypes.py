@@ -12,7 +12,7 @@ import numpy as np
 from autonet.common.complex_numbers import ADVICE
 from autonet.common.types import Dtype
 from autonet.common.versions import structure
-from autonet.errors import ArgumentError, DtypeError
+from autonet.errors import ArgumentError, DtypeError, UnknownDtypeError
 
 NAMES = (
     "bool",
@@ -64,6 +64,9 @@ def set_epsilon(value: float) -> None:
     structure.changed()
 
 
+INSTEAD_OF_BFLOAT16 = "Take float32, or the policy 'mixed_float16', for which fit scales losses by itself."
+
+
 def standardize_dtype(dtype: Dtype) -> str:
     """The name of `dtype`, given as a name, a NumPy dtype or type, a Python type, or None for the default float.
 
@@ -84,8 +87,12 @@ def standardize_dtype(dtype: Dtype) -> str:
         name = str(dtype)[:100]
     if name.startswith("complex"):
         raise DtypeError(f"autonet has no complex dtypes; received {dtype!r}. {ADVICE}")
+    if "bfloat16" in name:
+        raise UnknownDtypeError(
+            f"NumPy has no bfloat16, so there is none here; received {dtype!r}. {INSTEAD_OF_BFLOAT16}"
+        )
     if name not in _DTYPES:
-        raise DtypeError(f"autonet knows no dtype {dtype!r}. Choose one of {', '.join(NAMES)}.")
+        raise UnknownDtypeError(f"autonet knows no dtype {dtype!r}. Choose one of {', '.join(NAMES)}.")
     return name
 
 

@@ -16,7 +16,7 @@ from autonet.common.complex_numbers import refuse_complex
 from autonet.common.types import Dtype, PartialShape, Shape, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
-from autonet.errors import ArgumentError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, DtypeError, ShapeError, UnknownDtypeError
 from autonet.random.seeds import SeedGenerator, draw_state
 
 Seed = int | SeedGenerator | None
@@ -204,7 +204,7 @@ def randint(shape: Shape, minval: TensorLike, maxval: TensorLike, dtype: Dtype =
     """
     name = dtypes.standardize_dtype(dtype)
     if np.dtype(name).kind not in "iu":
-        raise DtypeError(f"randint expects an integer dtype; received {name}. Use uniform for floats.")
+        raise UnknownDtypeError(f"randint expects an integer dtype; received {name}. Use uniform for floats.")
     limits = np.iinfo(name)
     if any(_is_number(v) and not limits.min <= v <= limits.max + 1 for v in (minval, maxval)):
         raise ArgumentError(
@@ -329,7 +329,7 @@ def _is_number(x: Any) -> TypeGuard[float]:
 def _float(who: str, dtype: Any) -> str:
     name = dtypes.standardize_dtype(dtype)
     if not dtypes.is_float(name):
-        raise DtypeError(
+        raise UnknownDtypeError(
             f"{who} expects a float dtype; received {name}. Use randint for integers, or cast the result."
         ).about(who)
     return name

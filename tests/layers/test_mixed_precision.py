@@ -148,16 +148,13 @@ def test_policies():
 
 @pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float32", "float17"])
 def test_policies_that_are_none_are_refused(name):
-    with pytest.raises(DtypeError, match=name):
-        DTypePolicy(name)
-    with pytest.raises(DtypeError, match=name):
-        layers.Dense(1, dtype=name)
-    with pytest.raises(DtypeError, match=name):
-        config.set_dtype_policy(name)
+    for take in (DTypePolicy, lambda name: layers.Dense(1, dtype=name), config.set_dtype_policy):
+        with pytest.raises(DtypeError, match=name.removeprefix("mixed_")):
+            take(name)
 
 
 def test_what_is_no_name_is_refused():
-    with pytest.raises(ArgumentError, match="name of a dtype"):
+    with pytest.raises(DtypeError, match="name of a dtype"):
         DTypePolicy(3)
     with pytest.raises(ArgumentError, match="no dtype policy"):
         dtype_policies.get({"config": 3})

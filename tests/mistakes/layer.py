@@ -1,7 +1,7 @@
 # ruff: noqa: E501  # a mistake is one line
 """Mistakes with layers, and with layers of one's own."""
 
-from autonet.errors import ArgumentError, DtypeError, ShapeError, SignatureError
+from autonet.errors import ArgumentError, DtypeError, ShapeError, SignatureError, UnknownDtypeError
 from tests.mistakes.world import Mistake
 
 OWN = "class Mine(layers.Layer):\n    "
@@ -42,7 +42,7 @@ ROWS = [
     Mistake("misspelt argument", "layers.Dense(3, activaton='relu')", SignatureError, "Dense", "no argument", "'activaton'", "Did you mean 'activation'"),
     Mistake("misspelt argument of Conv2D", "layers.Conv2D(3, 3, stride=2)", SignatureError, "Conv2D", "no argument", "'stride'", "Did you mean 'strides'"),
     Mistake("misspelt padding", "layers.Conv2D(2, 3, padding='sme', name='c')", ArgumentError, "Conv2D 'c'", "padding", "'sme'", "'valid' or 'same'"),
-    Mistake("misspelt dtype", "layers.Dense(3, dtype='flot32')", DtypeError, "autonet", "dtype", "'flot32'", "Choose one of"),
+    Mistake("misspelt dtype", "layers.Dense(3, dtype='flot32')", UnknownDtypeError, "autonet", "dtype", "'flot32'", "Choose one of"),
     Mistake("misspelt data_format", "layers.Conv2D(2, 3, data_format='channel_last')", ArgumentError, "data_format", "must be", "'channel_last'", "'channels_last'"),
     # numbers
     Mistake("units below 0", "layers.Dense(-3, name='d')", ArgumentError, "Dense 'd'", "units", "-3", "whole number above 0"),
