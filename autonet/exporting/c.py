@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,21 @@ def write(program: Program, filepath: Path, rows: bool) -> None:
     name = re.sub(r"\W", "_", filepath.stem, flags=re.ASCII)
     name = name if name[0].isalpha() else f"m_{name}"
     body, header = Writer(program).write(name, filepath.with_suffix(".h").name, rows)
+    body, header = _paired(body, header, f"{name.upper()}_H")
     for path, text in ((filepath.with_suffix(".h"), header), (filepath, body)):
         with atomic_write(path) as file:
             file.write(text.encode("ascii"))
+
+
+def _paired(body: str, header: str, guard: str) -> tuple[str, str]:
+    """Both, so that they compile together only: each is replaced at once, but whoever is killed between has one of each."""
+    told = f"{guard}_TEXT 0x{zlib.crc32(header.encode()):08x}"
+    name, number = told.split()
+    check = f'#if {name} != {number}\n#error "the header is of another export: export the model again"\n#endif\n'
+    line = body.index("\n", body.index('#include "')) + 1
+    return body[:line] + check + body[line:], header.replace(
+        f"#define {guard}\n", f"#define {guard}\n#define {told}\n", 1
+    )
 
 
 def recorded(

@@ -220,6 +220,19 @@ def test_functions_too(jitted, rng, tmp_path):
         export(lambda x: x + random.normal((2,)), tmp_path / "g.c", [InputSpec(shape=(2,))])
 
 
+def test_a_file_goes_with_its_own_header_only(tmp_path):
+    """Of two exports, whoever is killed between the files may leave one of each."""
+    for n in (3, 4):
+        sequential((n,), layers.Dense(2)).export(tmp_path / "m.c")
+        (tmp_path / "m.h").rename(tmp_path / f"{n}.h")
+    for n in (3, 4):
+        (tmp_path / "m.h").write_bytes((tmp_path / f"{n}.h").read_bytes())
+        command = [*toolchain.find().command, *STRICT, "-c", str(tmp_path / "m.c"), "-o", str(tmp_path / "m.o")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.returncode == 0) == (n == 4)
+        assert ("the header is of another export" in done.stderr) == (n == 3)
+
+
 def test_lookup_outside_its_table_gives_nan(tmp_path):
     model = sequential((2,), layers.Embedding(4, 1), dtype="int32")
     model.export(tmp_path / "m.c")
