@@ -20,6 +20,10 @@ class Activation(Elementwise):
 
     Args:
         activation: name or function; None for y = x.
+
+    >>> import numpy as np
+    >>> Activation(activation='softmax')(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(self, activation: Identifier, **common: Unpack[LayerOptions]):
@@ -41,6 +45,10 @@ class ReLU(Elementwise):
         max_value: largest output, at least 0; None for no limit.
         negative_slope: slope below the threshold, at least 0.
         threshold: where the line begins, at least 0.
+
+    >>> import numpy as np
+    >>> ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2)(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(
@@ -66,6 +74,10 @@ class LeakyReLU(Elementwise):
 
     Args:
         negative_slope: at least 0.
+
+    >>> import numpy as np
+    >>> LeakyReLU()(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(self, negative_slope: float = 0.3, **common: Unpack[LayerOptions]):
@@ -86,6 +98,10 @@ class PReLU(Layer):
         shared_axes: axes along which one slope serves all, counted from the batch axis, 0; such as [1, 2] for images.
 
     Source: He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1502.01852
+
+    >>> import numpy as np
+    >>> PReLU(alpha_initializer='ones', shared_axes=[1])(np.ones((2, 3, 4))).shape
+    (2, 3, 4)
     """
 
     @keeps("alpha")
@@ -128,6 +144,10 @@ class ELU(Elementwise):
         alpha: the limit far below 0, with its sign changed.
 
     Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
+
+    >>> import numpy as np
+    >>> ELU()(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(self, alpha: float = 1.0, **common: Unpack[LayerOptions]):
@@ -145,6 +165,10 @@ class Softmax(Elementwise):
         axis: a number, or several that count as one.
 
     Called with a mask, boolean and broadcasting to x, it gives 0 where the mask is False.
+
+    >>> import numpy as np
+    >>> Softmax()(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):
@@ -183,6 +207,10 @@ class ActivityRegularization(Elementwise):
 
     Args:
         l1, l2: weights of the two sums.
+
+    >>> import numpy as np
+    >>> ActivityRegularization(l1=0.1, l2=0.1)(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     _fixed = ("activity_regularizer",)

@@ -116,6 +116,10 @@ class Attention(ScoredAttention):
     places up to i).
 
     Source: Luong, Pham, Manning, 2015, https://arxiv.org/abs/1508.04025
+
+    >>> import numpy as np
+    >>> Attention(use_scale=True)([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
+    (2, 3, 4)
     """
 
     def __init__(
@@ -168,6 +172,10 @@ class AdditiveAttention(ScoredAttention):
     The call takes `mask`, `return_attention_scores` and `use_causal_mask` like Attention's.
 
     Source: Bahdanau, Cho, Bengio, 2015, https://arxiv.org/abs/1409.0473
+
+    >>> import numpy as np
+    >>> AdditiveAttention()([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
+    (2, 3, 4)
     """
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **common: Unpack[AttentionOptions]):

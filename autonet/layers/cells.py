@@ -169,6 +169,12 @@ class SimpleRNNCell(DenseCell):
         kernel_constraint, recurrent_constraint, bias_constraint: projections after each step of training.
         dropout, recurrent_dropout: in training, the part of the input's and of the state's features that is set to 0.
         seed: integer from which the draws start.
+
+    >>> import numpy as np
+    >>> cell = SimpleRNNCell(4)
+    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y.shape, len(states)
+    ((2, 4), 1)
     """
 
     @keeps("kernel", "recurrent", "bias")
@@ -225,6 +231,12 @@ class LSTMCell(DenseCell):
         unit_forget_bias: whether the bias of f starts at 1, so that nothing is forgotten at first.
 
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
+
+    >>> import numpy as np
+    >>> cell = LSTMCell(4)
+    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y.shape, len(states)
+    ((2, 4), 2)
     """
 
     gates, states = 4, 2
@@ -302,6 +314,12 @@ class GRUCell(DenseCell):
         reset_after: whether r acts after the product with the state or before.
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
+
+    >>> import numpy as np
+    >>> cell = GRUCell(4)
+    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y.shape, len(states)
+    ((2, 4), 1)
     """
 
     gates = 3

@@ -199,20 +199,35 @@ class ConvLSTM(CellLayer):
 
 @documented
 class ConvLSTM1D(ConvLSTM):
-    """A ConvLSTM on sequences of lines, (n, steps, places, channels)."""
+    """A ConvLSTM on sequences of lines, (n, steps, places, channels).
+
+    >>> import numpy as np
+    >>> ConvLSTM1D(filters=2, kernel_size=2, return_sequences=True)(np.ones((2, 3, 4, 2))).shape
+    (2, 3, 3, 2)
+    """
 
     rank = 1
 
 
 @documented
 class ConvLSTM2D(ConvLSTM):
-    """A ConvLSTM on films, (n, steps, height, width, channels)."""
+    """A ConvLSTM on films, (n, steps, height, width, channels).
+
+    >>> import numpy as np
+    >>> ConvLSTM2D(filters=1, kernel_size=2, padding='same', strides=2)(np.ones((1, 2, 4, 3, 2))).shape
+    (1, 2, 2, 1)
+    """
 
     rank = 2
 
 
 @documented
 class ConvLSTM3D(ConvLSTM):
-    """A ConvLSTM on sequences of volumes, (n, steps, depth, height, width, channels)."""
+    """A ConvLSTM on sequences of volumes, (n, steps, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> ConvLSTM3D(filters=1, kernel_size=2)(np.ones((1, 2, 2, 3, 2, 2))).shape
+    (1, 1, 2, 1, 1)
+    """
 
     rank = 3

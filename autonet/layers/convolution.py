@@ -143,13 +143,19 @@ C = TypeVar("C", bound=type)
 def documented(cls: C) -> C:
     """Decorator: what the base's docstring says after its first line stands in the class's too."""
     rest = (cls.__mro__[1].__doc__ or "").partition("\n")[2]
-    cls.__doc__ = f"{cls.__doc__}\n{rest}" if rest else cls.__doc__
+    head, example, tail = (cls.__doc__ or "").partition("\n    >>> ")  # which comes last
+    cls.__doc__ = f"{head.rstrip()}\n{rest.rstrip()}\n{example}{tail}" if rest else cls.__doc__
     return cls
 
 
 @documented
 class Conv1D(Convolution):
-    """Convolution of sequences, (n, places, channels)."""
+    """Convolution of sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> Conv1D(filters=2, kernel_size=3, padding='causal', dilation_rate=2)(np.ones((2, 6, 3))).shape
+    (2, 6, 2)
+    """
 
     rank = 1
     paddings = ("valid", "same", "causal")
@@ -165,14 +171,24 @@ class Conv1D(Convolution):
 
 @documented
 class Conv2D(Convolution):
-    """Convolution of images, (n, height, width, channels)."""
+    """Convolution of images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> Conv2D(filters=4, kernel_size=(2, 3), groups=2, padding='same')(np.ones((2, 4, 5, 2))).shape
+    (2, 4, 5, 4)
+    """
 
     rank = 2
 
 
 @documented
 class Conv3D(Convolution):
-    """Convolution of volumes, (n, depth, height, width, channels)."""
+    """Convolution of volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> Conv3D(filters=2, kernel_size=2)(np.ones((1, 3, 3, 2, 2))).shape
+    (1, 2, 2, 1, 2)
+    """
 
     rank = 3
 

@@ -27,6 +27,10 @@ class Dropout(Elementwise):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
 
     Source: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
+
+    >>> import numpy as np
+    >>> Dropout(rate=0.5, seed=3)(np.ones((4, 5))).shape
+    (4, 5)
     """
 
     def __init__(
@@ -111,6 +115,10 @@ class SpatialDropout1D(SpatialDropout):
         seed: integer from which the draws start.
 
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
+
+    >>> import numpy as np
+    >>> SpatialDropout1D(rate=0.5)(np.ones((4, 3, 4))).shape
+    (4, 3, 4)
     """
 
     _fixed = ("data_format",)
@@ -129,14 +137,24 @@ class SpatialDropout1D(SpatialDropout):
 
 @documented
 class SpatialDropout2D(SpatialDropout):
-    """Dropout of whole channels of images, (n, height, width, channels)."""
+    """Dropout of whole channels of images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> SpatialDropout2D(rate=0.5, data_format='channels_first')(np.ones((3, 4, 2, 2))).shape
+    (3, 4, 2, 2)
+    """
 
     rank = 2
 
 
 @documented
 class SpatialDropout3D(SpatialDropout):
-    """Dropout of whole channels of volumes, (n, depth, height, width, channels)."""
+    """Dropout of whole channels of volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> SpatialDropout3D(rate=0.5, seed=4)(np.ones((3, 2, 1, 2, 4))).shape
+    (3, 2, 1, 2, 4)
+    """
 
     rank = 3
 
@@ -152,6 +170,10 @@ class AlphaDropout(Dropout):
         seed: integer from which the draws start.
 
     Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
+
+    >>> import numpy as np
+    >>> AlphaDropout(rate=0.5)(np.ones((4, 5))).shape
+    (4, 5)
     """
 
     def _checked(self, rate: Any) -> Any:
@@ -176,6 +198,10 @@ class GaussianNoise(Elementwise):
     Args:
         stddev: standard deviation of the noise.
         seed: integer from which the draws start.
+
+    >>> import numpy as np
+    >>> GaussianNoise(stddev=0.5)(np.ones((4, 5))).shape
+    (4, 5)
     """
 
     def __init__(self, stddev: float, seed: int | None = None, **common: Unpack[LayerOptions]):
@@ -199,6 +225,10 @@ class GaussianDropout(Elementwise):
         seed: integer from which the draws start.
 
     Source: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
+
+    >>> import numpy as np
+    >>> GaussianDropout(rate=0.5)(np.ones((4, 5))).shape
+    (4, 5)
     """
 
     def __init__(self, rate: float, seed: int | None = None, **common: Unpack[LayerOptions]):

@@ -108,6 +108,10 @@ class ReversibleEmbedding(Embedding):
         mask_zero: whether 0 stands for no word.
         reverse_dtype: name of the dtype in which the way back is computed; by default the layer's.
         logit_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
+
+    >>> import numpy as np
+    >>> ReversibleEmbedding(input_dim=9, output_dim=3, tie_weights=False)(np.ones((2, 4))).shape
+    (2, 4, 3)
     """
 
     @keeps("embeddings")

@@ -232,7 +232,9 @@ class MultiHeadAttention(HeadedAttention):
             but the first and the last.
         sliding_window: places further than this away (itself counted) are not seen.
         flash_attention: a hint without effect: what can be done without storing the weights, always is.
-        kernel_initializer, ..., bias_constraint: of all projections; activity_regularizer of their results.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: of all
+            projections.
+        activity_regularizer: of their results.
         use_gate: whether the heads' results are multiplied by sigmoid(a projection of the query).
         seed: integer from which the draws of dropout start.
 
@@ -244,6 +246,11 @@ class MultiHeadAttention(HeadedAttention):
     query carries.
 
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
+
+    >>> import numpy as np
+    >>> x = np.ones((2, 5, 8))
+    >>> MultiHeadAttention(num_heads=2, key_dim=4)(x, x, use_causal_mask=True).shape
+    (2, 5, 8)
     """
 
     hears_query_mask = False
@@ -309,9 +316,14 @@ class GroupQueryAttention(HeadedAttention):
         head_dim: width of queries, keys and values in each head.
         num_query_heads: how many heads.
         num_key_value_heads: how many different keys and values they have; divides num_query_heads.
-        others: as for MultiHeadAttention, and so the call; `flash_attention` is a hint without effect.
+        others: as for `MultiHeadAttention`, and so the call; `flash_attention` is a hint without effect.
 
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
+
+    >>> import numpy as np
+    >>> x = np.ones((2, 5, 8))
+    >>> GroupQueryAttention(head_dim=4, num_query_heads=4, num_key_value_heads=2)(x, x).shape
+    (2, 5, 8)
     """
 
     _letters = "ab"

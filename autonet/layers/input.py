@@ -23,6 +23,10 @@ class InputLayer(Layer):
         optional: whether the input may be None.
 
     Raises: ArgumentError without a shape, or with two.
+
+    >>> import numpy as np
+    >>> InputLayer(shape=(4,))(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     _fixed = ("activity_regularizer",)

@@ -116,7 +116,12 @@ class Add(Merge):
 
 
 class Subtract(Merge):
-    """The first input minus the second, elementwise."""
+    """The first input minus the second, elementwise.
+
+    >>> import numpy as np
+    >>> Subtract()([np.ones((2, 3, 4)), np.ones((2, 1, 4))]).shape
+    (2, 3, 4)
+    """
 
     exactly = 2
 
@@ -145,7 +150,12 @@ class MaskedMerge(Merge):
 
 
 class Multiply(MaskedMerge):
-    """The product of a list of inputs, elementwise. A masked step of an input counts as 1; if it is one of all, as 0."""
+    """The product of a list of inputs, elementwise. A masked step of an input counts as 1; if it is one of all, as 0.
+
+    >>> import numpy as np
+    >>> Multiply()([np.ones((2, 3)), np.ones((2, 4, 3))]).shape
+    (2, 4, 3)
+    """
 
     def merge(self, inputs: list[Any]) -> Tensor:
         return functools.reduce(ops.multiply, inputs)
@@ -156,7 +166,12 @@ class Multiply(MaskedMerge):
 
 
 class Average(Merge):
-    """The mean of a list of inputs, elementwise."""
+    """The mean of a list of inputs, elementwise.
+
+    >>> import numpy as np
+    >>> Average()([np.ones((2, 3)), np.ones((2, 3))]).shape
+    (2, 3)
+    """
 
     def merge(self, inputs: list[Any]) -> Tensor:
         return ops.divide(Add.merge(self, inputs), len(inputs))  # type: ignore[arg-type]
@@ -181,13 +196,23 @@ class Extreme(MaskedMerge):
 
 
 class Maximum(Extreme):
-    """The largest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps."""
+    """The largest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps.
+
+    >>> import numpy as np
+    >>> Maximum()([np.ones((2, 3)), np.ones((2, 3))]).shape
+    (2, 3)
+    """
 
     choose = staticmethod(ops.maximum)
 
 
 class Minimum(Extreme):
-    """The smallest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps."""
+    """The smallest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps.
+
+    >>> import numpy as np
+    >>> Minimum()([np.ones((2, 3)), np.ones((2, 3))]).shape
+    (2, 3)
+    """
 
     choose = staticmethod(ops.minimum)
 
@@ -201,6 +226,10 @@ class Concatenate(Merge):
     Masks are joined likewise; where features are joined, a step counts if it does for any of the inputs.
 
     Raises: ArgumentError for what is no list of inputs; ShapeError for shapes that do not fit together.
+
+    >>> import numpy as np
+    >>> Concatenate(axis=1)([np.ones((2, 3, 4)), np.ones((2, 2, 4))]).shape
+    (2, 5, 4)
     """
 
     def __init__(self, axis: int = -1, **common: Unpack[LayerOptions]):
@@ -261,6 +290,10 @@ class Dot(Merge):
         normalize: whether both are brought to length 1 along it first, so that the result is the cosine.
 
     Raises: DtypeError or ArgumentError for axes that are none; ShapeError if their lengths differ.
+
+    >>> import numpy as np
+    >>> Dot(axes=(1, 2), normalize=True)([np.ones((2, 3, 4)), np.ones((2, 5, 3))]).shape
+    (2, 4, 5)
     """
 
     exactly = 2

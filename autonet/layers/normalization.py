@@ -55,6 +55,10 @@ class BatchNormalization(Layer):
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
 
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe, 2017, https://arxiv.org/abs/1702.03275
+
+    >>> import numpy as np
+    >>> BatchNormalization()(np.ones((6, 3))).shape
+    (6, 3)
     """
 
     @keeps("beta", "gamma")
@@ -214,6 +218,10 @@ class LayerNormalization(Layer):
             beta and gamma.
 
     Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
+
+    >>> import numpy as np
+    >>> LayerNormalization()(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     @keeps("beta", "gamma")
@@ -270,6 +278,10 @@ class GroupNormalization(LayerNormalization):
 
     Raises: ArgumentError unless groups divides the number of channels.
     Source: Wu, He, 2018, https://arxiv.org/abs/1803.08494
+
+    >>> import numpy as np
+    >>> GroupNormalization(groups=2)(np.ones((2, 3, 4))).shape
+    (2, 3, 4)
     """
 
     @keeps("beta", "gamma")
@@ -336,6 +348,10 @@ class RMSNormalization(Layer):
         epsilon: added to the mean square.
 
     Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
+
+    >>> import numpy as np
+    >>> RMSNormalization()(np.ones((3, 4))).shape
+    (3, 4)
     """
 
     def __init__(self, axis: Axis = -1, epsilon: float = 1e-6, **common: Unpack[LayerOptions]):
@@ -359,6 +375,10 @@ class UnitNormalization(Elementwise):
 
     Args:
         axis: the axes of features, a number or several, which then count as one.
+
+    >>> import numpy as np
+    >>> UnitNormalization(axis=[1, 2])(np.ones((2, 3, 4))).shape
+    (2, 3, 4)
     """
 
     def __init__(self, axis: Axis = -1, **common: Unpack[LayerOptions]):

@@ -66,7 +66,12 @@ class Cropping(Edges):
 
 @documented
 class Cropping1D(Cropping):
-    """Places cut off at the beginning and the end of sequences, (n, places, channels)."""
+    """Places cut off at the beginning and the end of sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> Cropping1D(cropping=(1, 2))(np.ones((2, 5, 2))).shape
+    (2, 2, 2)
+    """
 
     _fixed = ("data_format",)
     rank = 1
@@ -77,7 +82,12 @@ class Cropping1D(Cropping):
 
 @documented
 class Cropping2D(Cropping):
-    """Places cut off at the edges of images, (n, height, width, channels)."""
+    """Places cut off at the edges of images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> Cropping2D(cropping=((1, 0), (0, 1)), data_format='channels_first')(np.ones((1, 2, 3, 3))).shape
+    (1, 2, 2, 2)
+    """
 
     rank = 2
 
@@ -92,7 +102,12 @@ class Cropping2D(Cropping):
 
 @documented
 class Cropping3D(Cropping):
-    """Places cut off at the faces of volumes, (n, depth, height, width, channels)."""
+    """Places cut off at the faces of volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> Cropping3D(cropping=(0, 1, 0))(np.ones((1, 2, 3, 2, 2))).shape
+    (1, 2, 1, 2, 2)
+    """
 
     rank = 3
 
@@ -134,14 +149,24 @@ class ZeroPadding(Edges):
 
 @documented
 class ZeroPadding1D(ZeroPadding):
-    """Zeros before and after sequences, (n, places, channels)."""
+    """Zeros before and after sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> ZeroPadding1D(padding=(1, 2))(np.ones((2, 3, 2))).shape
+    (2, 6, 2)
+    """
 
     rank = 1
 
 
 @documented
 class ZeroPadding2D(ZeroPadding):
-    """Zeros around images, (n, height, width, channels)."""
+    """Zeros around images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> ZeroPadding2D(padding=1, data_format='channels_first')(np.ones((1, 2, 3, 2))).shape
+    (1, 2, 5, 4)
+    """
 
     rank = 2
 
@@ -153,7 +178,12 @@ class ZeroPadding2D(ZeroPadding):
 
 @documented
 class ZeroPadding3D(ZeroPadding):
-    """Zeros around volumes, (n, depth, height, width, channels)."""
+    """Zeros around volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> ZeroPadding3D(padding=(0, 1, 0))(np.ones((1, 2, 1, 2, 2))).shape
+    (1, 2, 3, 2, 2)
+    """
 
     rank = 3
 
@@ -193,7 +223,12 @@ class UpSampling(Spatial):
 
 @documented
 class UpSampling1D(UpSampling):
-    """Each place of sequences, (n, places, channels), repeated."""
+    """Each place of sequences, (n, places, channels), repeated.
+
+    >>> import numpy as np
+    >>> UpSampling1D(size=3)(np.ones((2, 3, 2))).shape
+    (2, 9, 2)
+    """
 
     _fixed = ("data_format",)
     rank = 1
@@ -215,6 +250,10 @@ class UpSampling2D(UpSampling):
         size: how many times, a number or (rows, columns).
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
         interpolation: "nearest" for repetition, "bilinear", "bicubic", "lanczos3" or "lanczos5".
+
+    >>> import numpy as np
+    >>> UpSampling2D(size=(1, 2), data_format='channels_first')(np.ones((1, 2, 2, 3))).shape
+    (1, 2, 2, 6)
     """
 
     rank = 2
@@ -242,7 +281,12 @@ class UpSampling2D(UpSampling):
 
 @documented
 class UpSampling3D(UpSampling):
-    """Each place of volumes, (n, depth, height, width, channels), repeated."""
+    """Each place of volumes, (n, depth, height, width, channels), repeated.
+
+    >>> import numpy as np
+    >>> UpSampling3D(size=(1, 2, 1))(np.ones((1, 2, 2, 1, 2))).shape
+    (1, 2, 4, 1, 2)
+    """
 
     rank = 3
 

@@ -73,21 +73,36 @@ class MaxPooling(Pooling):
 
 @documented
 class MaxPooling1D(MaxPooling):
-    """The largest number of each window of places in sequences, (n, places, channels)."""
+    """The largest number of each window of places in sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> MaxPooling1D()(np.ones((2, 5, 3))).shape
+    (2, 2, 3)
+    """
 
     rank = 1
 
 
 @documented
 class MaxPooling2D(MaxPooling):
-    """The largest number of each window of places in images, (n, height, width, channels)."""
+    """The largest number of each window of places in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> MaxPooling2D(pool_size=(2, 3), strides=1, padding='same')(np.ones((2, 3, 4, 2))).shape
+    (2, 3, 4, 2)
+    """
 
     rank = 2
 
 
 @documented
 class MaxPooling3D(MaxPooling):
-    """The largest number of each window of places in volumes, (n, depth, height, width, channels)."""
+    """The largest number of each window of places in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> MaxPooling3D(data_format='channels_first')(np.ones((1, 2, 2, 4, 3))).shape
+    (1, 2, 1, 2, 1)
+    """
 
     rank = 3
 
@@ -103,21 +118,36 @@ class AveragePooling(Pooling):
 
 @documented
 class AveragePooling1D(AveragePooling):
-    """The mean of each window of places in sequences, (n, places, channels)."""
+    """The mean of each window of places in sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> AveragePooling1D(pool_size=3, strides=2, padding='same')(np.ones((2, 6, 2))).shape
+    (2, 3, 2)
+    """
 
     rank = 1
 
 
 @documented
 class AveragePooling2D(AveragePooling):
-    """The mean of each window of places in images, (n, height, width, channels)."""
+    """The mean of each window of places in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> AveragePooling2D(pool_size=2, data_format='channels_first')(np.ones((2, 2, 4, 5))).shape
+    (2, 2, 2, 2)
+    """
 
     rank = 2
 
 
 @documented
 class AveragePooling3D(AveragePooling):
-    """The mean of each window of places in volumes, (n, depth, height, width, channels)."""
+    """The mean of each window of places in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> AveragePooling3D(pool_size=(1, 2, 2))(np.ones((1, 2, 3, 4, 2))).shape
+    (1, 2, 1, 2, 2)
+    """
 
     rank = 3
 
@@ -160,21 +190,36 @@ class AdaptiveMaxPooling(AdaptivePooling):
 
 @documented
 class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
-    """The largest number of each of `output_size` windows in sequences, (n, places, channels)."""
+    """The largest number of each of `output_size` windows in sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveMaxPooling1D(output_size=3)(np.ones((2, 5, 3))).shape
+    (2, 3, 3)
+    """
 
     rank = 1
 
 
 @documented
 class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
-    """The largest number of each of `output_size` windows in images, (n, height, width, channels)."""
+    """The largest number of each of `output_size` windows in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveMaxPooling2D(output_size=2, data_format='channels_first')(np.ones((2, 2, 4, 2))).shape
+    (2, 2, 2, 2)
+    """
 
     rank = 2
 
 
 @documented
 class AdaptiveMaxPooling3D(AdaptiveMaxPooling):
-    """The largest number of each of `output_size` windows in volumes, (n, depth, height, width, channels)."""
+    """The largest number of each of `output_size` windows in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveMaxPooling3D(output_size=(1, 2, 2))(np.ones((1, 2, 3, 2, 2))).shape
+    (1, 1, 2, 2, 2)
+    """
 
     rank = 3
 
@@ -188,21 +233,36 @@ class AdaptiveAveragePooling(AdaptivePooling):
 
 @documented
 class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows in sequences, (n, places, channels)."""
+    """The mean of each of `output_size` windows in sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveAveragePooling1D(output_size=3)(np.ones((2, 5, 3))).shape
+    (2, 3, 3)
+    """
 
     rank = 1
 
 
 @documented
 class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows in images, (n, height, width, channels)."""
+    """The mean of each of `output_size` windows in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveAveragePooling2D(output_size=2, data_format='channels_first')(np.ones((2, 2, 4, 3))).shape
+    (2, 2, 2, 2)
+    """
 
     rank = 2
 
 
 @documented
 class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
-    """The mean of each of `output_size` windows in volumes, (n, depth, height, width, channels)."""
+    """The mean of each of `output_size` windows in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> AdaptiveAveragePooling3D(output_size=(1, 2, 2))(np.ones((1, 2, 3, 2, 2))).shape
+    (1, 1, 2, 2, 2)
+    """
 
     rank = 3
 
@@ -243,21 +303,36 @@ class GlobalMaxPooling(GlobalPooling):
 
 @documented
 class GlobalMaxPooling1D(GlobalMaxPooling):
-    """The largest number of all places in sequences, (n, places, channels)."""
+    """The largest number of all places in sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> GlobalMaxPooling1D()(np.ones((2, 5, 3))).shape
+    (2, 3)
+    """
 
     rank = 1
 
 
 @documented
 class GlobalMaxPooling2D(GlobalMaxPooling):
-    """The largest number of all places in images, (n, height, width, channels)."""
+    """The largest number of all places in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> GlobalMaxPooling2D(keepdims=True, data_format='channels_first')(np.ones((2, 3, 2, 3))).shape
+    (2, 3, 1, 1)
+    """
 
     rank = 2
 
 
 @documented
 class GlobalMaxPooling3D(GlobalMaxPooling):
-    """The largest number of all places in volumes, (n, depth, height, width, channels)."""
+    """The largest number of all places in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> GlobalMaxPooling3D()(np.ones((2, 2, 1, 3, 2))).shape
+    (2, 2)
+    """
 
     rank = 3
 
@@ -282,6 +357,10 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     """The mean of all places in sequences, (n, places, channels).
 
     Called with a mask of shape (n, places), it takes the mean over the places where that is True.
+
+    >>> import numpy as np
+    >>> GlobalAveragePooling1D()(np.ones((3, 4, 2))).shape
+    (3, 2)
     """
 
     rank = 1
@@ -301,13 +380,23 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
 @documented
 class GlobalAveragePooling2D(GlobalAveragePooling):
-    """The mean of all places in images, (n, height, width, channels)."""
+    """The mean of all places in images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> GlobalAveragePooling2D(data_format='channels_first')(np.ones((2, 3, 2, 3))).shape
+    (2, 3)
+    """
 
     rank = 2
 
 
 @documented
 class GlobalAveragePooling3D(GlobalAveragePooling):
-    """The mean of all places in volumes, (n, depth, height, width, channels)."""
+    """The mean of all places in volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> GlobalAveragePooling3D(keepdims=True)(np.ones((2, 2, 1, 3, 2))).shape
+    (2, 1, 1, 1, 2)
+    """
 
     rank = 3

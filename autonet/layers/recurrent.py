@@ -44,6 +44,11 @@ class RNN(Layer):
     step holds as many copies of them: compiling takes longer for long sequences, and running has more to read.
 
     Raises: ArgumentError for what is no cell, or states that do not fit.
+
+    >>> import numpy as np
+    >>> from autonet.layers import LSTMCell
+    >>> RNN([LSTMCell(4), LSTMCell(6)])(np.ones((2, 5, 3))).shape
+    (2, 6)
     """
 
     _untracked = Layer._untracked | {"states"}  # Variables, but no weights
@@ -302,7 +307,8 @@ def arguments_of_cell(init: F) -> F:
 
 def documented(cls: C) -> C:
     """Decorator: the arguments of the walk, for layers that have the same ones."""
-    cls.__doc__ = f"{cls.__doc__}{_DOCUMENTED}"
+    head, example, tail = (cls.__doc__ or "").partition("\n    >>> ")  # which comes last
+    cls.__doc__ = f"{head.rstrip()}\n{_DOCUMENTED.rstrip()}\n{example}{tail}"
     return cls
 
 
@@ -329,6 +335,10 @@ class SimpleRNN(CellLayer):
     """A plain recurrent network: h <- activation(x_t @ kernel + h @ recurrent_kernel + bias).
 
     Shapes: x (n, steps, features), y (n, units) or (n, steps, units); weights as for `SimpleRNNCell`.
+
+    >>> import numpy as np
+    >>> SimpleRNN(4)(np.ones((2, 5, 3))).shape
+    (2, 4)
     """
 
     cell_class = SimpleRNNCell
@@ -371,6 +381,10 @@ class LSTM(CellLayer):
     `unit_forget_bias`: whether the forget gate's bias starts at 1. `use_cudnn` is a hint without effect.
 
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
+
+    >>> import numpy as np
+    >>> LSTM(4, return_sequences=True)(np.ones((2, 5, 3))).shape
+    (2, 5, 4)
     """
 
     cell_class = LSTMCell
@@ -415,6 +429,10 @@ class GRU(CellLayer):
     `reset_after`: whether the reset gate acts after the product with the state. `use_cudnn` is a hint without effect.
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
+
+    >>> import numpy as np
+    >>> GRU(4)(np.ones((2, 5, 3))).shape
+    (2, 4)
     """
 
     cell_class = GRUCell

@@ -19,6 +19,10 @@ class Flatten(Layer):
     Args:
         data_format: "channels_last", or "channels_first" for inputs (n, channels, *places), whose channels are moved
             last before; by default `image_data_format()`.
+
+    >>> import numpy as np
+    >>> Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
     """
 
     def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
@@ -44,6 +48,10 @@ class Reshape(Layer):
         target_shape: lengths of all axes but the batch's; one of them may be -1, for what remains.
 
     Raises: ArgumentError for two lengths of -1; ShapeError for inputs with another number of elements.
+
+    >>> import numpy as np
+    >>> Reshape(target_shape=(2, -1))(np.ones((3, 4, 2))).shape
+    (3, 2, 4)
     """
 
     def __init__(self, target_shape: Sequence[int], **common: Unpack[LayerOptions]):
@@ -82,6 +90,10 @@ class Permute(Layer):
         dims: the numbers from 1 to the number of axes, each once.
 
     Raises: ArgumentError for other numbers.
+
+    >>> import numpy as np
+    >>> Permute(dims=(2, 1))(np.ones((2, 3, 4))).shape
+    (2, 4, 3)
     """
 
     def __init__(self, dims: Sequence[int], **common: Unpack[LayerOptions]):
@@ -106,6 +118,10 @@ class RepeatVector(Layer):
 
     Args:
         n: how many times.
+
+    >>> import numpy as np
+    >>> RepeatVector(n=3)(np.ones((2, 4))).shape
+    (2, 3, 4)
     """
 
     def __init__(self, n: int, **common: Unpack[LayerOptions]):

@@ -90,14 +90,24 @@ class DepthwiseConvolution(ChannelwiseConvolution):
 
 @documented
 class DepthwiseConv1D(DepthwiseConvolution):
-    """Convolution of each channel of sequences, (n, places, channels), by itself."""
+    """Convolution of each channel of sequences, (n, places, channels), by itself.
+
+    >>> import numpy as np
+    >>> DepthwiseConv1D(kernel_size=3, depth_multiplier=2)(np.ones((2, 5, 2))).shape
+    (2, 3, 4)
+    """
 
     rank = 1
 
 
 @documented
 class DepthwiseConv2D(DepthwiseConvolution):
-    """Convolution of each channel of images, (n, height, width, channels), by itself."""
+    """Convolution of each channel of images, (n, height, width, channels), by itself.
+
+    >>> import numpy as np
+    >>> DepthwiseConv2D(kernel_size=2, padding='same', data_format='channels_first')(np.ones((1, 2, 3, 4))).shape
+    (1, 2, 3, 4)
+    """
 
     rank = 2
 
@@ -117,7 +127,8 @@ class SeparableConvolution(ChannelwiseConvolution):
         data_format, dilation_rate, activation, use_bias: as for `Conv1D`.
         depth_multiplier: filters for each channel in the first convolution.
         depthwise_initializer, pointwise_initializer, bias_initializer: first values.
-        depthwise_regularizer, ..., activity_regularizer: penalties on kernels, bias and output.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer: penalties on kernels, bias and
+            output.
         depthwise_constraint, pointwise_constraint, bias_constraint: projections after each step.
 
     Raises: ArgumentError for arguments that do not fit together; ShapeError if no window fits.
@@ -174,13 +185,23 @@ class SeparableConvolution(ChannelwiseConvolution):
 
 @documented
 class SeparableConv1D(SeparableConvolution):
-    """Depthwise separable convolution of sequences, (n, places, channels)."""
+    """Depthwise separable convolution of sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> SeparableConv1D(filters=3, kernel_size=2, strides=2, padding='same')(np.ones((2, 5, 2))).shape
+    (2, 3, 3)
+    """
 
     rank = 1
 
 
 @documented
 class SeparableConv2D(SeparableConvolution):
-    """Depthwise separable convolution of images, (n, height, width, channels)."""
+    """Depthwise separable convolution of images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> SeparableConv2D(filters=2, kernel_size=2, use_bias=False)(np.ones((1, 3, 4, 2))).shape
+    (1, 2, 3, 2)
+    """
 
     rank = 2

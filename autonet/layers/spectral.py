@@ -25,6 +25,11 @@ class SpectralNormalization(Wrapper):
 
     Raises: ArgumentError for a layer with neither.
     Source: Miyato, Kataoka, Koyama, Yoshida, 2018, https://arxiv.org/abs/1802.05957
+
+    >>> import numpy as np
+    >>> from autonet.layers import Dense
+    >>> SpectralNormalization(Dense(4))(np.ones((2, 3))).shape
+    (2, 4)
     """
 
     _nests = ()

@@ -18,6 +18,11 @@ class StackedRNNCells(Layer):
         cells: the cells, bottom first. The states are a list with one entry for each.
 
     Raises: ArgumentError for what is no cell.
+
+    >>> import numpy as np
+    >>> from autonet.layers import RNN, GRUCell
+    >>> RNN(StackedRNNCells([GRUCell(4), GRUCell(6)]))(np.ones((2, 5, 3))).shape
+    (2, 6)
     """
 
     def __init__(self, cells: Sequence[Layer], **common: Unpack[LayerOptions]):

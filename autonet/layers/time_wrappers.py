@@ -34,6 +34,11 @@ class Bidirectional(Layer):
     return_sequences is on.
 
     Source: Schuster, Paliwal, 1997, https://doi.org/10.1109/78.650093
+
+    >>> import numpy as np
+    >>> from autonet.layers import LSTM
+    >>> Bidirectional(LSTM(4))(np.ones((2, 5, 3))).shape
+    (2, 8)
     """
 
     _untold = ("weights",)
@@ -203,6 +208,11 @@ class TimeDistributed(Layer):
     Called with a `mask` (n, steps), the layer receives each step's part of it if it takes a mask.
 
     Raises: ArgumentError for what is no layer; ShapeError for inputs without a time axis.
+
+    >>> import numpy as np
+    >>> from autonet.layers import Dense
+    >>> TimeDistributed(Dense(4))(np.ones((2, 5, 3))).shape
+    (2, 5, 4)
     """
 
     def __init__(self, layer: Layer, **common: Unpack[LayerOptions]):

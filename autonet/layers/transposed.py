@@ -92,21 +92,36 @@ class TransposedConvolution(Convolution):
 
 @documented
 class Conv1DTranspose(TransposedConvolution):
-    """Transposed convolution of sequences, (n, places, channels)."""
+    """Transposed convolution of sequences, (n, places, channels).
+
+    >>> import numpy as np
+    >>> Conv1DTranspose(filters=2, kernel_size=3, strides=2, padding='same')(np.ones((2, 4, 3))).shape
+    (2, 8, 2)
+    """
 
     rank = 1
 
 
 @documented
 class Conv2DTranspose(TransposedConvolution):
-    """Transposed convolution of images, (n, height, width, channels)."""
+    """Transposed convolution of images, (n, height, width, channels).
+
+    >>> import numpy as np
+    >>> Conv2DTranspose(4, 3, strides=2)(np.ones((1, 5, 5, 2))).shape
+    (1, 11, 11, 4)
+    """
 
     rank = 2
 
 
 @documented
 class Conv3DTranspose(TransposedConvolution):
-    """Transposed convolution of volumes, (n, depth, height, width, channels)."""
+    """Transposed convolution of volumes, (n, depth, height, width, channels).
+
+    >>> import numpy as np
+    >>> Conv3DTranspose(filters=1, kernel_size=(1, 2, 2), strides=2)(np.ones((1, 2, 2, 2, 2))).shape
+    (1, 4, 4, 4, 1)
+    """
 
     rank = 3
 

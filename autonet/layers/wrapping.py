@@ -15,7 +15,12 @@ from autonet.untrusted.faults import described
 
 
 class Identity(Elementwise):
-    """The inputs as they are."""
+    """The inputs as they are.
+
+    >>> import numpy as np
+    >>> Identity()(np.ones((3, 4))).shape
+    (3, 4)
+    """
 
     _nests: tuple[type, ...] = (list, tuple, dict)
 
@@ -33,6 +38,10 @@ class Masking(Elementwise):
         mask_value: the value.
 
     Shapes: inputs (n, steps, ...) and outputs alike; the mask (n, steps).
+
+    >>> import numpy as np
+    >>> Masking(mask_value=0.5)(np.ones((2, 3, 4))).shape
+    (2, 3, 4)
     """
 
     def __init__(self, mask_value: float = 0.0, **common: Unpack[LayerOptions]):

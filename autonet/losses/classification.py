@@ -300,7 +300,11 @@ def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 
 class CategoricalCrossentropy(LossFunctionWrapper):
-    """Minus the sum of y_true log(p), for one-hot labels; see `categorical_crossentropy`."""
+    """Minus the sum of y_true log(p), for one-hot labels; see `categorical_crossentropy`.
+
+    >>> round(float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.3, 0.7]])), 4)
+    0.3567
+    """
 
     def __init__(
         self,
@@ -316,7 +320,11 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
-    """Minus log(p[y_true]), for class numbers; see `sparse_categorical_crossentropy`."""
+    """Minus log(p[y_true]), for class numbers; see `sparse_categorical_crossentropy`.
+
+    >>> round(float(SparseCategoricalCrossentropy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
+    0.4338
+    """
 
     def __init__(
         self,
@@ -332,7 +340,11 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
 
 
 class BinaryCrossentropy(LossFunctionWrapper):
-    """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `binary_crossentropy`."""
+    """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `binary_crossentropy`.
+
+    >>> round(float(BinaryCrossentropy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
+    0.2899
+    """
 
     def __init__(
         self,
@@ -348,7 +360,11 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
-    """Binary cross-entropy in which easy answers count less; see `binary_focal_crossentropy`."""
+    """Binary cross-entropy in which easy answers count less; see `binary_focal_crossentropy`.
+
+    >>> round(float(BinaryFocalCrossentropy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
+    0.0205
+    """
 
     def __init__(
         self,
@@ -368,7 +384,11 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
-    """Categorical cross-entropy in which easy samples count less; see `categorical_focal_crossentropy`."""
+    """Categorical cross-entropy in which easy samples count less; see `categorical_focal_crossentropy`.
+
+    >>> round(float(CategoricalFocalCrossentropy()([[0.0, 1.0]], [[0.3, 0.7]])), 4)
+    0.008
+    """
 
     def __init__(
         self,
@@ -387,7 +407,11 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
-    """(1 - p^q) / q with the probability p of the true class; see `categorical_generalized_cross_entropy`."""
+    """(1 - p^q) / q with the probability p of the true class; see `categorical_generalized_cross_entropy`.
+
+    >>> round(float(CategoricalGeneralizedCrossEntropy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
+    0.3887
+    """
 
     def __init__(
         self,
@@ -405,7 +429,11 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
 
 
 class KLDivergence(LossFunctionWrapper):
-    """Sum of y_true log(y_true / y_pred); see `kl_divergence`."""
+    """Sum of y_true log(y_true / y_pred); see `kl_divergence`.
+
+    >>> round(float(KLDivergence()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
+    0.4337
+    """
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = "kl_divergence", dtype: Dtype = None

@@ -98,6 +98,9 @@ class Circle(LossFunctionWrapper):
 
     Each loss depends on the other samples of the batch. The model's last layer is to give embeddings of length 1, as
     `UnitNormalization` does.
+
+    >>> round(float(Circle()([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])), 4)
+    3.2008
     """
 
     def __init__(

@@ -70,14 +70,22 @@ def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 
 class Hinge(LossFunctionWrapper):
-    """Mean of max(1 - y_true y_pred, 0); see `hinge`."""
+    """Mean of max(1 - y_true y_pred, 0); see `hinge`.
+
+    >>> round(float(Hinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
+    0.85
+    """
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: Dtype = None):
         super().__init__(hinge, reduction, name, dtype)
 
 
 class SquaredHinge(LossFunctionWrapper):
-    """Mean of max(1 - y_true y_pred, 0)^2; see `squared_hinge`."""
+    """Mean of max(1 - y_true y_pred, 0)^2; see `squared_hinge`.
+
+    >>> round(float(SquaredHinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
+    0.925
+    """
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = "squared_hinge", dtype: Dtype = None
@@ -86,7 +94,11 @@ class SquaredHinge(LossFunctionWrapper):
 
 
 class CategoricalHinge(LossFunctionWrapper):
-    """How far the true class is from leading all others by 1; see `categorical_hinge`."""
+    """How far the true class is from leading all others by 1; see `categorical_hinge`.
+
+    >>> round(float(CategoricalHinge()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
+    0.55
+    """
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Dtype = None

@@ -76,6 +76,9 @@ class Dice(LossFunctionWrapper):
     """One minus the Dice coefficient of both regions; see `dice`.
 
     Sample weights and masks need regions of single samples: give the axes of one, such as axis=(1, 2, 3) for images.
+
+    >>> round(float(Dice()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
+    0.2632
     """
 
     def __init__(
@@ -89,7 +92,11 @@ class Dice(LossFunctionWrapper):
 
 
 class Tversky(LossFunctionWrapper):
-    """`Dice` with weights of its own for false positives and false negatives; see `tversky`."""
+    """`Dice` with weights of its own for false positives and false negatives; see `tversky`.
+
+    >>> round(float(Tversky()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
+    0.2632
+    """
 
     def __init__(
         self,

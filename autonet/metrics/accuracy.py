@@ -162,35 +162,65 @@ class Accuracy(MeanMetricWrapper):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """Share of predictions on the right side of `threshold`, element by element; see `binary_accuracy`."""
+    """Share of predictions on the right side of `threshold`, element by element; see `binary_accuracy`.
+
+    >>> metric = BinaryAccuracy()
+    >>> metric.update_state([[0.0], [1.0]], [[0.2], [0.7]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: Dtype = None, threshold: float = 0.5):
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose largest prediction is at the one-hot label's place; see `categorical_accuracy`."""
+    """Share of samples whose largest prediction is at the one-hot label's place; see `categorical_accuracy`.
+
+    >>> metric = CategoricalAccuracy()
+    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, name: str | None = "categorical_accuracy", dtype: Dtype = None):
         super().__init__(categorical_accuracy, name, dtype)
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose largest prediction is at the class number; see `sparse_categorical_accuracy`."""
+    """Share of samples whose largest prediction is at the class number; see `sparse_categorical_accuracy`.
+
+    >>> metric = SparseCategoricalAccuracy()
+    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Dtype = None):
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose one-hot label is among the k largest predictions; see `top_k_categorical_accuracy`."""
+    """Share of samples whose one-hot label is among the k largest predictions; see `top_k_categorical_accuracy`.
+
+    >>> metric = TopKCategoricalAccuracy()
+    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Dtype = None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """Share of samples whose class is among the k largest predictions; see `sparse_top_k_categorical_accuracy`."""
+    """Share of samples whose class is among the k largest predictions; see `sparse_top_k_categorical_accuracy`.
+
+    >>> metric = SparseTopKCategoricalAccuracy()
+    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(
         self,

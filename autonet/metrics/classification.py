@@ -6,7 +6,13 @@ from autonet.metrics.means import MeanMetricWrapper
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `losses.binary_crossentropy`."""
+    """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `losses.binary_crossentropy`.
+
+    >>> metric = BinaryCrossentropy()
+    >>> metric.update_state([[0.0], [1.0]], [[0.2], [0.7]])
+    >>> round(float(metric.result()), 4)
+    0.2899
+    """
 
     def __init__(
         self,
@@ -21,7 +27,13 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    """Mean of minus the sum of y_true log(p), for one-hot labels; see `losses.categorical_crossentropy`."""
+    """Mean of minus the sum of y_true log(p), for one-hot labels; see `losses.categorical_crossentropy`.
+
+    >>> metric = CategoricalCrossentropy()
+    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    0.4338
+    """
 
     def __init__(
         self,
@@ -36,7 +48,13 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """Mean of minus log(p[y_true]), for class numbers; see `losses.sparse_categorical_crossentropy`."""
+    """Mean of minus log(p[y_true]), for class numbers; see `losses.sparse_categorical_crossentropy`.
+
+    >>> metric = SparseCategoricalCrossentropy()
+    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    0.4338
+    """
 
     def __init__(
         self,
@@ -51,28 +69,52 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 
 class KLDivergence(MeanMetricWrapper):
-    """Mean of the sum of y_true log(y_true / y_pred); see `losses.kl_divergence`."""
+    """Mean of the sum of y_true log(y_true / y_pred); see `losses.kl_divergence`.
+
+    >>> metric = KLDivergence()
+    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    0.4337
+    """
 
     def __init__(self, name: str | None = "kl_divergence", dtype: Dtype = None):
         super().__init__(losses.kl_divergence, name, dtype)
 
 
 class Hinge(MeanMetricWrapper):
-    """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`."""
+    """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`.
+
+    >>> metric = Hinge()
+    >>> metric.update_state([[-1.0], [1.0]], [[0.3], [0.6]])
+    >>> round(float(metric.result()), 4)
+    0.85
+    """
 
     def __init__(self, name: str | None = "hinge", dtype: Dtype = None):
         super().__init__(losses.hinge, name, dtype)
 
 
 class SquaredHinge(MeanMetricWrapper):
-    """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`."""
+    """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`.
+
+    >>> metric = SquaredHinge()
+    >>> metric.update_state([[-1.0], [1.0]], [[0.3], [0.6]])
+    >>> round(float(metric.result()), 4)
+    0.925
+    """
 
     def __init__(self, name: str | None = "squared_hinge", dtype: Dtype = None):
         super().__init__(losses.squared_hinge, name, dtype)
 
 
 class CategoricalHinge(MeanMetricWrapper):
-    """Mean of how far the true class is from leading all others by 1; see `losses.categorical_hinge`."""
+    """Mean of how far the true class is from leading all others by 1; see `losses.categorical_hinge`.
+
+    >>> metric = CategoricalHinge()
+    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    >>> round(float(metric.result()), 4)
+    0.55
+    """
 
     def __init__(self, name: str | None = "categorical_hinge", dtype: Dtype = None):
         super().__init__(losses.categorical_hinge, name, dtype)

@@ -154,6 +154,9 @@ class _Count(_Counting):
 class TruePositives(_Count):
     """Weighted number of ones that were predicted above the threshold (or above each of several).
 
+    Args:
+        thresholds: 0.5 by default; a list gives one count for each.
+
     >>> float(TruePositives()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
     2.0
     """
@@ -163,6 +166,9 @@ class TruePositives(_Count):
 
 class TrueNegatives(_Count):
     """Weighted number of zeros that were not predicted above the threshold (or each of several).
+
+    Args:
+        thresholds: 0.5 by default; a list gives one count for each.
 
     >>> float(TrueNegatives()([0, 0, 0, 1], [0.9, 0.1, 0.1, 0.1]))
     2.0
@@ -174,6 +180,9 @@ class TrueNegatives(_Count):
 class FalsePositives(_Count):
     """Weighted number of zeros that were predicted above the threshold (or above each of several).
 
+    Args:
+        thresholds: 0.5 by default; a list gives one count for each.
+
     >>> float(FalsePositives()([0, 0, 0, 1], [0.9, 0.1, 0.1, 0.1]))
     1.0
     """
@@ -183,6 +192,9 @@ class FalsePositives(_Count):
 
 class FalseNegatives(_Count):
     """Weighted number of ones that were not predicted above the threshold (or each of several).
+
+    Args:
+        thresholds: 0.5 by default; a list gives one count for each.
 
     >>> float(FalseNegatives()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
     1.0
@@ -413,6 +425,11 @@ class FBetaScore(Metric):
         dtype: of the result; counts are float64.
 
     Shapes: y_true and y_pred (n, classes), sample_weight (n,) or (n, 1).
+
+    >>> metric = FBetaScore(beta=2.0)
+    >>> metric.update_state([[1, 0], [0, 1], [0, 1]], [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+    >>> [round(x, 4) for x in metric.result().tolist()]
+    [0.8333, 0.5556]
     """
 
     parts = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
@@ -487,7 +504,13 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """Harmonic mean of precision and recall: `FBetaScore` with beta 1."""
+    """Harmonic mean of precision and recall: `FBetaScore` with beta 1.
+
+    >>> metric = F1Score()
+    >>> metric.update_state([[1, 0], [0, 1], [0, 1]], [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+    >>> [round(x, 4) for x in metric.result().tolist()]
+    [0.6667, 0.6667]
+    """
 
     def __init__(
         self,

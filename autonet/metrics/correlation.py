@@ -58,14 +58,26 @@ def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis =
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """Mean of `pearson_correlation` over the samples."""
+    """Mean of `pearson_correlation` over the samples.
+
+    >>> metric = PearsonCorrelation()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    1.0
+    """
 
     def __init__(self, name: str | None = "pearson_correlation", dtype: Dtype = None, axis: int = -1):
         super().__init__(pearson_correlation, name=name, dtype=dtype, axis=as_axes(axis))
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """Mean of `concordance_correlation` over the samples."""
+    """Mean of `concordance_correlation` over the samples.
+
+    >>> metric = ConcordanceCorrelation()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.5476
+    """
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: Dtype = None, axis: int = -1):
         super().__init__(concordance_correlation, name=name, dtype=dtype, axis=as_axes(axis))

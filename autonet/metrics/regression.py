@@ -14,7 +14,13 @@ from autonet.ops.half_precision import accumulates
 
 
 class MeanSquaredError(MeanMetricWrapper):
-    """Mean of (y_true - y_pred)^2; see `losses.mean_squared_error`."""
+    """Mean of (y_true - y_pred)^2; see `losses.mean_squared_error`.
+
+    >>> metric = MeanSquaredError()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    1.0625
+    """
 
     def __init__(self, name: str | None = "mean_squared_error", dtype: Dtype = None):
         super().__init__(losses.mean_squared_error, name, dtype)
@@ -42,35 +48,65 @@ class RootMeanSquaredError(MeanMetricWrapper):
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
-    """Mean of |y_true - y_pred|; see `losses.mean_absolute_error`."""
+    """Mean of |y_true - y_pred|; see `losses.mean_absolute_error`.
+
+    >>> metric = MeanAbsoluteError()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.625
+    """
 
     def __init__(self, name: str | None = "mean_absolute_error", dtype: Dtype = None):
         super().__init__(losses.mean_absolute_error, name, dtype)
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
-    """100 times the mean of |y_true - y_pred| / |y_true|; see `losses.mean_absolute_percentage_error`."""
+    """100 times the mean of |y_true - y_pred| / |y_true|; see `losses.mean_absolute_percentage_error`.
+
+    >>> metric = MeanAbsolutePercentageError()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    125000016.0
+    """
 
     def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Dtype = None):
         super().__init__(losses.mean_absolute_percentage_error, name, dtype)
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
-    """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `losses.mean_squared_logarithmic_error`."""
+    """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `losses.mean_squared_logarithmic_error`.
+
+    >>> metric = MeanSquaredLogarithmicError()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.0822
+    """
 
     def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Dtype = None):
         super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
 
 
 class LogCoshError(MeanMetricWrapper):
-    """Mean of log(cosh(y_pred - y_true)); see `losses.log_cosh`."""
+    """Mean of log(cosh(y_pred - y_true)); see `losses.log_cosh`.
+
+    >>> metric = LogCoshError()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.3613
+    """
 
     def __init__(self, name: str | None = "logcosh", dtype: Dtype = None):
         super().__init__(losses.log_cosh, name, dtype)
 
 
 class Poisson(MeanMetricWrapper):
-    """Mean of y_pred - y_true log(y_pred); see `losses.poisson`."""
+    """Mean of y_pred - y_true log(y_pred); see `losses.poisson`.
+
+    >>> metric = Poisson()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.5713
+    """
 
     def __init__(self, name: str | None = "poisson", dtype: Dtype = None):
         super().__init__(losses.poisson, name, dtype)
@@ -87,7 +123,16 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    """Mean cosine of the angle between y_true and y_pred: 1 for one direction, the loss of this name with plus."""
+    """Mean cosine of the angle between y_true and y_pred: 1 for one direction, the loss of this name with plus.
+
+    Args:
+        axis: along which the vectors lie.
+
+    >>> metric = CosineSimilarity()
+    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
+    >>> round(float(metric.result()), 4)
+    0.9365
+    """
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: Dtype = None, axis: int = -1):
         super().__init__(cosine_similarity, name, dtype, axis=axis)

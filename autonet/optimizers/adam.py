@@ -24,6 +24,12 @@ class Adam(Optimizer):
 
     Source: Kingma, Ba, 2015, end of section 2, https://arxiv.org/abs/1412.6980; amsgrad: Reddi, Kale, Kumar, 2018,
     https://openreview.net/forum?id=ryQu7f-RZ
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Adam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.1]
     """
 
     slots = ("momentum", "velocity")  # m, v
@@ -72,7 +78,15 @@ class AdamW(Adam):
         w <- w - lr weight_decay w
         w <- w - (Adam's step)
 
+    Arguments are those of `Adam`.
+
     Source: Loshchilov, Hutter, 2019, https://arxiv.org/abs/1711.05101
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> AdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.099]
     """
 
     def __init__(
@@ -98,6 +112,12 @@ class Adamax(Optimizer):
         w <- w - lr / (1 - beta_1^t) m / (u + epsilon)     t = 1, 2, ...
 
     Source: Kingma, Ba, 2015, section 7.1, https://arxiv.org/abs/1412.6980
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Adamax(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.1]
     """
 
     slots = ("momentum", "norm")  # m, u
@@ -133,6 +153,12 @@ class Nadam(Optimizer):
         w <- w - lr n / (sqrt(v / (1 - beta_2^t)) + epsilon)
 
     Source: Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Nadam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.894, 2.106]
     """
 
     slots = ("momentum", "velocity")  # m, v

@@ -25,6 +25,12 @@ class RMSprop(Optimizer):
 
     Source: Tieleman, Hinton, 2012, Neural Networks for Machine Learning, lecture 6.5; centered: Graves, 2013,
     https://arxiv.org/abs/1308.0850
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> RMSprop(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.684, 2.316]
     """
 
     slots = ("velocity",)
@@ -78,6 +84,12 @@ class Adagrad(Optimizer):
         w <- w - lr g / sqrt(v + epsilon)
 
     Source: Duchi, Hazan, Singer, 2011, https://jmlr.org/papers/v12/duchi11a.html
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Adagrad(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.915, 2.085]
     """
 
     slots = ("accumulator",)
@@ -113,6 +125,12 @@ class Adadelta(Optimizer):
         w <- w - lr s
 
     Source: Zeiler, 2012, https://arxiv.org/abs/1212.5701
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Adadelta(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [1.0, 2.0]
     """
 
     slots = ("accumulated_grad", "accumulated_delta_var")  # v, u
@@ -144,6 +162,12 @@ class Lion(Optimizer):
         m <- beta_2 m + (1 - beta_2) g
 
     Source: Chen et al., 2023, https://arxiv.org/abs/2302.06675
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Lion(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.1]
     """
 
     slots = ("momentum",)

@@ -25,6 +25,12 @@ class Adafactor(Optimizer):
         w <- w - a u / max(1, RMS(u) / clip_threshold)
 
     Source: Shazeer, Stern, 2018, https://arxiv.org/abs/1804.04235
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Adafactor(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.842, 2.158]
     """
 
     def __init__(

@@ -30,6 +30,12 @@ class Lamb(Optimizer):
         w <- w - lr |w| / |r| r                                            |w| / |r| is 1 where either is 0
 
     Source: You et al., 2020, https://arxiv.org/abs/1904.00962
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Lamb(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.842, 2.158]
     """
 
     slots = ("momentum", "velocity")  # m, v
@@ -73,6 +79,12 @@ class Muon(Optimizer):
 
     Source: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/; rms_rate: Liu et al., 2025,
     https://arxiv.org/abs/2502.16982
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> Muon(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.099]
     """
 
     def __init__(

@@ -22,10 +22,17 @@ class LazyAdam(Adam):
     not grow with them. (With weight decay, use_ema, gradient accumulation, clipping by norm, a LossScaleOptimizer around it,
     or a regularizer or constraint of the table, all rows change or count, and the cost grows with them.)
 
-    Tables are the weights of Embedding layers, and other Variables whose `is_table` was set to True. Arguments are Adam's.
+    Tables are the weights of Embedding layers, and other Variables whose `is_table` was set to True. Arguments are those
+    of `Adam`.
 
     Source: the sparse form of Adam as in TensorFlow Addons' LazyAdam and PyTorch's SparseAdam; Kingma, Ba, 2015,
     https://arxiv.org/abs/1412.6980
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> LazyAdam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.1]
     """
 
     def update(self, w: Variable, g: Tensor, *slots: Variable, lr: Tensor, t: Tensor, **optional: Any) -> None:

@@ -29,6 +29,10 @@ class LossScaleOptimizer(Optimizer):
         name: first part of the paths of its Variables.
 
     Source: Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740
+
+    >>> from autonet.optimizers import SGD
+    >>> float(LossScaleOptimizer(SGD(0.1), initial_scale=4.0).scale_loss(2.0))
+    8.0
     """
 
     def __init__(

@@ -20,6 +20,12 @@ class ScheduleFreeAdamW(Optimizer):
         w  = (1 - beta_1) z + beta_1 x                                                   so x need not be kept
 
     Source: Defazio et al., 2024, https://arxiv.org/abs/2405.15682
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> ScheduleFreeAdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.9, 2.1]
     """
 
     slots = ("momentum", "velocity")  # z, v

@@ -55,6 +55,9 @@ class ExponentialDecay(LearningRateSchedule):
 
     p = s / decay_steps    (its floor, if staircase)
     rate = initial_learning_rate decay_rate^p
+
+    >>> round(float(ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(5)), 4)
+    0.0707
     """
 
     def __init__(
@@ -86,6 +89,9 @@ class InverseTimeDecay(LearningRateSchedule):
 
     p = s / decay_steps    (its floor, if staircase)
     rate = initial_learning_rate / (1 + decay_rate p)
+
+    >>> round(float(InverseTimeDecay(0.1, decay_steps=10, decay_rate=0.5)(5)), 4)
+    0.08
     """
 
     def __init__(
@@ -151,6 +157,9 @@ class PolynomialDecay(LearningRateSchedule):
 
     d = decay_steps    (if cycle: its smallest multiple that s has not passed)
     rate = (initial_learning_rate - end_learning_rate) (1 - min(s, d) / d)^power + end_learning_rate
+
+    >>> round(float(PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)(5)), 4)
+    0.05
     """
 
     def __init__(
@@ -192,6 +201,9 @@ class CosineDecay(LearningRateSchedule):
                            rate = top ((1 - alpha) (1 + cos(pi p)) / 2 + alpha)
 
     Source: Loshchilov, Hutter, 2017, https://arxiv.org/abs/1608.03983
+
+    >>> round(float(CosineDecay(0.1, decay_steps=10)(5)), 4)
+    0.05
     """
 
     def __init__(
@@ -237,6 +249,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         rate = initial_learning_rate ((1 - alpha) m_mul^i (1 + cos(pi p)) / 2 + alpha)
 
     Source: Loshchilov, Hutter, 2017, https://arxiv.org/abs/1608.03983
+
+    >>> round(float(CosineDecayRestarts(0.1, first_decay_steps=10)(5)), 4)
+    0.05
     """
 
     def __init__(

@@ -18,9 +18,15 @@ class SGD(Optimizer):
 
         m <- momentum m - lr g            with momentum
         w <- w + m                        plain
-        w <- w + momentum m - lr g        Nesterov: the derivative is taken ahead of the roll
+        w <- w + momentum m - lr g        nesterov: the derivative is taken ahead of the roll
 
     Source: Sutskever, Martens, Dahl, Hinton, 2013, https://proceedings.mlr.press/v28/sutskever13.html
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> SGD(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> [round(x, 3) for x in w.numpy().tolist()]
+    [0.95, 2.05]
     """
 
     def __init__(

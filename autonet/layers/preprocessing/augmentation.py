@@ -148,6 +148,10 @@ class RandomFlip(RandomImageLayer):
             turns the image upside down).
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    >>> import numpy as np
+    >>> RandomFlip()(np.ones((6, 2, 3, 2))).shape
+    (6, 2, 3, 2)
     """
 
     def __init__(
@@ -215,6 +219,10 @@ class RandomRotation(Warping):
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         fill_value: for "constant".
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    >>> import numpy as np
+    >>> RandomRotation(factor=0.3)(np.ones((2, 4, 5, 1))).shape
+    (2, 4, 5, 1)
     """
 
     def __init__(
@@ -248,6 +256,10 @@ class RandomTranslation(Warping):
             lies; above 0 goes down.
         width_factor: the same for the width; above 0 goes right.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
+
+    >>> import numpy as np
+    >>> RandomTranslation(height_factor=0.4, width_factor=0.4)(np.ones((2, 4, 5, 1))).shape
+    (2, 4, 5, 1)
     """
 
     def __init__(
@@ -286,6 +298,10 @@ class RandomZoom(Warping):
             shows more (the image shrinks), below 0 less.
         width_factor: the same for the width; None for that of the height.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
+
+    >>> import numpy as np
+    >>> RandomZoom(height_factor=0.4, data_format='channels_first')(np.ones((2, 1, 4, 5))).shape
+    (2, 1, 4, 5)
     """
 
     def __init__(
@@ -327,6 +343,10 @@ class RandomCrop(RandomImageLayer, _Sized):
     Args:
         height, width: of the result.
         seed, data_format: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomCrop(height=2, width=3)(np.ones((2, 7, 9, 1))).shape
+    (2, 2, 3, 1)
     """
 
     def __init__(

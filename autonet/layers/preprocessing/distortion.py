@@ -25,6 +25,10 @@ class RandomShear(Warping):
         x_factor: (lower, upper), or a number for (-number, number), from -1 to 1.
         y_factor: the same for the other direction.
         interpolation, fill_mode, fill_value, data_format, seed: as for `RandomRotation`.
+
+    >>> import numpy as np
+    >>> RandomShear(x_factor=0.4, y_factor=0.3)(np.ones((2, 4, 5, 1))).shape
+    (2, 4, 5, 1)
     """
 
     def __init__(
@@ -64,6 +68,10 @@ class RandomPerspective(RandomImageLayer):
         interpolation: "bilinear" or "nearest".
         fill_value: what lies outside of the image.
         seed, data_format: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomPerspective(factor=(1, 1), data_format='channels_first')(np.ones((2, 1, 4, 5))).shape
+    (2, 1, 4, 5)
     """
 
     def __init__(

@@ -37,6 +37,10 @@ class RandomGaussianBlur(Coloring):
             and down; or a number for (0, number).
         value_range: smallest and largest value of the result.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomGaussianBlur(factor=(1, 1), value_range=(-9, 9))(np.ones((2, 3, 4, 2))).shape
+    (2, 3, 4, 2)
     """
 
     _scales_with_range = False
@@ -88,6 +92,10 @@ class RandomSharpness(FactorColoring):
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomSharpness(factor=0.4, value_range=(-9, 9))(np.ones((2, 3, 4, 2))).shape
+    (2, 3, 4, 2)
     """
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:

@@ -46,6 +46,10 @@ class RandomErasing(Coloring, _Boxes):
         seed, data_format: as for `RandomFlip`.
 
     Source: Zhong, Zheng, Kang, Li, Yang, 2017, https://arxiv.org/abs/1708.04896
+
+    >>> import numpy as np
+    >>> RandomErasing(factor=(1, 1), scale=(0.3, 0.8), value_range=(-9, 9))(np.ones((2, 4, 5, 2))).shape
+    (2, 4, 5, 2)
     """
 
     def __init__(
@@ -181,6 +185,10 @@ class CutMix(_Mixing, _Boxes):
         seed, data_format: as for `RandomFlip`.
 
     Source: Yun, Han, Oh, Chun, Choe, Yoo, 2019, https://arxiv.org/abs/1905.04899
+
+    >>> import numpy as np
+    >>> CutMix(data_format='channels_first')(np.ones((6, 2, 4, 5))).shape
+    (6, 2, 4, 5)
     """
 
     def __init__(

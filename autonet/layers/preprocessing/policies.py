@@ -96,6 +96,10 @@ class RandAugment(_Policy):
         seed, data_format: as for `RandomFlip`.
 
     Source: Cubuk, Zoph, Shlens, Le, 2019, https://arxiv.org/abs/1909.13719
+
+    >>> import numpy as np
+    >>> RandAugment(num_ops=1, value_range=(-9, 9))(np.ones((2, 3, 4, 3))).shape
+    (2, 3, 4, 3)
     """
 
     def __init__(

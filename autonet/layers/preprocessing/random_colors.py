@@ -74,6 +74,10 @@ class RandomContrast(Coloring):
         factor: (lower, upper), or a number for (0, number).
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+
+    >>> import numpy as np
+    >>> RandomContrast(factor=0.5, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
+    (2, 3, 2, 2)
     """
 
     _scales_with_range = False
@@ -106,6 +110,10 @@ class RandomBrightness(Coloring):
         factor: (lower, upper), or a number for (-number, number), from -1 to 1.
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+
+    >>> import numpy as np
+    >>> RandomBrightness(factor=0.1, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
+    (2, 3, 2, 2)
     """
 
     def __init__(
@@ -135,6 +143,10 @@ class RandomHue(FactorColoring):
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomHue(factor=0.8, value_range=(-9, 9))(np.ones((2, 3, 2, 3))).shape
+    (2, 3, 2, 3)
     """
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
@@ -157,6 +169,10 @@ class RandomSaturation(FactorColoring):
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomSaturation(factor=(0.2, 0.7), value_range=(-9, 9))(np.ones((2, 3, 2, 3))).shape
+    (2, 3, 2, 3)
     """
 
     _limits = (-1.0, None)
@@ -181,6 +197,10 @@ class RandomColorDegeneration(FactorColoring):
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomColorDegeneration(0.5, value_range=(0, 1))(np.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3)
     """
 
     _limits = (-1.0, None)
@@ -197,6 +217,10 @@ class RandomGrayscale(RandomImageLayer):
     Args:
         factor: probability, from 0 to 1.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomGrayscale()(np.ones((12, 3, 2, 3))).shape
+    (12, 3, 2, 3)
     """
 
     _untold = ("seed",)  # as Keras
@@ -236,6 +260,10 @@ class RandomColorJitter(Coloring):
         saturation_factor: as of `RandomSaturation`.
         hue_factor: as of `RandomHue`.
         seed, data_format: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomColorJitter(value_range=(0, 1))(np.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3)
     """
 
     def __init__(

@@ -26,6 +26,10 @@ class Solarization(Coloring):
         addition_factor, threshold_factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
+
+    >>> import numpy as np
+    >>> Solarization(addition_factor=0.2, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
+    (2, 3, 2, 2)
     """
 
     def __init__(
@@ -60,6 +64,10 @@ class RandomInvert(Coloring):
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         value_range: smallest and largest value.
         seed, data_format: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomInvert(factor=(0.5, 0.5), value_range=(-9, 9))(np.ones((12, 3, 2, 2))).shape
+    (12, 3, 2, 2)
     """
 
     def __init__(
@@ -88,6 +96,10 @@ class RandomPosterization(Coloring):
         factor: bits to keep, (fewest, most) from 1 to 8, or a number for (1, number).
         value_range: smallest and largest value, which stand for 0 and 255.
         data_format, seed: as for `RandomFlip`.
+
+    >>> import numpy as np
+    >>> RandomPosterization(factor=(2, 4), value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
+    (2, 3, 2, 2)
     """
 
     def __init__(
@@ -128,6 +140,10 @@ class AutoContrast(Coloring):
 
     Args:
         value_range: smallest and largest value of the result; images may have any.
+
+    >>> import numpy as np
+    >>> AutoContrast(value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
+    (2, 3, 2, 2)
     """
 
     _fixed = ("seed",)
@@ -163,6 +179,10 @@ class Equalization(Coloring):
         value_range: smallest and largest value.
         bins: of the histogram.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
+
+    >>> import numpy as np
+    >>> Equalization(value_range=(-9, 9), bins=8)(np.ones((2, 3, 4, 2))).shape
+    (2, 3, 4, 2)
     """
 
     _fixed = ("seed",)
@@ -218,6 +238,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(Coloring):
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
     Source: Zuiderveld, Contrast Limited Adaptive Histogram Equalization, in Graphics Gems IV, 1994
+
+    >>> import numpy as np
+    >>> layer = ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))
+    >>> layer(np.arange(64.0).reshape(1, 8, 8, 1)).shape
+    (1, 8, 8, 1)
     """
 
     _fixed = ("seed",)
