@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 
 from autonet.compiler import Compiled, jit
-from autonet.compiler.c.runtime import toolchain
+from autonet.compiler.c.runtime import library, toolchain
 from tests.compiler.programs import assert_same_bits
 from tests.compiler.random_programs import Script, make
 from tests.compiler.test_random_programs import SEEDS, assert_close, eager, trajectory
@@ -101,7 +101,11 @@ def main() -> int:
                 [*plain, sys.executable, "-m", __spec__.name, *sys.argv[1:]], env=environment
             ).returncode
     warnings.simplefilter("ignore")
-    toolchain._run.__defaults__ = (3600.0,)  # seconds: code with sanitizers takes its compiler long
+    if options.sanitize:  # which take a compiler long
+        toolchain._run.__defaults__ = (3600.0,)  # seconds
+        library._failures.clear()
+    if not options.numpy and not library.available():
+        sys.exit(library.why_none())
     found, bad, began = [], 0, time.monotonic()
     for number in range(options.first, options.first + options.count):
         if time.monotonic() - began > options.seconds:
