@@ -82,6 +82,11 @@ class Context:
         sum. Returns: what to divide by."""
         return count
 
+    def sums(self, total: Any) -> Any:
+        """A layer has summed over rows, and wants those of the whole batch, of which others may be elsewhere. Returns: the
+        sum over all; None where these are all."""
+        return None
+
     def casts(self, old: np.dtype[Any], new: Any) -> Any:
         """Values of dtype `old` are cast. Returns: the dtype that they get."""
         return new

@@ -80,8 +80,9 @@ class DataParallel:
     @property
     def group(self) -> Any:
         """The Communicator of the ranks."""
-        _group.timeout = self.timeout
-        return _group
+        found = communicator()
+        found.timeout = self.timeout
+        return found
 
     def blocks_for(self, ranks: int) -> int:
         """How many blocks a batch is cut into.
@@ -143,6 +144,11 @@ def join(name: str) -> None:
     os.environ.setdefault("AUTONET_THREADS", str(max(1, cores // _group.local_size)))
     if _group.rank:
         sys.stdout = open(os.devnull, "w")
+
+
+def communicator() -> Any:
+    """What the ranks talk through, once a distribution was made."""
+    return _group
 
 
 def rank() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from autonet import initializers, ops
 from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
+from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.layers.base import Layer
@@ -49,8 +50,8 @@ class BatchNormalization(Layer):
             Inference is the same.
         renorm_clipping: dictionary of "rmax", "rmin", "dmax"; what is missing is inf, 0, inf. Only with renorm.
         renorm_momentum: how slowly m and s follow. Only with renorm.
-        synchronized: a hint without effect. Its promise, moments of the whole batch, holds by itself in one process;
-            a distribution, which takes those of a block of the batch, refuses it.
+        synchronized: take the moments of the whole batch where ranks share it (`distribution.DataParallel`, which needs
+            reproducible=False for that), not those of a block. Without a distribution that is so in any case.
 
     Called with a mask, boolean and with the leading axes of x, the batch's moments leave out where it is False.
 
@@ -125,6 +126,8 @@ class BatchNormalization(Layer):
         if not (training and self.trainable):
             moments = self.moving_mean, self.moving_variance
             return ops.batch_normalization(inputs, *moments, self.axis, self.beta, self.gamma, self.epsilon)
+        if self.synchronized and mask is None and _over_the_batch(0.0) is not None:
+            mask = ops.ones(inputs.shape[:1], "bool")  # moments are then made of sums
         if self.renorm:
             return self._renormalized(inputs, mask)
         if mask is not None:
@@ -176,13 +179,25 @@ class BatchNormalization(Layer):
         others = tuple([i for i in range(x.ndim) if i != self.axis % x.ndim])
         mask = ops.cast(mask, x.dtype)
         mask = ops.broadcast_to(ops.reshape(mask, (*mask.shape, *(1,) * (x.ndim - mask.ndim))), shape)
-        count = ops.maximum(ops.sum(mask, axis=others, keepdims=True), 1)
-        mean = ops.sum(x * mask, axis=others, keepdims=True) / count
-        variance = ops.sum(ops.square(x - mean) * mask, axis=others) / ops.reshape(count, (-1,))
+        count = ops.maximum(self._sum(mask, others, True), 1)
+        mean = self._sum(x * mask, others, True) / count
+        variance = self._sum(ops.square(x - mean) * mask, others, False) / ops.reshape(count, (-1,))
         return ops.reshape(mean, (-1,)), variance
+
+    def _sum(self, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
+        """Over the batch's rows, those elsewhere included if that is asked for."""
+        total = ops.sum(x, axis=axis, keepdims=keepdims)
+        whole = _over_the_batch(total) if self.synchronized else None
+        return total if whole is None else whole
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
+
+
+def _over_the_batch(total: Any) -> Any:
+    """A sum over rows plus those of rows that are elsewhere; None where there are none."""
+    found = (context.sums(total) for context in state.contexts)
+    return next((whole for whole in found if whole is not None), None)
 
 
 def _follow(moving: Any, batch: Tensor, momentum: float) -> None:

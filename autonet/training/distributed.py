@@ -68,10 +68,11 @@ class Part(Context):
         share: of the batch's rows.
         totals: for each mean of a loss that counts weights or masked samples, in order, that count over the whole batch;
             None to find the part's own counts.
+        group: the ranks that compute the other parts at the same time, if they do.
     """
 
-    def __init__(self, share: Any, totals: Any):
-        self.share, self.totals = share, totals
+    def __init__(self, share: Any, totals: Any, group: Any = None):
+        self.share, self.totals, self.group = share, totals, group
         self.first: dict[Any, Tensor] = {}
         self.counts: list[Tensor] = []
 
@@ -84,6 +85,13 @@ class Part(Context):
             return self.share
         self.counts.append(count)
         return count if self.totals is None else self.totals[len(self.counts) - 1] * self.share
+
+    def sums(self, total: Any) -> Any:
+        if self.group is None or not isinstance(total, Tensor):
+            return None if self.group is None else total
+        from autonet.distribution.annexes.reduce import add_over_ranks
+
+        return add_over_ranks(total)
 
     def take_back(self) -> dict[Any, tuple[Tensor, Tensor]]:
         """Each Variable that was assigned, with what it was before and what it had become."""
@@ -103,6 +111,8 @@ class DistributedStep(StepFunction):
         self.group = distributed.group
         self.variables: list[Any] = []  # that a block assigns, in the order in which they were met
         self.numbers: dict[Any, int] = {}  # their places there
+        self.together: Any = None  # the ranks, where a layer asks for sums over the whole batch in the midst of a step
+        self.met: set[Any] = set()  # kinds and sizes of blocks that all ranks have run together
         self.moved: list[Any] = []  # weights and metrics for which `known` holds
         self.known: dict[Any, Known] = {}  # by what batches have in common, but for the number of rows
         reference = weakref.ref(model)
@@ -176,6 +186,7 @@ class DistributedStep(StepFunction):
     def _synchronize(self) -> None:
         """Rank 0's weights, optimizer, metrics and generators on every rank."""
         model: Any = self.model()
+        self.together = None
         for layer in model._flatten_layers():
             if getattr(layer, "stateful", False):
                 raise ArgumentError(
@@ -183,10 +194,12 @@ class DistributedStep(StepFunction):
                     "Set stateful=False, or train without a distribution."
                 )
             if getattr(layer, "synchronized", False):
-                raise ArgumentError(
-                    f"{layer.label} is synchronized: it normalizes by the moments of the whole batch, where a distribution takes "
-                    "those of a block. Set synchronized=False; larger blocks, DataParallel(blocks=...), come close to it."
-                )
+                if self.distribution.reproducible:
+                    raise ArgumentError(
+                        f"{layer.label} is synchronized: it needs all blocks of a batch at once, which the same bits for every "
+                        "number of ranks do not allow. Say DataParallel(reproducible=False), or set synchronized=False."
+                    )
+                self.together = self.group if self.group.size > 1 else None
         found = [*model.variables, *[v for m in model.metrics for v in m.variables], seeds.global_generator().state]
         if isinstance(model.optimizer, Optimizer):
             found += model.optimizer.variables
@@ -201,7 +214,7 @@ class DistributedStep(StepFunction):
         seeds.set_stream(self.group.broadcast(seeds.get_stream()))
         own = [*_trained(model), *[v for m in model.metrics for v in m.variables]]
         if [id(v) for v in own] != [id(v) for v in self.moved]:
-            self.known, self.moved = {}, own
+            self.known, self.moved, self.met = {}, own, set()
 
     # A step
 
@@ -216,8 +229,9 @@ class DistributedStep(StepFunction):
             batch = Rows(batch, slice(0, datas.length(batch)))
         shares = Shares(self.distribution, self.group, batch.size)
         kind = tuple(None if a is None else (a.shape[1:], a.dtype) for part in batch.data for a in flatten(part))
-        if kind not in self.known:
+        if kind not in self.known or (self.together is not None and (kind, shares.sizes) not in self.met):
             self.known[kind] = self._meet(model, batch, shares)
+            self.met.add((kind, shares.sizes))
         known = self.known[kind]
         totals = self._totals(model, batch, shares, known.counts) if known.counts else None
         starts = {k: self.variables[k].numpy() for k in known.draws}
@@ -240,9 +254,17 @@ class DistributedStep(StepFunction):
 
     def _meet(self, model: Any, batch: Rows, shares: Shares) -> Known:
         """What the blocks of such a batch give, found by running one of them."""
-        block = batch.part(*next(r for r in shares.ranges if r[0] < r[1]))
-        counts = len(self._call(self._count, model, *block, 1.0))
-        grads, changes = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
+        if self.together is not None and 0 in shares.sizes:
+            raise ArgumentError(
+                f"A synchronized layer needs rows on every rank; received a batch of {batch.size} for {self.group.size}. "
+                "Drop it, or start fewer ranks."
+            )
+        for size in (
+            shares.sizes if self.together is not None else shares.sizes[-1:]
+        ):  # each captured everywhere at once
+            block = batch.part(0, size)
+            counts = len(self._call(self._count, model, *block, 1.0))
+            grads, changes = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
         self._check_metrics(model, *block)
         draws = {k: int(c.numpy()[1]) for k, c in changes.items() if _is_generator(self.variables[k])}
         return Known(counts, draws, Layout(grads, {k: c for k, c in changes.items() if k not in draws}))
@@ -254,7 +276,7 @@ class DistributedStep(StepFunction):
             return
         x, y, weight = (datas.as_tensors(part) for part in batch)
         looks = []
-        with Part(1.0, None) as part, no_grad():
+        with Part(1.0, None, self.together) as part, no_grad():
             for metric in model.metrics:
                 metric.reset_state()
             y_pred, loss = self._forward(model, x, y, weight)
@@ -290,7 +312,7 @@ class DistributedStep(StepFunction):
             return y_pred, steps.loss_of(model, x, y, y_pred, sample_weight, training=False)
 
     def _run_count(self, model: Any, x: Any, y: Any, sample_weight: Any, share: Any) -> list[Tensor]:
-        with Part(share, None) as part, no_grad():
+        with Part(share, None, self.together) as part, no_grad():
             self._forward(model, x, y, sample_weight)
             part.take_back()
         return [detach(c) for c in part.counts]
@@ -298,7 +320,7 @@ class DistributedStep(StepFunction):
     def _run_block(self, model: Any, x: Any, y: Any, sample_weight: Any, share: Any, totals: Any) -> Any:
         """Gradients of the block's share of the loss, and changes of Variables: by number among `self.variables`."""
         grads: list[Any] = []
-        with Part(share, totals) as part:
+        with Part(share, totals, self.together) as part:
             with no_grad():
                 for metric in model.metrics:
                     metric.reset_state()
@@ -415,6 +437,7 @@ class Shares:
         self.blocks = distributed.blocks_for(group.size)
         self.ranges = [trees.rows_of(b, self.blocks, rows) for b in range(self.blocks)]
         self.whole = (0, self.blocks)
+        self.sizes = tuple(sorted({last - first for first, last in self.ranges}))
 
     def share(self, block: int) -> float:
         """Which part of the batch's rows a block has."""

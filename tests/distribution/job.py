@@ -82,8 +82,18 @@ def data_set():
     return model, (Uneven(), None), {}
 
 
-MODELS = {f.__name__: f for f in (dense, convolution, dropout, recurrent, outputs, data_set)}
-CHANCE = ("dropout", "convolution")  # whose draws or statistics are those of blocks
+def synchronized():
+    """Moments of the whole batch, where ranks add as they go."""
+    fast = distribution.distribution() is not None and not distribution.distribution().reproducible
+    model = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization(synchronized=fast), layers.ReLU()])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(1))
+    model.compile("adam", "mse")
+    return model, (IMAGES, X[:38, :1]), dict(batch_size=15)
+
+
+MODELS = {f.__name__: f for f in (dense, convolution, dropout, recurrent, outputs, data_set, synchronized)}
+CHANCE = ("dropout", "convolution", "synchronized")  # whose draws or statistics are those of blocks
 
 
 def train(name):

@@ -56,6 +56,14 @@ def test_the_bits_do_not_depend_on_the_number_of_ranks(results, name):
 @pytest.mark.parametrize("name", [n for n in job.MODELS if n not in job.CHANCE])
 def test_the_batch_is_that_of_one_process(results, name, ranks):
     """Weights, masks and penalties count as in the whole batch."""
+    same_but_for_rounding(results, name, ranks)
+
+
+def test_synchronized_moments_are_those_of_one_process(results):
+    same_but_for_rounding(results, "synchronized", -2)
+
+
+def same_but_for_rounding(results, name, ranks):
     for key, expected in results[0].items():
         if key.startswith(f"{name}/"):
             np.testing.assert_allclose(results[ranks][key], expected, rtol=2e-4, atol=1e-5, err_msg=key)
