@@ -34,6 +34,7 @@ class Primitive:
         keep: names of operands that are left out of dtype promotion.
     """
 
+    pure: bool = True  # whether its results depend on its operands alone, so that a plan may compute them once
     symbolic: Callable | None = None  # how placeholders pass through; ops.abstract sets it
     in_single: Callable  # how float16 passes through what accumulates; ops.half_precision sets it
 

@@ -159,6 +159,7 @@ def _tell(label: str, found: RateSearch, batches: Any, given: Any) -> None:
 def _run(model: Any, batches: Any, rates: np.ndarray, beta: float, interrupt: Interrupt) -> RateSearch:
     """Steps at `rates`, until the loss diverges; after which all Variables are as before."""
     function = model._step_function("train")
+    function.adopt(batches)
     source = batches.epoch()
     first = next(source)
     function.prepare(first)

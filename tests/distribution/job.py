@@ -85,7 +85,9 @@ def data_set():
 def synchronized():
     """Moments of the whole batch, where ranks add as they go."""
     fast = distribution.distribution() is not None and not distribution.distribution().reproducible
-    model = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization(synchronized=fast), layers.ReLU()])
+    model = keras.Sequential(
+        [layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization(synchronized=fast), layers.ReLU()]
+    )
     model.add(layers.GlobalAveragePooling2D())
     model.add(layers.Dense(1))
     model.compile("adam", "mse")

@@ -16,7 +16,7 @@ def fold_constants(program: Program) -> Program:
     for instruction in program.instructions:
         operands = [changed.get(v, v) for v in instruction.operands]
         small = sum(r.nbytes for r in instruction.results) <= FOLD_LIMIT
-        if small and all(v.kind == CONSTANT for v in operands):
+        if small and instruction.primitive.pure and all(v.kind == CONSTANT for v in operands):
             with np.errstate(all="ignore"):  # the captured run said what there is to say
                 arrays = instruction.primitive.body(*[v.source for v in operands], **instruction.settings)
             for r, a in zip(instruction.results, arrays if isinstance(arrays, tuple) else (arrays,), strict=True):

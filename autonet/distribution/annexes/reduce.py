@@ -14,4 +14,5 @@ def add_over_ranks(x):
     return total
 
 
+add_over_ranks.pure = False
 add_over_ranks.vjp(x=lambda g: add_over_ranks(g))  # every rank's loss depends on every rank's x
