@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common import processors
 from autonet.common.extras import installed
 from autonet.errors import ArgumentError
 
@@ -108,6 +109,8 @@ def initialize(
 ) -> None:
     """Join the processes that `mpiexec` started. `DataParallel` does so by itself.
 
+    Ranks of one machine share its processors, unless AUTONET_THREADS says how many threads each has.
+
     Args: there for Keras's sake; MPI knows them. What is given must agree with that.
 
     Raises: ArgumentError where mpi4py is not installed, or for another number of processes.
@@ -119,6 +122,8 @@ def initialize(
         from autonet.distribution.annexes.mpi import Communicator
 
         _group = Communicator()
+        if _group.size > 1 and not (processors.chosen or processors.asked()):  # ranks of a machine share its processors
+            os.environ["AUTONET_THREADS"] = str(max(1, processors.available() // _group.local_size))
     for name, given, found in (("num_processes", num_processes, size()), ("process_id", process_id, rank())):
         if given is not None and given != found:
             raise ArgumentError(f"initialize expects {name} to be MPI's, {found}; received {given!r}. Leave it out.")
@@ -127,8 +132,7 @@ def initialize(
 def join(name: str) -> None:
     """Train as the environment variable AUTONET_DISTRIBUTION asks for, for a script that knows nothing of it.
 
-    Ranks start from rank 0's states of NumPy's and Python's generators, share the machine's processors, and only rank 0
-    prints.
+    Ranks start from rank 0's states of NumPy's and Python's generators, and only rank 0 prints.
     """
     if name != "mpi":
         raise ArgumentError(
@@ -141,8 +145,6 @@ def join(name: str) -> None:
     numpy_state, python_state = _group.broadcast((np.random.get_state(), random.getstate()))
     np.random.set_state(numpy_state)
     random.setstate(python_state)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("AUTONET_THREADS", str(max(1, cores // _group.local_size)))
     if _group.rank:
         sys.stdout = open(os.devnull, "w")
 

@@ -10,5 +10,5 @@
     trainer           a model with all batches: `fit`, `lr_find`, `evaluate`, `predict`
 
 Beside these: `overriding` (which methods were replaced), `interrupt` (Ctrl-C between steps), `busy` (one thread at a
-time), `nonfinite` and `journal` (where the first NaN came from).
+time), `nonfinite` and `journal` (where the first NaN came from), `distributed` and `shares` (the step of several ranks).
 """

@@ -42,6 +42,7 @@ class Communicator:
         self.timeout = timeout
         self.seconds = 0.0  # spent waiting for others, and on what they sent
         self._calls = 0
+        self._last_words = ""  # of a rank whose script has ended
         self._told = False  # whether the others know, or said themselves, that the job is at its end
         if self.size > 1:
             self._hook, sys.excepthook = sys.excepthook, self._uncaught
@@ -158,7 +159,7 @@ class Communicator:
 
         Raises: DistributionError if another rank failed meanwhile, or nothing happens for `timeout` seconds.
         """
-        deadline = None
+        started = now = time.monotonic()
         for request in requests:
             looks = 0
             while not request.Test():
@@ -169,29 +170,36 @@ class Communicator:
                 if looks % SPINS == 0:
                     self._hear()
                     now = time.monotonic()
-                    deadline = now + self.timeout if deadline is None else deadline
-                    if now > deadline:
+                    if (
+                        self._last_words and now > started + PATIENCE
+                    ):  # what it had sent before has had the time to come
+                        self._end(self._last_words)
+                    if now > started + self.timeout:
                         raise DistributionError(
                             f"Rank {self.rank} of {self.size} has waited for {self.timeout:g} s: another rank hangs, or does "
                             "something else. Look at what the others do; DataParallel(timeout=...) says how long to wait."
                         )
 
     def _hear(self) -> None:
-        """Raise what another rank said of its failure, if one did."""
+        """Take in what other ranks said at their end."""
         status = MPI.Status()
         if self._news.Iprobe(MPI.ANY_SOURCE, 0, status):
-            message = self._news.recv(source=status.Get_source(), tag=0)
-            self._told = True
-            raise DistributionError(
-                f"Rank {status.Get_source()} of {self.size} {message.rstrip('.')}. So this one, {self.rank}, ends too."
-            )
+            failed, message = self._news.recv(source=status.Get_source(), tag=0)
+            message = f"Rank {status.Get_source()} of {self.size} {message.rstrip('.')}"
+            if failed:
+                self._end(message)
+            self._last_words = message
 
-    def _tell(self, message: str) -> None:
+    def _end(self, message: str) -> None:
+        self._told = True
+        raise DistributionError(f"{message}. So this one, {self.rank}, ends too.")
+
+    def _tell(self, message: str, failed: bool = True) -> None:
         if not self._told:
             self._told = True
             for other in range(self.size):
                 if other != self.rank:
-                    self._news.isend(message, other, 0)
+                    self._news.isend((failed, message), other, 0)
 
     def _uncaught(self, kind: Any, error: BaseException, traceback: Any) -> None:
         """An error that ends this process ends the others: they are told why, then MPI ends what is left."""
@@ -212,7 +220,7 @@ class Communicator:
 
     def _leave(self) -> None:
         """This process's script has come to its end: who still waits for it hears of that."""
-        self._tell("has ended its script")
+        self._tell("has ended its script", failed=False)
 
 
 _CODES = ["add_up", "add", "gather"]
