@@ -54,7 +54,10 @@ CASES = {
     "sigmoid": Case(reals(), numpy=lambda x: 1 / (1 + np.exp(-x))),
     "softplus": Case(reals(), numpy=lambda x: np.log(1 + np.exp(x))),
     "squareplus": Case(reals(), settings=[{}, {"b": 0.5}], numpy=lambda x, b=4: (x + np.sqrt(x * x + b)) / 2),
-    "softmax": Case(reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True), numpy=_np_softmax),
+    "softmax": [
+        Case(reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True), numpy=_np_softmax),
+        Case(reals(), shapes=[((),)]),
+    ],
     # only used where nobody differentiates it: see the rule of softmax
     "softmax_vjp": Case(
         reals(smooth=False),
