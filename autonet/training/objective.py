@@ -171,7 +171,7 @@ class _Undone(Context):
 
     def assigns(self, variable: Any, source: Any = None) -> None:
         if variable not in self.first:
-            self.first[variable] = detach(variable.value)
+            self.first[variable] = detach(variable._uncast())
 
 
 def _weights(model: Any) -> list[Any]:

@@ -163,6 +163,16 @@ def test_evaluations_move_nothing_and_see_the_same_chance(eager):
     assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, model.variables, strict=True))
 
 
+def test_averages_of_a_layer_that_computes_in_halves_are_put_back_whole():
+    between = layers.BatchNormalization(dtype="mixed_float16")
+    model = network(more=[between])
+    objective = model._objective()
+    between.moving_mean.assign(np.full(3, 1.0001, "float32"))  # which no half is
+    objective.batch = ops.convert_to_tensor(X), ops.convert_to_tensor(LABELS), None
+    objective.value_and_gradient()
+    assert (between.moving_mean.numpy() == np.float32(1.0001)).all()
+
+
 @pytest.mark.parametrize("optimizer", ["hessian_free", "lbfgs"])
 def test_state_that_is_not_trained_and_metrics_move_as_with_any_optimizer(optimizer):
     """After one step: from the same start, with the same chance, and seen at the weights before the step."""
