@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any
 
-from autonet.common import dtypes
+from autonet.common import dtypes, processors
 from autonet.errors import ArgumentError
 from autonet.tuner.trial import Order, Outcome, run
 
@@ -31,7 +31,7 @@ class Workers:
         self.pool: Any = None
         self.processes = processes
         if processes:
-            share = max(_processors() // count, 1)
+            share = max(processors.available() // count, 1)
             self.pool = concurrent.futures.ProcessPoolExecutor(
                 count,
                 mp_context=get_context("spawn"),
@@ -88,10 +88,6 @@ def _told() -> Iterator[None]:
             "A worker process ended before its trial did: it was killed, perhaps for want of memory, or the script that "
             'starts the search does so when it is imported too. Put the search under: if __name__ == "__main__":'
         ) from None
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pickled(objective: Objective) -> bytes:
