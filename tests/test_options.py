@@ -24,7 +24,6 @@ CLASSES = {
 
 # What only says something, and may: (class, argument), and why nothing follows from it here.
 SAID = {
-    ("BatchNormalization", "synchronized"): "moments are of the whole batch on one device anyway",
     ("TensorBoard", "write_graph"): "True by default, and there are no graphs of TensorFlow's to write",
     ("InputSpec", "dtype"): "a note for who reads it, as in Keras",
     ("InputSpec", "name"): "a label",

@@ -16,7 +16,6 @@ HINTS = {
         {"segment_max", "segment_min", "segment_prod", "segment_sum", "top_k", "unique"},
         "what is found is sorted in any case, and what is given need not be",
     ),
-    "synchronized": ({"BatchNormalization"}, "moments are those of the whole batch anyway"),
     "unroll": (
         {"RNN", "SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "scan"},
         "how a sequence is walked is the compiler's affair",
@@ -36,6 +35,8 @@ EXCEPT = {
     ("LossScaleOptimizer", "ema_momentum"): "refused, like use_ema, beside which it would count",
     ("LossScaleOptimizer", "ema_overwrite_frequency"): "refused, like use_ema, beside which it would count",
     ("MixUp", "data_format"): "whole images are mixed",
+    ("BatchNormalization", "synchronized"): "among ranks alone: tests/distribution",
+    ("compile", "distribution"): "among ranks alone: tests/distribution",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip
 
