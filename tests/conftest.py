@@ -28,7 +28,7 @@ _USUAL = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
-settings.register_profile("modest", _USUAL, max_examples=15, derandomize=True)
+settings.register_profile("modest", _USUAL, max_examples=12, derandomize=True)
 settings.register_profile("search", _USUAL, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "modest"))
 
