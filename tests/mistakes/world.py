@@ -40,7 +40,7 @@ class World(dict):
     def __init__(self, folder, way):
         super().__init__()
         keras.utils.set_random_seed(0)
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         self.way = way
         self.path = lambda name: str(folder / name)
         self.fixed = {"keras": keras, "layers": layers, "np": np, "X": X, "L": L, "Y": Y, "R": R, "path": self.path}
