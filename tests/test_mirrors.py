@@ -46,6 +46,7 @@ ELSEWHERE = {  # source files: the tests that hold them
     "compiler/signature.py": "compiler/test_jit.py",
     "compiler/texts.py": "training/test_texts.py",
     "dtype_policies.py": "layers/test_mixed_precision.py",
+    "metrics/f_score.py": "metrics/test_confusion.py",
     "mixed_precision.py": "layers/test_mixed_precision.py",
     "models/function.py": "models/test_functional.py",
     "models/state_tree.py": "test_stateless.py",

@@ -89,14 +89,11 @@ class Arrays:
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[tuple[IO[bytes], int, tuple[int, ...], bool, np.dtype]]:
         """An array's file behind its header, the bytes that are left, shape, whether it is in Fortran's order, and dtype."""
-        member, head = self._zip.getinfo(f"{name}.npy"), np.lib.format
+        member = self._zip.getinfo(f"{name}.npy")
         if member.file_size > self._most:
             raise ValueError(f"its array {name!r} has {member.file_size:,} bytes, more than files of this kind")
         with self._zip.open(member) as file:
-            read = {(1, 0): head.read_array_header_1_0, (2, 0): head.read_array_header_2_0}.get(head.read_magic(file))
-            if read is None:
-                raise ValueError(f"its array {name!r} is of an unknown version")
-            shape, fortran, dtype = read(file)
+            shape, fortran, dtype = files.npy_header(file)
             yield file, member.file_size - file.tell(), shape, fortran, dtype
 
     def __getitem__(self, name: str) -> np.ndarray:

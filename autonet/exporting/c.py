@@ -27,7 +27,8 @@ from autonet.core.state import no_grad
 from autonet.core.tensor import Tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, NotBuiltError
 from autonet.exporting.c_helpers import helpers
-from autonet.exporting.c_loops import WRITERS, is_pointwise, pointwise
+from autonet.exporting.c_loops import is_pointwise, pointwise
+from autonet.exporting.c_sequences import WRITERS
 from autonet.tree import flatten, pack_sequence_as
 from autonet.utils.files import atomic_write
 

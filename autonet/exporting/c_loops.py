@@ -16,7 +16,6 @@ from autonet.compiler.c import expressions
 from autonet.compiler.c.expressions import C_TYPES
 from autonet.compiler.program import Instruction
 from autonet.errors import ArgumentError
-from autonet.exporting import c_recurrent
 
 BLOCK = 256  # numbers of a row that a plan sums at a time
 WRITERS: dict[str, Callable[..., None]] = {}
@@ -52,11 +51,14 @@ def _f(x: np.ndarray) -> str:
     return "f" if x.dtype == np.float32 else ""
 
 
-def _suffix(x: np.ndarray) -> str:
+def suffix(x: np.ndarray) -> str:
+    """How names of the runtime's functions on numbers of this dtype end."""
     return "f32" if x.dtype == np.float32 else "f64"
 
 
-def _enters(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def enters(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Enter a writer under these primitives' names."""
+
     def enter(writer: Callable[..., None]) -> Callable[..., None]:
         WRITERS.update(dict.fromkeys(names, writer))
         return writer
@@ -67,7 +69,7 @@ def _enters(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]
 # Products
 
 
-@_enters("matmul")
+@enters("matmul")
 def _matmul(w: Any, i: Instruction, a: np.ndarray, b: np.ndarray) -> None:
     y = w.result(i.results[0])
     if b.ndim == 1:
@@ -110,7 +112,7 @@ def product(w: Any, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
             w.line(f"{w.at(y, [*row, j])} += {factor} * {w.at(b, [*row[:-1], k, j])};")
 
 
-@_enters("convolve", "convolve_input")
+@enters("convolve", "convolve_input")
 def _convolve(w: Any, i: Instruction, x: np.ndarray, kernel: np.ndarray) -> None:
     """Windows of the larger array, taken up into the result (convolve), or laid down from the operand (convolve_input)."""
     y = w.result(i.results[0])
@@ -159,13 +161,13 @@ def _sum(*terms: tuple[str, int]) -> str:
     return f"({' + '.join(texts)})" if texts else "0"
 
 
-@_enters("pool_max", "pool_mean")
+@enters("pool_max", "pool_mean")
 def _pool(w: Any, i: Instruction, x: np.ndarray) -> None:
     y = w.result(i.results[0])
     s, T = i.settings, C_TYPES[y.dtype]
     window, most = s["window"], i.op == "pool_max"
     if y.dtype.kind != "f":
-        raise _unfit(i)
+        raise unfit(i)
     with w.each(y.shape) as at:
         w.line(f"{T} total = {'-INFINITY' if most else '0'};")
         if not most:
@@ -176,7 +178,7 @@ def _pool(w: Any, i: Instruction, x: np.ndarray) -> None:
             seen, tests = _seen(places, cell, s["strides"], ones, s["starts"], x.shape[1:-1], y.shape, window)
             value = w.at(x, [at[0], *seen, at[-1]])
             w.line(f"{f'if ({tests}) ' if tests else ''}{{")
-            w.line(f"    total = an_max_{_suffix(y)}(total, {value});" if most else f"    total += {value};")
+            w.line(f"    total = an_max_{suffix(y)}(total, {value});" if most else f"    total += {value};")
             w.line("}" if most else "    count++; }")
         w.line(f"{w.at(y, at)} = {'total' if most else f'total / ({T})count'};")
 
@@ -215,7 +217,7 @@ class _Rows:
             self.w.line(text(self.join(at, inner)))
 
 
-@_enters("sum", "mean", "prod", "max", "min", "any", "all", "logsumexp", "l2_norm")
+@enters("sum", "mean", "prod", "max", "min", "any", "all", "logsumexp", "l2_norm")
 def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
     whole = w.result(i.results[0])
     rows = _Rows(w, x, i.settings.get("axis"))
@@ -224,9 +226,9 @@ def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
     wide = "double" if y.dtype.kind == "f" else T
     initial = i.settings.get("initial")
     if (initial is not None and i.op not in ("max", "min")) or i.settings.get("dtype") is not None:
-        raise _unfit(i)
+        raise unfit(i)
     if i.op in ("max", "min") and x.dtype.kind != "f":
-        raise _unfit(i)
+        raise unfit(i)
     with rows.kept() as at:
         value = lambda j: w.at(x, j)
         to = w.at(y, at)
@@ -241,7 +243,7 @@ def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
         elif i.op in ("max", "min"):
             start = f"{'-' if i.op == 'max' else ''}INFINITY" if initial is None else expressions.literal(initial, T)
             w.line(f"{T} most = {start};")
-            rows.each(at, lambda j: f"most = an_{i.op}_{_suffix(y)}(most, {value(j)});")
+            rows.each(at, lambda j: f"most = an_{i.op}_{suffix(y)}(most, {value(j)});")
             w.line(f"{to} = most;")
         elif i.op in ("any", "all"):
             w.line(f"int found = {int(i.op == 'all')};")
@@ -249,7 +251,7 @@ def _reduce(w: Any, i: Instruction, x: np.ndarray) -> None:
             w.line(f"{to} = ({T})found;")
         elif i.op == "l2_norm":
             if y.dtype != np.float32:
-                raise _unfit(i)  # squares may overflow
+                raise unfit(i)  # squares may overflow
             w.line("double total = 0;")
             rows.each(at, lambda j: f"total += (double){value(j)} * (double){value(j)};")
             w.line(f"{to} = (float)sqrt(total);")
@@ -297,16 +299,16 @@ def _blocks(w: Any, n: int, to: str, part: str) -> None:
 def _peak(w: Any, rows: _Rows, at: list[str], x: np.ndarray) -> None:
     w.line(f"{C_TYPES[x.dtype]} peak = -INFINITY;")
     w.line("double total = 0;")
-    rows.each(at, lambda j: f"peak = an_max_{_suffix(x)}(peak, {w.at(x, j)});")
+    rows.each(at, lambda j: f"peak = an_max_{suffix(x)}(peak, {w.at(x, j)});")
 
 
-@_enters("argmax", "argmin")
+@enters("argmax", "argmin")
 def _argmax(w: Any, i: Instruction, x: np.ndarray) -> None:
     whole = w.result(i.results[0])
     axis = i.settings["axis"]
     if axis is None:
         if x.ndim != 1:
-            raise _unfit(i)
+            raise unfit(i)
         axis = 0
     rows = _Rows(w, x, axis)
     y = whole.reshape(rows.shape)
@@ -322,7 +324,7 @@ def _argmax(w: Any, i: Instruction, x: np.ndarray) -> None:
         w.line(f"{w.at(y, at)} = place;")
 
 
-@_enters("softmax", "log_softmax")
+@enters("softmax", "log_softmax")
 def _softmax(w: Any, i: Instruction, x: np.ndarray) -> None:
     y = w.result(i.results[0])
     T = C_TYPES[y.dtype]
@@ -358,7 +360,7 @@ def _softmax_rows(w: Any, op: str, y: np.ndarray, x: np.ndarray, rows: _Rows) ->
             rows.each(at, lambda j: f"{w.at(y, j)} = {w.at(x, j)} - peak - logarithm;")
 
 
-@_enters("standardize")
+@enters("standardize")
 def _standardize(w: Any, i: Instruction, x: np.ndarray) -> None:
     y, r = (w.result(v) for v in i.results)
     T = C_TYPES[y.dtype]
@@ -394,11 +396,11 @@ def _standardize_rows(w: Any, i: Instruction, y: np.ndarray, r: np.ndarray, rows
         w.line(f"{w.at(r, at)} = scale;")
 
 
-@_enters("cumsum")
+@enters("cumsum")
 def _cumsum(w: Any, i: Instruction, x: np.ndarray) -> None:
     y = w.result(i.results[0])
     if i.settings["axis"] is None or i.settings["dtype"] is not None:
-        raise _unfit(i)
+        raise unfit(i)
     rows = _Rows(w, x, i.settings["axis"])
     with rows.kept() as at:
         w.line(f"{C_TYPES[y.dtype]} total = 0;")
@@ -408,7 +410,7 @@ def _cumsum(w: Any, i: Instruction, x: np.ndarray) -> None:
 # Arrangement
 
 
-@_enters("_join")
+@enters("_join")
 def _join(w: Any, i: Instruction, *xs: np.ndarray) -> None:
     y = w.result(i.results[0])
     to = np.moveaxis(y, i.settings["axis"], 0)
@@ -419,7 +421,7 @@ def _join(w: Any, i: Instruction, *xs: np.ndarray) -> None:
         start += len(x)
 
 
-@_enters("_pad", "_within", "_putitem", "_on_diagonal", "roll")
+@enters("_pad", "_within", "_putitem", "_on_diagonal", "roll")
 def _place(w: Any, i: Instruction, x: np.ndarray) -> None:
     """The operand's elements at other places, zeros elsewhere: runs of places that go on evenly are loops."""
     y = w.result(i.results[0])
@@ -442,7 +444,7 @@ def _place(w: Any, i: Instruction, x: np.ndarray) -> None:
         w.line(f"{w.at(y, at)} = {k} < 0 ? 0 : {w.at(flat.reshape(-1), [k])};")
 
 
-@_enters("_take")
+@enters("_take")
 def _take(w: Any, i: Instruction, x: np.ndarray, indices: np.ndarray) -> None:
     y = w.result(i.results[0])
     axis = i.settings["axis"] % x.ndim
@@ -459,50 +461,6 @@ def _take(w: Any, i: Instruction, x: np.ndarray, indices: np.ndarray) -> None:
             w.line(f"{to} = k >= 0 && k < {n} ? {source} : ({T}){missing};")
 
 
-# Sequences
-
-
-@_enters("simple_rnn_scan", "lstm_scan", "gru_scan")
-def _scan(w: Any, i: Instruction, *operands: np.ndarray) -> None:
-    if not c_recurrent.fits(i, w.program.used()):
-        raise _unfit(i)
-    c_recurrent.scan(w, i, *operands)
-
-
-@_enters("attend")
-def _attend(w: Any, i: Instruction, q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> None:
-    y, lse = (w.result(r) for r in i.results)
-    n, h, t = lse.shape
-    s, T = k.shape[1], C_TYPES[y.dtype]
-    weights = w.space((s,), y.dtype)
-    seen = np.broadcast_to(mask, (n, h, t, s)) if mask.size else None
-    scale = expressions.literal(y.dtype.type(i.settings["scale"]), T)
-    with w.each((n, t, h)) as (b, row, head):
-        w.line(f"{T} peak = -INFINITY, sum[32] = {{0}};")
-        with w.each((s,), "j") as (j,):
-            w.line(f"{T} score = 0;")
-            with w.each((q.shape[-1],), "k") as (d,):
-                w.line(f"score += {w.at(q, [b, row, head, d])} * {w.at(k, [b, j, head, d])};")
-            tests = [f"!{w.at(seen, [b, head, row, j])}"] if seen is not None else []
-            tests += [f"{j} > {row}"] if i.settings["causal"] else []
-            if tests:
-                w.line(f"if ({' || '.join(tests)}) score = -INFINITY;")
-            w.line(f"{w.at(weights, [j])} = score;")
-            w.line("peak = score > peak ? score : peak;")
-        w.line(f"peak = peak > -INFINITY ? peak * {scale} : 0;")
-        with w.each((s,), "j") as (j,):
-            exp = f"an_exp_{_suffix(y)}({w.at(weights, [j])} * {scale} - peak)"
-            w.line(f"sum[{j} % 32] += {w.at(weights, [j])} = {exp};")
-        w.line("for (int width = 16; width; width /= 2)")
-        w.line("    for (int l = 0; l < width; l++) sum[l] += sum[l + width];")
-        w.line(f"const {T} total = sum[0] == 0 ? 1 : sum[0];")
-        with w.each((y.shape[-1],), "k") as (e,):
-            w.line(f"{T} mean = 0;")
-            with w.each((s,), "j") as (j,):
-                w.line(f"mean += {w.at(weights, [j])} * {w.at(v, [b, j, head, e])};")
-            w.line(f"{w.at(y, [b, row, head, e])} = mean * (1 / total);")
-        w.line(f"{w.at(lse, [b, head, row])} = sum[0] == 0 ? 0 : peak + an_log_{_suffix(y)}(total);")
-
-
-def _unfit(i: Instruction) -> ArgumentError:
+def unfit(i: Instruction) -> ArgumentError:
+    """The error for an instruction that the table cannot write."""
     return ArgumentError(f"Export to C has no loops for {i!r}. Leave what uses it outside the model.")

@@ -1,4 +1,4 @@
-"""export: a function of Tensors, or a model, written as an ONNX file."""
+"""export: a function of Tensors, or a model, written as an ONNX or C file."""
 
 import inspect
 from collections.abc import Callable, Sequence

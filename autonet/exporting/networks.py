@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.exporting.graph import Graph
-from autonet.exporting.operators import TABLE as TABLE
+from autonet.exporting.lookups import TABLE as TABLE
 from autonet.exporting.operators import axes_of, in_dtype, moved, number, padded, refuse, sliced, writes
 from autonet.exporting.recording import Array, Batch, Step
 

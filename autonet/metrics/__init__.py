@@ -43,10 +43,8 @@ from autonet.metrics.classification import KLDivergence as KLDivergence
 from autonet.metrics.classification import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
 from autonet.metrics.classification import SquaredHinge as SquaredHinge
 from autonet.metrics.confusion import AUC as AUC
-from autonet.metrics.confusion import F1Score as F1Score
 from autonet.metrics.confusion import FalseNegatives as FalseNegatives
 from autonet.metrics.confusion import FalsePositives as FalsePositives
-from autonet.metrics.confusion import FBetaScore as FBetaScore
 from autonet.metrics.confusion import Precision as Precision
 from autonet.metrics.confusion import Recall as Recall
 from autonet.metrics.confusion import TrueNegatives as TrueNegatives
@@ -55,6 +53,8 @@ from autonet.metrics.correlation import ConcordanceCorrelation as ConcordanceCor
 from autonet.metrics.correlation import PearsonCorrelation as PearsonCorrelation
 from autonet.metrics.correlation import concordance_correlation as concordance_correlation
 from autonet.metrics.correlation import pearson_correlation as pearson_correlation
+from autonet.metrics.f_score import F1Score as F1Score
+from autonet.metrics.f_score import FBetaScore as FBetaScore
 from autonet.metrics.means import Mean as Mean
 from autonet.metrics.means import MeanMetricWrapper as MeanMetricWrapper
 from autonet.metrics.means import Sum as Sum

@@ -244,11 +244,11 @@ def logspace(
 def whole_number(n: Any, who: str, name: str, least: int = 0) -> int:
     """`n` as an int. Raises: ArgumentError unless it is a whole number of at least `least`."""
     try:
-        whole = operator.index(n)
+        whole = least - 1 if isinstance(n, bool) else operator.index(n)
     except TypeError:
         whole = least - 1
     if whole < least:
-        raise ArgumentError(f"{who} expects {name}, a whole number of at least {least}; received {n!r}.")
+        raise ArgumentError(f"{who} expects {name} to be a whole number of at least {least}; received {n!r}.")
     return whole
 
 

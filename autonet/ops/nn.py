@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.common.shares import LARGE, by_rows
+from autonet.common.pool import LARGE, by_rows
 from autonet.common.types import Dtype, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.state import is_recording

@@ -39,7 +39,7 @@ class Heartbeat:
     def __enter__(self) -> "Heartbeat":
         self.folder.mkdir(parents=True, exist_ok=True)
         self._file = open(self.folder / self.name, "wb")  # closed by __exit__
-        _lock(self._file)
+        lock(self._file)
         self._thread.start()
         return self
 
@@ -52,9 +52,9 @@ class Heartbeat:
     def gone(self, name: str) -> bool:
         """Whether the process whose heartbeat has this name is no more."""
         try:
-            if name.rpartition("-")[0] == self._machine and fcntl is not None:
+            if name.rpartition("-")[0] == self._machine:
                 with open(self.folder / name, "rb") as file:
-                    if _lock(file):
+                    if lock(file):
                         return True
             os.utime(self.folder / self.name)
             return self._touched(self.name) - self._touched(name) > GRACE
@@ -84,17 +84,17 @@ class Mutex:
 
     def __enter__(self) -> "Mutex":
         self._file = open(self.path, "ab")  # closed by __exit__
-        _lock(self._file, wait=True)
+        lock(self._file, wait=True)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._file.close()
 
 
-def _lock(file: Any, wait: bool = False) -> bool:
-    """Lock an open file. Returns: whether that was possible."""
+def lock(file: Any, wait: bool = False) -> bool | None:
+    """Lock an open file, until it is closed or this process ends. Returns: whether nobody had it; None where systems cannot."""
     if fcntl is None:
-        return False
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

@@ -13,6 +13,7 @@ from typing import Any
 from autonet.errors import DataError
 from autonet.random.seeds import fresh_seed
 from autonet.saving.plain import loads
+from autonet.tuner.heartbeat import lock
 from autonet.tuner.space import Space
 from autonet.tuner.trial import Outcome
 from autonet.utils.files import append
@@ -71,17 +72,11 @@ class Journal:
         append(self._file, json.dumps(facts, ensure_ascii=False, allow_nan=False).encode() + b"\n", flush=True)
 
     def _lock(self) -> None:
-        """One process at a time, where systems know how; a lock ends with its process."""
-        try:
-            import fcntl
-        except ImportError:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        """One process at a time, where systems know how."""
+        if lock(self._file) is False:
             raise DataError(
                 f"{self.path} is the journal of a search that is running now. Wait for its end, or use another journal."
-            ) from None
+            )
 
     def _lines(self) -> list[dict[str, Any]]:
         """The whole lines; what stands behind them is cut off."""

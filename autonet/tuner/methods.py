@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autonet.errors import ArgumentError
+from autonet.ops.creation import whole_number
 from autonet.tuner.space import Space
 from autonet.tuner.trial import Order, Outcome, rank
 
@@ -97,7 +98,7 @@ class Grid(Method):
 
     def __init__(self, points: int | dict[str, int] | None = None):
         for each in points.values() if isinstance(points, dict) else () if points is None else (points,):
-            _whole("Grid", "points", each)
+            whole_number(each, "Grid", "points", 1)
         self.points = points
 
     def values(self, space: Space, trials: int | None = None) -> list[list[Any]]:
@@ -160,8 +161,8 @@ class CoarseToFine(Method):
     """
 
     def __init__(self, steps: int = 3, keep: int = 3, shrink: float = 0.5):
-        self.steps = _whole("CoarseToFine", "steps", steps)
-        self.keep = _whole("CoarseToFine", "keep", keep)
+        self.steps = whole_number(steps, "CoarseToFine", "steps", 1)
+        self.keep = whole_number(keep, "CoarseToFine", "keep", 1)
         if not 0 < shrink < 1:
             raise ArgumentError(f"CoarseToFine expects shrink above 0 and below 1; received {shrink!r}. Write 0.5.")
         self.shrink = float(shrink)
@@ -203,9 +204,9 @@ class Halving(Method):
     """
 
     def __init__(self, factor: int = 3, first: int = 1, last: int | None = None):
-        self.factor = _whole("Halving", "factor", factor, 2)
-        self.first = _whole("Halving", "first", first)
-        self.last = None if last is None else _whole("Halving", "last", last, self.first)
+        self.factor = whole_number(factor, "Halving", "factor", 2)
+        self.first = whole_number(first, "Halving", "first", 1)
+        self.last = None if last is None else whole_number(last, "Halving", "last", self.first)
 
     def rungs(self, trials: int, last: int | None = None) -> list[tuple[int, int]]:
         """(Number of trials, epochs in all) of each rung, with at most `last` epochs where the method does not say."""
@@ -233,12 +234,6 @@ class Halving(Method):
 
     def describe(self, task: Task) -> dict[str, Any]:
         return {**super().describe(task), "trials": task.trials, "most": task.epochs}
-
-
-def _whole(who: str, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least:
-        return int(value)
-    raise ArgumentError(f"{who} expects {name} to be a whole number of at least {least}; received {value!r}.")
 
 
 def _share(trials: int, rounds: int, k: int) -> tuple[int, int]:

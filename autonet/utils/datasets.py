@@ -2,17 +2,18 @@
 
 import itertools
 import operator
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from autonet.common import processors
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dataset
 from autonet.core.tensor import to_array
 from autonet.errors import ArgumentError, DataError, ShapeError
+from autonet.ops.creation import whole_number
 from autonet.random.seeds import SeedGenerator, numpy_generator
 
 Get = Callable[[int], Any]  # gives an element by its number
@@ -110,7 +111,7 @@ class PyDataset:
 
         Raises (when an element is asked for): ShapeError for arrays of several shapes.
         """
-        return _Batched(self, _count("batch", "batch_size", batch_size, 1), drop_remainder)
+        return _Batched(self, whole_number(batch_size, "batch", "batch_size", 1), drop_remainder)
 
     def unbatch(self) -> Dataset:
         """The rows of these batches, one by one.
@@ -125,7 +126,7 @@ class PyDataset:
 
     def take(self, count: int) -> Dataset:
         """The first `count` elements, or all where there are fewer; -1 for all."""
-        count = _count("take", "count", count, -1)
+        count = whole_number(count, "take", "count", -1)
         return _Slice(self, 0, None if count < 0 else count)
 
     def skip(self, count: int) -> Dataset:
@@ -134,7 +135,7 @@ class PyDataset:
         Of a data set that is shuffled anew in each pass, `take` and `skip` see other elements each time: to hold out data,
         take and skip first, or shuffle with `reshuffle_each_iteration=False`.
         """
-        count = _count("skip", "count", count, -1)
+        count = whole_number(count, "skip", "count", -1)
         return _Slice(self, 0, 0) if count < 0 else _Slice(self, count, None)
 
     def cache(self) -> Dataset:
@@ -151,7 +152,7 @@ class PyDataset:
             buffer_size: elements that are made or waiting, at most; -1 (tf.data's AUTOTUNE) for 2. With several `workers`
                 as many threads make them.
         """
-        return _Prefetched(self, _count("prefetch", "buffer_size", buffer_size, -1))
+        return _Prefetched(self, whole_number(buffer_size, "prefetch", "buffer_size", -1))
 
     def shuffle(
         self, buffer_size: int | None = None, seed: int | None = None, reshuffle_each_iteration: bool = True
@@ -165,18 +166,11 @@ class PyDataset:
             reshuffle_each_iteration: whether each pass has an order of its own.
         """
         if buffer_size is not None:
-            _count("shuffle", "buffer_size", buffer_size, 1)
+            whole_number(buffer_size, "shuffle", "buffer_size", 1)
         return _Shuffled(self, seed, reshuffle_each_iteration)
 
 
 Sequence = PyDataset  # its older name in Keras
-
-
-def _count(who: str, name: str, value: Any, least: int) -> int:
-    """`value` if it is a whole number of at least `least`."""
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least:
-        return int(value)
-    raise ArgumentError(f"{who} expects {name} to be a whole number of at least {least}; received {value!r}.")
 
 
 class OrderedDataset(PyDataset):
@@ -246,8 +240,8 @@ class _Mapped(Derived):
         super().__init__(source)
         self.function = function
         if calls is not None:
-            calls = _count("map", "num_parallel_calls", calls, -1)
-            self.workers = calls if calls >= 0 else os.cpu_count() or 1
+            calls = whole_number(calls, "map", "num_parallel_calls", -1)
+            self.workers = calls if calls >= 0 else processors.available()
 
     def _of(self, get: Get) -> Get:
         def one(i: int) -> Any:

@@ -17,8 +17,10 @@ from autonet import distribution
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Data, PathLike
 from autonet.errors import ArgumentError, DataError
+from autonet.ops.creation import whole_number
 from autonet.random.permutation import Permutation
 from autonet.utils.datasets import PyDataset
+from autonet.utils.files import npy_header
 
 _LOCAL_HEADER = struct.Struct(
     "<4s22xHH"
@@ -290,9 +292,8 @@ def _member(file: BinaryIO, path: str, name: str | None) -> tuple[int, int]:
 
 def _header(file: BinaryIO, label: str) -> tuple[tuple[int, ...], np.dtype, int]:
     """Shape, dtype, and where the rows begin, of the `.npy` file at which `file` stands."""
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
-        shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
+        shape, fortran, dtype = npy_header(file)
     except Exception as error:  # NumPy's parser of headers raises errors of several kinds
         raise DataError(f"{label} is no .npy file of numbers: {error}. Write it with np.save.") from None
     if any(n < 0 for n in shape):
@@ -340,8 +341,6 @@ class DiskDataset(PyDataset):
         max_queue_size: int = 4,
     ):
         super().__init__(workers, max_queue_size=max_queue_size)
-        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ArgumentError(f"DiskDataset expects a batch_size of at least 1; received {batch_size!r}. Write 32.")
         self.x, self.y, self.sample_weight = (map_structure(_opened, tree) for tree in (x, y, sample_weight))
         lengths = {len(a) for tree in (self.x, self.y, self.sample_weight) for a in flatten(tree) if a is not None}
         if len(lengths) != 1:
@@ -349,7 +348,8 @@ class DiskDataset(PyDataset):
                 f"DiskDataset expects arrays of one length; received lengths {sorted(lengths)}. Cut them alike."
             )
         (self.rows,) = lengths
-        self.batch_size, self.shuffled, self.seed, self.epoch = int(batch_size), bool(shuffle), seed, 0
+        self.batch_size = whole_number(batch_size, "DiskDataset", "batch_size", 1)
+        self.shuffled, self.seed, self.epoch = bool(shuffle), seed, 0
         self.rank = distribution.rank() if rank is None else rank
         self.size = distribution.size() if size is None else size
         if not 0 <= self.rank < self.size:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from autonet.errors import ArgumentError, DataError, unknown
 
 if TYPE_CHECKING:
@@ -104,6 +106,18 @@ def append(file: IO[bytes], data: bytes, flush: bool = False) -> None:
         with contextlib.suppress(OSError):
             file.truncate(end)
         raise
+
+
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is in Fortran's order, and dtype of the `.npy` file at which `file` stands, which then is at its rows.
+
+    Raises: ValueError, and what else NumPy's parser raises, for what is none.
+    """
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(file)
+    if version not in readers:
+        raise ValueError(f"its version {version} is unknown")
+    return readers[version](file)
 
 
 def download(

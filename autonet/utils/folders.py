@@ -10,6 +10,7 @@ import numpy as np
 from autonet.common.types import PathLike, Sizes, TensorLike
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DataError
+from autonet.ops.creation import whole_number
 from autonet.ops.image.resizing import INTERPOLATIONS, resize
 from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.seeds import checked_seed, fresh_seed
@@ -164,8 +165,8 @@ def text_dataset_from_directory(
         file that is none.
     """
     who = "text_dataset_from_directory"
-    if max_length is not None and not _is_count(max_length):
-        raise ArgumentError(f"{who} expects max_length to be a whole number of at least 1; received {max_length!r}.")
+    if max_length is not None:
+        whole_number(max_length, who, "max_length", 1)
     found = _from_directory(
         *(who, directory, TEXTS, partial(_text, length=max_length), labels, label_mode, class_names, batch_size),
         *(shuffle, seed, validation_split, subset, follow_links, format, verbose),
@@ -250,10 +251,8 @@ def _from_directory(
     """The data set of a folder, or two of them for the subset "both"."""
     _one_of(who, "label_mode", label_mode, LABEL_MODES)
     _one_of(who, "format", format, ("tf", "grain"))
-    if batch_size is not None and not _is_count(batch_size):
-        raise ArgumentError(
-            f"{who} expects batch_size to be a whole number of at least 1, or None; received {batch_size!r}."
-        )
+    if batch_size is not None:
+        whole_number(batch_size, who, "batch_size", 1)
     labels = _given_labels(who, labels, class_names)
     if labels is None or label_mode is None:
         labels = label_mode = None

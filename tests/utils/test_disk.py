@@ -178,7 +178,7 @@ def test_processes_share_every_batch(shuffle, n, batch, size, folder):
 
 def test_data_sets_say_what_does_not_fit(tmp_path):
     for options, message in (
-        ({"batch_size": 0}, "batch_size of at least 1"),
+        ({"batch_size": 0}, "batch_size to be a whole number of at least 1"),
         ({"rank": 2, "size": 2}, "0 <= rank < size"),
     ):
         with pytest.raises(ArgumentError, match=message):

@@ -20,6 +20,7 @@ from autonet.layers.preprocessing.random_colors import (
     RandomContrast,
 )
 from autonet.layers.preprocessing.tones import AutoContrast, Equalization, RandomPosterization, Solarization
+from autonet.ops.creation import whole_number
 
 
 class _Policy(Coloring):
@@ -45,14 +46,6 @@ class _Policy(Coloring):
             AutoContrast(**fixed),
             Equalization(**fixed),
         ]
-
-    def _count(self, name: str, n: Any, least: int) -> int:
-        """`n`, if it is a whole number of at least `least`."""
-        if isinstance(n, bool) or not hasattr(n, "__index__") or n < least:
-            raise ArgumentError(
-                f"{self.label} expects {name} to be a whole number of at least {least}; received {n!r}."
-            )
-        return int(n)
 
     def _draw_all(self, data: Any, generator: Any) -> list[Any]:
         """What each of the choices draws for a batch."""
@@ -114,7 +107,7 @@ class RandAugment(_Policy):
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self._choose_among(factor, interpolation)
-        self.num_ops = self._count("num_ops", num_ops, 0)
+        self.num_ops = whole_number(num_ops, self.label, "num_ops", 0)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         if not training:
@@ -173,8 +166,8 @@ class AugMix(_Policy):
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self._choose_among(factor, interpolation, bool(all_ops))
-        self.num_chains = self._count("num_chains", num_chains, 1)
-        self.chain_depth = self._count("chain_depth", chain_depth, 0)
+        self.num_chains = whole_number(num_chains, self.label, "num_chains", 1)
+        self.chain_depth = whole_number(chain_depth, self.label, "chain_depth", 0)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.number)) or not alpha > 0:
             raise ArgumentError(f"{self.label} expects alpha to be a number above 0; received {alpha!r}.")
         self.alpha, self.all_ops = float(alpha), bool(all_ops)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autonet import Tensor, config, ops
-from autonet.common import shares
+from autonet.common import pool
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -22,14 +22,14 @@ def threads(request):
 def test_every_row_comes_once(threads):
     for shape in [(1, 1), (7, 3), (1000, 300), (3, 100_000), (5000, 1)]:
         seen = np.zeros(shape, int)
-        shares.by_rows(lambda part: np.add(part, 1, out=part), seen)
+        pool.by_rows(lambda part: np.add(part, 1, out=part), seen)
         assert (seen == 1).all()
 
 
 @pytest.mark.parametrize("shape", [(600, 700), (40, 10_007), (3, 500, 300), (500_000, 1)])
 def test_the_bits_are_those_of_rows_alone(threads, shape, rng):
     x, g = (rng.standard_normal(shape).astype("float32") for _ in range(2))
-    assert x.size > shares.LARGE
+    assert x.size > pool.LARGE
     tracked = Tensor(x, requires_grad=True)
     y = ops.softmax(tracked)
     y.backward(Tensor(g))
@@ -45,10 +45,10 @@ def test_the_bits_are_those_of_rows_alone(threads, shape, rng):
 def test_errors_and_settings_of_numpy_reach_every_thread(threads):
     x = np.full((4000, 100), 1e30, "float32")
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        shares.by_rows(lambda part: np.multiply(part, part), x)
+        pool.by_rows(lambda part: np.multiply(part, part), x)
     x[-1] = 2e38
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        shares.by_rows(lambda part: np.add(part, part), x)
+        pool.by_rows(lambda part: np.add(part, part), x)
 
 
 def test_from_many_threads_at_once(rng):

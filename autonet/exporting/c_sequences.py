@@ -1,4 +1,4 @@
-"""Loops in C for whole sequences through recurrent cells: see `autonet.ops.recurrent` for the operands."""
+"""Loops in C for whole sequences, recurrent cells and attention: a part of the table in `c_loops`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from autonet.compiler.c import expressions
 from autonet.compiler.c.expressions import C_TYPES
 from autonet.compiler.program import Instruction, Value
+from autonet.exporting.c_loops import WRITERS as WRITERS
+from autonet.exporting.c_loops import enters, suffix, unfit
 
 _ACTIVATIONS = {
     "tanh": "an_tanh_{F}({x})",
@@ -19,16 +22,19 @@ _ACTIVATIONS = {
 }
 
 
-def fits(i: Instruction, used: list[Value]) -> bool:
-    """Whether `scan` can write the instruction: without dropout, its states alone wanted, activations that have C."""
+def _fits(i: Instruction, used: list[Value]) -> bool:
+    """Whether `_scan` can write the instruction: without dropout, its states alone wanted, activations that have C."""
     drop = i.operands[-2]
     states = i.results[:4] if i.op == "lstm_scan" else i.results[:2]
     names = [i.settings["activation"], i.settings.get("recurrent_activation", "linear")]
     return not drop.size and all(r in states or r not in used for r in i.results) and set(names) <= set(_ACTIVATIONS)
 
 
-def scan(w: Any, i: Instruction, x: np.ndarray, h: np.ndarray, *rest: np.ndarray) -> None:
+@enters("simple_rnn_scan", "lstm_scan", "gru_scan")
+def _scan(w: Any, i: Instruction, x: np.ndarray, h: np.ndarray, *rest: np.ndarray) -> None:
     """Step after step: the product with the state, and the cell's own lines for each unit."""
+    if not _fits(i, w.program.used()):
+        raise unfit(i)
     lstm, gru = i.op == "lstm_scan", i.op == "gru_scan"
     *cells, kernel, bias, _, mask = rest
     hs, last = (w.result(r) for r in i.results[:2])
@@ -122,3 +128,38 @@ def _product(w: Any, to: np.ndarray, h: np.ndarray, kernel: np.ndarray, r: str, 
     w.line(f"    const {C_TYPES[h.dtype]} a = {w.at(h, [r, 'k'])};")
     w.line(f"    for (int j = 0; j < {width}; j++) {w.at(to, [r, column])} += a * {w.at(kernel, ['k', column])};")
     w.line("}")
+
+
+@enters("attend")
+def _attend(w: Any, i: Instruction, q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> None:
+    y, lse = (w.result(r) for r in i.results)
+    n, h, t = lse.shape
+    s, T = k.shape[1], C_TYPES[y.dtype]
+    weights = w.space((s,), y.dtype)
+    seen = np.broadcast_to(mask, (n, h, t, s)) if mask.size else None
+    scale = expressions.literal(y.dtype.type(i.settings["scale"]), T)
+    with w.each((n, t, h)) as (b, row, head):
+        w.line(f"{T} peak = -INFINITY, sum[32] = {{0}};")
+        with w.each((s,), "j") as (j,):
+            w.line(f"{T} score = 0;")
+            with w.each((q.shape[-1],), "k") as (d,):
+                w.line(f"score += {w.at(q, [b, row, head, d])} * {w.at(k, [b, j, head, d])};")
+            tests = [f"!{w.at(seen, [b, head, row, j])}"] if seen is not None else []
+            tests += [f"{j} > {row}"] if i.settings["causal"] else []
+            if tests:
+                w.line(f"if ({' || '.join(tests)}) score = -INFINITY;")
+            w.line(f"{w.at(weights, [j])} = score;")
+            w.line("peak = score > peak ? score : peak;")
+        w.line(f"peak = peak > -INFINITY ? peak * {scale} : 0;")
+        with w.each((s,), "j") as (j,):
+            exp = f"an_exp_{suffix(y)}({w.at(weights, [j])} * {scale} - peak)"
+            w.line(f"sum[{j} % 32] += {w.at(weights, [j])} = {exp};")
+        w.line("for (int width = 16; width; width /= 2)")
+        w.line("    for (int l = 0; l < width; l++) sum[l] += sum[l + width];")
+        w.line(f"const {T} total = sum[0] == 0 ? 1 : sum[0];")
+        with w.each((y.shape[-1],), "k") as (e,):
+            w.line(f"{T} mean = 0;")
+            with w.each((s,), "j") as (j,):
+                w.line(f"mean += {w.at(weights, [j])} * {w.at(v, [b, j, head, e])};")
+            w.line(f"{w.at(y, [b, row, head, e])} = mean * (1 / total);")
+        w.line(f"{w.at(lse, [b, head, row])} = sum[0] == 0 ? 0 : peak + an_log_{suffix(y)}(total);")
