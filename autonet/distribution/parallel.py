@@ -25,7 +25,12 @@ class DataParallel:
     changes of moving averages and what metrics gather are summed over the blocks by a fixed binary tree, so that every
     number of ranks up to `blocks` gives the same bits (with the same number of threads each, on machines of one kind). The
     loss is that of the whole batch, its weights and masks counted over all of it; BatchNormalization takes the statistics of a
-    block, and its moving ones their mean; chance is drawn block by block. `predict` runs whole on every rank.
+    block, and its moving ones their mean; chance is drawn block by block.
+
+    `predict` gives each rank some whole batches in a row, and all of them the outputs of all, in the bits of one rank. A rank
+    predicts the whole alone where it has callbacks, where batches are made one by one (generators, PyDatasets) or are fewer
+    than ranks, where a step leaves something behind (draws, states of stateful layers), and where ranks ask for other rows or
+    have other weights. `predict_on_batch` is each rank's own, and so is `predict` of one batch of an array.
 
     What that costs, beside a step on the whole batch: products of `rows / blocks` rows, a sum over the weights for each block,
     and, where the ranks are no power of 2, partial sums of up to twice the weights that are sent. A power of 2 sends what

@@ -213,10 +213,10 @@ def split(data: Batch, fraction: float, float_dtype: str) -> tuple[Batch, Batch]
     first = int(np.floor(n * (1 - fraction)))
     if first in (0, n):
         raise ArgumentError(f"validation_split={fraction} of {n} samples leaves one part empty.")
-    return _part(whole, 0, first), _part(whole, first, n)
+    return part(whole, 0, first), part(whole, first, n)
 
 
-def _part(data: Batch, first: int, last: int) -> Batch:
+def part(data: Batch, first: int, last: int) -> Batch:
     """Rows in a row, of which those on disk stay there."""
     x, y, w = (
         map_structure(

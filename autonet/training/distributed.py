@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import weakref
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autonet.common.processors import threads
-from autonet.common.trees import flatten
+from autonet.common.trees import flatten, map_structure
 from autonet.common.versions import structure
 from autonet.compiler.c.runtime.library import tell_blas
 from autonet.compiler.jit import Compiled
@@ -27,12 +29,15 @@ from autonet.optimizers import Optimizer
 from autonet.random import seeds
 from autonet.training import data as datas
 from autonet.training import step as steps
-from autonet.training.function import StepFunction
+from autonet.training.batches import ArrayBatches
+from autonet.training.function import Replaced, StepFunction
 from autonet.training.nonfinite import NonFiniteChecker
 from autonet.training.overriding import is_default
 from autonet.training.shares import Layout, Shares
 
 ALWAYS = 2**62  # runs that the compiler may count on: whether a block has a plan must not depend on the number of ranks
+
+LOOKS = 32  # rows by which ranks see that they were given the same data
 
 
 class Rows:
@@ -178,7 +183,7 @@ class DistributedStep(StepFunction):
         rows = batch if isinstance(batch, Rows) else Rows(batch, slice(0, datas.length(batch)))
         ends = [rows.part(0, 1), rows.part(rows.size - 1, rows.size)]
         arrays = [a for end in ends for part in end for a in flatten(part) if a is not None]
-        own = rows.size, [(a.shape, str(a.dtype), zlib.crc32(repr(a.tolist()).encode())) for a in arrays]
+        own = rows.size, [_digest(a) for a in arrays]
         if any(other != own for other in self.group.gather(own)):
             raise DistributionError(
                 "The ranks have different data: all must make or read the same, as with np.random.seed. Each takes its own "
@@ -361,12 +366,79 @@ class DistributedStep(StepFunction):
                 model.optimizer.apply(grads, _trained(model))
 
 
+class DistributedPrediction(StepFunction):
+    """A step of `predict`, whose batches the ranks share: each runs some in a row, and all get the outputs of all.
+
+    A batch is run as one process runs it, so no bit depends on who has it. Each rank predicts the whole where a step leaves
+    something behind (draws, states of stateful layers), where batches are made one by one, and where ranks ask for
+    different things: other rows, or other weights.
+    """
+
+    def __init__(self, model: Any, distributed: Any):
+        super().__init__(model, "predict")
+        self.distribution = distributed
+        self.group = distributed.group
+        self.met = -1  # the version of the structure for which `leaves` is known
+        self.leaves = False  # whether a step assigns Variables
+        self.compiled = Compiled(
+            self.run,
+            strict=False,
+            native=model.jit_compile,
+            differentiable=False,
+            at_once=True,
+            repeats=not self.custom,
+        )
+        self.compiled.account.ahead = ALWAYS
+        if self.group.size > 1:
+            tell_blas(threads())
+
+    @contextmanager
+    def expecting(self, batches: Any, epochs: int = 1) -> Iterator[None]:
+        yield
+
+    def share(self, batches: Any) -> tuple[Any, Callable[[Any], Any]]:
+        whole = super().share(batches)
+        ranks, rank = self.group.size, self.group.rank
+        if ranks == 1 or not isinstance(batches, ArrayBatches) or batches.steps < ranks or state.observer is not None:
+            return whole
+        if self._leaves_something(batches.batch(0)):
+            return whole
+        size, steps = batches.batch_size, batches.steps
+        some = np.unique(np.linspace(0, batches.size - 1, LOOKS).astype(np.int64))
+        arrays = [a for part in datas.cut(batches.data, some) for a in flatten(part) if a is not None]
+        own = batches.size, size, steps, [_digest(a) for a in arrays], [_digest(v._array) for v in self._variables()]
+        if any(other != own for other in self.group.gather(own)):
+            return whole
+        first, last = rank * steps // ranks * size, min((rank + 1) * steps // ranks * size, batches.size)
+        part = ArrayBatches(datas.part(batches.data, first, last), size, False, None, False)
+        return part, lambda found: map_structure(self.group.concatenate, found)
+
+    def _variables(self) -> list[Any]:
+        return self.model().variables  # type: ignore[union-attr]
+
+    def _leaves_something(self, batch: Any) -> bool:
+        if self.met != structure.version:
+            self.prepare(batch)
+            with Replaced({}) as replaced:
+                self.run(*[datas.as_tensors(part) for part in batch])
+            replaced.put_back()
+            self.met, self.leaves = structure.version, bool(replaced.first)
+        return self.leaves
+
+
 class Known(NamedTuple):
     """What blocks of one kind give."""
 
     counts: int  # how many means of losses count weights or masked samples
     draws: dict[int, int]  # by generator, as a number among the step's variables
     layout: Layout
+
+
+def _digest(array: np.ndarray) -> Any:
+    """What tells arrays apart."""
+    if array.dtype.kind in "OU":
+        return array.shape, str(array.dtype), zlib.crc32(repr(array.tolist()).encode())
+    return array.shape, str(array.dtype), zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _trained(model: Any) -> list[Any]:

@@ -124,6 +124,10 @@ class StepFunction:
         """Whether any of the processes that train together says so."""
         return flag
 
+    def share(self, batches: Any) -> tuple[Any, Callable[[Any], Any]]:
+        """Which of the batches of a prediction this process runs, and what makes the whole of the arrays that they give."""
+        return batches, lambda found: found
+
     def rows(self, batches: ArrayBatches, number: int, most: int) -> tuple[int, Callable[[int], None]] | None:
         """How many whole batches from `number` on, up to `most`, one call can run, and that call; None if none.
 

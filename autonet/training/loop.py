@@ -265,8 +265,11 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
         if is_empty(x):
             return model.predict_on_batch(x)
     batches = make_batches(x, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype())
-    callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     step = model._step_function("predict")
+    whole: Any = None
+    if callbacks is None:  # else they hear of every batch
+        batches, whole = step.share(batches)
+    callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     outputs: list[Any] = []
     model.stop_predicting = False
     with Interrupt() as interrupt, announcing(callbacks.compiling), step.expecting(batches):
@@ -280,4 +283,5 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
                 break
         batches.end_epoch()
         callbacks.on_predict_end()
-    return map_structure(lambda *parts: np.concatenate(parts), *outputs)
+    found = map_structure(lambda *parts: np.concatenate(parts), *outputs)
+    return found if whole is None else whole(found)

@@ -227,7 +227,7 @@ class Stepping(Layer):
     def _step_function(self, which: str) -> StepFunction:
         """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
         function = self._functions.get(which)
-        chosen = None if which == "predict" else self._distribution or current_distribution()
+        chosen = self._distribution or current_distribution()
         if function is None or function.distribution is not chosen:
             function = self._functions[which] = self._new_function(which, chosen)
         if state.contexts or state.observer is not None:
@@ -237,9 +237,9 @@ class Stepping(Layer):
     def _new_function(self, which: str, chosen: Any) -> StepFunction:
         if chosen is None:
             return StepFunction(self, which)
-        from autonet.training.distributed import DistributedStep
+        from autonet.training.distributed import DistributedPrediction, DistributedStep
 
-        return DistributedStep(self, which, chosen)
+        return DistributedPrediction(self, chosen) if which == "predict" else DistributedStep(self, which, chosen)
 
     def _objective(self) -> BatchObjective:
         """The loss of a batch as a function of the weights, for optimizers that search."""

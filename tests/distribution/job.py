@@ -12,6 +12,7 @@ import numpy as np
 
 import autonet as keras
 from autonet import distribution, layers
+from autonet.common.trees import flatten
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(50, 6)).astype("float32")
@@ -108,6 +109,8 @@ def train(name):
     if y is not None:
         logs = model.evaluate(x, y, batch_size=21, verbose=0, return_dict=True)
         found |= {f"{name}/evaluate/{k}": np.array(v) for k, v in logs.items()}
+        predicted = flatten(model.predict(x, batch_size=8, verbose=0))
+        found |= {f"{name}/predict/{n}": a for n, a in enumerate(predicted)}
     return found
 
 
@@ -205,6 +208,73 @@ def other_data():
     distribution.set_distribution(distribution.DataParallel())
     model, (x, y), arguments = dense()
     model.fit(x + distribution.rank(), y, verbose=0, **arguments)
+
+
+class Counting(layers.Layer):
+    """How many rows this process has seen."""
+
+    seen = 0
+
+    def call(self, x):
+        Counting.seen += x.shape[0]
+        return x
+
+
+class Drawing(layers.Layer):
+    """Noise in inference, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(3)
+
+    def call(self, x):
+        return x + keras.random.uniform(x.shape, seed=self.seed_generator)
+
+
+class Mine(keras.callbacks.Callback):
+    """Hears of batches."""
+
+
+def predictions():
+    """By case, one line: the rows that each rank runs for a prediction, and whether each has what it has alone."""
+    chosen, rank = distribution.DataParallel(), distribution.rank()
+    names = np.array(["a", "b", "c"])[CLASSES]
+    for case, rows, arguments in [
+        ("shared", X, {}),
+        ("a part", X, {"steps": 4}),
+        ("few", X[:16], {}),
+        ("draws", X, {}),
+        ("heard", X, {"callbacks": [Mine()]}),
+        ("other rows", X + rank, {}),
+        ("other weights", X, {}),
+        ("made", None, {}),
+        ("texts", names, {}),
+    ]:
+        keras.utils.set_random_seed(2)
+        inner = [Drawing()] if case == "draws" else []
+        if case == "texts":
+            inner = [
+                keras.Input((), dtype="string"),
+                layers.StringLookup(vocabulary=["a", "b", "c"]),
+                layers.Reshape((1,)),
+            ]
+        model = keras.Sequential([*inner, Counting(), layers.Dense(3)])
+        model.run_eagerly = True
+        found = []
+        for distributed in (None, chosen):
+            distribution.set_distribution(distributed)
+            source = Uneven() if rows is None else rows
+            model.predict_on_batch(X[:4] if case != "texts" else names[:4])
+            if case == "draws":
+                model.layers[0].seed_generator.state.assign([3, 0])
+            if case == "other weights":
+                model.layers[-1].bias.assign([rank, 0.0, 1.0])
+            Counting.seen = 0
+            given = {} if rows is None else {"batch_size": 8}
+            found.append(model.predict(source, verbose=0, **given, **arguments))
+        told = chosen.group.gather((Counting.seen, found[0].tobytes() == found[1].tobytes()))
+        if rank == 0:
+            print(f"{case}: {', '.join(str(seen) for seen, _ in told)}; {all(same for _, same in told)}")
 
 
 if __name__ == "__main__":

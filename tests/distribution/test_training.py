@@ -113,3 +113,21 @@ def test_a_model_may_have_a_distribution_of_its_own():
     assert distribution.distribution() is None
     with pytest.raises(ArgumentError, match="expects distribution to be a DataParallel"):
         model.compile("sgd", "mse", distribution="mpi")
+
+
+PREDICTIONS = """\
+shared: 24, 24, 26; True
+a part: 16, 16, 24; True
+few: 16, 16, 16; True
+draws: 58, 58, 58; True
+heard: 50, 50, 50; True
+other rows: 58, 58, 58; True
+other weights: 58, 58, 58; True
+made: 50, 50, 50; True
+texts: 24, 24, 26; True
+"""  # eight rows more than its share are a first look at what a step leaves behind
+
+
+def test_each_rank_predicts_its_share_where_it_can():
+    found = run(3, "predictions")
+    assert found.stdout == PREDICTIONS

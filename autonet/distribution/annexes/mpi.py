@@ -68,6 +68,19 @@ class Communicator:
         self.seconds += time.perf_counter() - started
         return found
 
+    def concatenate(self, array: np.ndarray) -> np.ndarray:
+        """Every rank's rows, in the order of ranks, on every rank."""
+        kinds = self.gather((array.shape, array.dtype))
+        if array.dtype.hasobject or any((shape[1:], dtype) != (array.shape[1:], array.dtype) for shape, dtype in kinds):
+            return np.concatenate(self.gather(array))  # which says what does not fit
+        started = time.perf_counter()
+        found = np.empty((sum(shape[0] for shape, _ in kinds), *array.shape[1:]), array.dtype)
+        row = found[:1].nbytes
+        target = [found.reshape(-1).view(np.uint8), [shape[0] * row for shape, _ in kinds]]
+        self._wait([self._world.Iallgatherv(np.ascontiguousarray(array).reshape(-1).view(np.uint8), target)])
+        self.seconds += time.perf_counter() - started
+        return found
+
     def add_up(
         self, own: dict[Part, np.ndarray], parts: Sequence[Sequence[Part]], whole: Part, out: np.ndarray
     ) -> None:
@@ -148,7 +161,7 @@ class Communicator:
             )
             raise DistributionError(
                 f"The ranks do not do the same: {told}. All must run the same script on the same data; what one alone does, "
-                "as writing a file, must not train, evaluate or stop training."
+                "as writing a file, must not train, evaluate, predict (but by predict_on_batch) or stop training."
             )
         return received[:, 2].tolist()
 
