@@ -87,7 +87,7 @@ def _matched(model: Any, weights: HDF5File, group: str, path: str, loose: bool =
             f"{path} holds weights for {len(stored)} layers ({_some(stored)}), and the model has {len(layers)} with weights "
             f"({_some(layers)}). Build the model as it was saved, or take what fits with skip_mismatch=True."
         )
-    pairs = zip(layers, layers if by_name else stored, strict=True)
+    pairs = zip(layers, layers if by_name else list(stored), strict=True)
     variables: dict[str, Variable] = {}
     specs: dict[str, tuple[tuple[int, ...], Any]] = {}
     paths: dict[str, str] = {}

@@ -5,6 +5,7 @@ with `register_keras_serializable`, or one that the caller passes; nothing in a 
 else.
 """
 
+import functools
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -190,6 +191,7 @@ def find_function(name: str) -> Callable[..., Any]:
     return found
 
 
+@functools.cache
 def open_rooms() -> None:
     """Import all packages in which names are looked up, and what is in them, so that no look-up imports anything."""
     for name in PACKAGES.values():

@@ -7,6 +7,7 @@ is inside get their share.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -163,7 +164,7 @@ def change_json(rng: random.Random, data: bytes) -> bytes:
         for holder, key in places:
             inner = holder[key]
             if isinstance(inner, dict):
-                places += [(inner, k) for k in inner]
+                places += [(inner, k) for k in (inner if len(inner) <= 50 else rng.sample(list(inner), 50))]
             elif isinstance(inner, list):
                 places += [(inner, k) for k in range(min(len(inner), 50))]
             if len(places) > 3000:
@@ -227,7 +228,7 @@ def change_zip(rng: random.Random, data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as zipped:
         parts = [[name, zipped.read(name)] for name in zipped.namelist()]
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    _change_part(rng, parts)
+    _change_part(rng, parts, LITTLE if method == zipfile.ZIP_STORED else MUCH)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as zipped:
         for name, content in parts:
@@ -235,12 +236,15 @@ def change_zip(rng: random.Random, data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _change_part(rng: random.Random, parts: list[list[Any]]) -> None:
+LITTLE, MUCH = 10**5, 10**7  # zeros: what a file has room for as they are, and packed
+
+
+def _change_part(rng: random.Random, parts: list[list[Any]], zeros: int) -> None:
     n, how = rng.randrange(len(parts)), rng.random()
     if how < 0.9:
         parts[n][1] = mutate(rng, parts[n][1], part_kind(parts[n][0]))
     elif how < 0.93:
-        parts[n][1] = bytes(rng.choice((10**5, 10**7)))  # much that takes little room
+        parts[n][1] = bytes(rng.choice((LITTLE, zeros)))
     elif how < 0.97:
         del parts[n]
     else:
@@ -251,7 +255,7 @@ def change_own(rng: random.Random, data: bytes) -> bytes:
     """An archive or model file of autonet, its hashes true again."""
     with zipfile.ZipFile(io.BytesIO(data)) as zipped:
         parts = [[name, zipped.read(name)] for name in zipped.namelist()]
-    _change_part(rng, parts)
+    _change_part(rng, parts, LITTLE)
     first = json.loads(parts[0][1])
     if isinstance(first, dict) and isinstance(first.get("sha256"), dict):
         first["sha256"] = {name: hashlib.sha256(content).hexdigest() for name, content in parts[1:]}
@@ -271,7 +275,13 @@ def canonical(parts: list[list[Any]]) -> bytes:
 
 
 def change_gzip(rng: random.Random, data: bytes) -> bytes:
-    return gzip.compress(mutate(rng, gzip.decompress(data), "bytes") if rng.random() < 0.99 else bytes(10**8), 1)
+    return gzip.compress(mutate(rng, gzip.decompress(data), "bytes"), 1) if rng.random() < 0.99 else bomb()
+
+
+@functools.cache
+def bomb() -> bytes:
+    """100 MB in 97 KB."""
+    return gzip.compress(bytes(10**8), 9)
 
 
 def change_xz(rng: random.Random, data: bytes) -> bytes:
@@ -284,7 +294,7 @@ def change_tar(rng: random.Random, data: bytes) -> bytes:
         for member in archive:
             file = archive.extractfile(member)
             parts.append([member.name, file.read() if file else b""])
-    _change_part(rng, parts)
+    _change_part(rng, parts, MUCH)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
         for name, content in parts:

@@ -57,6 +57,17 @@ def test_weights_alone():
     assert close(predicted(model, x), y)
 
 
+@STATE
+def test_layers_of_other_names_are_matched_in_order():
+    x, y = recorded("tf_keras-mlp")
+    config = described()
+    for n, layer in enumerate(config["config"]["layers"]):
+        layer["config"]["name"] = f"other_{n}"
+    model = keras.saving.deserialize_keras_object(keras2_words.model(config, False))
+    report = model.load_weights(FILES / "tf_keras-mlp.h5")
+    assert len(report.loaded) == len(model.weights) and close(predicted(model, x), y)
+
+
 def test_state_of_the_optimizer_is_left_out():
     with pytest.warns(UserWarning, match="state of the optimizer"):
         model = load_model(FILES / "tf_keras-mlp.h5")
