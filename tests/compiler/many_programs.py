@@ -1,7 +1,8 @@
 """Random programs at length: run eagerly, by NumPy's plan (the same bits) and as machine code (within rounding).
 
-    python -m tests.compiler.many_programs [--count 10000] [--first 0] [--seconds 3600] [--sanitize address]
+    python -m tests.compiler.many_programs [--count 10000] [--first 0] [--seconds 3600] [--sanitize address] [--level -O1]
 
+The C of --together programs is compiled in one go (`many_plans.py`), as starting a compiler for each takes most of the time.
 With --sanitize machine code alone is run, built with the address and the undefined-behaviour sanitizer ("address") or with that
 of threads ("thread"), in a process in which they are loaded first (gcc on Linux; kernels in a cache folder of their own, which
 --cache keeps). Their reports end the run. Printed is one line of figures; a program that differs is printed whole.
@@ -15,11 +16,13 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 
 from autonet.compiler import Compiled, jit
 from autonet.compiler.c.runtime import library, toolchain
+from tests.compiler.many_plans import Plans
 from tests.compiler.programs import assert_same_bits
 from tests.compiler.random_programs import Script, make
 from tests.compiler.test_random_programs import SEEDS, assert_close, eager, trajectory
@@ -81,12 +84,32 @@ def compare(number: int, native: bool = True, numpy: bool = True) -> float:
     return far
 
 
+def found(numbers: range, level: str, **what: bool) -> Iterator[float | AssertionError]:
+    """What `compare` says of each program, all of whose machine code is compiled together."""
+    plans = Plans(level)
+    with plans.gathered():
+        for number in numbers if what["native"] else ():
+            script, between = drawn(number)
+            trajectory(script, SEEDS, lambda f: jit(f, native=True), between)
+    plans.compile()
+    with plans.loaded():
+        for number in numbers:
+            try:
+                yield compare(number, **what)
+            except AssertionError as error:
+                yield error
+    if plans.alone:
+        print(f"{plans.alone} plans of {numbers} were compiled by themselves", flush=True)
+
+
 def main() -> int:
     """Run programs, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--together", type=int, default=50, help="programs whose code is compiled in one go")
+    parser.add_argument("--level", default="-O3", help="of optimization")
     parser.add_argument("--numpy", action="store_true", help="NumPy's plans alone")
     parser.add_argument("--sanitize", choices=list(BUILT))
     parser.add_argument("--cache", help="of kernels with sanitizers; a temporary folder by default")
@@ -106,18 +129,21 @@ def main() -> int:
         library._failures.clear()
     if not options.numpy and not library.available():
         sys.exit(library.why_none())
-    found, bad, began = [], 0, time.monotonic()
-    for number in range(options.first, options.first + options.count):
+    far, count, bad, began = 0.0, 0, 0, time.monotonic()
+    for first in range(options.first, options.first + options.count, options.together):
         if time.monotonic() - began > options.seconds:
             break
-        try:
-            found.append(compare(number, native=not options.numpy, numpy=not options.sanitize))
-        except AssertionError as error:
-            bad += 1
-            print(error, flush=True)
+        numbers = range(first, min(first + options.together, options.first + options.count))
+        for result in found(numbers, options.level, native=not options.numpy, numpy=not options.sanitize):
+            count += 1
+            if isinstance(result, AssertionError):
+                bad += 1
+                print(result, flush=True)
+            else:
+                far = max(far, result)
     what = f"with {options.sanitize} sanitizers, no report" if options.sanitize else "eager = NumPy's plan (bits)"
-    far = "" if options.numpy else f", machine code within {max(found, default=0):.1e}"
-    print(f"{len(found) + bad} random programs from {options.first} on, {what}{far}; {bad} differ", flush=True)
+    within = "" if options.numpy else f", machine code within {far:.1e}"
+    print(f"{count} random programs from {options.first} on, {what}{within}; {bad} differ", flush=True)
     return bad != 0
 
 
