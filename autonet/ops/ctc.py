@@ -18,7 +18,7 @@ from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import DataError, ShapeError
-from autonet.ops.comparison import equal, greater, less, logical_and, logical_or, not_equal
+from autonet.ops.comparison import equal, greater, less, logical_and, logical_not, logical_or
 from autonet.ops.creation import arange, cast, full
 from autonet.ops.identity import alias
 from autonet.ops.indexing import take_along_axis
@@ -120,11 +120,11 @@ def _composed(logp: Tensor, labels: Any, label_lengths: Any, frame_lengths: Any,
     states = _between(full((n, k + 1), blank, labels.dtype), labels)
     least = max(NEVER, float(np.finfo(logp.dtype).min) / 4)
     never = full((n, count + 2), least, logp.dtype)
-    changes = where(not_equal(labels[:, 1:], labels[:, :-1]), never[:, : max(k - 1, 0)] * 0, least)
+    changes = least * cast(equal(labels[:, 1:], labels[:, :-1]), logp.dtype)
     jump = _between(never[:, : k + 1], concatenate([never[:, : min(k, 1)], changes], axis=1))
     at, last = arange(count), 2 * expand_dims(label_lengths, 1)
     last_label = logical_and(equal(at, last - 1), greater(last, 0))
-    ends = where(logical_or(equal(at, last), last_label), never[:, :count] * 0, least)
+    ends = least * cast(logical_not(logical_or(equal(at, last), last_label)), logp.dtype)
     a = concatenate([never[:, :1] * 0, never[:, : count - 1]], axis=1)
     for t in range(logp.shape[1]):
         one, two = (concatenate([never[:, :by], a], axis=1)[:, :count] for by in (1, 2))

@@ -1,11 +1,11 @@
 """The C of many plans, compiled in one run of the compiler: for tests of so many that starting it for each takes most of the time.
 
-    plans = Plans("-O3")
-    with plans.gathered():    # whatever asks for machine code does without, and leaves its source here
-        ...
-    plans.compile()
-    with plans.loaded():      # and now gets it; what was not asked for before is compiled by itself
-        ...
+plans = Plans("-O3")
+with plans.gathered():    # whatever asks for machine code does without, and leaves its source here
+    ...
+plans.compile()
+with plans.loaded():      # and now gets it; what was not asked for before is compiled by itself
+    ...
 """
 
 import contextlib

@@ -4,7 +4,9 @@ What they compute is tested in tests/losses/test_sequence.py.
 """
 
 import numpy as np
+import pytest
 
+from autonet import gradients, ops
 from autonet.ops import ctc
 from tests.ops.cases import Case, integers, made, reals
 
@@ -28,6 +30,22 @@ CASES = {
         settings=SETTINGS,
     ),
 }
+
+
+@pytest.mark.parametrize("frames", [2, 4])  # fewer and more than the three that two equal labels need
+def test_derivatives_of_half_precision(frames, rng):
+    """Also of labels that have no room in the frames: what stands for a probability of 0 is finite in any dtype."""
+    x = rng.normal(size=(1, 4, 3))
+    f = lambda x: ops.sum(ctc.ctc_cost(ops.log_softmax(x), np.array([[1, 1]]), np.array([2]), np.array([frames])))
+    first, second = (np.asarray(d(f)(x)) for d in (gradients.grad, gradients.hessian))
+    slope = gradients.grad(f)(x.astype("float16"))
+    recorded, pullback = gradients.vjp(gradients.grad(f), x.astype("float16"))
+    assert slope.dtype == recorded.dtype == "float16"
+    np.testing.assert_allclose(slope, first, atol=0.01)
+    np.testing.assert_allclose(recorded, first, atol=0.1)
+    np.testing.assert_allclose(
+        pullback(slope)[0], np.sum(second.reshape(first.shape * 2) * first, axis=(3, 4, 5)), atol=0.1
+    )
 
 
 def test_what_frames_emit_sums_to_one(rng):

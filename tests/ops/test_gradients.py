@@ -17,6 +17,7 @@ import autonet
 from autonet import gradients
 from autonet.common import trees
 from autonet.core import PRIMITIVES, Tensor
+from autonet.core.state import Observer, state
 from tests.ops.cases import Case, check_vjp, merged, smooth_results
 from tests.share import share
 
@@ -70,6 +71,26 @@ def test_gradient_of_all_that_a_row_lists(case):
     for call in case.listed():
         if call.smooth:
             check_vjp(only(call), [call.xs[i] for i in call.smooth], rng, case.order, rtol=case.rtol)
+
+
+@pytest.mark.parametrize("case", SMOOTH.values(), ids=list(SMOOTH))
+def test_rules_give_the_same_bits_where_an_observer_looks(case):
+    """Rules that look at values take another way while the compiler records, as a replay may meet other values."""
+    rng = np.random.default_rng(23)
+    for call in case.listed(6):
+        if call.smooth:
+            check_observed(only(call), [call.xs[i] for i in call.smooth], rng)
+
+
+def check_observed(f, xs, rng):
+    """The cotangents of operands, with and without an observer."""
+    gs = tuple(rng.standard_normal(y.shape) for y in f(*xs))
+    plain = gradients.vjp(f, *xs)[1](gs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "observer", Observer())
+        observed = gradients.vjp(f, *xs)[1](gs)
+    for a, b in zip(plain, observed, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @every_row

@@ -90,9 +90,10 @@ CASES = {
         ),
         Case(reals(), PLACES, shapes=[((2, 3), (2, 4))], settings={"axis": -1}, numpy=np.take_along_axis),
     ],
-    "_take_along_back": Case(
-        reals(), PLACES, shapes=[((5, 2), (5, 2)), ((1, 2), (1, 2))], settings={"axis": 0, "shape": (3, 2)}
-    ),
+    "_take_along_back": [
+        Case(reals(), PLACES, shapes=[((5, 2), (5, 2)), ((1, 2), (1, 2))], settings={"axis": 0, "shape": (3, 2)}),
+        Case(reals(), PLACES, shapes=[((2, 5), (2, 5))], settings={"axis": -1, "shape": (2, 3)}),
+    ],
     "_replace": [
         Case(
             reals(),

@@ -111,6 +111,8 @@ TABLE = {
     **{f"norm {o}^2": (squared(norm(o)), Z2, 0, N2) for o in (1, 1.5, 3, INF)},
     **{f"norm {o}^3": (lambda x, o=o: ops.norm(x, ord=o) ** 3, Z2, 0, 0) for o in (1, 1.5, 3, INF)},
     **{f"norm {o}": (norm(o), Z2, 0, N2) for o in (1.5, 3)},
+    "norm -1 beside a number": (norm(-1), np.array([0.0, 2.0]), 0, N2),
+    "norm -1^3 beside a number": (lambda x: ops.norm(x, ord=-1) ** 3, np.array([0.0, 2.0]), 0, 0),
     # powers and poles
     "0^2": (pair(ops.power), np.array([0.0, 2.0]), [0, 0], [[2, 0], [0, 0]]),
     "0^1": (pair(ops.power), np.array([0.0, 1.0]), [1, 0], [[0, -INF], [NAN, NAN]]),
@@ -173,6 +175,15 @@ TABLE = {
     "max_pool of relu": (lambda x: ops.sum(ops.max_pool(ops.relu(x)[None, :, None], 3) ** 2), -ONES, 0, 0),
     "clip between tensors": (lambda x: ops.clip(x[0], x[1], x[2]), Z3, [1, 0, 0], NAN),
     "segment_max": (lambda x: ops.sum(ops.segment_max(x, [0, 0, 0], 1)), TIED, [0.5, 0.5, 0], TOP_TIE),
+    **{
+        f"{f.__name__} beside an empty segment": (
+            lambda x, f=f: x[0] * ops.tanh(f(x, [0, 0, 1], 3)[2]),
+            np.array([1.0, 3.0, 2.0]),
+            [slope, 0, 0],
+            0,
+        )
+        for f, slope in ((ops.segment_max, -1), (ops.segment_min, 1))
+    },
     # pieces
     "relu": (summed(ops.relu), Z1, 0, NAN),
     "relu^2": (squared(ops.relu), Z1, 0, NAN),
@@ -222,16 +233,22 @@ def spread_over(expected, shape):
     return np.broadcast_to(np.asarray(expected, np.float64), shape)
 
 
+def check_special_point(f, x, first, hessian):
+    """Returns: the Hessian."""
+    g = np.asarray(gradients.grad(f)(x))
+    h = np.asarray(gradients.hessian(f)(x)).reshape(x.size, x.size)
+    np.testing.assert_allclose(g, spread_over(first, x.shape), atol=1e-12)
+    np.testing.assert_allclose(h, spread_over(hessian, h.shape), atol=1e-12)
+    return h
+
+
 @pytest.mark.parametrize("f, x, first, hessian", TABLE.values(), ids=list(TABLE))
 def test_derivatives_at_special_points(f, x, first, hessian):
     direction = np.arange(1.0, x.size + 1).reshape(x.shape)
     with np.errstate(all="ignore"):
-        g = np.asarray(gradients.grad(f)(x))
-        h = np.asarray(gradients.hessian(f)(x)).reshape(x.size, x.size)
+        h = check_special_point(f, x, first, hessian)
         captured = np.asarray(autonet.jit(gradients.hessian(f))(x)).reshape(x.size, x.size)
         along = np.asarray(gradients.hvp(f, (x,), (direction,)))
-    np.testing.assert_allclose(g, spread_over(first, x.shape), atol=1e-12)
-    np.testing.assert_allclose(h, spread_over(hessian, h.shape), atol=1e-12)
     np.testing.assert_array_equal(captured, h)
     if np.all(np.isfinite(h)):
         np.testing.assert_allclose(along.reshape(-1), h @ direction.reshape(-1), atol=1e-12)

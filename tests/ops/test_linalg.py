@@ -33,16 +33,20 @@ def definite(shape, rng):
 
 
 def spread(shape, rng):
-    """Eigenvalues and singular values well apart."""
+    """Eigenvalues and singular values well apart, other ones in each matrix."""
     m, n = shape[-2:]
     k = min(m, n)
     u, v = (np.linalg.qr(rng.standard_normal((*shape[:-2], length, k)))[0] for length in (m, n))
-    return u * np.arange(1.0, k + 1) @ np.swapaxes(v, -1, -2)
+    return u * _values(k, rng, *shape[:-2]) @ np.swapaxes(v, -1, -2)
+
+
+def _values(k, rng, *batch):
+    return np.arange(1.0, k + 1) + rng.uniform(-0.25, 0.25, (*batch, 1, k))
 
 
 def apart_symmetric(shape, rng):
     v = np.linalg.qr(rng.standard_normal(shape))[0]
-    return v * np.arange(1.0, shape[-1] + 1) @ np.swapaxes(v, -1, -2)
+    return v * _values(shape[-1], rng, *shape[:-2]) @ np.swapaxes(v, -1, -2)
 
 
 def fixed_signs(*factors):
@@ -125,7 +129,7 @@ CASES = {
         Case(
             made(spread),
             op=lambda x: fixed_signs(*linalg.singular_vectors(x)),
-            shapes=[((3, 3),), ((4, 2),), ((2, 4),), ((2, 3, 2),)],
+            shapes=[((3, 3),), ((4, 2),), ((2, 4),), ((2, 3, 2),), ((2, 2, 2),)],
             value_rtol=1e-8,
         ),
         Case(made(spread), op=lambda x: linalg.singular_vectors(x)[1], shapes=[((3, 2),)]),

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from autonet import ops
 from autonet.errors import ArgumentError, ShapeError
-from autonet.gradients import grad, vjp
+from autonet.gradients import grad, hessian, vjp
 from tests.ops.cases import Case, axes, made, reals, same_derivatives
 
 
@@ -117,6 +117,14 @@ COMPOSITIONS = {
 def test_derivatives_of_the_composition(name, rng):
     x = rng.uniform(0.1, 2, (3, 4)) * rng.choice([-1, 1], (3, 4))
     same_derivatives(*COMPOSITIONS[name], [x], rng)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_sparsemax_has_no_second_derivative_at_the_edge_of_its_support(axis):
+    x = np.array([[1.0, 0.0], [0.5, 0.25]])  # the first row's second number is about to leave 0
+    along_rows = ops.sparsemax if axis else lambda x: ops.transpose(ops.sparsemax(ops.transpose(x), axis=0))
+    found = np.asarray(hessian(lambda x: ops.sum(along_rows(x) * [1.0, 2.0]))(x)).reshape(4, 4)
+    assert np.isnan(found[:2]).any() and np.isfinite(found[2:]).all()
 
 
 def test_sparsemax_of_a_known_support(rng):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import gradients, jit, ops
+from autonet.core import PRIMITIVES
 from autonet.errors import ArgumentError, ShapeError
 from tests.ops.cases import Case, integers, made, reals
 
@@ -13,8 +14,10 @@ ROWS = [((5,), (5,)), ((4, 2), (4,)), ((0, 2), (0,)), ((3, 1, 2), (3,))]
 
 
 def taking_turns(shape, rng):
-    """No segment is empty."""
-    return rng.permutation(shape[0]) % 2
+    """No segment is empty; of five rows one belongs to none."""
+    ids = rng.permutation(shape[0]) % 2
+    ids[np.flatnonzero(ids == 0)[2:]] = 7
+    return ids
 
 
 CASES = {
@@ -54,6 +57,22 @@ def test_segments_are_reductions_of_their_members(ids, seed):
 def test_equal_extremes_share_the_slope():
     slope = gradients.grad(lambda x: ops.sum(ops.segment_max(x, [0, 0, 1], 2)))(np.array([2.0, 2.0, 1.0]))
     assert slope.tolist() == [0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("f", [ops.segment_max, ops.segment_min])
+def test_second_derivatives_of_extremes_too_large_for_a_table(f, monkeypatch):
+    """What is told of ties without one: nothing."""
+    squares = lambda x: ops.sum(f(x, [0, 0, 1, 1], 2) ** 2)
+    x = np.array([2.0, 2.0, 1.0, 1.5])
+    by_table = np.asarray(gradients.hessian(squares)(x))
+    monkeypatch.setitem(PRIMITIVES["segment_extreme"].rules["x"].__globals__, "_TABLE", 0)
+    first = gradients.grad(lambda x: ops.sum(gradients.grad(squares)(x) * [1.0, 2.0, 0.0, 4.0]))(x)
+    found = np.asarray(gradients.hessian(squares)(x))
+    assert np.isnan(np.diag(found)[:2]).all() and np.isnan(np.asarray(first)[:2]).all()
+    np.testing.assert_array_equal(found[2:, 2:], by_table[2:, 2:])
+    np.testing.assert_allclose(
+        gradients.grad(lambda x: ops.sum(gradients.grad(squares)(x)[2:]))(x)[2:], by_table[2:].sum(0)[2:]
+    )
 
 
 def test_slope_of_a_product_with_zeros():

@@ -201,7 +201,7 @@ def _inside(place: Tensor, n: int, mode: str) -> Tensor:
     elif mode == "mirror":  # ... 2 1 | 0 1 2 | 1 0 ...
         period = max(2 * (n - 1), 1)
         folded = _remainder(place, period)
-        place = minimum(folded, period - folded) if n > 1 else folded * 0
+        place = minimum(folded, period - folded)
     elif mode == "reflect":  # ... 1 0 | 0 1 2 | 2 1 ...
         folded = _remainder(place, 2 * n)
         place = minimum(folded, 2 * n - 1 - folded)
