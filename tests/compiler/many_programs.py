@@ -79,7 +79,7 @@ def compare(number: int, native: bool = True, numpy: bool = True) -> float:
         for way in [False] * numpy + [True] * native:
             with contextlib.suppress(GradientError):
                 trajectory(script, SEEDS, lambda f, way=way: jit(f, native=way), between)
-                raise AssertionError(f"number {number} is refused by the eager run alone: {script}")
+                raise AssertionError(f"number {number} is refused by the eager run alone: {script}") from None
         return math.nan
     if numpy:
         for a, b in zip(trajectory(script, SEEDS, lambda f: jit(f, native=False), between), expected, strict=True):

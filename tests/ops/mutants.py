@@ -78,9 +78,11 @@ EQUIVALENT = {
 # Tests, beside the table of kinks, of what differences do not see.
 EDGES: dict[str, Callable[[], Any]] = {
     "ctc_cost": lambda: [test_ctc.test_derivatives_of_half_precision(n, np.random.default_rng(1)) for n in (2, 4)],
-    "segment_extreme": lambda: _with_monkeypatch(
-        test_segments.test_second_derivatives_of_extremes_too_large_for_a_table, ops.segment_max
-    ),
+    "segment_extreme": lambda: [
+        _with_monkeypatch(test_segments.test_second_derivatives_of_extremes_too_large_for_a_table, ops.segment_max),
+        test_segments.test_derivatives_beside_an_empty_segment(ops.segment_max, -1),
+        test_segments.test_derivatives_beside_an_empty_segment(ops.segment_min, 1),
+    ],
     "sparsemax": lambda: [
         test_nn.test_sparsemax_has_no_second_derivative_at_the_edge_of_its_support(axis) for axis in (0, 1)
     ],

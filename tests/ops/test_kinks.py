@@ -175,15 +175,6 @@ TABLE = {
     "max_pool of relu": (lambda x: ops.sum(ops.max_pool(ops.relu(x)[None, :, None], 3) ** 2), -ONES, 0, 0),
     "clip between tensors": (lambda x: ops.clip(x[0], x[1], x[2]), Z3, [1, 0, 0], NAN),
     "segment_max": (lambda x: ops.sum(ops.segment_max(x, [0, 0, 0], 1)), TIED, [0.5, 0.5, 0], TOP_TIE),
-    **{
-        f"{f.__name__} beside an empty segment": (
-            lambda x, f=f: x[0] * ops.tanh(f(x, [0, 0, 1], 3)[2]),
-            np.array([1.0, 3.0, 2.0]),
-            [slope, 0, 0],
-            0,
-        )
-        for f, slope in ((ops.segment_max, -1), (ops.segment_min, 1))
-    },
     # pieces
     "relu": (summed(ops.relu), Z1, 0, NAN),
     "relu^2": (squared(ops.relu), Z1, 0, NAN),

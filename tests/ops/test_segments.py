@@ -75,6 +75,15 @@ def test_second_derivatives_of_extremes_too_large_for_a_table(f, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("f, slope", [(ops.segment_max, -1), (ops.segment_min, 1)])
+def test_derivatives_beside_an_empty_segment(f, slope):
+    """Its extreme is infinite, and nobody's."""
+    bounded = lambda x: x[0] * ops.tanh(f(x, [0, 0, 1], 3)[2])
+    x = np.array([1.0, 3.0, 2.0])
+    assert gradients.grad(bounded)(x).tolist() == [slope, 0, 0]
+    assert not np.any(gradients.hessian(bounded)(x))
+
+
 def test_slope_of_a_product_with_zeros():
     f = lambda x: ops.sum(ops.segment_prod(x, [0, 0, 0, 1, 1], 2))
     assert gradients.grad(f)(np.array([0.0, 2.0, 3.0, 0.0, 0.0])).tolist() == [6.0, 0.0, 0.0, 0.0, 0.0]
