@@ -32,19 +32,20 @@ PACKAGES = [f"autonet.{name}" for name in autonet._PACKAGES] + [
     "autonet.optimizers.schedules",
     "autonet.preprocessing.image",
     "autonet.preprocessing.sequence",
+    "autonet.utils.bounding_boxes",
 ]
 
 ANYTHING = {  # why, and the functions where
     "a subclass takes and gives what it likes": """
         call __call__ symbolic_call compute_mask compute_output_spec compute_loss compute_metrics train_step test_step predict_step
         update_state result stateless_result align resolve get_initial_state
-        get_random_transformation transform_images transform_labels transform_segmentation_masks
+        get_random_transformation transform_bounding_boxes transform_images transform_labels transform_segmentation_masks
     """,
     "a shape, or a nest of shapes": "build compute_output_shape",
     "a nest, or what a function of it gives": """
         associative_scan beam_search cond fori_loop greedy_search map scan switch vectorized_map while_loop hvp stop_gradient
         assert_same_structure lists_to_tuples map_shape_structure map_structure map_structure_up_to pack_sequence_as
-        traverse pack_x_y_sample_weight unpack_x_y_sample_weight
+        convert_format decode_deltas_to_boxes traverse pack_x_y_sample_weight unpack_x_y_sample_weight
     """,
     "trees of arrays, of any form": "axpy conjugate_gradient dot norm scale",
     "one or several, as the model has outputs and metrics; overloads tell where it is known": """

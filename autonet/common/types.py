@@ -110,13 +110,19 @@ if TYPE_CHECKING:
         implementation: int
         zero_output_for_mask: bool
 
-    class ImageOptions(LayerOptions, total=False):
+    class BoxOptions(LayerOptions, total=False):
+        bounding_box_format: str | None
+
+    class ImageOptions(BoxOptions, total=False):
         data_format: str | None
 
     class AttentionOptions(LayerOptions, total=False):
         seed: int | None
 
     class NameOptions(_Common, _Penalized, _Sized, _Typed, total=False): ...
+
+    class BoxNameOptions(NameOptions, total=False):
+        bounding_box_format: str | None
 
     class DtypeNameOptions(_Common, _Penalized, _Sized, total=False): ...
 
@@ -281,7 +287,9 @@ else:
             return options
 
     LayerOptions = InputOptions = ActivityOptions = EmbeddingOptions = ReversibleOptions = _Name("LayerOptions")
-    CellOptions = ConvolutionOptions = ImageOptions = AttentionOptions = NameOptions = DtypeNameOptions = LayerOptions
+    CellOptions = ConvolutionOptions = ImageOptions = BoxOptions = BoxNameOptions = AttentionOptions = NameOptions = (
+        DtypeNameOptions
+    ) = LayerOptions
     OptimizerOptions = DecayOptions = _Name("OptimizerOptions")
     Derivative = _Generic("Derivative")
     SupportsArray = _Name("SupportsArray")

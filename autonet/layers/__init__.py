@@ -94,6 +94,7 @@ from autonet.layers.preprocessing.augmentation import RandomFlip as RandomFlip
 from autonet.layers.preprocessing.augmentation import RandomRotation as RandomRotation
 from autonet.layers.preprocessing.augmentation import RandomTranslation as RandomTranslation
 from autonet.layers.preprocessing.augmentation import RandomZoom as RandomZoom
+from autonet.layers.preprocessing.boxes import MaxNumBoundingBoxes as MaxNumBoundingBoxes
 from autonet.layers.preprocessing.distortion import RandomElasticTransform as RandomElasticTransform
 from autonet.layers.preprocessing.distortion import RandomPerspective as RandomPerspective
 from autonet.layers.preprocessing.distortion import RandomShear as RandomShear

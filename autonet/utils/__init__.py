@@ -9,6 +9,9 @@ import typing as _typing
 from autonet import lazy as _lazy
 from autonet.common.dtypes import standardize_dtype as standardize_dtype
 from autonet.common.lines import filter_tracebacks as _filter_tracebacks
+from autonet.common.switches import disable_interactive_logging as disable_interactive_logging
+from autonet.common.switches import enable_interactive_logging as enable_interactive_logging
+from autonet.common.switches import is_interactive_logging_enabled as is_interactive_logging_enabled
 from autonet.serialization.objects import deserialize_keras_object as deserialize_keras_object
 from autonet.serialization.objects import serialize_keras_object as serialize_keras_object
 from autonet.serialization.registry import CustomObjectScope as CustomObjectScope
@@ -17,6 +20,7 @@ from autonet.serialization.registry import get_custom_objects as get_custom_obje
 from autonet.serialization.registry import get_registered_name as get_registered_name
 from autonet.serialization.registry import get_registered_object as get_registered_object
 from autonet.serialization.registry import register_keras_serializable as register_keras_serializable
+from autonet.utils import bounding_boxes as bounding_boxes
 from autonet.utils.arrays import exponential_average as exponential_average
 from autonet.utils.arrays import get_source_inputs as get_source_inputs
 from autonet.utils.arrays import is_keras_tensor as is_keras_tensor
@@ -59,4 +63,4 @@ if not _typing.TYPE_CHECKING:  # to a type checker, a module with this function 
 
 _filter_tracebacks(__name__)
 
-_lazy.publish(__name__)
+_lazy.publish(__name__, "bounding_boxes")

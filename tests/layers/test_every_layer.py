@@ -187,6 +187,7 @@ CASES = [
     Case("Resizing", {"height": 3, "width": 2, "antialias": True}, (2, 5, 3, 2)),
     Case("Resizing", {"height": 4, "width": 4, "crop_to_aspect_ratio": True, **FIRST}, (1, 2, 3, 4)),
     Case("CenterCrop", {"height": 2, "width": 2}, (2, 3, 4, 1)),
+    Case("MaxNumBoundingBoxes", {"max_number": 2}, (2, 3, 4, 1)),
     Case("RandomFlip", {}, (6, 2, 3, 2), chance=True, differs=True, trains=True),
     Case("RandomFlip", {"mode": "vertical", **FIRST}, (6, 1, 3, 3), chance=True, differs=True, trains=True),
     Case("RandomRotation", {"factor": 0.3}, (2, 4, 5, 1), chance=True, differs=True, trains=True),

@@ -5,19 +5,21 @@ What is drawn for a batch is a dictionary; `get_random_transformation` draws it,
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from autonet import ops, random
 from autonet.common.lines import warn
-from autonet.common.types import LayerOptions, NameOptions, Unpack
+from autonet.common.types import BoxNameOptions, BoxOptions, Unpack
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.base import check_choice
 from autonet.layers.preprocessing.images import ImageLayer, _Sized
 from autonet.ops.image.warping import affine
 from autonet.random.seeds import SeedGenerator
+from autonet.utils.bounding_boxes import around
+from autonet.utils.bounding_boxes import per_image as per_box
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
@@ -38,7 +40,7 @@ class RandomImageLayer(ImageLayer):
     _scales_with_range = False  # whether what happens to values well within value_range depends on it
     _range_is_known = False
 
-    def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Unpack[LayerOptions]):
+    def __init__(self, data_format: str | None = None, seed: int | None = None, **common: Unpack[BoxOptions]):
         super().__init__(data_format, **common)
         self.seed = seed
         self.generator = SeedGenerator(seed)
@@ -98,7 +100,11 @@ class RandomImageLayer(ImageLayer):
         self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
     ) -> Any:
         size = self._size(data)
-        return self._draw(*size, seed) if training and size[0] != 0 else None  # of no images there is nothing to draw
+        if not training or size[0] == 0:  # of no images there is nothing to draw
+            return None
+        drawn = self._draw(*size, seed)
+        shape = tuple((data["images"] if isinstance(data, dict) else data).shape)
+        return {**drawn, "input_shape": shape} if isinstance(drawn, dict) else drawn
 
     def _draw(self, n: int | None, height: int, width: int, seed: Any) -> dict[str, Any]:
         """What is drawn for n images (None for one without that axis) of this size."""
@@ -159,7 +165,7 @@ class RandomFlip(RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
@@ -174,6 +180,13 @@ class RandomFlip(RandomImageLayer):
         axes = {"horizontal": (horizontal,), "vertical": (vertical,)}.get(self.mode, (vertical, horizontal))
         return ops.where(transformation["flips"], ops.flip(images, axis=axes), images)
 
+    def _move(self, boxes: Any, transformation: Any, height: int, width: int) -> Any:
+        flips = per_box(ops.reshape(transformation["flips"], (-1,)), boxes, self.label)
+        x1, y1, x2, y2 = ops.split(boxes, 4, axis=-1)
+        left, right = (x1, x2) if self.mode == "vertical" else (width - x2, width - x1)
+        top, bottom = (y1, y2) if self.mode == "horizontal" else (height - y2, height - y1)
+        return ops.where(flips, ops.concatenate([left, top, right, bottom], axis=-1), boxes)
+
 
 class Warping(RandomImageLayer):
     """Layers that move pixels by an affine map, drawn anew for every image."""
@@ -185,7 +198,7 @@ class Warping(RandomImageLayer):
         seed: int | None,
         fill_value: float,
         data_format: str | None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "fill_mode", fill_mode, FILL_MODES)
@@ -205,6 +218,18 @@ class Warping(RandomImageLayer):
         return affine(
             convert_to_tensor(images), numbers, self.data_format, self.label, kind, self.fill_mode, self.fill_value
         )
+
+    def _move(self, boxes: Any, transformation: Any, height: int, width: int) -> Any:
+        drawn = {k: convert_to_tensor(x) if hasattr(x, "dtype") else x for k, x in transformation.items()}
+        a, b, p, c, d, q = (
+            per_box(x, boxes, self.label) if isinstance(x, Tensor) else x for x in self._map(drawn, height, width)
+        )
+        det = a * d - b * c  # the map says where pixels come from: its inverse, where they go
+        if isinstance(det, Tensor):
+            det = ops.where(
+                ops.less(ops.absolute(det), 1e-6), 1e-6, det
+            )  # a picture squeezed into a line: as far as it goes
+        return around(boxes, lambda x, y: ((d * (x - p) - b * (y - q)) / det, (a * (y - q) - c * (x - p)) / det))
 
 
 class RandomRotation(Warping):
@@ -233,7 +258,7 @@ class RandomRotation(Warping):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.factor = bounds(self.label, "factor", factor)
@@ -271,7 +296,7 @@ class RandomTranslation(Warping):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.height_factor, self.width_factor = height_factor, width_factor
@@ -313,7 +338,7 @@ class RandomZoom(Warping):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.height_factor, self.width_factor = height_factor, width_factor
@@ -356,7 +381,7 @@ class RandomCrop(RandomImageLayer, _Sized):
         seed: int | None = None,
         data_format: str | None = None,
         name: str | None = None,
-        **common: Unpack[NameOptions],
+        **common: Unpack[BoxNameOptions],
     ):
         _Sized.__init__(self, height, width, data_format, name=name, **common)
         self.seed = seed
@@ -368,6 +393,28 @@ class RandomCrop(RandomImageLayer, _Sized):
         places = self._whole_numbers((height - self.height + 1, width - self.width + 1), seed)
         return places[0], places[1]
 
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: int | SeedGenerator | None = None
+    ) -> Any:
+        place = super().get_random_transformation(data, training, seed)
+        return _Place(place or (), tuple((data["images"] if isinstance(data, dict) else data).shape))
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
+    ) -> dict[str, Any]:
+        if not isinstance(transformation, _Place):
+            raise ArgumentError(
+                f"{self.label} expects what get_random_transformation(data) returned; received {transformation!r}."
+            )
+        drawn = {"input_shape": transformation.input_shape, "place": transformation}
+        return super().transform_bounding_boxes(bounding_boxes, drawn)
+
+    def _move(self, boxes: Any, transformation: Any, height: int, width: int) -> Any:
+        if not transformation["place"]:
+            return self._in_middle(boxes, height, width)
+        top, left = (ops.cast(x, boxes.dtype) for x in transformation["place"])
+        return self._in_window(boxes, top, left, self.height, self.width)
+
     def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
         return self._part(ops.cast(images, self.compute_dtype), transformation, "bilinear")
 
@@ -377,4 +424,15 @@ class RandomCrop(RandomImageLayer, _Sized):
         return self._part(segmentation_masks, transformation, "nearest")
 
     def _part(self, images: Tensor, place: Any, interpolation: str) -> Tensor:
-        return self._largest(images, interpolation) if place is None else self._window(images, *place)
+        return self._window(images, *place) if place else self._largest(images, interpolation)
+
+
+class _Place(tuple):
+    """The (top, left) of a part of images of a shape; empty for their middle."""
+
+    input_shape: tuple[Any, ...]
+
+    def __new__(cls, place: tuple[Any, ...], input_shape: tuple[Any, ...]) -> Self:
+        found = super().__new__(cls, place)
+        found.input_shape = input_shape
+        return found

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
-from autonet.common.types import LayerOptions, Unpack
-from autonet.core.tensor import Tensor
+from autonet.common.types import BoxOptions, Unpack
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, Warping, bounds, check_range, per_image
 from autonet.layers.preprocessing.base import check_choice
-from autonet.ops.image.warping import FILL_MODES, displaced
+from autonet.ops.image.warping import FILL_MODES, displaced, homography
+from autonet.utils.bounding_boxes import around
+from autonet.utils.bounding_boxes import per_image as per_box
 
 
 class RandomShear(Warping):
@@ -40,7 +42,7 @@ class RandomShear(Warping):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
         self.x_factor = bounds(self.label, "x_factor", x_factor)
@@ -82,7 +84,7 @@ class RandomPerspective(RandomImageLayer):
         fill_value: float = 0.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "interpolation", interpolation, ("nearest", "bilinear"))
@@ -108,6 +110,19 @@ class RandomPerspective(RandomImageLayer):
             data_format=self.data_format,
         )
         return ops.where(per_image(transformation["apply_perspective"], images), seen, images)
+
+    def _move(self, boxes: Any, transformation: Any, height: int, width: int) -> Any:
+        starts, ends, chosen = (
+            convert_to_tensor(transformation[name]) for name in ("start_points", "end_points", "apply_perspective")
+        )
+        h = homography(ops.cast(ends, boxes.dtype), ops.cast(starts, boxes.dtype))
+        a, b, p, c, d, q, r, s = (per_box(h[..., i], boxes, self.label) for i in range(8))
+
+        def moved(x: Any, y: Any) -> tuple[Any, Any]:
+            below = r * x + s * y + 1
+            return (a * x + b * y + p) / below, (c * x + d * y + q) / below
+
+        return ops.where(per_box(chosen, boxes, self.label), around(boxes, moved), boxes)
 
 
 class RandomElasticTransform(RandomImageLayer):
@@ -153,7 +168,7 @@ class RandomElasticTransform(RandomImageLayer):
         data_format: str | None = None,
         alpha: float | None = None,
         sigma: float | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         check_choice(self.label, "interpolation", interpolation, ("nearest", "bilinear"))

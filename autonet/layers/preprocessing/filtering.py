@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.common.types import LayerOptions, Unpack
+from autonet.common.types import BoxOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import bounds, per_image
@@ -53,7 +53,7 @@ class RandomGaussianBlur(Coloring):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         pair = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
-from autonet.common.types import LayerOptions, Unpack
-from autonet.core.tensor import Tensor
+from autonet.common.types import BoxOptions, Unpack
+from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, per_image
 from autonet.layers.preprocessing.random_colors import Coloring
@@ -60,7 +60,7 @@ class RandomErasing(Coloring, _Boxes):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
@@ -154,7 +154,7 @@ class MixUp(_Mixing):
         alpha: float = 0.2,
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float, np.number)) or not alpha > 0:
@@ -167,6 +167,24 @@ class MixUp(_Mixing):
         alpha = float(self.alpha)
         weight = random.beta((n or 1,), alpha, alpha, dtype=self.compute_dtype, seed=generator)
         return {"mix_weight": weight, "permutation_order": partners}
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
+    ) -> dict[str, Any]:
+        """The boxes of both images, one after the other."""
+        if transformation is None or not training:
+            return bounding_boxes
+        partners = transformation["permutation_order"]
+        boxes = {k: convert_to_tensor(x) for k, x in bounding_boxes.items()}
+        return {
+            k: ops.concatenate([x, ops.take(x, partners, axis=0)], axis=min(1, x.ndim - 1)) for k, x in boxes.items()
+        }
+
+    def _boxes_shape(self, shapes: dict[str, Any]) -> dict[str, Any]:
+        """Of a batch, twice as many for each image."""
+        if len(shapes["boxes"]) < 3:
+            return shapes
+        return {k: (s[0], None if s[1] is None else 2 * s[1], *s[2:]) for k, s in shapes.items()}
 
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         weight = per_image(ops.cast(transformation["mix_weight"], self.compute_dtype), images)
@@ -196,7 +214,7 @@ class CutMix(_Mixing, _Boxes):
         factor: float | Sequence[float] = 1.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops, random
-from autonet.common.types import LayerOptions, Unpack
+from autonet.common.types import BoxOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.layers.preprocessing.augmentation import RandomRotation, RandomTranslation, bounds
@@ -33,6 +33,7 @@ class _Policy(Coloring):
         self.interpolation = interpolation
         f, shades = self.factor, max(1, int(8 * self.factor[1]))
         same: Any = {"seed": self.seed, "data_format": self.data_format, "dtype": self.dtype_policy}
+        same["bounding_box_format"] = self.bounding_box_format
         moved, colored = {"interpolation": interpolation, **same}, {"value_range": self.value_range, **same}
         fixed = {k: v for k, v in colored.items() if k != "seed"}
         shaded: list[Any] = [RandomBrightness, RandomColorDegeneration, RandomContrast, RandomSharpness]
@@ -69,7 +70,7 @@ class _Policy(Coloring):
             return segmentation_masks
         return self._through("transform_segmentation_masks", segmentation_masks, transformation)
 
-    def _through(self, method: str, x: Any, transformation: Any) -> Tensor:
+    def _through(self, method: str, x: Any, transformation: Any) -> Any:
         """`x` through that method of the choices, as was drawn."""
         raise NotImplementedError
 
@@ -103,7 +104,7 @@ class RandAugment(_Policy):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self._choose_among(factor, interpolation)
@@ -116,7 +117,14 @@ class RandAugment(_Policy):
         chosen = random.randint((self.num_ops,), 0, len(self._choices), seed=generator)
         return {"layer_idxes": chosen, "transforms": self._draw_all(data, generator)}
 
-    def _through(self, method: str, x: Any, transformation: Any) -> Tensor:
+    def transform_bounding_boxes(
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
+    ) -> dict[str, Any]:
+        if transformation is None or not training:
+            return bounding_boxes
+        return self._through("transform_bounding_boxes", bounding_boxes, transformation)
+
+    def _through(self, method: str, x: Any, transformation: Any) -> Any:
         ways = self._ways(method, transformation["transforms"])
         for i in range(self.num_ops):
             x = ops.switch(transformation["layer_idxes"][i], ways, x)
@@ -132,7 +140,7 @@ class AugMix(_Policy):
     A chain is 1 to `chain_depth` of the ways of `RandAugment`, one after the other, all drawn for each batch; what a way
     draws, it draws for every image. (Keras leaves each place of a chain empty with a chance of 1 / 12.) In a compiled step
     all ways are computed at every place, some hundred passes: rather mix batches before, in a PyDataset or with
-    `utils.expand`. Labels stay; segmentation masks are mixed alike, for which they must be floats.
+    `utils.expand`. Labels and bounding boxes stay; segmentation masks are mixed alike, for which they must be floats.
 
     Args:
         value_range: smallest and largest value.
@@ -162,7 +170,7 @@ class AugMix(_Policy):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self._choose_among(factor, interpolation, bool(all_ops))
@@ -207,7 +215,7 @@ class AugMix(_Policy):
     def _apply(self, images: Any, transformation: Any, nearest: bool = False) -> Tensor:
         return ops.clip(super()._apply(images, transformation), *self.value_range)
 
-    def _through(self, method: str, x: Any, transformation: Any) -> Tensor:
+    def _through(self, method: str, x: Any, transformation: Any) -> Any:
         mixed: Any = 0.0
         for k, transforms in enumerate(transformation["chain_transforms"]):
             changed = x

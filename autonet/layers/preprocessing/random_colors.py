@@ -7,14 +7,14 @@ import numpy as np
 
 from autonet import ops
 from autonet.common import dtypes
-from autonet.common.types import ImageOptions, LayerOptions, Unpack
+from autonet.common.types import BoxOptions, ImageOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import RandomImageLayer, bounds, check_range, per_image
 
 
 class Coloring(RandomImageLayer):
-    """Layers that change values, not places: masks stay as they are."""
+    """Layers that change values, not places: masks and boxes stay as they are."""
 
     _scales_with_range = True
 
@@ -26,6 +26,11 @@ class Coloring(RandomImageLayer):
         self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Tensor:
         return segmentation_masks
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
+    ) -> dict[str, Any]:
+        return bounding_boxes
 
     def _numbers(self, n: int | None, interval: Any, seed: Any) -> Tensor:
         """A number for each image, to meet all its pixels."""
@@ -47,7 +52,7 @@ class FactorColoring(Coloring):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         low, least = self._limits
@@ -230,7 +235,7 @@ class RandomGrayscale(RandomImageLayer):
         factor: float = 0.5,
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(data_format, seed, **common)
         if not isinstance(factor, (int, float, np.number)) or not 0 <= factor <= 1:
@@ -248,6 +253,11 @@ class RandomGrayscale(RandomImageLayer):
         self, segmentation_masks: Any, transformation: Any, training: bool = True
     ) -> Tensor:
         return segmentation_masks
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: dict[str, Any], transformation: Any, training: bool = True
+    ) -> dict[str, Any]:
+        return bounding_boxes
 
 
 class RandomColorJitter(Coloring):
@@ -275,7 +285,7 @@ class RandomColorJitter(Coloring):
         hue_factor: float | Sequence[float] | None = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autonet import ops
-from autonet.common.types import LayerOptions, Unpack
+from autonet.common.types import BoxOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
 from autonet.layers.preprocessing.augmentation import bounds, per_image
@@ -38,7 +38,7 @@ class Solarization(Coloring):
         threshold_factor: float | Sequence[float] = 0.0,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, **common)
         self.addition_factor = bounds(self.label, "addition_factor", addition_factor, low=0, least=0)
@@ -76,7 +76,7 @@ class RandomInvert(Coloring):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         self.factor = bounds(self.label, "factor", factor, low=0, least=0)
@@ -108,7 +108,7 @@ class RandomPosterization(Coloring):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, seed, data_format=data_format, **common)
         pair = tuple(factor) if isinstance(factor, (tuple, list)) else (1, factor)
@@ -149,7 +149,7 @@ class AutoContrast(Coloring):
     _fixed = ("seed",)
     _range_is_known = True  # nothing to warn of
 
-    def __init__(self, value_range: Sequence[float] = (0, 255), **common: Unpack[LayerOptions]):
+    def __init__(self, value_range: Sequence[float] = (0, 255), **common: Unpack[BoxOptions]):
         super().__init__(value_range, None, **common)
 
     def transform_images(self, images: Tensor, transformation: Any, training: bool = True) -> Tensor:
@@ -192,7 +192,7 @@ class Equalization(Coloring):
         value_range: Sequence[float] = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, None, data_format=data_format, **common)
         if isinstance(bins, bool) or not hasattr(bins, "__index__") or bins < 2:
@@ -253,7 +253,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(Coloring):
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **common: Unpack[LayerOptions],
+        **common: Unpack[BoxOptions],
     ):
         super().__init__(value_range, None, data_format=data_format, **common)
         if isinstance(clip_limit, bool) or not isinstance(clip_limit, (int, float, np.number)) or not clip_limit >= 0:

@@ -200,7 +200,7 @@ def perspective_transform(
         )
 
     def places(n, height, width, dtype):
-        h = _homography(cast(starts, dtype), cast(ends, dtype))
+        h = homography(cast(starts, dtype), cast(ends, dtype))
         h = reshape(h, (-1, 1, 1, 8))
         x, y = np.arange(width, dtype=dtype), np.arange(height, dtype=dtype)[:, None]
         below = h[..., 6] * x + h[..., 7] * y + 1
@@ -210,7 +210,7 @@ def perspective_transform(
     return warped(images, places, data_format, "perspective_transform", interpolation, "constant", fill_value)
 
 
-def _homography(starts: Tensor, ends: Tensor) -> Tensor:
+def homography(starts: Tensor, ends: Tensor) -> Tensor:
     """The eight numbers of the projective map that takes the end points to the start points."""
     x, y = ends[..., 0], ends[..., 1]
     u, v = starts[..., 0], starts[..., 1]

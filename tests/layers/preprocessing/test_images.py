@@ -64,8 +64,8 @@ def test_masks_move_as_images_do(make, rng):
     np.testing.assert_array_equal(nearest(mask), y["segmentation_masks"])
     with pytest.raises(ArgumentError, match="'images'"):
         layer({"labels": np.arange(3)})
-    with pytest.raises(ArgumentError, match="received 'bounding_boxes'"):
-        layer({**data, "bounding_boxes": np.zeros((3, 4))})
+    with pytest.raises(ArgumentError, match="received 'boxes'"):
+        layer({**data, "boxes": np.zeros((3, 4))})
 
 
 @pytest.mark.parametrize("make", COLORING)
