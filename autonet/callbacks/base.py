@@ -25,6 +25,15 @@ class Callback:
             is resumed must have the callbacks that steer and remember something; others may come and go.
         outward: whether all it does is seen outside the process, in files or on a screen. Where several processes train
             together, that of rank 0 alone is called.
+
+    >>> class Enough(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.model.stop_training = logs["loss"] < 100
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> model.fit(x, x, epochs=9, verbose=0, callbacks=[Enough()]).epoch
+    [0]
     """
 
     _model: Any = None

@@ -34,6 +34,10 @@ class CallbackList:
     Attributes:
         extensions: what hangs on the loop beside the callbacks: called at the same moments, when all of these have had
             their say.
+
+    >>> from autonet.callbacks import LambdaCallback
+    >>> CallbackList([LambdaCallback(on_epoch_begin=lambda epoch, logs: print(epoch))]).on_epoch_begin(3)
+    3
     """
 
     def __init__(

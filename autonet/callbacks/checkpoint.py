@@ -30,6 +30,13 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: a value that must be beaten before anything counts as best.
 
     A file is replaced at once when the new one is whole. Missing folders are made.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=2, verbose=0, callbacks=[ModelCheckpoint("saved/{epoch}.keras")])
+    >>> sorted(path.name for path in Path("saved").iterdir())
+    ['1.keras', '2.keras']
     """
 
     outward = True
@@ -138,6 +145,13 @@ class BackupAndRestore(Callback):
             that goes on, in this process too.
 
     Raises: DataError, from `fit`, for a backup of another model or other data, or of callbacks unlike these.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=2, verbose=0, callbacks=[BackupAndRestore("backup")])
+    >>> sorted(path.name for path in Path("backup").iterdir())
+    ['complete.backup']
     """
 
     steers = False
@@ -236,6 +250,13 @@ class SwapEMAWeights(Callback):
             this one (ModelCheckpoint, ...) see the averages.
 
     Needs an optimizer with use_ema=True; the end of `fit` makes its averages the weights.
+
+    >>> from autonet import Sequential, layers, ops, optimizers
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile(optimizers.SGD(0.1, use_ema=True, ema_momentum=1), "mse")
+    >>> history = model.fit(x, x, epochs=3, validation_data=(x, x), verbose=0, callbacks=[SwapEMAWeights()])
+    >>> len(set(history.history["val_loss"]))  # that of the weights after the first step, which this momentum keeps
+    1
     """
 
     def __init__(self, swap_on_epoch: bool = False):

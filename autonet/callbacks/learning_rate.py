@@ -22,6 +22,14 @@ class LearningRateScheduler(Callback):
     Args:
         schedule: function (epoch, rate) -> rate or (epoch) -> rate, epochs counted from 0.
         verbose: 1 to print each rate.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> schedule = LearningRateScheduler(lambda epoch: 0.1 / 2**epoch)
+    >>> history = model.fit(x, x, epochs=3, verbose=0, callbacks=[schedule])
+    >>> [round(rate, 3) for rate in history.history["learning_rate"]]
+    [0.1, 0.05, 0.025]
     """
 
     def __init__(self, schedule: Callable[[int, float], float] | Callable[[int], float], verbose: int = 0):
@@ -65,7 +73,13 @@ class ReduceLROnPlateau(MonitorCallback):
 
         ReduceLROnPlateau("val_accuracy", factor=1 / 2, patience=10, min_delta=0, stop_at=1 / 128)
 
-    To end after 10 epochs without improvement and leave the rate as it is: `EarlyStopping("val_accuracy", patience=10)`.
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> plateau = ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=100)
+    >>> history = model.fit(x, x, epochs=4, verbose=0, callbacks=[plateau])
+    >>> [round(rate, 4) for rate in history.history["learning_rate"]]
+    [0.01, 0.01, 0.005, 0.0025]
     """
 
     def __init__(

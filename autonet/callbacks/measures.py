@@ -22,14 +22,11 @@ def steps_of_epoch(model: Any, seen: int) -> int:
 
 
 class BatchLoss(Callback):
-    """The loss of each batch by itself, before the step that is made on it.
-
-    What `on_train_batch_end` gets, as in Keras, is the mean of the epoch so far. Here the loss is that of the batch alone:
+    """The loss of each batch by itself, before the step that is made on it; logs hold the mean of the epoch so far.
 
         loss = (total - total of the step before) / (rows - rows of the step before)
 
-    from the sums that the mean is made of, which are float64; nothing is computed anew. It includes penalties of
-    regularized weights, as the loss in the logs does.
+    from the float64 sums that the mean is made of, so with penalties of regularized weights; nothing is computed anew.
 
     Args:
         every: note every so many steps, from the first on. Steps between may run in a row, as without callbacks.
@@ -38,9 +35,13 @@ class BatchLoss(Callback):
         losses: a number for each step noted, of all epochs, as a list; those of the last `fit`.
         steps: their numbers, from 0.
 
-    >>> losses = BatchLoss()
-    >>> losses.losses, losses.steps
-    ([], [])
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> noted = BatchLoss(every=3)
+    >>> history = model.fit(x, x, epochs=2, batch_size=1, verbose=0, callbacks=[noted])
+    >>> noted.steps, len(noted.losses)
+    ([0, 3, 6], 3)
     """
 
     steers = False
@@ -100,16 +101,19 @@ class TrainingEvaluation(Callback):
     """Loss and metrics of training measured after each epoch, in place of the means over its steps.
 
     What `fit` reports of training is a mean over an epoch in which the weights change, with dropout at work: beside the
-    validation's, which are measured at the end, it looks too bad at first. With this callback the training data is
-    evaluated as validation data is, with the weights of the epoch's end and in inference, and the results take the places
-    of the means in the logs ("loss", "accuracy", ...), so also in the History, progress bar and files of the callbacks that
-    come after it in the list. The training itself stays the same to the bit. It costs an evaluation of the training data
-    per epoch.
-
-    It is a callback because `fit` has Keras's arguments. Data must be arrays or a data set that can be walked again.
+    validation's it looks too bad at first. Here the training data is evaluated as validation data is, and the results take
+    the places of the means in the logs, so also in the History, progress bar and files of later callbacks in the list. The
+    training stays the same to the bit; data must be arrays or a data set that can be walked again.
 
     Args:
         every: evaluate after every so many epochs, and after the last; the others' logs keep their means.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, verbose=0, callbacks=[TrainingEvaluation()])
+    >>> history.history["loss"] == [model.evaluate(x, x, verbose=0)]
+    True
     """
 
     steers = False

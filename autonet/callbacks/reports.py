@@ -32,6 +32,13 @@ class History(Callback):
         history: name to its value in each of them, or in those that have one: validation may be rarer. "learning_rate" is
             the rate in force; of a schedule, that at the end of the epoch.
         epochs_of: name to the numbers of those epochs.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=2, verbose=0)
+    >>> history.epoch, sorted(history.history)
+    ([0, 1], ['learning_rate', 'loss'])
     """
 
     def __init__(self) -> None:
@@ -244,6 +251,14 @@ class CSVLogger(Callback):
         filename: where to write; missing folders are made.
         separator: what stands between values.
         append: go on with the file, if there is one, and its columns; otherwise it is written anew.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> import pathlib
+    >>> history = model.fit(x, x, verbose=0, callbacks=[CSVLogger("log.csv")])
+    >>> pathlib.Path("log.csv").read_text().splitlines()[0]
+    'epoch,loss,val_loss'
     """
 
     outward = True

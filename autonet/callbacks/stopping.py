@@ -24,6 +24,13 @@ class EarlyStopping(MonitorCallback):
     Attributes:
         best, best_epoch: the best value, and its epoch counted from 0.
         stopped_epoch: the epoch after which this callback ended training, 0 if it did not.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=9, verbose=0, callbacks=[EarlyStopping("loss", min_delta=100)])
+    >>> history.epoch
+    [0, 1]
     """
 
     def __init__(
@@ -90,6 +97,13 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: raise a RuntimeError instead, so that no later callback saves the ruined weights.
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1)]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x * float("inf"), epochs=9, verbose=0, callbacks=[TerminateOnNaN()])
+    >>> history.epoch
+    [0]
     """
 
     unkept = Callback.unkept | {"journal"}

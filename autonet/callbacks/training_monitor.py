@@ -81,6 +81,14 @@ class TrainingMonitor(Callback):
     Sources: Glorot, Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html (activations and gradients per layer);
     He et al., 2015, https://arxiv.org/abs/1502.01852 (rectifiers); Karpathy, CS231n, "Babysitting the learning process"
     (ratio of updates to weights).
+
+    >>> from autonet import Sequential, layers, ops
+    >>> model, x = Sequential([layers.Dense(1, name="out")]), ops.ones((4, 1))
+    >>> model.compile("sgd", "mse")
+    >>> monitor = TrainingMonitor(every=1)
+    >>> history = model.fit(x, x, epochs=3, verbose=0, callbacks=[monitor])
+    >>> monitor.history["out"]["gradient"].shape
+    (3,)
     """
 
     steers = False

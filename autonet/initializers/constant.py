@@ -17,6 +17,12 @@ class Initializer:
     """Base of all initializers: `initializer(shape, dtype=None)` gives the first values of a weight.
 
     A subclass defines `__call__`, and `get_config` if its constructor takes arguments.
+
+    >>> class Ramp(Initializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return ops.broadcast_to(ops.arange(shape[-1], dtype=dtype), shape)
+    >>> Ramp()((2, 3)).tolist()
+    [[0, 1, 2], [0, 1, 2]]
     """
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
@@ -41,7 +47,11 @@ class Initializer:
 
 
 class Zeros(Initializer):
-    """All 0."""
+    """All 0.
+
+    >>> Zeros()((2,)).tolist()
+    [0.0, 0.0]
+    """
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Zeros of `shape`."""
@@ -49,7 +59,11 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """All 1."""
+    """All 1.
+
+    >>> Ones()((2,)).tolist()
+    [1.0, 1.0]
+    """
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
         """Ones of `shape`."""
@@ -100,6 +114,9 @@ class Identity(Initializer):
 
     Args:
         gain: factor.
+
+    >>> Identity(gain=2)((2, 3)).tolist()
+    [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
     """
 
     def __init__(self, gain: float = 1.0):

@@ -18,10 +18,11 @@ from autonet.layers.spec import InputSpec
 class Activation(Elementwise):
     """A function of each element (or, for softmax and its like, of the last axis): y = activation(x).
 
+    Shapes: x and y (n, ...).
+
     Args:
         activation: name or function; None for y = x.
 
-    >>> import numpy as np
     >>> Activation(activation='softmax')(np.ones((3, 4))).shape
     (3, 4)
     """
@@ -41,12 +42,15 @@ class ReLU(Elementwise):
         y = x                                  where threshold <= x < max_value
         y = negative_slope (x - threshold)     where x < threshold
 
+    Shapes: x and y (n, ...).
+
     Args:
         max_value: largest output, at least 0; None for no limit.
         negative_slope: slope below the threshold, at least 0.
         threshold: where the line begins, at least 0.
 
-    >>> import numpy as np
+    Source: Nair, Hinton, 2010, Rectified linear units improve restricted Boltzmann machines.
+
     >>> ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2)(np.ones((3, 4))).shape
     (3, 4)
     """
@@ -72,10 +76,13 @@ class ReLU(Elementwise):
 class LeakyReLU(Elementwise):
     """Rectified linear unit with a slope below 0: y = x where x >= 0, else negative_slope x.
 
+    Shapes: x and y (n, ...).
+
     Args:
         negative_slope: at least 0.
 
-    >>> import numpy as np
+    Source: Maas, Hannun, Ng, 2013, Rectifier nonlinearities improve neural network acoustic models.
+
     >>> LeakyReLU()(np.ones((3, 4))).shape
     (3, 4)
     """
@@ -99,7 +106,6 @@ class PReLU(Layer):
 
     Source: He, Zhang, Ren, Sun, 2015, https://arxiv.org/abs/1502.01852
 
-    >>> import numpy as np
     >>> PReLU(alpha_initializer='ones', shared_axes=[1])(np.ones((2, 3, 4))).shape
     (2, 3, 4)
     """
@@ -140,12 +146,13 @@ class PReLU(Layer):
 class ELU(Elementwise):
     """Exponential linear unit: y = x where x > 0, else alpha (exp(x) - 1).
 
+    Shapes: x and y (n, ...).
+
     Args:
         alpha: the limit far below 0, with its sign changed.
 
     Source: Clevert, Unterthiner, Hochreiter, 2016, https://arxiv.org/abs/1511.07289
 
-    >>> import numpy as np
     >>> ELU()(np.ones((3, 4))).shape
     (3, 4)
     """
@@ -161,12 +168,13 @@ class ELU(Elementwise):
 class Softmax(Elementwise):
     """Positive numbers with sum 1 along `axis`: y = exp(x) / sum of exp(x).
 
+    Shapes: x and y (n, ...).
+
     Args:
         axis: a number, or several that count as one.
 
     Called with a mask, boolean and broadcasting to x, it gives 0 where the mask is False.
 
-    >>> import numpy as np
     >>> Softmax()(np.ones((3, 4))).shape
     (3, 4)
     """
@@ -205,10 +213,11 @@ def softmax_where(mask: Any, x: Tensor, axis: Any) -> Tensor:
 class ActivityRegularization(Elementwise):
     """The input as it is, and a penalty on it: l1 * sum of |x| + l2 * sum of x^2, over the batch size.
 
+    Shapes: x and y (n, ...).
+
     Args:
         l1, l2: weights of the two sums.
 
-    >>> import numpy as np
     >>> ActivityRegularization(l1=0.1, l2=0.1)(np.ones((3, 4))).shape
     (3, 4)
     """

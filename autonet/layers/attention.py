@@ -117,7 +117,6 @@ class Attention(ScoredAttention):
 
     Source: Luong, Pham, Manning, 2015, https://arxiv.org/abs/1508.04025
 
-    >>> import numpy as np
     >>> Attention(use_scale=True)([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
     (2, 3, 4)
     """
@@ -173,7 +172,6 @@ class AdditiveAttention(ScoredAttention):
 
     Source: Bahdanau, Cho, Bengio, 2015, https://arxiv.org/abs/1409.0473
 
-    >>> import numpy as np
     >>> AdditiveAttention()([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
     (2, 3, 4)
     """

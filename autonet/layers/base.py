@@ -45,6 +45,14 @@ class Layer(symbolic.Operation, Configured, Weighted):
         autocast: whether float inputs are cast to that dtype.
         name: unique among the layers of a model.
         input_shape, batch_input_shape, batch_shape, input_dim: shape of the input, for the first layer of a model.
+
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(input_shape[-1:], "ones", name="scale")
+    ...     def call(self, inputs):
+    ...         return inputs * self.scale
+    >>> Scale()(np.ones((2, 3))).shape
+    (2, 3)
     """
 
     _untracked = frozenset(

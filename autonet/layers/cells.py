@@ -170,9 +170,10 @@ class SimpleRNNCell(DenseCell):
         dropout, recurrent_dropout: in training, the part of the input's and of the state's features that is set to 0.
         seed: integer from which the draws start.
 
-    >>> import numpy as np
+    Source: Elman, 1990, https://doi.org/10.1207/s15516709cog1402_1
+
     >>> cell = SimpleRNNCell(4)
-    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y, states = cell(ops.ones((2, 3)), cell.get_initial_state(2))
     >>> y.shape, len(states)
     ((2, 4), 1)
     """
@@ -226,15 +227,15 @@ class LSTMCell(DenseCell):
     Shapes: x (n, features), h and c (n, units), kernel (features, 4 units), recurrent_kernel (units, 4 units),
         bias (4 units,).
 
-    Args: as for `SimpleRNNCell`, and
+    Args:
         recurrent_activation: of the gates.
         unit_forget_bias: whether the bias of f starts at 1, so that nothing is forgotten at first.
+        others: as for `SimpleRNNCell`.
 
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
 
-    >>> import numpy as np
     >>> cell = LSTMCell(4)
-    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y, states = cell(ops.ones((2, 3)), cell.get_initial_state(2))
     >>> y.shape, len(states)
     ((2, 4), 2)
     """
@@ -309,15 +310,15 @@ class GRUCell(DenseCell):
     Shapes: x (n, features), h (n, units), kernel (features, 3 units), recurrent_kernel (units, 3 units),
         bias (2, 3 units): of the input's product and of the state's; without reset_after (3 units,).
 
-    Args: as for `SimpleRNNCell`, and
+    Args:
         recurrent_activation: of the gates.
         reset_after: whether r acts after the product with the state or before.
+        others: as for `SimpleRNNCell`.
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
 
-    >>> import numpy as np
     >>> cell = GRUCell(4)
-    >>> y, states = cell(np.ones((2, 3)), cell.get_initial_state(2))
+    >>> y, states = cell(ops.ones((2, 3)), cell.get_initial_state(2))
     >>> y.shape, len(states)
     ((2, 4), 1)
     """

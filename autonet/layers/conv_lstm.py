@@ -201,8 +201,7 @@ class ConvLSTM(CellLayer):
 class ConvLSTM1D(ConvLSTM):
     """A ConvLSTM on sequences of lines, (n, steps, places, channels).
 
-    >>> import numpy as np
-    >>> ConvLSTM1D(filters=2, kernel_size=2, return_sequences=True)(np.ones((2, 3, 4, 2))).shape
+    >>> ConvLSTM1D(filters=2, kernel_size=2, return_sequences=True)(ops.ones((2, 3, 4, 2))).shape
     (2, 3, 3, 2)
     """
 
@@ -213,8 +212,7 @@ class ConvLSTM1D(ConvLSTM):
 class ConvLSTM2D(ConvLSTM):
     """A ConvLSTM on films, (n, steps, height, width, channels).
 
-    >>> import numpy as np
-    >>> ConvLSTM2D(filters=1, kernel_size=2, padding='same', strides=2)(np.ones((1, 2, 4, 3, 2))).shape
+    >>> ConvLSTM2D(filters=1, kernel_size=2, padding='same', strides=2)(ops.ones((1, 2, 4, 3, 2))).shape
     (1, 2, 2, 1)
     """
 
@@ -225,8 +223,7 @@ class ConvLSTM2D(ConvLSTM):
 class ConvLSTM3D(ConvLSTM):
     """A ConvLSTM on sequences of volumes, (n, steps, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> ConvLSTM3D(filters=1, kernel_size=2)(np.ones((1, 2, 2, 3, 2, 2))).shape
+    >>> ConvLSTM3D(filters=1, kernel_size=2)(ops.ones((1, 2, 2, 3, 2, 2))).shape
     (1, 1, 2, 1, 1)
     """
 

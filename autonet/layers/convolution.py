@@ -152,8 +152,7 @@ def documented(cls: C) -> C:
 class Conv1D(Convolution):
     """Convolution of sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> Conv1D(filters=2, kernel_size=3, padding='causal', dilation_rate=2)(np.ones((2, 6, 3))).shape
+    >>> Conv1D(filters=2, kernel_size=3, padding='causal', dilation_rate=2)(ops.ones((2, 6, 3))).shape
     (2, 6, 2)
     """
 
@@ -173,8 +172,7 @@ class Conv1D(Convolution):
 class Conv2D(Convolution):
     """Convolution of images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> Conv2D(filters=4, kernel_size=(2, 3), groups=2, padding='same')(np.ones((2, 4, 5, 2))).shape
+    >>> Conv2D(filters=4, kernel_size=(2, 3), groups=2, padding='same')(ops.ones((2, 4, 5, 2))).shape
     (2, 4, 5, 4)
     """
 
@@ -185,8 +183,7 @@ class Conv2D(Convolution):
 class Conv3D(Convolution):
     """Convolution of volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> Conv3D(filters=2, kernel_size=2)(np.ones((1, 3, 3, 2, 2))).shape
+    >>> Conv3D(filters=2, kernel_size=2)(ops.ones((1, 3, 3, 2, 2))).shape
     (1, 2, 2, 1, 2)
     """
 

@@ -33,8 +33,7 @@ class Dense(LowRank, Layer):
 
     Raises: ArgumentError unless units is a whole number above 0; ShapeError for inputs with fewer than two axes.
 
-    >>> import numpy as np
-    >>> Dense(2, kernel_initializer="ones")(np.array([[1.0, 2.0, 3.0]])).tolist()
+    >>> Dense(2, kernel_initializer="ones")(ops.array([[1.0, 2.0, 3.0]])).tolist()
     [[6.0, 6.0]]
     """
 
@@ -107,8 +106,7 @@ class EinsumDense(LowRank, Layer):
     Raises: ArgumentError for an equation of another form, or letters without a length; ShapeError for inputs that do not
         fit it.
 
-    >>> import numpy as np
-    >>> EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="e")(np.ones((1, 5, 4))).shape
+    >>> EinsumDense("abc,cde->abde", (None, 2, 3), bias_axes="e")(ops.ones((1, 5, 4))).shape
     (1, 5, 2, 3)
     """
 

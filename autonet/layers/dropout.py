@@ -20,6 +20,8 @@ from autonet.random.seeds import SeedGenerator
 class Dropout(Elementwise):
     """In training a random part of the elements set to 0, the others divided by 1 - rate; in inference y = x.
 
+    Shapes: x and y (n, ...).
+
     Args:
         rate: probability of each element to become 0, from 0 to 1.
         noise_shape: shape of the mask, which broadcasts to that of x: length 1, and None for the length of x. By
@@ -28,7 +30,6 @@ class Dropout(Elementwise):
 
     Source: Srivastava et al., 2014, https://jmlr.org/papers/v15/srivastava14a.html
 
-    >>> import numpy as np
     >>> Dropout(rate=0.5, seed=3)(np.ones((4, 5))).shape
     (4, 5)
     """
@@ -65,6 +66,8 @@ class Dropout(Elementwise):
 
 class SpatialDropout(Dropout):
     """Dropout of whole channels: one chance for all places of a channel.
+
+        y[n, p, c] = x[n, p, c] m[n, c] / (1 - rate) in training, m 0 with chance rate, else 1
 
     Shapes: x and y (n, *places, channels), channels after n with data_format "channels_first".
 
@@ -110,13 +113,16 @@ class SpatialDropout(Dropout):
 class SpatialDropout1D(SpatialDropout):
     """Dropout of whole channels of sequences, (n, places, channels).
 
+        y[n, p, c] = x[n, p, c] m[n, c] / (1 - rate) in training, m 0 with chance rate, else 1
+
+    Shapes: x and y (n, places, channels).
+
     Args:
         rate: probability of each channel to become 0, from 0 to 1.
         seed: integer from which the draws start.
 
     Source: Tompson et al., 2015, https://arxiv.org/abs/1411.4280
 
-    >>> import numpy as np
     >>> SpatialDropout1D(rate=0.5)(np.ones((4, 3, 4))).shape
     (4, 3, 4)
     """
@@ -139,7 +145,6 @@ class SpatialDropout1D(SpatialDropout):
 class SpatialDropout2D(SpatialDropout):
     """Dropout of whole channels of images, (n, height, width, channels).
 
-    >>> import numpy as np
     >>> SpatialDropout2D(rate=0.5, data_format='channels_first')(np.ones((3, 4, 2, 2))).shape
     (3, 4, 2, 2)
     """
@@ -151,7 +156,6 @@ class SpatialDropout2D(SpatialDropout):
 class SpatialDropout3D(SpatialDropout):
     """Dropout of whole channels of volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
     >>> SpatialDropout3D(rate=0.5, seed=4)(np.ones((3, 2, 1, 2, 4))).shape
     (3, 2, 1, 2, 4)
     """
@@ -164,6 +168,8 @@ class AlphaDropout(Dropout):
 
         y = a (x where kept, else l) + b,  l = -1.758,  a = 1 / sqrt((1 - rate)(1 + rate l^2)),  b = -a rate l
 
+    Shapes: x and y (n, ...).
+
     Args:
         rate: probability of each element to be dropped, from 0 and below 1.
         noise_shape: shape of the mask, as for Dropout.
@@ -171,7 +177,6 @@ class AlphaDropout(Dropout):
 
     Source: Klambauer, Unterthiner, Mayr, Hochreiter, 2017, https://arxiv.org/abs/1706.02515
 
-    >>> import numpy as np
     >>> AlphaDropout(rate=0.5)(np.ones((4, 5))).shape
     (4, 5)
     """
@@ -195,11 +200,12 @@ LIMIT = -1.6732632423543772 * 1.0507009873554805  # of selu, far below 0
 class GaussianNoise(Elementwise):
     """In training y = x + normal noise of mean 0; in inference y = x.
 
+    Shapes: x and y (n, ...).
+
     Args:
         stddev: standard deviation of the noise.
         seed: integer from which the draws start.
 
-    >>> import numpy as np
     >>> GaussianNoise(stddev=0.5)(np.ones((4, 5))).shape
     (4, 5)
     """
@@ -220,13 +226,14 @@ class GaussianNoise(Elementwise):
 class GaussianDropout(Elementwise):
     """In training y = x times normal noise of mean 1 and variance rate / (1 - rate); in inference y = x.
 
+    Shapes: x and y (n, ...).
+
     Args:
         rate: that of the Dropout with the same mean and variance, from 0 and below 1.
         seed: integer from which the draws start.
 
     Source: Srivastava et al., 2014, section 10, https://jmlr.org/papers/v15/srivastava14a.html
 
-    >>> import numpy as np
     >>> GaussianDropout(rate=0.5)(np.ones((4, 5))).shape
     (4, 5)
     """

@@ -32,8 +32,7 @@ class Embedding(LowRank, Layer):
     Raises: ArgumentError unless input_dim and output_dim are whole numbers above 0; ShapeError from the call for a
         number that has no row.
 
-    >>> import numpy as np
-    >>> Embedding(3, 2, weights=np.arange(6.0).reshape(3, 2))(np.array([2, 0])).tolist()
+    >>> Embedding(3, 2, weights=ops.arange(6.0).reshape(3, 2))(ops.array([2, 0])).tolist()
     [[4.0, 5.0], [0.0, 1.0]]
     """
 
@@ -109,8 +108,9 @@ class ReversibleEmbedding(Embedding):
         reverse_dtype: name of the dtype in which the way back is computed; by default the layer's.
         logit_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
 
-    >>> import numpy as np
-    >>> ReversibleEmbedding(input_dim=9, output_dim=3, tie_weights=False)(np.ones((2, 4))).shape
+    Source: Press, Wolf, 2017, https://arxiv.org/abs/1608.05859
+
+    >>> ReversibleEmbedding(input_dim=9, output_dim=3, tie_weights=False)(ops.ones((2, 4))).shape
     (2, 4, 3)
     """
 

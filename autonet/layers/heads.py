@@ -247,7 +247,6 @@ class MultiHeadAttention(HeadedAttention):
 
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
 
-    >>> import numpy as np
     >>> x = np.ones((2, 5, 8))
     >>> MultiHeadAttention(num_heads=2, key_dim=4)(x, x, use_causal_mask=True).shape
     (2, 5, 8)
@@ -308,6 +307,8 @@ class MultiHeadAttention(HeadedAttention):
 class GroupQueryAttention(HeadedAttention):
     """Attention in several heads, of which groups share their keys and values.
 
+        g = h // (num_query_heads / num_key_value_heads);  head h = softmax(query W_h . key U_g / sqrt(head_dim)) @ value V_g
+
     Shapes: query (n, t, a), value (n, s, b), key (n, s, c) (by default the value);
         query/kernel (a, num_query_heads, head_dim), key/kernel (c, num_key_value_heads, head_dim), value/kernel
         (b, num_key_value_heads, head_dim), attention_output/kernel (num_query_heads, head_dim, a); y (n, t, a).
@@ -320,7 +321,6 @@ class GroupQueryAttention(HeadedAttention):
 
     Source: Ainslie et al., 2023, https://arxiv.org/abs/2305.13245
 
-    >>> import numpy as np
     >>> x = np.ones((2, 5, 8))
     >>> GroupQueryAttention(head_dim=4, num_query_heads=4, num_key_value_heads=2)(x, x).shape
     (2, 5, 8)

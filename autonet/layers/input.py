@@ -13,6 +13,8 @@ from autonet.ops.abstract import Spec
 class InputLayer(Layer):
     """The first layer of a model: it says what shape and dtype come in, and passes them on.
 
+    Shapes: x and y (n, *shape).
+
     Args:
         shape: lengths of all axes but the batch's, None where any length will do.
         batch_size: length of the batch axis, by default any.

@@ -107,6 +107,10 @@ def _with_axes(x: Any, axes: int) -> Any:
 class Add(Merge):
     """The sum of a list of inputs, elementwise.
 
+        y = x_1 + x_2 + ...
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
     >>> Add()([ops.ones((1, 2)), ops.ones((1, 2))]).tolist()
     [[2.0, 2.0]]
     """
@@ -118,8 +122,11 @@ class Add(Merge):
 class Subtract(Merge):
     """The first input minus the second, elementwise.
 
-    >>> import numpy as np
-    >>> Subtract()([np.ones((2, 3, 4)), np.ones((2, 1, 4))]).shape
+        y = x_1 - x_2
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
+    >>> Subtract()([ops.ones((2, 3, 4)), ops.ones((2, 1, 4))]).shape
     (2, 3, 4)
     """
 
@@ -152,8 +159,11 @@ class MaskedMerge(Merge):
 class Multiply(MaskedMerge):
     """The product of a list of inputs, elementwise. A masked step of an input counts as 1; if it is one of all, as 0.
 
-    >>> import numpy as np
-    >>> Multiply()([np.ones((2, 3)), np.ones((2, 4, 3))]).shape
+        y = x_1 * x_2 * ...
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
+    >>> Multiply()([ops.ones((2, 3)), ops.ones((2, 4, 3))]).shape
     (2, 4, 3)
     """
 
@@ -168,8 +178,11 @@ class Multiply(MaskedMerge):
 class Average(Merge):
     """The mean of a list of inputs, elementwise.
 
-    >>> import numpy as np
-    >>> Average()([np.ones((2, 3)), np.ones((2, 3))]).shape
+        y = (x_1 + ... + x_k) / k
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
+    >>> Average()([ops.ones((2, 3)), ops.ones((2, 3))]).shape
     (2, 3)
     """
 
@@ -198,8 +211,11 @@ class Extreme(MaskedMerge):
 class Maximum(Extreme):
     """The largest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps.
 
-    >>> import numpy as np
-    >>> Maximum()([np.ones((2, 3)), np.ones((2, 3))]).shape
+        y = max(x_1, x_2, ...)
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
+    >>> Maximum()([ops.ones((2, 3)), ops.ones((2, 3))]).shape
     (2, 3)
     """
 
@@ -209,8 +225,11 @@ class Maximum(Extreme):
 class Minimum(Extreme):
     """The smallest of a list of inputs, elementwise. Masked steps of an input do not count where others have these steps.
 
-    >>> import numpy as np
-    >>> Minimum()([np.ones((2, 3)), np.ones((2, 3))]).shape
+        y = min(x_1, x_2, ...)
+
+    Shapes: inputs (n, ...) that broadcast, to y (n, ...).
+
+    >>> Minimum()([ops.ones((2, 3)), ops.ones((2, 3))]).shape
     (2, 3)
     """
 
@@ -220,6 +239,8 @@ class Minimum(Extreme):
 class Concatenate(Merge):
     """A list of inputs one after the other along an axis; they agree on all others.
 
+    Shapes: inputs (n, ..., d_i, ...), y (n, ..., sum of d_i, ...).
+
     Args:
         axis: along which they are joined.
 
@@ -227,8 +248,7 @@ class Concatenate(Merge):
 
     Raises: ArgumentError for what is no list of inputs; ShapeError for shapes that do not fit together.
 
-    >>> import numpy as np
-    >>> Concatenate(axis=1)([np.ones((2, 3, 4)), np.ones((2, 2, 4))]).shape
+    >>> Concatenate(axis=1)([ops.ones((2, 3, 4)), ops.ones((2, 2, 4))]).shape
     (2, 5, 4)
     """
 
@@ -283,6 +303,8 @@ class Concatenate(Merge):
 class Dot(Merge):
     """For each sample, the sum of products over one axis of each of two inputs.
 
+        y[n, ...] = sum over k of x1[n, ..., k, ...] * x2[n, ..., k, ...]
+
     Shapes: x1 (n, ..., k, ...), x2 (n, ..., k, ...), result (n, rest of x1, rest of x2), or (n, 1) if nothing is left.
 
     Args:
@@ -291,8 +313,7 @@ class Dot(Merge):
 
     Raises: DtypeError or ArgumentError for axes that are none; ShapeError if their lengths differ.
 
-    >>> import numpy as np
-    >>> Dot(axes=(1, 2), normalize=True)([np.ones((2, 3, 4)), np.ones((2, 5, 3))]).shape
+    >>> Dot(axes=(1, 2), normalize=True)([ops.ones((2, 3, 4)), ops.ones((2, 5, 3))]).shape
     (2, 4, 5)
     """
 

@@ -57,8 +57,7 @@ class BatchNormalization(Layer):
 
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe, 2017, https://arxiv.org/abs/1702.03275
 
-    >>> import numpy as np
-    >>> BatchNormalization()(np.ones((6, 3))).shape
+    >>> BatchNormalization()(ops.ones((6, 3))).shape
     (6, 3)
     """
 
@@ -234,8 +233,7 @@ class LayerNormalization(Layer):
 
     Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
 
-    >>> import numpy as np
-    >>> LayerNormalization()(np.ones((3, 4))).shape
+    >>> LayerNormalization()(ops.ones((3, 4))).shape
     (3, 4)
     """
 
@@ -292,10 +290,10 @@ class GroupNormalization(LayerNormalization):
         epsilon, center, scale, beta_initializer, ..., gamma_constraint: as for LayerNormalization.
 
     Raises: ArgumentError unless groups divides the number of channels.
+
     Source: Wu, He, 2018, https://arxiv.org/abs/1803.08494
 
-    >>> import numpy as np
-    >>> GroupNormalization(groups=2)(np.ones((2, 3, 4))).shape
+    >>> GroupNormalization(groups=2)(ops.ones((2, 3, 4))).shape
     (2, 3, 4)
     """
 
@@ -364,8 +362,7 @@ class RMSNormalization(Layer):
 
     Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467
 
-    >>> import numpy as np
-    >>> RMSNormalization()(np.ones((3, 4))).shape
+    >>> RMSNormalization()(ops.ones((3, 4))).shape
     (3, 4)
     """
 
@@ -388,11 +385,12 @@ class RMSNormalization(Layer):
 class UnitNormalization(Elementwise):
     """Each sample scaled to length 1 along `axis`: y = x / sqrt(sum of x^2). Zeros stay zeros, with a derivative of 0.
 
+    Shapes: x and y (n, ...).
+
     Args:
         axis: the axes of features, a number or several, which then count as one.
 
-    >>> import numpy as np
-    >>> UnitNormalization(axis=[1, 2])(np.ones((2, 3, 4))).shape
+    >>> UnitNormalization(axis=[1, 2])(ops.ones((2, 3, 4))).shape
     (2, 3, 4)
     """
 

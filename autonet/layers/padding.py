@@ -29,6 +29,8 @@ class Edges(Spatial):
 class Cropping(Edges):
     """Places cut off at the beginning and the end of each axis.
 
+        y[n, p, c] = x[n, p + first, c]
+
     Shapes: x (n, *places, channels) and y likewise, channels after n with data_format "channels_first".
 
     Args:
@@ -68,8 +70,7 @@ class Cropping(Edges):
 class Cropping1D(Cropping):
     """Places cut off at the beginning and the end of sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> Cropping1D(cropping=(1, 2))(np.ones((2, 5, 2))).shape
+    >>> Cropping1D(cropping=(1, 2))(ops.ones((2, 5, 2))).shape
     (2, 2, 2)
     """
 
@@ -84,8 +85,7 @@ class Cropping1D(Cropping):
 class Cropping2D(Cropping):
     """Places cut off at the edges of images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> Cropping2D(cropping=((1, 0), (0, 1)), data_format='channels_first')(np.ones((1, 2, 3, 3))).shape
+    >>> Cropping2D(cropping=((1, 0), (0, 1)), data_format='channels_first')(ops.ones((1, 2, 3, 3))).shape
     (1, 2, 2, 2)
     """
 
@@ -104,8 +104,7 @@ class Cropping2D(Cropping):
 class Cropping3D(Cropping):
     """Places cut off at the faces of volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> Cropping3D(cropping=(0, 1, 0))(np.ones((1, 2, 3, 2, 2))).shape
+    >>> Cropping3D(cropping=(0, 1, 0))(ops.ones((1, 2, 3, 2, 2))).shape
     (1, 2, 1, 2, 2)
     """
 
@@ -122,6 +121,8 @@ class Cropping3D(Cropping):
 
 class ZeroPadding(Edges):
     """Zeros at the beginning and the end of each axis of places.
+
+        y[n, p, c] = x[n, p - before, c], 0 where there is none
 
     Shapes: x (n, *places, channels) and y likewise, channels after n with data_format "channels_first".
 
@@ -151,8 +152,7 @@ class ZeroPadding(Edges):
 class ZeroPadding1D(ZeroPadding):
     """Zeros before and after sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> ZeroPadding1D(padding=(1, 2))(np.ones((2, 3, 2))).shape
+    >>> ZeroPadding1D(padding=(1, 2))(ops.ones((2, 3, 2))).shape
     (2, 6, 2)
     """
 
@@ -163,8 +163,7 @@ class ZeroPadding1D(ZeroPadding):
 class ZeroPadding2D(ZeroPadding):
     """Zeros around images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> ZeroPadding2D(padding=1, data_format='channels_first')(np.ones((1, 2, 3, 2))).shape
+    >>> ZeroPadding2D(padding=1, data_format='channels_first')(ops.ones((1, 2, 3, 2))).shape
     (1, 2, 5, 4)
     """
 
@@ -180,8 +179,7 @@ class ZeroPadding2D(ZeroPadding):
 class ZeroPadding3D(ZeroPadding):
     """Zeros around volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> ZeroPadding3D(padding=(0, 1, 0))(np.ones((1, 2, 1, 2, 2))).shape
+    >>> ZeroPadding3D(padding=(0, 1, 0))(ops.ones((1, 2, 1, 2, 2))).shape
     (1, 2, 3, 2, 2)
     """
 
@@ -198,6 +196,8 @@ class ZeroPadding3D(ZeroPadding):
 
 class UpSampling(Spatial):
     """Each place repeated along each axis.
+
+        y[n, p, c] = x[n, p // size, c]
 
     Shapes: x (n, *places, channels), y (n, *(places * size), channels), channels after n with data_format
         "channels_first".
@@ -225,8 +225,7 @@ class UpSampling(Spatial):
 class UpSampling1D(UpSampling):
     """Each place of sequences, (n, places, channels), repeated.
 
-    >>> import numpy as np
-    >>> UpSampling1D(size=3)(np.ones((2, 3, 2))).shape
+    >>> UpSampling1D(size=3)(ops.ones((2, 3, 2))).shape
     (2, 9, 2)
     """
 
@@ -243,6 +242,8 @@ class UpSampling1D(UpSampling):
 class UpSampling2D(UpSampling):
     """Images enlarged: each place repeated, or places put between.
 
+        y[n, r, s, c] = x[n, r // rows, s // columns, c]        nearest
+
     Shapes: x (n, height, width, channels), y (n, height * rows, width * columns, channels), channels after n with
         data_format "channels_first".
 
@@ -251,8 +252,7 @@ class UpSampling2D(UpSampling):
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
         interpolation: "nearest" for repetition, "bilinear", "bicubic", "lanczos3" or "lanczos5".
 
-    >>> import numpy as np
-    >>> UpSampling2D(size=(1, 2), data_format='channels_first')(np.ones((1, 2, 2, 3))).shape
+    >>> UpSampling2D(size=(1, 2), data_format='channels_first')(ops.ones((1, 2, 2, 3))).shape
     (1, 2, 2, 6)
     """
 
@@ -283,8 +283,7 @@ class UpSampling2D(UpSampling):
 class UpSampling3D(UpSampling):
     """Each place of volumes, (n, depth, height, width, channels), repeated.
 
-    >>> import numpy as np
-    >>> UpSampling3D(size=(1, 2, 1))(np.ones((1, 2, 2, 1, 2))).shape
+    >>> UpSampling3D(size=(1, 2, 1))(ops.ones((1, 2, 2, 1, 2))).shape
     (1, 2, 4, 1, 2)
     """
 

@@ -17,6 +17,8 @@ from autonet.ops.sliding_windows import per_axis
 class Pooling(Spatial):
     """One number for each window of places, for each channel by itself.
 
+        y[n, o, c] = largest or mean over places t of the window of x[n, o * stride + t - start, c]
+
     Shapes: x (n, *places, channels), y (n, *counts, channels), channels after n with data_format "channels_first".
 
     Args:
@@ -75,8 +77,7 @@ class MaxPooling(Pooling):
 class MaxPooling1D(MaxPooling):
     """The largest number of each window of places in sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> MaxPooling1D()(np.ones((2, 5, 3))).shape
+    >>> MaxPooling1D()(ops.ones((2, 5, 3))).shape
     (2, 2, 3)
     """
 
@@ -87,8 +88,7 @@ class MaxPooling1D(MaxPooling):
 class MaxPooling2D(MaxPooling):
     """The largest number of each window of places in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> MaxPooling2D(pool_size=(2, 3), strides=1, padding='same')(np.ones((2, 3, 4, 2))).shape
+    >>> MaxPooling2D(pool_size=(2, 3), strides=1, padding='same')(ops.ones((2, 3, 4, 2))).shape
     (2, 3, 4, 2)
     """
 
@@ -99,8 +99,7 @@ class MaxPooling2D(MaxPooling):
 class MaxPooling3D(MaxPooling):
     """The largest number of each window of places in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> MaxPooling3D(data_format='channels_first')(np.ones((1, 2, 2, 4, 3))).shape
+    >>> MaxPooling3D(data_format='channels_first')(ops.ones((1, 2, 2, 4, 3))).shape
     (1, 2, 1, 2, 1)
     """
 
@@ -120,8 +119,7 @@ class AveragePooling(Pooling):
 class AveragePooling1D(AveragePooling):
     """The mean of each window of places in sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> AveragePooling1D(pool_size=3, strides=2, padding='same')(np.ones((2, 6, 2))).shape
+    >>> AveragePooling1D(pool_size=3, strides=2, padding='same')(ops.ones((2, 6, 2))).shape
     (2, 3, 2)
     """
 
@@ -132,8 +130,7 @@ class AveragePooling1D(AveragePooling):
 class AveragePooling2D(AveragePooling):
     """The mean of each window of places in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> AveragePooling2D(pool_size=2, data_format='channels_first')(np.ones((2, 2, 4, 5))).shape
+    >>> AveragePooling2D(pool_size=2, data_format='channels_first')(ops.ones((2, 2, 4, 5))).shape
     (2, 2, 2, 2)
     """
 
@@ -144,8 +141,7 @@ class AveragePooling2D(AveragePooling):
 class AveragePooling3D(AveragePooling):
     """The mean of each window of places in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> AveragePooling3D(pool_size=(1, 2, 2))(np.ones((1, 2, 3, 4, 2))).shape
+    >>> AveragePooling3D(pool_size=(1, 2, 2))(ops.ones((1, 2, 3, 4, 2))).shape
     (1, 2, 1, 2, 2)
     """
 
@@ -157,6 +153,8 @@ class AveragePooling3D(AveragePooling):
 
 class AdaptivePooling(Spatial):
     """One number for each of `output_size` windows, for each channel by itself.
+
+        y[n, i, c] = largest or mean of x[n, p, c], floor(i places / output_size) <= p < ceil((i + 1) places / output_size)
 
     The windows are as even as they can be and cover all places; neighbours may share one.
 
@@ -192,8 +190,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
 class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
     """The largest number of each of `output_size` windows in sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveMaxPooling1D(output_size=3)(np.ones((2, 5, 3))).shape
+    >>> AdaptiveMaxPooling1D(output_size=3)(ops.ones((2, 5, 3))).shape
     (2, 3, 3)
     """
 
@@ -204,8 +201,7 @@ class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
 class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
     """The largest number of each of `output_size` windows in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveMaxPooling2D(output_size=2, data_format='channels_first')(np.ones((2, 2, 4, 2))).shape
+    >>> AdaptiveMaxPooling2D(output_size=2, data_format='channels_first')(ops.ones((2, 2, 4, 2))).shape
     (2, 2, 2, 2)
     """
 
@@ -216,8 +212,7 @@ class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
 class AdaptiveMaxPooling3D(AdaptiveMaxPooling):
     """The largest number of each of `output_size` windows in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveMaxPooling3D(output_size=(1, 2, 2))(np.ones((1, 2, 3, 2, 2))).shape
+    >>> AdaptiveMaxPooling3D(output_size=(1, 2, 2))(ops.ones((1, 2, 3, 2, 2))).shape
     (1, 1, 2, 2, 2)
     """
 
@@ -235,8 +230,7 @@ class AdaptiveAveragePooling(AdaptivePooling):
 class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
     """The mean of each of `output_size` windows in sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveAveragePooling1D(output_size=3)(np.ones((2, 5, 3))).shape
+    >>> AdaptiveAveragePooling1D(output_size=3)(ops.ones((2, 5, 3))).shape
     (2, 3, 3)
     """
 
@@ -247,8 +241,7 @@ class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
 class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
     """The mean of each of `output_size` windows in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveAveragePooling2D(output_size=2, data_format='channels_first')(np.ones((2, 2, 4, 3))).shape
+    >>> AdaptiveAveragePooling2D(output_size=2, data_format='channels_first')(ops.ones((2, 2, 4, 3))).shape
     (2, 2, 2, 2)
     """
 
@@ -259,8 +252,7 @@ class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
 class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
     """The mean of each of `output_size` windows in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> AdaptiveAveragePooling3D(output_size=(1, 2, 2))(np.ones((1, 2, 3, 2, 2))).shape
+    >>> AdaptiveAveragePooling3D(output_size=(1, 2, 2))(ops.ones((1, 2, 3, 2, 2))).shape
     (1, 1, 2, 2, 2)
     """
 
@@ -272,6 +264,8 @@ class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
 
 class GlobalPooling(Spatial):
     """One number for all places, for each channel by itself.
+
+        y[n, c] = largest or mean over places p of x[n, p, c]
 
     Shapes: x (n, *places, channels), y (n, channels), channels after n with data_format "channels_first".
 
@@ -305,8 +299,7 @@ class GlobalMaxPooling(GlobalPooling):
 class GlobalMaxPooling1D(GlobalMaxPooling):
     """The largest number of all places in sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> GlobalMaxPooling1D()(np.ones((2, 5, 3))).shape
+    >>> GlobalMaxPooling1D()(ops.ones((2, 5, 3))).shape
     (2, 3)
     """
 
@@ -317,8 +310,7 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
 class GlobalMaxPooling2D(GlobalMaxPooling):
     """The largest number of all places in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> GlobalMaxPooling2D(keepdims=True, data_format='channels_first')(np.ones((2, 3, 2, 3))).shape
+    >>> GlobalMaxPooling2D(keepdims=True, data_format='channels_first')(ops.ones((2, 3, 2, 3))).shape
     (2, 3, 1, 1)
     """
 
@@ -329,8 +321,7 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
 class GlobalMaxPooling3D(GlobalMaxPooling):
     """The largest number of all places in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> GlobalMaxPooling3D()(np.ones((2, 2, 1, 3, 2))).shape
+    >>> GlobalMaxPooling3D()(ops.ones((2, 2, 1, 3, 2))).shape
     (2, 2)
     """
 
@@ -358,8 +349,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
     Called with a mask of shape (n, places), it takes the mean over the places where that is True.
 
-    >>> import numpy as np
-    >>> GlobalAveragePooling1D()(np.ones((3, 4, 2))).shape
+    >>> GlobalAveragePooling1D()(ops.ones((3, 4, 2))).shape
     (3, 2)
     """
 
@@ -382,8 +372,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 class GlobalAveragePooling2D(GlobalAveragePooling):
     """The mean of all places in images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> GlobalAveragePooling2D(data_format='channels_first')(np.ones((2, 3, 2, 3))).shape
+    >>> GlobalAveragePooling2D(data_format='channels_first')(ops.ones((2, 3, 2, 3))).shape
     (2, 3)
     """
 
@@ -394,8 +383,7 @@ class GlobalAveragePooling2D(GlobalAveragePooling):
 class GlobalAveragePooling3D(GlobalAveragePooling):
     """The mean of all places in volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> GlobalAveragePooling3D(keepdims=True)(np.ones((2, 2, 1, 3, 2))).shape
+    >>> GlobalAveragePooling3D(keepdims=True)(ops.ones((2, 2, 1, 3, 2))).shape
     (2, 1, 1, 1, 2)
     """
 

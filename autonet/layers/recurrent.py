@@ -23,6 +23,8 @@ from autonet.variable import Variable
 class RNN(Layer):
     """A cell walked along a sequence, from state to state.
 
+        y_t, h <- cell(x_t, h)        for t = 1, ..., steps
+
     Shapes: x (n, steps, ...); the output (n, features of the cell), or (n, steps, features) with return_sequences.
 
     Args:
@@ -45,9 +47,8 @@ class RNN(Layer):
 
     Raises: ArgumentError for what is no cell, or states that do not fit.
 
-    >>> import numpy as np
     >>> from autonet.layers import LSTMCell
-    >>> RNN([LSTMCell(4), LSTMCell(6)])(np.ones((2, 5, 3))).shape
+    >>> RNN([LSTMCell(4), LSTMCell(6)])(ops.ones((2, 5, 3))).shape
     (2, 6)
     """
 
@@ -336,8 +337,9 @@ class SimpleRNN(CellLayer):
 
     Shapes: x (n, steps, features), y (n, units) or (n, steps, units); weights as for `SimpleRNNCell`.
 
-    >>> import numpy as np
-    >>> SimpleRNN(4)(np.ones((2, 5, 3))).shape
+    Source: Elman, 1990, https://doi.org/10.1207/s15516709cog1402_1
+
+    >>> SimpleRNN(4)(ops.ones((2, 5, 3))).shape
     (2, 4)
     """
 
@@ -382,8 +384,7 @@ class LSTM(CellLayer):
 
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
 
-    >>> import numpy as np
-    >>> LSTM(4, return_sequences=True)(np.ones((2, 5, 3))).shape
+    >>> LSTM(4, return_sequences=True)(ops.ones((2, 5, 3))).shape
     (2, 5, 4)
     """
 
@@ -430,8 +431,7 @@ class GRU(CellLayer):
 
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
 
-    >>> import numpy as np
-    >>> GRU(4)(np.ones((2, 5, 3))).shape
+    >>> GRU(4)(ops.ones((2, 5, 3))).shape
     (2, 4)
     """
 

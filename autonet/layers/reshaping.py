@@ -20,8 +20,7 @@ class Flatten(Layer):
         data_format: "channels_last", or "channels_first" for inputs (n, channels, *places), whose channels are moved
             last before; by default `image_data_format()`.
 
-    >>> import numpy as np
-    >>> Flatten()(np.ones((2, 3, 4))).shape
+    >>> Flatten()(ops.ones((2, 3, 4))).shape
     (2, 12)
     """
 
@@ -49,8 +48,7 @@ class Reshape(Layer):
 
     Raises: ArgumentError for two lengths of -1; ShapeError for inputs with another number of elements.
 
-    >>> import numpy as np
-    >>> Reshape(target_shape=(2, -1))(np.ones((3, 4, 2))).shape
+    >>> Reshape(target_shape=(2, -1))(ops.ones((3, 4, 2))).shape
     (3, 2, 4)
     """
 
@@ -86,13 +84,14 @@ class Reshape(Layer):
 class Permute(Layer):
     """The axes after the batch's in another order: axis i of y is axis dims[i - 1] of x.
 
+    Shapes: x (n, a, b, ...), y (n, ...) with these lengths in the new order.
+
     Args:
         dims: the numbers from 1 to the number of axes, each once.
 
     Raises: ArgumentError for other numbers.
 
-    >>> import numpy as np
-    >>> Permute(dims=(2, 1))(np.ones((2, 3, 4))).shape
+    >>> Permute(dims=(2, 1))(ops.ones((2, 3, 4))).shape
     (2, 4, 3)
     """
 
@@ -119,8 +118,7 @@ class RepeatVector(Layer):
     Args:
         n: how many times.
 
-    >>> import numpy as np
-    >>> RepeatVector(n=3)(np.ones((2, 4))).shape
+    >>> RepeatVector(n=3)(ops.ones((2, 4))).shape
     (2, 3, 4)
     """
 

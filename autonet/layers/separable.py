@@ -92,8 +92,7 @@ class DepthwiseConvolution(ChannelwiseConvolution):
 class DepthwiseConv1D(DepthwiseConvolution):
     """Convolution of each channel of sequences, (n, places, channels), by itself.
 
-    >>> import numpy as np
-    >>> DepthwiseConv1D(kernel_size=3, depth_multiplier=2)(np.ones((2, 5, 2))).shape
+    >>> DepthwiseConv1D(kernel_size=3, depth_multiplier=2)(ops.ones((2, 5, 2))).shape
     (2, 3, 4)
     """
 
@@ -104,8 +103,7 @@ class DepthwiseConv1D(DepthwiseConvolution):
 class DepthwiseConv2D(DepthwiseConvolution):
     """Convolution of each channel of images, (n, height, width, channels), by itself.
 
-    >>> import numpy as np
-    >>> DepthwiseConv2D(kernel_size=2, padding='same', data_format='channels_first')(np.ones((1, 2, 3, 4))).shape
+    >>> DepthwiseConv2D(kernel_size=2, padding='same', data_format='channels_first')(ops.ones((1, 2, 3, 4))).shape
     (1, 2, 3, 4)
     """
 
@@ -114,6 +112,9 @@ class DepthwiseConv2D(DepthwiseConvolution):
 
 class SeparableConvolution(ChannelwiseConvolution):
     """A convolution of each channel by itself, then one that mixes the channels at each place.
+
+        z[n, o, c m + k] = sum over cells t of x[n, o * stride + t * dilation - start, c] depthwise_kernel[t, c, k]
+        y[n, o, f] = activation(sum over i of z[n, o, i] pointwise_kernel[i, f] + bias[f])
 
     Shapes: x (n, *places, c), depthwise_kernel (*window, c, m), pointwise_kernel (1, ..., c m, filters),
         bias (filters,), y (n, *counts, filters), m = depth_multiplier; with data_format "channels_first" the channels
@@ -132,6 +133,7 @@ class SeparableConvolution(ChannelwiseConvolution):
         depthwise_constraint, pointwise_constraint, bias_constraint: projections after each step.
 
     Raises: ArgumentError for arguments that do not fit together; ShapeError if no window fits.
+
     Source: Chollet, 2017, https://arxiv.org/abs/1610.02357
     """
 
@@ -187,8 +189,7 @@ class SeparableConvolution(ChannelwiseConvolution):
 class SeparableConv1D(SeparableConvolution):
     """Depthwise separable convolution of sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> SeparableConv1D(filters=3, kernel_size=2, strides=2, padding='same')(np.ones((2, 5, 2))).shape
+    >>> SeparableConv1D(filters=3, kernel_size=2, strides=2, padding='same')(ops.ones((2, 5, 2))).shape
     (2, 3, 3)
     """
 
@@ -199,8 +200,7 @@ class SeparableConv1D(SeparableConvolution):
 class SeparableConv2D(SeparableConvolution):
     """Depthwise separable convolution of images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> SeparableConv2D(filters=2, kernel_size=2, use_bias=False)(np.ones((1, 3, 4, 2))).shape
+    >>> SeparableConv2D(filters=2, kernel_size=2, use_bias=False)(ops.ones((1, 3, 4, 2))).shape
     (1, 2, 3, 2)
     """
 

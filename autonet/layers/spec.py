@@ -13,6 +13,9 @@ class InputSpec:
         shape: expected shape, None where any length will do.
         ndim, min_ndim, max_ndim: exact, least, largest number of axes.
         axes: {axis: length}.
+
+    >>> InputSpec(ndim=2, axes={-1: 3}).fits((8, 3))
+    True
     """
 
     def __init__(

@@ -19,16 +19,18 @@ class SpectralNormalization(Wrapper):
 
     W is the kernel with all axes but the last made one; u goes on from call to call.
 
+    Shapes: as of `layer`.
+
     Args:
         layer: a layer with a kernel, or with embeddings.
         power_iterations: how often v and u are improved in a call.
 
     Raises: ArgumentError for a layer with neither.
+
     Source: Miyato, Kataoka, Koyama, Yoshida, 2018, https://arxiv.org/abs/1802.05957
 
-    >>> import numpy as np
     >>> from autonet.layers import Dense
-    >>> SpectralNormalization(Dense(4))(np.ones((2, 3))).shape
+    >>> SpectralNormalization(Dense(4))(ops.ones((2, 3))).shape
     (2, 4)
     """
 

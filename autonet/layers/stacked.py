@@ -14,14 +14,15 @@ from autonet.untrusted.faults import described
 class StackedRNNCells(Layer):
     """Cells on top of each other as one: the output of each is the input of the next.
 
+    Shapes: as of the cells: x (n, features), y (n, features of the last cell).
+
     Args:
         cells: the cells, bottom first. The states are a list with one entry for each.
 
     Raises: ArgumentError for what is no cell.
 
-    >>> import numpy as np
     >>> from autonet.layers import RNN, GRUCell
-    >>> RNN(StackedRNNCells([GRUCell(4), GRUCell(6)]))(np.ones((2, 5, 3))).shape
+    >>> RNN(StackedRNNCells([GRUCell(4), GRUCell(6)]))(ops.ones((2, 5, 3))).shape
     (2, 6)
     """
 

@@ -23,6 +23,8 @@ _SHARED = ("stateful", "return_sequences", "return_state")  # what both directio
 class Bidirectional(Layer):
     """A recurrent layer and its twin that begins at the end; what both put out, joined.
 
+    Shapes: x (n, steps, features), y as of `layer`; with "concat" twice its features.
+
     Args:
         layer: a recurrent layer. A copy of it, named forward_..., is what runs.
         merge_mode: "concat" (side by side), "sum", "mul", "ave" (the mean), or None for both outputs apart.
@@ -35,9 +37,8 @@ class Bidirectional(Layer):
 
     Source: Schuster, Paliwal, 1997, https://doi.org/10.1109/78.650093
 
-    >>> import numpy as np
     >>> from autonet.layers import LSTM
-    >>> Bidirectional(LSTM(4))(np.ones((2, 5, 3))).shape
+    >>> Bidirectional(LSTM(4))(ops.ones((2, 5, 3))).shape
     (2, 8)
     """
 
@@ -209,9 +210,8 @@ class TimeDistributed(Layer):
 
     Raises: ArgumentError for what is no layer; ShapeError for inputs without a time axis.
 
-    >>> import numpy as np
     >>> from autonet.layers import Dense
-    >>> TimeDistributed(Dense(4))(np.ones((2, 5, 3))).shape
+    >>> TimeDistributed(Dense(4))(ops.ones((2, 5, 3))).shape
     (2, 5, 4)
     """
 

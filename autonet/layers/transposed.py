@@ -15,6 +15,9 @@ from autonet.ops.convolution import transposed_length
 class TransposedConvolution(Convolution):
     """The transpose of a convolution: each place of the input lays down the kernel, scaled, and overlaps add up.
 
+        y[n, p, f] = activation(sum over o, t with o * stride + t * dilation - start = p, and channels c, of
+                                x[n, o, c] kernel[t, f, c] + bias[f])
+
     Shapes: x (n, *places, channels), kernel (*window, filters, channels), bias (filters,), y (n, *lengths, filters);
         with data_format "channels_first" the channels of x and y stand after n.
 
@@ -94,8 +97,7 @@ class TransposedConvolution(Convolution):
 class Conv1DTranspose(TransposedConvolution):
     """Transposed convolution of sequences, (n, places, channels).
 
-    >>> import numpy as np
-    >>> Conv1DTranspose(filters=2, kernel_size=3, strides=2, padding='same')(np.ones((2, 4, 3))).shape
+    >>> Conv1DTranspose(filters=2, kernel_size=3, strides=2, padding='same')(ops.ones((2, 4, 3))).shape
     (2, 8, 2)
     """
 
@@ -106,8 +108,7 @@ class Conv1DTranspose(TransposedConvolution):
 class Conv2DTranspose(TransposedConvolution):
     """Transposed convolution of images, (n, height, width, channels).
 
-    >>> import numpy as np
-    >>> Conv2DTranspose(4, 3, strides=2)(np.ones((1, 5, 5, 2))).shape
+    >>> Conv2DTranspose(4, 3, strides=2)(ops.ones((1, 5, 5, 2))).shape
     (1, 11, 11, 4)
     """
 
@@ -118,8 +119,7 @@ class Conv2DTranspose(TransposedConvolution):
 class Conv3DTranspose(TransposedConvolution):
     """Transposed convolution of volumes, (n, depth, height, width, channels).
 
-    >>> import numpy as np
-    >>> Conv3DTranspose(filters=1, kernel_size=(1, 2, 2), strides=2)(np.ones((1, 2, 2, 2, 2))).shape
+    >>> Conv3DTranspose(filters=1, kernel_size=(1, 2, 2), strides=2)(ops.ones((1, 2, 2, 2, 2))).shape
     (1, 4, 4, 4, 1)
     """
 

@@ -189,6 +189,7 @@ class Weighted(Tracking):
             return_losses: whether the layer's losses are returned too.
 
         Returns: the call's result, and what it left in `non_trainable_variables`; then `losses`, if asked for.
+
         Raises: NotBuiltError before there are weights; ArgumentError and ShapeError for values that do not fit.
         """
         if not self._is_built():

@@ -17,8 +17,9 @@ from autonet.untrusted.faults import described
 class Identity(Elementwise):
     """The inputs as they are.
 
-    >>> import numpy as np
-    >>> Identity()(np.ones((3, 4))).shape
+    Shapes: y as x, any.
+
+    >>> Identity()(ops.ones((3, 4))).shape
     (3, 4)
     """
 
@@ -39,8 +40,7 @@ class Masking(Elementwise):
 
     Shapes: inputs (n, steps, ...) and outputs alike; the mask (n, steps).
 
-    >>> import numpy as np
-    >>> Masking(mask_value=0.5)(np.ones((2, 3, 4))).shape
+    >>> Masking(mask_value=0.5)(ops.ones((2, 3, 4))).shape
     (2, 3, 4)
     """
 

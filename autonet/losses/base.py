@@ -33,6 +33,12 @@ class Loss(Versioned):
         name: what messages and logs call it; by default the class's own name in snake_case.
         reduction: one of the words above; None means "none".
         dtype: of the computation. By default that of the predictions, but at least `floatx()`: float64 stays float64.
+
+    >>> class Worst(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return ops.max(abs(y_true - y_pred), axis=-1)
+    >>> Worst(reduction="none")([[1.0, 2.0], [3.0, 4.0]], [[1.5, 4.0], [3.0, 5.0]]).tolist()
+    [2.0, 1.0]
     """
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Dtype = None):
@@ -121,9 +127,15 @@ class HasArguments:
 class LossFunctionWrapper(HasArguments, Loss):
     """The loss that a function of (y_true, y_pred), returning one loss per sample, defines.
 
+    Shapes: what `fn` takes.
+
     Args:
         fn: the function.
         kwargs: its further arguments, fixed here.
+
+    >>> worst = LossFunctionWrapper(lambda y_true, y_pred: ops.max(abs(y_true - y_pred), axis=-1))
+    >>> float(worst([[1.0, 2.0]], [[1.5, 4.0]]))
+    2.0
     """
 
     def __init__(

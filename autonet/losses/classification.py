@@ -93,6 +93,7 @@ def categorical_crossentropy(
         axis: where the classes are.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
+
     Raises: ShapeError if the shapes differ or there is one class only; DataError for labels, or probabilities, out of
         range.
 
@@ -121,6 +122,7 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
+
     Raises: ShapeError if the shapes do not fit; DataError for labels that are out of range or no whole numbers, and for
         probabilities below 0.
 
@@ -162,6 +164,7 @@ def binary_crossentropy(
         axis: over which the mean is taken.
 
     Returns: loss per sample in nats, shape of y_pred without `axis`.
+
     Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> round(float(binary_crossentropy([0.0, 1.0], [0.1, 0.9])), 4)
@@ -196,6 +199,7 @@ def binary_focal_crossentropy(
         gamma: 0 gives the plain cross-entropy.
 
     The other arguments, result and errors are those of `binary_crossentropy`.
+
     Source: Lin et al., 2017, https://arxiv.org/abs/1708.02002
 
     >>> round(float(binary_focal_crossentropy([0.0, 1.0], [0.1, 0.9])), 6)
@@ -231,6 +235,7 @@ def categorical_focal_crossentropy(
         gamma: how fast the weight falls as p rises.
 
     The other arguments, result and errors are those of `categorical_crossentropy`.
+
     Source: Lin et al., 2017, https://arxiv.org/abs/1708.02002
 
     >>> round(float(categorical_focal_crossentropy([0.0, 1.0, 0.0], [0.05, 0.9, 0.05])), 6)
@@ -260,7 +265,9 @@ def categorical_generalized_cross_entropy(y_true: TensorLike, y_pred: TensorLike
         q: between 0 and 1; the larger, the less a label counts that the model finds unlikely.
 
     Returns: loss per sample, shape (...,).
+
     Raises: ShapeError if the shapes do not fit; DataError as `sparse_categorical_crossentropy`.
+
     Source: Zhang, Sabuncu, 2018, https://arxiv.org/abs/1805.07836
 
     >>> float(categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)[0])
@@ -287,6 +294,7 @@ def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: probabilities, same shape.
 
     Returns: divergence per sample in nats, shape (...,).
+
     Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> round(float(kl_divergence([0.5, 0.5], [0.25, 0.75])), 4)
@@ -301,6 +309,8 @@ def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 class CategoricalCrossentropy(LossFunctionWrapper):
     """Minus the sum of y_true log(p), for one-hot labels; see `categorical_crossentropy`.
+
+    Shapes: y_true and y_pred (..., classes), loss (...,).
 
     >>> round(float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.3, 0.7]])), 4)
     0.3567
@@ -322,6 +332,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """Minus log(p[y_true]), for class numbers; see `sparse_categorical_crossentropy`.
 
+    Shapes: y_true (...,) or (..., 1), y_pred (..., classes), loss (...,).
+
     >>> round(float(SparseCategoricalCrossentropy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.4338
     """
@@ -342,6 +354,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
 class BinaryCrossentropy(LossFunctionWrapper):
     """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `binary_crossentropy`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(BinaryCrossentropy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     0.2899
     """
@@ -361,6 +375,10 @@ class BinaryCrossentropy(LossFunctionWrapper):
 
 class BinaryFocalCrossentropy(LossFunctionWrapper):
     """Binary cross-entropy in which easy answers count less; see `binary_focal_crossentropy`.
+
+        l = -mean of (1 - q)^gamma (y_true log(p) + (1 - y_true) log(1 - p)),  q = y_true p + (1 - y_true) (1 - p)
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(BinaryFocalCrossentropy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     0.0205
@@ -386,6 +404,10 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
     """Categorical cross-entropy in which easy samples count less; see `categorical_focal_crossentropy`.
 
+        l = -(sum of alpha (1 - p)^gamma y_true log(p))
+
+    Shapes: y_true and y_pred (..., classes), loss (...,).
+
     >>> round(float(CategoricalFocalCrossentropy()([[0.0, 1.0]], [[0.3, 0.7]])), 4)
     0.008
     """
@@ -409,6 +431,8 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     """(1 - p^q) / q with the probability p of the true class; see `categorical_generalized_cross_entropy`.
 
+    Shapes: y_true (...,) or (..., 1), y_pred (..., classes), loss (...,).
+
     >>> round(float(CategoricalGeneralizedCrossEntropy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.3887
     """
@@ -430,6 +454,8 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
 
 class KLDivergence(LossFunctionWrapper):
     """Sum of y_true log(y_true / y_pred); see `kl_divergence`.
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(KLDivergence()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.4337

@@ -42,7 +42,9 @@ def circle(
         margin: how far from 1 and 0 similarities are left alone.
 
     Returns: loss per sample, shape (n,).
+
     Raises: ShapeError if the shapes do not fit; ArgumentError for one of both reference arguments.
+
     Source: Sun et al., 2020, https://arxiv.org/abs/2002.10857
 
     >>> [round(x, 4) for x in circle([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], gamma=2).tolist()]
@@ -96,8 +98,13 @@ def _samples(labels: Any, embeddings: Any, *names: str) -> tuple[Tensor, Tensor]
 class Circle(LossFunctionWrapper):
     """Samples of one class pulled together, others pushed apart, the worst hardest; see `circle`.
 
+        l = log(1 + sum over pairs (j of the class, k of another) of
+                    exp(gamma (max(s_k + margin, 0) (s_k - margin) - max(1 + margin - s_j, 0) (s_j - 1 + margin))))
+
     Each loss depends on the other samples of the batch. The model's last layer is to give embeddings of length 1, as
     `UnitNormalization` does.
+
+    Shapes: y_true (n,) or (n, 1), y_pred (n, d), loss (n,).
 
     >>> round(float(Circle()([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])), 4)
     3.2008

@@ -24,6 +24,7 @@ def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: numbers whose sign is the answer, same shape.
 
     Returns: loss per sample, shape (...,).
+
     Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> float(hinge([-1.0, 1.0], [0.5, 3.0]))
@@ -57,6 +58,7 @@ def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: scores, same shape.
 
     Returns: loss per sample, shape (...,).
+
     Raises: ShapeError if the shapes differ; DataError for labels, or probabilities, out of range.
 
     >>> float(categorical_hinge([0.0, 1.0, 0.0], [0.5, 1.0, 0.0]))
@@ -72,6 +74,8 @@ def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 class Hinge(LossFunctionWrapper):
     """Mean of max(1 - y_true y_pred, 0); see `hinge`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(Hinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
     0.85
     """
@@ -82,6 +86,8 @@ class Hinge(LossFunctionWrapper):
 
 class SquaredHinge(LossFunctionWrapper):
     """Mean of max(1 - y_true y_pred, 0)^2; see `squared_hinge`.
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(SquaredHinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
     0.925
@@ -95,6 +101,10 @@ class SquaredHinge(LossFunctionWrapper):
 
 class CategoricalHinge(LossFunctionWrapper):
     """How far the true class is from leading all others by 1; see `categorical_hinge`.
+
+        l = max(neg - pos + 1, 0),  pos = sum of y_true y_pred,  neg = max of (1 - y_true) y_pred
+
+    Shapes: y_true and y_pred (..., classes), loss (...,).
 
     >>> round(float(CategoricalHinge()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.55

@@ -24,7 +24,9 @@ def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axis = None) -> Tensor:
         axis: the axis, or tuple of axes, that makes up one region; None takes the whole batch as a single one.
 
     Returns: one loss for each place of the other axes, from 0 to 1; 1 where both regions are empty, as in Keras.
+
     Raises: ShapeError if the shapes differ.
+
     Source: Milletari, Navab, Ahmadi, 2016, https://arxiv.org/abs/1606.04797
 
     >>> float(dice([1.0, 1.0, 0.0], [1.0, 0.0, 0.0], axis=-1))
@@ -53,6 +55,7 @@ def tversky(y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: fl
         axis: as in `dice`.
 
     Returns and raises: as `dice`.
+
     Source: Salehi, Erdogmus, Gholipour, 2017, https://arxiv.org/abs/1706.05721
 
     >>> float(tversky([1.0, 1.0, 0.0], [1.0, 0.0, 0.0], alpha=0.5, beta=0.0, axis=-1))
@@ -75,7 +78,11 @@ def as_axes(axis: Any) -> Any:
 class Dice(LossFunctionWrapper):
     """One minus the Dice coefficient of both regions; see `dice`.
 
+        l = 1 - 2 (sum of y_true y_pred) / (sum of y_true + sum of y_pred)
+
     Sample weights and masks need regions of single samples: give the axes of one, such as axis=(1, 2, 3) for images.
+
+    Shapes: y_true and y_pred of any shape; one loss for each place of the axes that `axis` leaves.
 
     >>> round(float(Dice()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     0.2632
@@ -93,6 +100,11 @@ class Dice(LossFunctionWrapper):
 
 class Tversky(LossFunctionWrapper):
     """`Dice` with weights of its own for false positives and false negatives; see `tversky`.
+
+        TP = sum of y_true y_pred,  FP = sum of (1 - y_true) y_pred,  FN = sum of y_true (1 - y_pred)
+        l  = 1 - TP / (TP + alpha FN + beta FP)
+
+    Shapes: y_true and y_pred of any shape; one loss for each place of the axes that `axis` leaves.
 
     >>> round(float(Tversky()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     0.2632

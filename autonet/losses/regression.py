@@ -63,6 +63,7 @@ def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: predictions, same shape.
 
     Returns: loss per sample, shape (...,), in squared units of y_true.
+
     Raises: ShapeError if the shapes differ.
 
     >>> float(mean_squared_error([0.0, 1.0], [1.0, 3.0]))
@@ -125,7 +126,9 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
         delta: where the branches meet, in the units of y_true, above 0.
 
     Returns: loss per sample, shape (...,), in squared units of y_true.
+
     Raises: ShapeError if the shapes differ; ArgumentError if delta <= 0.
+
     Source: Huber, Annals of Mathematical Statistics 35, 1964, pp. 73-101.
 
     >>> float(huber([0.0, 0.0], [1.0, 3.0]))
@@ -182,6 +185,7 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
         axis: along which the vectors lie.
 
     Returns: loss per vector, shape of y_pred without `axis`; 0 where a vector is 0.
+
     Raises: ShapeError if the shapes differ.
 
     >>> float(cosine_similarity([1.0, 0.0], [5.0, 0.0]))
@@ -193,6 +197,8 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
 
 class MeanSquaredError(LossFunctionWrapper):
     """Mean of (y_true - y_pred)^2; see `mean_squared_error`.
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(MeanSquaredError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     1.0625
@@ -210,6 +216,8 @@ class MeanSquaredError(LossFunctionWrapper):
 class MeanAbsoluteError(LossFunctionWrapper):
     """Mean of |y_true - y_pred|; see `mean_absolute_error`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(MeanAbsoluteError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.625
     """
@@ -225,6 +233,8 @@ class MeanAbsoluteError(LossFunctionWrapper):
 
 class MeanAbsolutePercentageError(LossFunctionWrapper):
     """100 times the mean of |y_true - y_pred| / |y_true|; see `mean_absolute_percentage_error`.
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(MeanAbsolutePercentageError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     125000016.0
@@ -242,6 +252,8 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `mean_squared_logarithmic_error`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(MeanSquaredLogarithmicError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.0822
     """
@@ -257,6 +269,10 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
 
 class Huber(LossFunctionWrapper):
     """Squared error up to `delta`, absolute error beyond; see `huber`.
+
+        l = mean of q (e - q / 2),  e = y_true - y_pred,  q = e clipped to [-delta, delta]
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(Huber()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.4062
@@ -275,6 +291,8 @@ class Huber(LossFunctionWrapper):
 class LogCosh(LossFunctionWrapper):
     """Mean of log(cosh(y_pred - y_true)); see `log_cosh`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(LogCosh()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.3613
     """
@@ -288,6 +306,8 @@ class LogCosh(LossFunctionWrapper):
 class Poisson(LossFunctionWrapper):
     """Mean of y_pred - y_true log(y_pred); see `poisson`.
 
+    Shapes: y_true and y_pred (..., d), loss (...,).
+
     >>> round(float(Poisson()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.5713
     """
@@ -300,6 +320,10 @@ class Poisson(LossFunctionWrapper):
 
 class CosineSimilarity(LossFunctionWrapper):
     """Minus the cosine of the angle between y_true and y_pred; see `cosine_similarity`.
+
+        l = -(sum of y_true y_pred) / (|y_true| |y_pred|)
+
+    Shapes: y_true and y_pred (..., d), loss (...,).
 
     >>> round(float(CosineSimilarity()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     -0.9365

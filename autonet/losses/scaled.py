@@ -33,6 +33,8 @@ class Scaled(Loss):
 
     The package's docstring (`help(autonet.losses)`) has a table of the literature's costs.
 
+    Shapes: as for the loss inside.
+
     Args:
         loss: a name, function or Loss.
         scale: the factor.

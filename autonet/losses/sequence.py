@@ -17,7 +17,10 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: logits, shape (n, frames, classes), without a softmax; all frames count.
 
     Returns: loss per sequence in nats, shape (n,).
+
     Raises: ShapeError if the shapes do not fit; DataError for labels that name no class.
+
+    Source: Graves, Fernandez, Gomez, Schmidhuber, 2006, https://doi.org/10.1145/1143844.1143891
 
     >>> round(float(ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]])[0]), 4)
     0.2877
@@ -36,6 +39,10 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 class CTC(LossFunctionWrapper):
     """Connectionist temporal classification, for labels in order but without places; see `ctc`.
+
+        l = -log(sum of the probabilities of all paths over the frames that read as the labels)
+
+    Shapes: y_true (n, labels), y_pred (n, frames, classes), loss (n,).
 
     >>> import numpy as np
     >>> round(float(CTC()(np.array([[1, 2]]), np.zeros((1, 4, 3)))), 4)

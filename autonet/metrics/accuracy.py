@@ -52,6 +52,7 @@ def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0
         threshold: a prediction above it means 1.
 
     Returns: shape of y_pred.
+
     Raises: ShapeError if the shapes differ; DataError for labels out of range.
 
     >>> binary_accuracy([1, 0, 1], [0.6, 0.6, 0.2]).tolist()
@@ -71,6 +72,7 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         y_pred: probabilities or logits, same shape.
 
     Returns: shape (...,).
+
     Raises: ShapeError if the shapes differ; DataError for labels out of range.
 
     >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
@@ -91,6 +93,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
         y_pred: probabilities or logits, shape (..., classes).
 
     Returns: shape (...,).
+
     Raises: ShapeError if the shapes do not fit; DataError for labels that are no whole numbers, or too large.
 
     >>> sparse_categorical_accuracy([1, 1], [[0.2, 0.8], [0.7, 0.3]]).tolist()
@@ -126,6 +129,7 @@ def sparse_top_k_categorical_accuracy(
         from_sorted_ids: see y_pred.
 
     Returns: shape (...,).
+
     Raises: ShapeError if the shapes do not fit; DataError for labels that are no whole numbers, or too large.
 
     >>> sparse_top_k_categorical_accuracy([2], [[0.1, 0.7, 0.2]], k=2).tolist()
@@ -153,6 +157,10 @@ def _labels(who: str, y_true: Any, y_pred: Tensor) -> Tensor:
 class Accuracy(MeanMetricWrapper):
     """Share of predictions that equal their targets, element by element; see `accuracy`.
 
+        sum of w [y_true = y_pred] / sum of w
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
+
     >>> float(Accuracy()([1, 2, 3, 4], [1, 2, 3, 0]))
     0.75
     """
@@ -164,9 +172,11 @@ class Accuracy(MeanMetricWrapper):
 class BinaryAccuracy(MeanMetricWrapper):
     """Share of predictions on the right side of `threshold`, element by element; see `binary_accuracy`.
 
-    >>> metric = BinaryAccuracy()
-    >>> metric.update_state([[0.0], [1.0]], [[0.2], [0.7]])
-    >>> round(float(metric.result()), 4)
+        sum of w [y_true = [y_pred > threshold]] / sum of w
+
+    Shapes: y_true (...,) or that of y_pred, which has any; sample_weight that shape or its first axes.
+
+    >>> round(float(BinaryAccuracy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     1.0
     """
 
@@ -177,9 +187,11 @@ class BinaryAccuracy(MeanMetricWrapper):
 class CategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose largest prediction is at the one-hot label's place; see `categorical_accuracy`.
 
-    >>> metric = CategoricalAccuracy()
-    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+        sum of w [argmax y_true = argmax y_pred] / sum of w
+
+    Shapes: y_true and y_pred (..., classes), sample_weight (...,).
+
+    >>> round(float(CategoricalAccuracy()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     1.0
     """
 
@@ -190,9 +202,11 @@ class CategoricalAccuracy(MeanMetricWrapper):
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose largest prediction is at the class number; see `sparse_categorical_accuracy`.
 
-    >>> metric = SparseCategoricalAccuracy()
-    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+        sum of w [y_true = argmax y_pred] / sum of w
+
+    Shapes: y_true (...,) or (..., 1), y_pred (..., classes), sample_weight (...,).
+
+    >>> round(float(SparseCategoricalAccuracy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     1.0
     """
 
@@ -202,6 +216,10 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose one-hot label is among the k largest predictions; see `top_k_categorical_accuracy`.
+
+        sum of w [argmax y_true in top_k(y_pred)] / sum of w
+
+    Shapes: y_true and y_pred (..., classes), sample_weight (...,).
 
     >>> metric = TopKCategoricalAccuracy()
     >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
@@ -216,9 +234,11 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """Share of samples whose class is among the k largest predictions; see `sparse_top_k_categorical_accuracy`.
 
-    >>> metric = SparseTopKCategoricalAccuracy()
-    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+        sum of w [y_true in top_k(y_pred)] / sum of w
+
+    Shapes: y_true (...,) or (..., 1), y_pred (..., classes), sample_weight (...,).
+
+    >>> round(float(SparseTopKCategoricalAccuracy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     1.0
     """
 

@@ -31,6 +31,18 @@ class Metric(Tracking):
     Args:
         dtype: name of the dtype of the result; by default `floatx()`.
         name: under which logs show it; by default the class's own name in snake_case, with a number from the second on.
+
+    >>> from autonet import ops
+    >>> class Largest(Metric):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.largest = self.add_variable((), "zeros")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.largest.assign(ops.maximum(self.largest, ops.max(y_pred)))
+    ...     def result(self):
+    ...         return self.largest.value
+    >>> float(Largest()([0.0, 1.0], [0.5, 0.25]))
+    0.5
     """
 
     def __init__(self, dtype: Dtype = None, name: str | None = None):

@@ -8,9 +8,9 @@ from autonet.metrics.means import MeanMetricWrapper
 class BinaryCrossentropy(MeanMetricWrapper):
     """Mean of -(y_true log(p) + (1 - y_true) log(1 - p)); see `losses.binary_crossentropy`.
 
-    >>> metric = BinaryCrossentropy()
-    >>> metric.update_state([[0.0], [1.0]], [[0.2], [0.7]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(BinaryCrossentropy()([[0.0], [1.0]], [[0.2], [0.7]])), 4)
     0.2899
     """
 
@@ -28,6 +28,8 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 class CategoricalCrossentropy(MeanMetricWrapper):
     """Mean of minus the sum of y_true log(p), for one-hot labels; see `losses.categorical_crossentropy`.
+
+    Shapes: y_true and y_pred (..., classes), sample_weight (...,).
 
     >>> metric = CategoricalCrossentropy()
     >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
@@ -50,9 +52,9 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """Mean of minus log(p[y_true]), for class numbers; see `losses.sparse_categorical_crossentropy`.
 
-    >>> metric = SparseCategoricalCrossentropy()
-    >>> metric.update_state([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true (...,) or (..., 1), y_pred (..., classes), sample_weight (...,).
+
+    >>> round(float(SparseCategoricalCrossentropy()([1, 2], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.4338
     """
 
@@ -71,9 +73,9 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 class KLDivergence(MeanMetricWrapper):
     """Mean of the sum of y_true log(y_true / y_pred); see `losses.kl_divergence`.
 
-    >>> metric = KLDivergence()
-    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(KLDivergence()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.4337
     """
 
@@ -84,9 +86,9 @@ class KLDivergence(MeanMetricWrapper):
 class Hinge(MeanMetricWrapper):
     """Mean of max(1 - y_true y_pred, 0); see `losses.hinge`.
 
-    >>> metric = Hinge()
-    >>> metric.update_state([[-1.0], [1.0]], [[0.3], [0.6]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(Hinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
     0.85
     """
 
@@ -97,9 +99,9 @@ class Hinge(MeanMetricWrapper):
 class SquaredHinge(MeanMetricWrapper):
     """Mean of max(1 - y_true y_pred, 0)^2; see `losses.squared_hinge`.
 
-    >>> metric = SquaredHinge()
-    >>> metric.update_state([[-1.0], [1.0]], [[0.3], [0.6]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(SquaredHinge()([[-1.0], [1.0]], [[0.3], [0.6]])), 4)
     0.925
     """
 
@@ -110,9 +112,11 @@ class SquaredHinge(MeanMetricWrapper):
 class CategoricalHinge(MeanMetricWrapper):
     """Mean of how far the true class is from leading all others by 1; see `losses.categorical_hinge`.
 
-    >>> metric = CategoricalHinge()
-    >>> metric.update_state([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
-    >>> round(float(metric.result()), 4)
+        mean of max(neg - pos + 1, 0),  pos = sum of y_true y_pred,  neg = max of (1 - y_true) y_pred
+
+    Shapes: y_true and y_pred (..., classes), sample_weight (...,).
+
+    >>> round(float(CategoricalHinge()([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])), 4)
     0.55
     """
 

@@ -154,6 +154,10 @@ class _Count(_Counting):
 class TruePositives(_Count):
     """Weighted number of ones that were predicted above the threshold (or above each of several).
 
+        sum of w y_true [y_pred > threshold]
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
+
     Args:
         thresholds: 0.5 by default; a list gives one count for each.
 
@@ -166,6 +170,10 @@ class TruePositives(_Count):
 
 class TrueNegatives(_Count):
     """Weighted number of zeros that were not predicted above the threshold (or each of several).
+
+        sum of w (1 - y_true) [y_pred <= threshold]
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
 
     Args:
         thresholds: 0.5 by default; a list gives one count for each.
@@ -180,6 +188,10 @@ class TrueNegatives(_Count):
 class FalsePositives(_Count):
     """Weighted number of zeros that were predicted above the threshold (or above each of several).
 
+        sum of w (1 - y_true) [y_pred > threshold]
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
+
     Args:
         thresholds: 0.5 by default; a list gives one count for each.
 
@@ -192,6 +204,10 @@ class FalsePositives(_Count):
 
 class FalseNegatives(_Count):
     """Weighted number of ones that were not predicted above the threshold (or each of several).
+
+        sum of w y_true [y_pred <= threshold]
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
 
     Args:
         thresholds: 0.5 by default; a list gives one count for each.
@@ -229,12 +245,12 @@ class _Share(_Counting):
 class Precision(_Share):
     """Share of the yes answers that are right: true positives / (true + false positives).
 
+    Shapes: y_true and y_pred (...); (n, classes) with class_id or top_k.
+
     Args:
         thresholds: predictions above it say yes; 0.5 by default; a list gives one precision for each.
         top_k: only the k largest predictions of a sample say yes (without a threshold, then).
         class_id: only this class counts.
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
 
     >>> float(Precision()([0, 1, 1, 1], [0.9, 0.9, 0.9, 0.1]))
     0.6666666865348816
@@ -247,6 +263,8 @@ class Recall(_Share):
     """Share of the ones that were answered yes: true positives / (true positives + false negatives).
 
     Arguments are those of `Precision`.
+
+    Shapes: y_true and y_pred (...); (n, classes) with class_id or top_k.
 
     >>> float(Recall()([0, 1, 1, 1], [0.9, 0.9, 0.1, 0.1]))
     0.3333333432674408
@@ -264,13 +282,13 @@ class AUC(Counting):
         PR      TP / (TP + FP)  against  TP / (TP + FN)
         PRGAIN  1 - c FP / TP   against  1 - c FN / TP (at least 0),  c = (TP + FN) / (FP + TN)
 
+    Shapes: y_true and y_pred of one shape, any; (n, labels) with multi_label, label_weights (labels,).
+
     Args:
         num_thresholds: evenly spaced over [0, 1].
         curve: "ROC", "PR" or "PRGAIN".
         summation_method: between neighbouring points, "interpolation" (straight lines; for PR, TP linear in TP + FP),
             "minoring" (the lower of both) or "majoring" (the higher).
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
         thresholds: in place of evenly spaced ones.
         multi_label: an area for each position of the last axis, then their mean.
         num_labels: how many positions; needed only to make the state before the first batch.

@@ -23,6 +23,7 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis = -1)
         axis: the axis, or tuple of axes, along which the values of a sample lie.
 
     Returns: shape of y_pred without `axis`; 0 where either does not vary (Keras: nan).
+
     Raises: ShapeError if the shapes differ.
 
     >>> round(float(pearson_correlation([1.0, 2.0, 3.0], [2.0, 4.0, 7.0])), 4)
@@ -42,6 +43,7 @@ def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis =
         c = 2 covariance / (variance of y + variance of p + (mean of y - mean of p)^2 + epsilon)
 
     Args, returns, raises: as `pearson_correlation`.
+
     Source: Lin, 1989, https://doi.org/10.2307/2532051
 
     >>> round(float(concordance_correlation([1.0, 2.0, 4.0], [1.0, 2.0, 3.0])), 4)
@@ -60,9 +62,11 @@ def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: Axis =
 class PearsonCorrelation(MeanMetricWrapper):
     """Mean of `pearson_correlation` over the samples.
 
-    >>> metric = PearsonCorrelation()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+        mean of covariance / (deviation of y_true * deviation of y_pred)
+
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(PearsonCorrelation()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     1.0
     """
 
@@ -73,9 +77,11 @@ class PearsonCorrelation(MeanMetricWrapper):
 class ConcordanceCorrelation(MeanMetricWrapper):
     """Mean of `concordance_correlation` over the samples.
 
-    >>> metric = ConcordanceCorrelation()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+        mean of 2 covariance / (variance of y_true + variance of y_pred + (mean of y_true - mean of y_pred)^2)
+
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(ConcordanceCorrelation()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.5476
     """
 

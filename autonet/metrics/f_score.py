@@ -22,8 +22,6 @@ class FBetaScore(Metric):
             "weighted" the same with each class weighted by its number of ones.
         beta: above 1 recall counts more, below 1 precision.
         threshold: predictions above it say yes; None lets the largest of each sample say yes.
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
 
     Shapes: y_true and y_pred (n, classes), sample_weight (n,) or (n, 1).
 
@@ -106,6 +104,10 @@ class FBetaScore(Metric):
 
 class F1Score(FBetaScore):
     """Harmonic mean of precision and recall: `FBetaScore` with beta 1.
+
+        F = 2 TP / (2 TP + FN + FP)
+
+    Shapes: y_true and y_pred (n, classes), sample_weight (n,) or (n, 1).
 
     >>> metric = F1Score()
     >>> metric.update_state([[1, 0], [0, 1], [0, 1]], [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])

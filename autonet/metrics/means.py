@@ -41,9 +41,7 @@ def weighted(values: Any, sample_weight: Any, mask: Any, dtype: str, who: str) -
 class Mean(Metric):
     """Weighted mean of all values: sum of w v / sum of w; 0 before the first.
 
-    Args:
-        name: under which logs show it.
-        dtype: of the result; the totals are float64.
+    Shapes: values of any shape; sample_weight that shape, its first axes, or one number.
 
     >>> m = Mean()
     >>> m.update_state([1.0, 3.0])
@@ -75,11 +73,9 @@ class Mean(Metric):
 
 
 class Sum(Metric):
-    """Weighted sum of all values.
+    """Weighted sum of all values: sum of w v.
 
-    Args:
-        name: under which logs show it.
-        dtype: of the result; the total is float64.
+    Shapes: values and sample_weight as for `Mean`.
 
     >>> m = Sum()
     >>> m.update_state([1.0, 3.0], sample_weight=[1.0, 0.5])
@@ -103,12 +99,17 @@ class Sum(Metric):
 class MeanMetricWrapper(HasArguments, Mean):
     """Mean of a function of targets and predictions over all samples.
 
+    Shapes: what `fn` takes; sample_weight the first axes of what it returns.
+
     Args:
         fn: function of (y_true, y_pred, **kwargs) that returns one value per sample (or per element). One value for the
             whole batch counts as its mean: once for every row of the predictions.
         name: under which logs show it; by default the function's.
-        dtype: of the result.
         kwargs: further arguments of `fn`.
+
+    >>> worst = MeanMetricWrapper(lambda y_true, y_pred: ops.max(abs(y_true - y_pred), axis=-1))
+    >>> float(worst([[1.0, 2.0], [3.0, 4.0]], [[1.5, 4.0], [3.0, 5.0]]))
+    1.5
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Dtype = None, **kwargs: Any):

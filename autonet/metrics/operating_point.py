@@ -64,12 +64,12 @@ class _AtLevel(Counting):
 class SensitivityAtSpecificity(_AtLevel):
     """Largest sensitivity, TP / (TP + FN), among thresholds whose specificity, TN / (TN + FP), is at least the given.
 
+    Shapes: y_true and y_pred (...); (n, classes) with class_id.
+
     Args:
         specificity: the level to be reached, from 0 to 1.
         num_thresholds: how many thresholds are tried, evenly spaced over [0, 1]; a single one is 0.5.
         class_id: only this position of the last axis counts.
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
 
     >>> float(SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
     0.5
@@ -93,6 +93,8 @@ class SpecificityAtSensitivity(_AtLevel):
 
     Arguments are those of `SensitivityAtSpecificity`, with `sensitivity` as the level.
 
+    Shapes: y_true and y_pred (...); (n, classes) with class_id.
+
     >>> round(float(SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8])), 4)
     0.6667
     """
@@ -115,6 +117,8 @@ class PrecisionAtRecall(_AtLevel):
 
     Arguments are those of `SensitivityAtSpecificity`, with `recall` as the level.
 
+    Shapes: y_true and y_pred (...); (n, classes) with class_id.
+
     >>> float(PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0.0, 0.3, 0.8, 0.3, 0.8]))
     0.5
     """
@@ -136,6 +140,8 @@ class RecallAtPrecision(_AtLevel):
     """Largest recall, TP / (TP + FN), among thresholds whose precision, TP / (TP + FP), is at least the given.
 
     Arguments are those of `SensitivityAtSpecificity`, with `precision` as the level.
+
+    Shapes: y_true and y_pred (...); (n, classes) with class_id.
 
     >>> float(RecallAtPrecision(0.8)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]))
     0.5

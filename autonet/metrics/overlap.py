@@ -48,11 +48,11 @@ class IoU(Metric):
 
     Classes that neither truth nor prediction has are left out of the mean.
 
+    Shapes: y_true and y_pred of one shape, any, and an axis of classes more where not sparse.
+
     Args:
         num_classes: how many classes there are.
         target_class_ids: the classes of the mean.
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
         ignore_class: a label that means none, such as -1 or 255: such samples do not count.
         sparse_y_true: whether y_true holds class numbers; otherwise the largest along `axis` says the class.
         sparse_y_pred: the same for y_pred.
@@ -150,11 +150,13 @@ class IoU(Metric):
 class BinaryIoU(IoU):
     """`IoU` of yes-or-no questions: class 1 where the prediction is at least the threshold, else class 0.
 
+        IoU = TP / (TP + FP + FN)
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
+
     Args:
         target_class_ids: the classes of the mean: (0,), (1,) or both.
         threshold: from where on a prediction says yes.
-        name: under which logs show it.
-        dtype: of the result; counts are float64.
 
     >>> float(BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]))
     0.3333333432674408
@@ -181,6 +183,10 @@ class BinaryIoU(IoU):
 class MeanIoU(IoU):
     """Mean of the `IoU` of all classes, whose other arguments it takes.
 
+        mean over classes of TP / (TP + FP + FN)
+
+    Shapes: as for `IoU`.
+
     >>> round(float(MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1], [0.3, 0.3, 0.3, 0.1])), 4)
     0.2381
     """
@@ -204,6 +210,8 @@ class MeanIoU(IoU):
 class OneHotIoU(IoU):
     """`IoU` for one-hot targets, shape (..., classes); predictions are scores, or class numbers if `sparse_y_pred`.
 
+        mean over target_class_ids of TP / (TP + FP + FN)
+
     >>> float(OneHotIoU(num_classes=2, target_class_ids=[1])([[1, 0], [0, 1]], [[0.4, 0.6], [0.2, 0.8]]))
     0.5
     """
@@ -226,6 +234,8 @@ class OneHotIoU(IoU):
 
 class OneHotMeanIoU(MeanIoU):
     """`MeanIoU` for one-hot targets, shape (..., classes); predictions are scores, or class numbers if `sparse_y_pred`.
+
+        mean over classes of TP / (TP + FP + FN)
 
     >>> float(OneHotMeanIoU(num_classes=2)([[1, 0], [0, 1]], [[0.4, 0.6], [0.2, 0.8]]))
     0.25

@@ -16,9 +16,9 @@ from autonet.ops.half_precision import accumulates
 class MeanSquaredError(MeanMetricWrapper):
     """Mean of (y_true - y_pred)^2; see `losses.mean_squared_error`.
 
-    >>> metric = MeanSquaredError()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(MeanSquaredError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     1.0625
     """
 
@@ -34,7 +34,11 @@ def squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 
 
 class RootMeanSquaredError(MeanMetricWrapper):
-    """Square root of the mean of (y_true - y_pred)^2 over all elements so far, in units of y_true.
+    """Root of the mean squared error over all elements so far, in units of y_true.
+
+        sqrt(sum of w (y_true - y_pred)^2 / sum of w)
+
+    Shapes: y_true and y_pred (...); sample_weight the same, or its first axes.
 
     >>> float(RootMeanSquaredError()([[0.0], [0.0]], [[3.0], [4.0]]))
     3.535533905029297
@@ -50,9 +54,9 @@ class RootMeanSquaredError(MeanMetricWrapper):
 class MeanAbsoluteError(MeanMetricWrapper):
     """Mean of |y_true - y_pred|; see `losses.mean_absolute_error`.
 
-    >>> metric = MeanAbsoluteError()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(MeanAbsoluteError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.625
     """
 
@@ -63,9 +67,9 @@ class MeanAbsoluteError(MeanMetricWrapper):
 class MeanAbsolutePercentageError(MeanMetricWrapper):
     """100 times the mean of |y_true - y_pred| / |y_true|; see `losses.mean_absolute_percentage_error`.
 
-    >>> metric = MeanAbsolutePercentageError()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(MeanAbsolutePercentageError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     125000016.0
     """
 
@@ -76,9 +80,9 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
     """Mean of (log(1 + y_true) - log(1 + y_pred))^2; see `losses.mean_squared_logarithmic_error`.
 
-    >>> metric = MeanSquaredLogarithmicError()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(MeanSquaredLogarithmicError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.0822
     """
 
@@ -89,9 +93,9 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
 class LogCoshError(MeanMetricWrapper):
     """Mean of log(cosh(y_pred - y_true)); see `losses.log_cosh`.
 
-    >>> metric = LogCoshError()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(LogCoshError()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.3613
     """
 
@@ -102,9 +106,9 @@ class LogCoshError(MeanMetricWrapper):
 class Poisson(MeanMetricWrapper):
     """Mean of y_pred - y_true log(y_pred); see `losses.poisson`.
 
-    >>> metric = Poisson()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
+    >>> round(float(Poisson()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.5713
     """
 
@@ -125,12 +129,14 @@ def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) ->
 class CosineSimilarity(MeanMetricWrapper):
     """Mean cosine of the angle between y_true and y_pred: 1 for one direction, the loss of this name with plus.
 
+        mean of (sum of y_true y_pred) / (|y_true| |y_pred|)
+
+    Shapes: y_true and y_pred (..., d), sample_weight (...,).
+
     Args:
         axis: along which the vectors lie.
 
-    >>> metric = CosineSimilarity()
-    >>> metric.update_state([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])
-    >>> round(float(metric.result()), 4)
+    >>> round(float(CosineSimilarity()([[0.0, 1.0], [2.0, 3.0]], [[0.5, 1.0], [2.0, 5.0]])), 4)
     0.9365
     """
 
@@ -149,8 +155,6 @@ class R2Score(Metric):
         class_aggregation: over the outputs, "uniform_average", "variance_weighted_average", or None for one R2 each.
         num_regressors: p > 0 gives the adjusted R2, 1 - (1 - R2) (n - 1) / (n - p - 1), for n samples, if n > p + 1.
             (Keras counts each output of a sample as a sample.)
-        name: under which logs show it.
-        dtype: of the result; sums are float64.
 
     Shapes: y_true and y_pred (n, d), sample_weight (n,) or (n, 1).
 

@@ -10,16 +10,17 @@ from autonet.models.graph import Graph
 class Function(Operation):
     """The map from some placeholders to others that depend on them.
 
-        x = autonet.Input((3,))
-        f = autonet.Function(x, autonet.ops.exp(x) + 1)
-        f(numpy.zeros((2, 3)))
-
     Args:
         inputs: placeholders, nested or not, also of results in the midst of a graph.
         outputs: placeholders, nested or not.
         name: by default function, function_1, ...
 
     Raises: ArgumentError for what are no placeholders, and for outputs that need another input.
+
+    >>> from autonet import Input, ops
+    >>> x = Input((2,))
+    >>> Function(x, ops.exp(x) + 1)(ops.zeros((1, 2))).tolist()
+    [[2.0, 2.0]]
     """
 
     def __init__(self, inputs: Placeholders, outputs: Placeholders, name: str | None = None):

@@ -35,6 +35,14 @@ class Model(Persistence, Composed, OnBatchTrainer, Gives["Out"]):
         name: of the model.
         trainable: whether its weights are trained.
         dtype: dtype of weights and computation.
+
+    >>> from autonet import layers, ops
+    >>> x = layers.Input((4,))
+    >>> model = Model(x, layers.Dense(1)(x))
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(ops.ones((8, 4)), ops.ones((8, 1)), epochs=2, verbose=0)
+    >>> model.predict(ops.ones((3, 4)), verbose=0).shape
+    (3, 1)
     """
 
     _default_methods: tuple[str, ...] = ("build",)  # what `is_default` asks for
@@ -188,6 +196,7 @@ class Model(Persistence, Composed, OnBatchTrainer, Gives["Out"]):
 
         Returns: a dictionary of trees: "trainable_variables", "non_trainable_variables", "optimizer_variables",
             "metrics_variables"; for `set_state_tree`.
+
         Raises: ArgumentError for two Variables of one path.
         """
         return state_tree.read(self, value_format)

@@ -28,8 +28,8 @@ class Adam(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Adam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.1]
+    >>> print(w.numpy().round(3))
+    [0.9 2.1]
     """
 
     slots = ("momentum", "velocity")  # m, v
@@ -85,8 +85,8 @@ class AdamW(Adam):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> AdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.099]
+    >>> print(w.numpy().round(3))
+    [0.9 2.099]
     """
 
     def __init__(
@@ -116,8 +116,8 @@ class Adamax(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Adamax(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.1]
+    >>> print(w.numpy().round(3))
+    [0.9 2.1]
     """
 
     slots = ("momentum", "norm")  # m, u
@@ -157,8 +157,8 @@ class Nadam(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Nadam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.894, 2.106]
+    >>> print(w.numpy().round(3))
+    [0.894 2.106]
     """
 
     slots = ("momentum", "velocity")  # m, v

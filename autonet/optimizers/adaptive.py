@@ -29,8 +29,8 @@ class RMSprop(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> RMSprop(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.684, 2.316]
+    >>> print(w.numpy().round(3))
+    [0.684 2.316]
     """
 
     slots = ("velocity",)
@@ -88,8 +88,8 @@ class Adagrad(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Adagrad(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.915, 2.085]
+    >>> print(w.numpy().round(3))
+    [0.915 2.085]
     """
 
     slots = ("accumulator",)
@@ -129,8 +129,8 @@ class Adadelta(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Adadelta(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [1.0, 2.0]
+    >>> print(w.numpy().round(3))
+    [1. 2.]
     """
 
     slots = ("accumulated_grad", "accumulated_delta_var")  # v, u
@@ -166,8 +166,8 @@ class Lion(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Lion(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.1]
+    >>> print(w.numpy().round(3))
+    [0.9 2.1]
     """
 
     slots = ("momentum",)

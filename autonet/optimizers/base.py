@@ -49,6 +49,14 @@ class Optimizer(HasState):
         loss_scale_factor: number by which `scale_loss` multiplies losses and `apply` divides gradients.
         gradient_accumulation_steps: number of calls of `apply`, at least 2, whose mean gradient makes one update.
         name: first part of the paths of its Variables.
+
+    >>> class Plain(Optimizer):
+    ...     def update(self, w, g, *, lr, t):
+    ...         w.assign_sub(lr * g)
+    >>> w = Variable([1.0, 2.0])
+    >>> Plain(0.5).apply([ops.ones((2,))], [w])
+    >>> w.numpy().tolist()
+    [0.5, 1.5]
     """
 
     slots: tuple[str, ...] = ()  # names of what is kept for each weight; zeros at first
@@ -198,6 +206,7 @@ class Optimizer(HasState):
             trainable_variables: a value for each weight for which the optimizer was built.
 
         Returns: the weights and `variables` after the step.
+
         Raises: NotBuiltError before build(); ArgumentError and ShapeError for values that do not fit.
         """
         if not self.built:

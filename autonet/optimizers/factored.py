@@ -29,8 +29,8 @@ class Adafactor(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Adafactor(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.842, 2.158]
+    >>> print(w.numpy().round(3))
+    [0.842 2.158]
     """
 
     def __init__(

@@ -40,13 +40,19 @@ class HessianFree(SearchingOptimizer):
         tolerance: see p; 0 goes on until the equations are solved to rounding.
         decay: see p, in [0, 1].
         precondition: whether to scale by (g^2 + damping)^0.75, elementwise, in the iterations.
-        name: first part of the paths of its Variables.
 
     Attributes:
         damping: the Variable that holds lambda.
         products: the Variable that counts products B v.
 
     Source: Martens, 2010, Deep learning via Hessian-free optimization (ICML); products as Pearlmutter, 1994, and Schraudolph, 2002.
+
+    >>> import autonet
+    >>> w = autonet.Variable([1.0, 2.0])
+    >>> optimizer = HessianFree(curvature="hessian")
+    >>> _ = [optimizer.minimize(lambda: autonet.ops.sum(w * w), [w]) for _ in range(5)]
+    >>> bool(abs(w.numpy()).max() < 1e-2)
+    True
     """
 
     slots = ("direction",)  # p

@@ -34,8 +34,8 @@ class Lamb(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Lamb(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.842, 2.158]
+    >>> print(w.numpy().round(3))
+    [0.842 2.158]
     """
 
     slots = ("momentum", "velocity")  # m, v
@@ -83,8 +83,8 @@ class Muon(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Muon(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.099]
+    >>> print(w.numpy().round(3))
+    [0.9 2.099]
     """
 
     def __init__(

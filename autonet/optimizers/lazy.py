@@ -17,10 +17,10 @@ class LazyAdam(Adam):
         a  = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)        t = 1, 2, ..., steps of the whole model
         w <- w - a m / (sqrt(v) + epsilon)
 
-    Adam goes on moving a row for many steps after it was last looked up, and lets its means fade; here they wait. So results
-    differ from Adam's: rare rows take larger steps. In return a captured step does not touch the other rows: its work does
-    not grow with them. (With weight decay, use_ema, gradient accumulation, clipping by norm, a LossScaleOptimizer around it,
-    or a regularizer or constraint of the table, all rows change or count, and the cost grows with them.)
+    Adam goes on moving a row after it was last looked up, while its means fade; here they wait, so rare rows take larger
+    steps than Adam's. The work of a captured step does not grow with the other rows, except with what changes or counts all
+    of them: weight decay, use_ema, gradient accumulation, clipping by norm, a LossScaleOptimizer around it, a regularizer or
+    constraint of the table.
 
     Tables are the weights of Embedding layers, and other Variables whose `is_table` was set to True. Arguments are those
     of `Adam`.
@@ -31,8 +31,8 @@ class LazyAdam(Adam):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> LazyAdam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.1]
+    >>> print(w.numpy().round(3))
+    [0.9 2.1]
     """
 
     def update(self, w: Variable, g: Tensor, *slots: Variable, lr: Tensor, t: Tensor, **optional: Any) -> None:

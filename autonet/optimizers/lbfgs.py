@@ -27,7 +27,6 @@ class LBFGS(SearchingOptimizer):
         history: number of pairs that are kept, m in the literature; each takes as much memory as two copies of the weights.
         evaluations: most evaluations of the loss in one step. Where they do not suffice the lowest point is taken; if there
             is none lower, the weights stay and the pairs are dropped.
-        name: first part of the paths of its Variables.
 
     Source: Nocedal, Wright, Numerical Optimization, 2006, algorithms 7.4, 7.5, 3.5 and 3.6; Liu, Nocedal, 1989.
 

@@ -26,7 +26,6 @@ class LossScaleOptimizer(Optimizer):
         inner_optimizer: the optimizer that makes the steps; it takes the common options (clipping, decay, averages).
         initial_scale: the scale at first.
         dynamic_growth_steps: number of finite steps in a row after which it doubles.
-        name: first part of the paths of its Variables.
 
     Source: Micikevicius et al., 2018, https://arxiv.org/abs/1710.03740
 

@@ -110,7 +110,6 @@ class MultiOptimizer(Optimizer):
     Args:
         optimizer_map: an `OptimizerMap`, or a function from a Variable to its optimizer.
         loss_scale_factor: takes the place of that of each optimizer inside.
-        name: first part of the paths of its Variables.
 
     Raises: ArgumentError for what is no map, and when it is built, for what cannot be inside: a `MultiOptimizer`, a
         `LossScaleOptimizer` (which may stand around this one), and optimizers that search along a line.

@@ -22,16 +22,15 @@ class Ftrl(Optimizer):
         w <- (z clipped to [-l1, l1] - z) / (n^-p / lr + 2 l2 + beta / lr)
 
     l1, l2 and l2_shrinkage are short for `l1_regularization_strength`, `l2_regularization_strength` and
-    `l2_shrinkage_regularization_strength`. For sparse data, and
-    shallow models.
+    `l2_shrinkage_regularization_strength`. For sparse data, and shallow models.
 
     Source: McMahan et al., 2013, https://research.google.com/pubs/archive/41159.pdf
 
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> Ftrl(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.381, 1.015]
+    >>> print(w.numpy().round(3))
+    [0.381 1.015]
     """
 
     slots = ("accumulator", "linear")  # n, z

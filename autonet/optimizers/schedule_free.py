@@ -24,8 +24,8 @@ class ScheduleFreeAdamW(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> ScheduleFreeAdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.9, 2.1]
+    >>> print(w.numpy().round(3))
+    [0.9 2.1]
     """
 
     slots = ("momentum", "velocity")  # z, v

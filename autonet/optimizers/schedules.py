@@ -24,7 +24,14 @@ from autonet.untrusted.faults import described
 
 
 class LearningRateSchedule(Versioned):
-    """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`."""
+    """Base of schedules: a subclass has `__call__(step)`, made of ops, and `get_config()`.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.5 ** (step // 100)
+    >>> Halving()(250)
+    0.25
+    """
 
     counts_epochs = False  # whether an optimizer calls it with the number of completed epochs, rather than of updates
 
@@ -53,8 +60,8 @@ class LearningRateSchedule(Versioned):
 class ExponentialDecay(LearningRateSchedule):
     """The rate shrinks by one factor in equal times.
 
-    p = s / decay_steps    (its floor, if staircase)
-    rate = initial_learning_rate decay_rate^p
+        p = s / decay_steps    (its floor, if staircase)
+        rate = initial_learning_rate decay_rate^p
 
     >>> round(float(ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(5)), 4)
     0.0707
@@ -87,8 +94,8 @@ class ExponentialDecay(LearningRateSchedule):
 class InverseTimeDecay(LearningRateSchedule):
     """The rate shrinks like one over time.
 
-    p = s / decay_steps    (its floor, if staircase)
-    rate = initial_learning_rate / (1 + decay_rate p)
+        p = s / decay_steps    (its floor, if staircase)
+        rate = initial_learning_rate / (1 + decay_rate p)
 
     >>> round(float(InverseTimeDecay(0.1, decay_steps=10, decay_rate=0.5)(5)), 4)
     0.08
@@ -155,8 +162,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 class PolynomialDecay(LearningRateSchedule):
     """The rate falls along a power of the remaining time, from one value to another.
 
-    d = decay_steps    (if cycle: its smallest multiple that s has not passed)
-    rate = (initial_learning_rate - end_learning_rate) (1 - min(s, d) / d)^power + end_learning_rate
+        d = decay_steps    (if cycle: its smallest multiple that s has not passed)
+        rate = (initial_learning_rate - end_learning_rate) (1 - min(s, d) / d)^power + end_learning_rate
 
     >>> round(float(PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)(5)), 4)
     0.05

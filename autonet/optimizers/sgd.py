@@ -25,8 +25,8 @@ class SGD(Optimizer):
     >>> import autonet
     >>> w = autonet.Variable([1.0, 2.0])
     >>> SGD(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
-    >>> [round(x, 3) for x in w.numpy().tolist()]
-    [0.95, 2.05]
+    >>> print(w.numpy().round(3))
+    [0.95 2.05]
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 Each is a primitive on a generator's state (seed, n): Philox with the seed as its key and n as the second word of its
 counter, so that different draws never overlap and generated code can repeat the bits.
+
 Source: Salmon, Moraes, Dror, Shaw, 2011, Parallel random numbers: as easy as 1, 2, 3, https://doi.org/10.1145/2063384.2063405
 """
 
@@ -165,6 +166,7 @@ def noise(shape: Shape, dtype: Dtype = None, seed: Seed = None) -> Tensor:
     """Floats from the standard normal distribution, for many numbers in each step: other bits than those of `normal`.
 
     They are made in pairs from uniform ones, by operations that generated code runs in half the time of NumPy's draws.
+
     Source: Box, Muller, 1958, https://doi.org/10.1214/aoms/1177706645
     """
     name, lengths = _float("noise", dtype), _shape(shape)
@@ -225,6 +227,7 @@ def categorical(logits: TensorLike, num_samples: int, dtype: Dtype = "int32", se
         seed: as in `uniform`.
 
     Returns: class numbers, shape (n, num_samples).
+
     Raises: ShapeError unless logits has two axes.
     """
     logits = convert_to_tensor(logits)

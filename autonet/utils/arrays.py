@@ -19,6 +19,7 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> np.ndarray:
         num_classes: default: the largest label plus 1.
 
     Returns: float64 array of shape (..., num_classes) (a Tensor of the float policy's dtype if `x` is one).
+
     Raises: DtypeError for labels that are no integers; DataError for a label outside the range.
 
     >>> to_categorical([0, 2])
@@ -64,7 +65,9 @@ def exponential_average(values: TensorLike, beta: float, bias_correction: bool =
         bias_correction: see there.
 
     Returns: float64 array of shape (n, ...). From the first NaN on all is NaN.
+
     Raises: ArgumentError for another beta; ShapeError for a single number.
+
     Source: Kingma, Ba, 2015, section 3, https://arxiv.org/abs/1412.6980
 
     >>> exponential_average([4.0, 1.0, 1.0], 0.5)

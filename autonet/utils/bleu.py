@@ -39,6 +39,7 @@ def corpus_bleu(
         effective_order: leave out the n of which the hypotheses are too short to have n-grams.
 
     Returns: from 0 to 1.
+
     Source: Papineni, Roukos, Ward, Zhu, 2002, https://aclanthology.org/P02-1040; Chen, Cherry, 2014,
         https://aclanthology.org/W14-3346
 

@@ -70,7 +70,9 @@ def beam_search(
     Returns: tokens, int32, shape (n, width, length), without the start, filled with `end` behind the end; and scores,
         float64, shape (n, width), best first. Where there are fewer sequences of any probability, the last scores are
         -inf and their tokens `end`, or 0.
+
     Raises: ShapeError or DataError for what `step` must not return: other shapes, NaN, logits.
+
     Source: Wu et al., 2016, section 7, https://arxiv.org/abs/1609.08144
 
     >>> log_p = np.log([[0.1, 0.6, 0.3], [0.2, 0.2, 0.6], [0.8, 0.1, 0.1]])  # of what follows 0, 1 and 2

@@ -132,6 +132,7 @@ def download(
         hash_algorithm: "sha256", "md5", or "auto": told from the length of `file_hash`.
 
     Returns: `path`.
+
     Raises: DataError if the transfer fails, ends early, or brings something else.
     """
     from http.client import HTTPException
@@ -201,6 +202,7 @@ def get_file(
         force_download: fetch although the file is there.
 
     Returns: the path of the file, or of the folder with the archive's content.
+
     Raises: DataError if the file cannot be had.
     """
     if origin is None:

@@ -104,6 +104,7 @@ def image_dataset_from_directory(
     Returns: a PyDataset of x or (x, y), x of shape (n, height, width, channels), float32, with the attributes `class_names`
         and `file_paths`; for "both" a list of two, for training and validation, only the first of them shuffled for each
         pass. `fit` keeps their order.
+
     Raises: ArgumentError for arguments that do not fit, or without Pillow; DataError where there are no pictures, and, when
         it is read, for a file that is none.
     """
@@ -161,6 +162,7 @@ def text_dataset_from_directory(
 
     Returns: a PyDataset of x or (x, y), x an array of strings of shape (n,), with the attributes `class_names` and
         `file_paths`; for "both" a list of two.
+
     Raises: ArgumentError for arguments that do not fit; DataError where there are no texts, and, when it is read, for a
         file that is none.
     """

@@ -19,6 +19,7 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
         sampling_factor: the frequency up to which every word is kept.
 
     Returns: float64, shape (size,).
+
     Source: Mikolov et al., 2013, section 2.3, https://arxiv.org/abs/1310.4546; as in Keras 2.
 
     >>> make_sampling_table(4).round(5).tolist()

@@ -38,6 +38,7 @@ def split(
 
     Returns: a tuple of parts, each a tuple like `data`, or like the only one of data. Arrays are copies; tables stay tables,
         Tensors become arrays.
+
     Raises: ArgumentError for parts that do not fit; ShapeError for unequal lengths; DataError for labels that are no classes.
 
     >>> x, y = np.arange(200), np.arange(200) % 2
@@ -285,6 +286,7 @@ def split_dataset(
         preferred_backend: a hint without effect: the parts are arrays in any case.
 
     Returns: (left, right), structured like `dataset`.
+
     Raises: ArgumentError for sizes that do not fit; ShapeError for unequal lengths.
 
     >>> left, right = split_dataset({"x": np.arange(5), "y": np.arange(5) * 2}, left_size=0.6)

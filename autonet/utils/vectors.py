@@ -24,6 +24,7 @@ def nearest_neighbors(vectors: TensorLike, queries: TensorLike, k: int | None = 
         k: how many; at most n. By default 10, or all of fewer.
 
     Returns: rows, int32, shape (m, k), or (k,) for one query, nearest first; and their cosines, in floating point, likewise.
+
     Raises: ShapeError for other shapes; DataError for NaN or infinities.
 
     >>> rows, cosines = nearest_neighbors([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]], [0.0, 1.0], k=2)

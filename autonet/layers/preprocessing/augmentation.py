@@ -149,13 +149,14 @@ def per_image(x: Any, images: Tensor) -> Tensor:
 class RandomFlip(RandomImageLayer):
     """Every image turned over, or not, with equal chances.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         mode: "horizontal" (left and right change places), "vertical", or "horizontal_and_vertical" (both at once, which
             turns the image upside down).
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
-    >>> import numpy as np
     >>> RandomFlip()(np.ones((6, 2, 3, 2))).shape
     (6, 2, 3, 2)
     """
@@ -235,6 +236,8 @@ class Warping(RandomImageLayer):
 class RandomRotation(Warping):
     """Every image turned about its middle by an angle of its own.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: greatest angle, as a part of a full turn, or two numbers between which it lies; above 0 turns
             anticlockwise.
@@ -245,7 +248,6 @@ class RandomRotation(Warping):
         fill_value: for "constant".
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
-    >>> import numpy as np
     >>> RandomRotation(factor=0.3)(np.ones((2, 4, 5, 1))).shape
     (2, 4, 5, 1)
     """
@@ -276,13 +278,14 @@ class RandomRotation(Warping):
 class RandomTranslation(Warping):
     """Every image shifted by distances of its own.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         height_factor: greatest shift downwards or upwards, as a part of the height, or two numbers between which it
             lies; above 0 goes down.
         width_factor: the same for the width; above 0 goes right.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
 
-    >>> import numpy as np
     >>> RandomTranslation(height_factor=0.4, width_factor=0.4)(np.ones((2, 4, 5, 1))).shape
     (2, 4, 5, 1)
     """
@@ -318,13 +321,14 @@ class RandomTranslation(Warping):
 class RandomZoom(Warping):
     """Every image shrunk or enlarged about its middle by factors of its own.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         height_factor: greatest change of the height, as a part of it, or two numbers between which it lies; above 0
             shows more (the image shrinks), below 0 less.
         width_factor: the same for the width; None for that of the height.
         fill_mode, interpolation, seed, fill_value, data_format: as for `RandomRotation`.
 
-    >>> import numpy as np
     >>> RandomZoom(height_factor=0.4, data_format='channels_first')(np.ones((2, 1, 4, 5))).shape
     (2, 1, 4, 5)
     """
@@ -365,11 +369,12 @@ class RandomCrop(RandomImageLayer, _Sized):
     """A part of images, the same place for all of a batch; without training, and of smaller images, the largest middle
     part of these proportions, resized. (Keras returns images whole without training.)
 
+    Shapes: x (..., rows, columns, channels), y (..., height, width, channels).
+
     Args:
         height, width: of the result.
         seed, data_format: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomCrop(height=2, width=3)(np.ones((2, 7, 9, 1))).shape
     (2, 2, 3, 1)
     """

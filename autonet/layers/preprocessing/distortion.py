@@ -23,12 +23,13 @@ class RandomShear(Warping):
 
     s_x and s_y are uniform in the factors' ranges; with a chance of a half both change sign.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         x_factor: (lower, upper), or a number for (-number, number), from -1 to 1.
         y_factor: the same for the other direction.
         interpolation, fill_mode, fill_value, data_format, seed: as for `RandomRotation`.
 
-    >>> import numpy as np
     >>> RandomShear(x_factor=0.4, y_factor=0.3)(np.ones((2, 4, 5, 1))).shape
     (2, 4, 5, 1)
     """
@@ -64,6 +65,8 @@ class RandomPerspective(RandomImageLayer):
 
     The upper left corner stays; each coordinate of the others is multiplied by 1 + f, f uniform in +-scale / 2.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         scale: how far corners move, from 0 to 1.
@@ -71,7 +74,6 @@ class RandomPerspective(RandomImageLayer):
         fill_value: what lies outside of the image.
         seed, data_format: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomPerspective(factor=(1, 1), data_format='channels_first')(np.ones((2, 1, 4, 5))).shape
     (2, 1, 4, 5)
     """
@@ -134,6 +136,8 @@ class RandomElasticTransform(RandomImageLayer):
     best there for digits of 28 x 28 pixels. Pixels then move by about 0.16 alpha / sigma, one and a half of theirs.
     Without them both follow from `scale`, as in Keras: alpha = 0.1 s max(height, width), sigma = 0.05 s min(height,
     width), and the noise is normal with deviation sigma: small images shiver, rather than bend.
+
+    Shapes: x and y (..., height, width, channels).
 
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number):

@@ -150,6 +150,7 @@ class CategoryEncoding(Encoding):
         sparse: only False: all Tensors here are dense.
 
     Shapes: x (..., k); one_hot (..., k, num_tokens), the others (..., num_tokens).
+
     Raises: ArgumentError for bad arguments; DataError for numbers out of range.
 
     >>> CategoryEncoding(3, output_mode="count")([[0, 2, 2]]).tolist()

@@ -38,6 +38,7 @@ def expand(
 
     Returns: (x, y) of (1 + times) n rows. x keeps its dtype, whole numbers being rounded; y too, unless layers mix labels
         (MixUp, CutMix), which they do with one-hot rows.
+
     Raises: ShapeError if the layers change the shape of rows, or if images have no axis of channels; DtypeError for class
         numbers that were to be mixed.
 

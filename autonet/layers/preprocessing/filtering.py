@@ -30,15 +30,18 @@ def weighed(images: Tensor, axis: int, weights: Sequence[Any]) -> Tensor:
 class RandomGaussianBlur(Coloring):
     """Every image, with some probability, smoothed by a Gaussian, in training; beyond the edges are zeros.
 
+        y = sum over pixels around of w x / sum of w,  w = exp(-a^2 / (2 s^2) - b^2 / (2 t^2)) for the one a across, b down
+
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         kernel_size: how many pixels the Gaussian covers, an odd number, or two: (across, down).
-        sigma: its standard deviation in pixels, (lower, upper) from 0 to 1, between which two are drawn for a batch, across
-            and down; or a number for (0, number).
+        sigma: its standard deviation in pixels, (lower, upper) from 0 to 1, between which two are drawn for a batch, s across
+            and t down; or a number for (0, number).
         value_range: smallest and largest value of the result.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomGaussianBlur(factor=(1, 1), value_range=(-9, 9))(np.ones((2, 3, 4, 2))).shape
     (2, 3, 4, 2)
     """
@@ -88,12 +91,13 @@ class RandomSharpness(FactorColoring):
     s is the mean of the 3 x 3 pixels around, the middle one counting five times; beyond the edges are zeros. 0 smooths
     most, 0.5 changes nothing, 1 sharpens most.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomSharpness(factor=0.4, value_range=(-9, 9))(np.ones((2, 3, 4, 2))).shape
     (2, 3, 4, 2)
     """

@@ -68,6 +68,8 @@ class Hashing(Encoding, TextLayer):
 
     Whole numbers are hashed in captured steps; texts are read ahead of them.
 
+    Shapes: x (n, ...), y the same; rows of num_bins as in `CategoryEncoding`.
+
     Args:
         num_bins: how many bins there are, that of `mask_value` included.
         mask_value: a value that goes to bin 0, which nothing else does.

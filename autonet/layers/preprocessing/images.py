@@ -284,6 +284,8 @@ class _Sized(ImageLayer):
 class Resizing(_Sized):
     """Images in another size, as `ops.image.resize` makes them; their dtype stays, and whole numbers are rounded.
 
+    Shapes: x (..., rows, columns, channels), y (..., height, width, channels).
+
     Args:
         height, width: of the result.
         interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
@@ -371,6 +373,8 @@ class Resizing(_Sized):
 
 class CenterCrop(_Sized):
     """The middle of images; of smaller ones the largest middle part of these proportions, resized.
+
+    Shapes: x (..., rows, columns, channels), y (..., height, width, channels).
 
     Args:
         height, width: of the result.

@@ -39,6 +39,8 @@ class StringLookup(IndexLookup, TextLayer):
 
     Places: the mask token if there is one (mode "int" only), num_oov_indices for unknown tokens, then the tokens.
 
+    Shapes: x (n, ...), y the same; rows of one column per place as in `CategoryEncoding`.
+
     Args:
         max_tokens: most places, special ones included, that `adapt` makes.
         num_oov_indices: places for unknown tokens, which are told apart by FarmHash64 (SipHash with a salt) if there are
@@ -135,11 +137,13 @@ class StringLookup(IndexLookup, TextLayer):
 class IntegerLookup(IndexLookup):
     """Whole numbers by their places in a vocabulary; in captured steps, too.
 
-    Arguments are those of `StringLookup`, and
-
+    Args:
         vocabulary_dtype: only "int64".
         oov_method: how several places for unknown tokens are shared: "floormod" for the remainder of the token by
             their number, "farmhash" for its FarmHash64 (SipHash with a salt).
+        others: as for `StringLookup`.
+
+    Shapes: as for `StringLookup`.
 
     >>> layer = IntegerLookup(vocabulary=[12, 36])
     >>> layer([[36, 7]]).tolist()

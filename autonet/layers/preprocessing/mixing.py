@@ -36,6 +36,8 @@ class _Boxes(RandomImageLayer):
 class RandomErasing(Coloring, _Boxes):
     """Every image, with some probability, with a rectangle erased, in training.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         scale: (lower, upper) from 0 to 1: squares of the parts of height and of width that are erased are drawn between
@@ -47,7 +49,6 @@ class RandomErasing(Coloring, _Boxes):
 
     Source: Zhong, Zheng, Kang, Li, Yang, 2017, https://arxiv.org/abs/1708.04896
 
-    >>> import numpy as np
     >>> RandomErasing(factor=(1, 1), scale=(0.3, 0.8), value_range=(-9, 9))(np.ones((2, 4, 5, 2))).shape
     (2, 4, 5, 2)
     """
@@ -138,6 +139,8 @@ class MixUp(_Mixing):
     on images alone, as in front of a model, it cannot mix their labels: mix batches before `fit` sees them, in a PyDataset
     or with `utils.expand`.
 
+    Shapes: images (n, height, width, channels), labels (n, classes).
+
     Args:
         alpha: above 0; small ones mostly leave images nearly as they are.
         data_format, seed: as for `RandomFlip`.
@@ -198,13 +201,14 @@ class CutMix(_Mixing, _Boxes):
     that `factor` means for a batch; labels become w y_i + (1 - w) y_j, w counted in pixels. "labels" of a dictionary are
     as for `MixUp`; segmentation masks are cut as the images are.
 
+    Shapes: images (n, height, width, channels), labels (n, classes).
+
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         seed, data_format: as for `RandomFlip`.
 
     Source: Yun, Han, Oh, Chun, Choe, Yoo, 2019, https://arxiv.org/abs/1905.04899
 
-    >>> import numpy as np
     >>> CutMix(data_format='channels_first')(np.ones((6, 2, 4, 5))).shape
     (6, 2, 4, 5)
     """

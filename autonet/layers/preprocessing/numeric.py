@@ -21,7 +21,9 @@ from autonet.untrusted.faults import described
 
 
 class Rescaling(DataLayer):
-    """x scale + offset, in the layer's dtype.
+    """A linear map of all numbers, in the layer's dtype: y = x scale + offset.
+
+    Shapes: x and y of any shape.
 
     Args:
         scale, offset: numbers, or lists of them that broadcast to the inputs' last axes; where `config.image_data_format()` is
@@ -56,7 +58,11 @@ def _listed(x: Any) -> Any:
 
 
 class Normalization(DataLayer):
-    """(x - mean) / max(sqrt(variance), epsilon), with numbers given, or learned by `adapt`.
+    """Features moved to mean 0 and scaled to variance 1, with numbers given, or learned by `adapt`.
+
+        y = (x - mean) / max(sqrt(variance), epsilon)
+
+    Shapes: x and y (n, ...).
 
     Args:
         axis: the axis, or axes, along which each place has its own mean and variance; None for one of each.
@@ -194,6 +200,8 @@ class Discretization(Encoding):
     """Numbers as the bins that they fall into, whose boundaries are given, or learned by `adapt`.
 
         bin 0 | boundary 0 <= bin 1 | boundary 1 <= bin 2 | ...
+
+    Shapes: x (n, ...), y the same; rows of num_bins as in `CategoryEncoding`.
 
     Args:
         bin_boundaries: ascending numbers.

@@ -17,6 +17,8 @@ class Pipeline(DataLayer):
     It takes what its first layer takes, dictionaries with "images" and "labels" too, and no weights are made before the
     first call. A call that says nothing about training is one in training.
 
+    Shapes: as of the layers.
+
     Args:
         layers: the layers, first to last.
         name: of the layer.

@@ -82,6 +82,8 @@ class RandAugment(_Policy):
     auto contrast and equalization; what each draws, it draws for every image. Images have three channels. In a compiled
     step all eleven are computed each time, and one is taken: `utils.expand`, and calls outside of steps, compute the chosen.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         value_range: smallest and largest value.
         num_ops: how many follow each other.
@@ -91,7 +93,6 @@ class RandAugment(_Policy):
 
     Source: Cubuk, Zoph, Shlens, Le, 2019, https://arxiv.org/abs/1909.13719
 
-    >>> import numpy as np
     >>> RandAugment(num_ops=1, value_range=(-9, 9))(np.ones((2, 3, 4, 3))).shape
     (2, 3, 4, 3)
     """
@@ -141,6 +142,8 @@ class AugMix(_Policy):
     draws, it draws for every image. (Keras leaves each place of a chain empty with a chance of 1 / 12.) In a compiled step
     all ways are computed at every place, some hundred passes: rather mix batches before, in a PyDataset or with
     `utils.expand`. Labels and bounding boxes stay; segmentation masks are mixed alike, for which they must be floats.
+
+    Shapes: x and y (..., height, width, channels).
 
     Args:
         value_range: smallest and largest value.

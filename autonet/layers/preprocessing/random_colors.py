@@ -75,12 +75,13 @@ class RandomContrast(Coloring):
 
         y = (x - mean) f + mean, kept within value_range;  f uniform in [1 - lower, 1 + upper]
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper), or a number for (0, number).
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
 
-    >>> import numpy as np
     >>> RandomContrast(factor=0.5, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
     (2, 3, 2, 2)
     """
@@ -111,12 +112,13 @@ class RandomBrightness(Coloring):
 
         y = x + d (largest - smallest value), kept within value_range;  d uniform in [lower, upper]
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper), or a number for (-number, number), from -1 to 1.
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
 
-    >>> import numpy as np
     >>> RandomBrightness(factor=0.1, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
     (2, 3, 2, 2)
     """
@@ -144,12 +146,13 @@ class RandomHue(FactorColoring):
 
     The angle, in whole turns, is plus or minus f / 2, with f uniform in [lower, upper].
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomHue(factor=0.8, value_range=(-9, 9))(np.ones((2, 3, 2, 3))).shape
     (2, 3, 2, 3)
     """
@@ -170,12 +173,13 @@ class RandomSaturation(FactorColoring):
     f is uniform in [lower, upper]: 0 (and below) makes images grey, 0.5 changes nothing, 1 makes colours full. As in
     Keras, a single number stands for (-number, number), so that half of the images become grey: give two.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomSaturation(factor=(0.2, 0.7), value_range=(-9, 9))(np.ones((2, 3, 2, 3))).shape
     (2, 3, 2, 3)
     """
@@ -198,12 +202,13 @@ class RandomColorDegeneration(FactorColoring):
 
     Below 0, colours get stronger.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from -1 to 1, or a number for (-number, number).
         value_range: smallest and largest value.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomColorDegeneration(0.5, value_range=(0, 1))(np.ones((1, 4, 4, 3))).shape
     (1, 4, 4, 3)
     """
@@ -219,11 +224,14 @@ class RandomColorDegeneration(FactorColoring):
 class RandomGrayscale(RandomImageLayer):
     """Every image, with probability `factor`, made grey in training; it keeps its three channels.
 
+        y = 0.2989 red + 0.587 green + 0.114 blue
+
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: probability, from 0 to 1.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomGrayscale()(np.ones((12, 3, 2, 3))).shape
     (12, 3, 2, 3)
     """
@@ -263,6 +271,8 @@ class RandomGrayscale(RandomImageLayer):
 class RandomColorJitter(Coloring):
     """Brightness, contrast, saturation and hue of each image changed at random, in this order, in training.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         value_range: smallest and largest value.
         brightness_factor: as of `RandomBrightness`; None leaves it out.
@@ -271,7 +281,6 @@ class RandomColorJitter(Coloring):
         hue_factor: as of `RandomHue`.
         seed, data_format: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomColorJitter(value_range=(0, 1))(np.ones((1, 4, 4, 3))).shape
     (1, 4, 4, 3)
     """

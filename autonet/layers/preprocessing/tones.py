@@ -22,12 +22,13 @@ class Solarization(Coloring):
     a and t are drawn for each image: parts, uniform in the two factors' ranges, of the way from the smallest to the
     largest value.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         addition_factor, threshold_factor: (lower, upper) from 0 to 1, or a number for (0, number).
         value_range: smallest and largest value.
         seed: integer from which the draws start; None takes one from `utils.set_random_seed`.
 
-    >>> import numpy as np
     >>> Solarization(addition_factor=0.2, value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
     (2, 3, 2, 2)
     """
@@ -60,12 +61,13 @@ class Solarization(Coloring):
 class RandomInvert(Coloring):
     """Every image, with some probability, turned into its negative: y = smallest + largest - x, in training.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: (lower, upper) from 0 to 1, between which each image's probability is drawn, or a number for (0, number).
         value_range: smallest and largest value.
         seed, data_format: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomInvert(factor=(0.5, 0.5), value_range=(-9, 9))(np.ones((12, 3, 2, 2))).shape
     (12, 3, 2, 2)
     """
@@ -92,12 +94,15 @@ class RandomInvert(Coloring):
 class RandomPosterization(Coloring):
     """Values of fewer bits, in training: of 8 bits only some, drawn for each image, are kept, the others become 0.
 
+        y = floor(x / 2^(8 - bits)) 2^(8 - bits), for values from 0 to 255
+
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         factor: bits to keep, (fewest, most) from 1 to 8, or a number for (1, number).
         value_range: smallest and largest value, which stand for 0 and 255.
         data_format, seed: as for `RandomFlip`.
 
-    >>> import numpy as np
     >>> RandomPosterization(factor=(2, 4), value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
     (2, 3, 2, 2)
     """
@@ -138,10 +143,11 @@ class AutoContrast(Coloring):
 
     least and greatest are over the places of the channel; a channel of one value stays as it is.
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         value_range: smallest and largest value of the result; images may have any.
 
-    >>> import numpy as np
     >>> AutoContrast(value_range=(-9, 9))(np.ones((2, 3, 2, 2))).shape
     (2, 3, 2, 2)
     """
@@ -175,12 +181,13 @@ class Equalization(Coloring):
     c(x) is how many pixels of the channel lie in the histogram's bin of x or below, c_min the first bin's that has any. A
     channel of one bin stays as it is. (Keras counts all images of a batch together, in one histogram for each channel.)
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         value_range: smallest and largest value.
         bins: of the histogram.
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
-    >>> import numpy as np
     >>> Equalization(value_range=(-9, 9), bins=8)(np.ones((2, 3, 4, 2))).shape
     (2, 3, 4, 2)
     """
@@ -231,6 +238,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(Coloring):
     times the mean counts for all numbers alike. Between the middles of tiles, y is that of the four around, bilinearly.
     Tiles that reach beyond the image hold its mirror image. (Keras cuts results for whole numbers to whole numbers.)
 
+    Shapes: x and y (..., height, width, channels).
+
     Args:
         value_range: smallest and largest value.
         clip_limit: how much steeper than even a tile's curve may be, so that noise in plain areas stays small; 0 for no limit.
@@ -239,7 +248,6 @@ class ContrastLimitedAdaptiveHistogramEqualization(Coloring):
 
     Source: Zuiderveld, Contrast Limited Adaptive Histogram Equalization, in Graphics Gems IV, 1994
 
-    >>> import numpy as np
     >>> layer = ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))
     >>> layer(np.arange(64.0).reshape(1, 8, 8, 1)).shape
     (1, 8, 8, 1)
