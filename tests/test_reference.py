@@ -16,6 +16,7 @@ PACKAGES = [
     "autonet.ops.image",
     "autonet.optimizers.schedules",
 ]
+SECOND = re.compile(r"\n(Args|Attributes|Returns|Raises|Shapes|Sources?):")
 
 
 def public(package):
@@ -73,3 +74,15 @@ def test_no_page_is_of_what_is_not_public(pages):
     for name in found - {*PACKAGES}:
         parent, _, last = name.rpartition(".")
         assert last in public(parent), f"{name} is not public"
+
+
+@pytest.mark.extra("docs")
+@pytest.mark.parametrize(
+    "package", ["callbacks", "layers", "losses", "metrics", "optimizers", "models", "initializers", "random"]
+)
+def test_no_paragraph_holds_two_sections(pages, package):
+    """As `test_sections_stand_apart` has it of docstrings, with what bases and decorators add to them."""
+    found = [
+        text for text in page(pages, f"autonet.{package}").split("<p>") if SECOND.search(text.partition("</p>")[0])
+    ]
+    assert found == []

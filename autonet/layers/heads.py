@@ -307,7 +307,8 @@ class MultiHeadAttention(HeadedAttention):
 class GroupQueryAttention(HeadedAttention):
     """Attention in several heads, of which groups share their keys and values.
 
-        g = h // (num_query_heads / num_key_value_heads);  head h = softmax(query W_h . key U_g / sqrt(head_dim)) @ value V_g
+        head h = softmax(query W_h . key U_g / sqrt(head_dim)) @ value V_g,  g = h // (num_query_heads / num_key_value_heads)
+        y = sum over h of head h O_h, plus biases
 
     Shapes: query (n, t, a), value (n, s, b), key (n, s, c) (by default the value);
         query/kernel (a, num_query_heads, head_dim), key/kernel (c, num_key_value_heads, head_dim), value/kernel
