@@ -34,7 +34,7 @@ WITHOUT = {
         "made of others, which have theirs": "Bidirectional StackedRNNCells Pipeline RandAugment RandomColorJitter "
         "LossScaleOptimizer MultiOptimizer OptimizerMap",
         "moves numbers": "Concatenate Identity InputLayer Masking Permute RepeatVector Reshape CenterCrop RandomCrop "
-        "RandomFlip RandomErasing",
+        "RandomFlip RandomErasing MaxNumBoundingBoxes",
         "moves pixels, between which it interpolates": "Resizing RandomRotation RandomTranslation RandomZoom",
         "looks up, or hashes": "Hashing HashedCrossing IntegerLookup StringLookup TextVectorization",
     },

@@ -392,6 +392,7 @@ def compute_ciou(
         image_shape: (height, width, channels), needed for relative formats.
 
     Returns: shape (...,), from -1.5 to 1.
+
     Source: Zheng, Wang, Liu, Li, Ye, Ren, 2020, https://arxiv.org/abs/1911.08287
 
     >>> compute_ciou([[0.0, 0.0, 2.0, 2.0]], [[0.0, 0.0, 2.0, 2.0]], "xyxy").numpy().round(4).tolist()

@@ -12,8 +12,9 @@ from autonet.ops.creation import whole_number
 class MaxNumBoundingBoxes(ImageLayer):
     """A fixed number of boxes for each image: the first ones, or all, filled up. Images, masks and labels stay.
 
-    Called on a dictionary of "images" and of "bounding_boxes", which holds "boxes" (n, count, 4) and "labels" (n, count),
-    without n for one image; count becomes `max_number`.
+    Called on a dictionary of "images" and of "bounding_boxes", which holds "boxes" and "labels".
+
+    Shapes: boxes (n, count, 4), labels (n, count), without n for one image; count becomes `max_number`.
 
     Args:
         max_number: of boxes.
