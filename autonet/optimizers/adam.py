@@ -25,9 +25,8 @@ class Adam(Optimizer):
     Source: Kingma, Ba, 2015, end of section 2, https://arxiv.org/abs/1412.6980; amsgrad: Reddi, Kale, Kumar, 2018,
     https://openreview.net/forum?id=ryQu7f-RZ
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Adam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Adam(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.1]
     """
@@ -82,9 +81,8 @@ class AdamW(Adam):
 
     Source: Loshchilov, Hutter, 2019, https://arxiv.org/abs/1711.05101
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> AdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> AdamW(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.099]
     """
@@ -113,9 +111,8 @@ class Adamax(Optimizer):
 
     Source: Kingma, Ba, 2015, section 7.1, https://arxiv.org/abs/1412.6980
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Adamax(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Adamax(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.1]
     """
@@ -154,9 +151,8 @@ class Nadam(Optimizer):
 
     Source: Dozat, 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Nadam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Nadam(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.894 2.106]
     """

@@ -26,9 +26,8 @@ class Adafactor(Optimizer):
 
     Source: Shazeer, Stern, 2018, https://arxiv.org/abs/1804.04235
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Adafactor(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Adafactor(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.842 2.158]
     """

@@ -31,9 +31,8 @@ class Lamb(Optimizer):
 
     Source: You et al., 2020, https://arxiv.org/abs/1904.00962
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Lamb(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Lamb(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.842 2.158]
     """
@@ -80,9 +79,8 @@ class Muon(Optimizer):
     Source: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/; rms_rate: Liu et al., 2025,
     https://arxiv.org/abs/2502.16982
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Muon(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Muon(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.099]
     """

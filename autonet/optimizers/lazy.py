@@ -28,9 +28,8 @@ class LazyAdam(Adam):
     Source: the sparse form of Adam as in TensorFlow Addons' LazyAdam and PyTorch's SparseAdam; Kingma, Ba, 2015,
     https://arxiv.org/abs/1412.6980
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> LazyAdam(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> LazyAdam(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.1]
     """

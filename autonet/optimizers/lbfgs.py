@@ -30,10 +30,9 @@ class LBFGS(SearchingOptimizer):
 
     Source: Nocedal, Wright, Numerical Optimization, 2006, algorithms 7.4, 7.5, 3.5 and 3.6; Liu, Nocedal, 1989.
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
+    >>> w = Variable([1.0, 2.0])
     >>> optimizer = LBFGS()
-    >>> _ = [optimizer.minimize(lambda: autonet.ops.sum(w * w), [w]) for _ in range(3)]
+    >>> _ = [optimizer.minimize(lambda: ops.sum(w * w), [w]) for _ in range(3)]
     >>> bool(abs(w.numpy()).max() < 1e-3)
     True
     """

@@ -26,9 +26,8 @@ class Ftrl(Optimizer):
 
     Source: McMahan et al., 2013, https://research.google.com/pubs/archive/41159.pdf
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> Ftrl(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> Ftrl(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.381 1.015]
     """

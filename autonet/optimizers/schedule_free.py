@@ -21,9 +21,8 @@ class ScheduleFreeAdamW(Optimizer):
 
     Source: Defazio et al., 2024, https://arxiv.org/abs/2405.15682
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> ScheduleFreeAdamW(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> ScheduleFreeAdamW(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.9 2.1]
     """

@@ -22,9 +22,8 @@ class SGD(Optimizer):
 
     Source: Sutskever, Martens, Dahl, Hinton, 2013, https://proceedings.mlr.press/v28/sutskever13.html
 
-    >>> import autonet
-    >>> w = autonet.Variable([1.0, 2.0])
-    >>> SGD(0.1).apply([autonet.Tensor([0.5, -0.5])], [w])
+    >>> w = Variable([1.0, 2.0])
+    >>> SGD(0.1).apply([Tensor([0.5, -0.5])], [w])
     >>> print(w.numpy().round(3))
     [0.95 2.05]
     """
