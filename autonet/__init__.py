@@ -18,6 +18,7 @@ from autonet import lazy as _lazy
 from autonet import legacy as _legacy
 from autonet import ops as ops  # gives Tensor its operators
 from autonet.common.allocation import keep_freed_memory as _keep_freed_memory
+from autonet.core import large as _large
 from autonet.variable import Variable as _Variable
 
 if _typing.TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
@@ -89,6 +90,7 @@ _warnings.filterwarnings(
 )  # a RuntimeWarning too: half a number is lost
 
 _keep_freed_memory()
+_large.load = lambda: _import_module("autonet.compiler.large")
 if _os.environ.get("AUTONET_DISTRIBUTION"):
     from autonet.distribution.parallel import join as _join
 

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from autonet.common.refusals import misfit
+from autonet.core import large
 from autonet.core.accumulate import add, sum_to, zeros_of
+from autonet.core.large import LARGE, LargeNode
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap
@@ -168,6 +170,10 @@ def _pull(node: Node, g: Any, wanted: set[Node] | None, on_arrays: bool) -> list
         raise freed(f" (at {primitive.name})")
     if type(g) is list:
         g = complete(g, node.result)
+    if on_arrays and type(node) is LargeNode:
+        pulled = large.pull(g, node, wanted)
+        if pulled is not None:
+            return pulled
     pull = primitive.pull
     if on_arrays and primitive.pull_on_arrays is not None and g._value.ndim:  # numbers would not stay arrays
         pull = primitive.pull_on_arrays
@@ -191,7 +197,9 @@ def fit(c: Tensor, shape: tuple[int, ...], node: Node, parent: Node, on_arrays: 
 
 def _add_arrays(a: Tensor, b: Tensor) -> Tensor:
     """`add` by the body alone."""
-    return wrap(np.asarray(np.add(a._value, b._value))) if a._value.dtype is b._value.dtype else add(a, b)
+    if a._value.dtype is not b._value.dtype or a._value.size >= LARGE:
+        return add(a, b)
+    return wrap(np.asarray(np.add(a._value, b._value)))
 
 
 def _hand_over(pick: Pick, g: Tensor, cotangents: dict[Node, Any], heap: list[tuple[int, Node]]) -> None:

@@ -16,9 +16,11 @@ import numpy as np
 
 from autonet.common import dtypes, lines
 from autonet.common.refusals import explanation
+from autonet.core import large  # noqa: F401 (the text names these)
+from autonet.core.large import LARGE, LargeNode  # noqa: F401
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
-from autonet.core.tape import Pick, record
+from autonet.core.tape import Node, Pick, record
 from autonet.core.tensor import Tensor, WeakScalar, convert_to_tensor, wrap
 from autonet.errors import AutonetError, DtypeError
 
@@ -29,6 +31,7 @@ ndarray, new = np.ndarray, object.__new__
 
 _CALL = """
 def call({parameters}):
+    kind = Node
     try:
         {start}
         if {unready}:
@@ -39,13 +42,19 @@ def call({parameters}):
         {freeze}
         observer = state.observer
         try:
-            result = self.body({arguments}) if observer is None else observer.compute(self, {values}, full)
+            if observer is not None:
+                result = observer.compute(self, {values}, full)
+            elif {some_is_large}:
+                kind = LargeNode
+                result = large.compute(self, {values}, full)
+            else:
+                result = self.body({arguments})
         except (ValueError, IndexError, TypeError) as error:
             refuse(self, error, {values}, full)
             raise
         if type(result) is not ndarray:
             if type(result) is tuple:
-                return several(self, {operands}, full, result)
+                return several(self, {operands}, full, result, kind)
             result = np.asarray(result)
         tensor = new(Tensor)
         tensor._value = result
@@ -53,7 +62,7 @@ def call({parameters}):
         {read_parents}
         if ({some_is_tracked}) and state.recording and result.dtype.kind == "f":
             saved = {operands} if self.saves_all else {saved}
-            tensor._node = record(self, {parents}, saved, full, result)
+            tensor._node = record(self, {parents}, saved, full, result, kind)
         if observer is not None:
             observer.record(self, {operands}, full, (tensor,))
         return tensor
@@ -71,6 +80,7 @@ _ANY_NUMBER = {
     "freeze": "",
     "arguments": "*values, **full",
     "values": "values",
+    "some_is_large": "any([v.size >= LARGE for v in values])",
     "read_parents": "parents = tuple([x._node for x in operands])",
     "some_is_tracked": "any(parents)",
     "parents": "parents",
@@ -114,6 +124,7 @@ def _written_out(names: tuple[str, ...], settings: bool) -> dict[str, str]:
         "freeze": _FREEZE * settings,
         "arguments": v + ", **full" * settings,
         "values": f"[{v}]",
+        "some_is_large": each("v{i}.size >= LARGE", " or "),
         "read_parents": each("p{i} = {x}._node", "; "),
         "some_is_tracked": each("p{i} is not None", " or "),
         "parents": f"({each('p{i}')},)",
@@ -255,12 +266,12 @@ def _as_dtype(x: Any, dtype: np.dtype) -> Tensor:
     return x if x._value.dtype == dtype else Tensor._cast(x, dtype=dtype.name)
 
 
-def several(op: Any, operands: tuple, settings: dict, results: tuple) -> tuple[Tensor, ...]:
+def several(op: Any, operands: tuple, settings: dict, results: tuple, kind: type[Node]) -> tuple[Tensor, ...]:
     """Tensors of the results of a body that gives several: places in one node."""
     arrays = tuple([np.asarray(r) for r in results])
     tensors = tuple([wrap(a) for a in arrays])
     parents = tuple([x._node for x in operands])
-    node = record(op, parents, save(op, operands), settings, arrays) if state.recording and any(parents) else None
+    node = record(op, parents, save(op, operands), settings, arrays, kind) if state.recording and any(parents) else None
     if node is not None:
         if node.result is None:  # the walk needs their number, shapes and dtypes for missing cotangents
             node.result = tuple([(a.shape, a.dtype) for a in arrays])

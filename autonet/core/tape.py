@@ -35,13 +35,15 @@ class Node:
         self.order = count()
 
 
-def record(primitive: Any, parents: tuple, operands: tuple, settings: dict, result: Any) -> Node | None:
+def record(
+    primitive: Any, parents: tuple, operands: tuple, settings: dict, result: Any, kind: type[Node] = Node
+) -> Node | None:
     """The node of an application of a primitive; None where all that is tracked has a derivative of zero."""
     if primitive.zeros:
         zeros = primitive.zeros * len(parents) if primitive.variadic else primitive.zeros
         if all(p is None or zero for p, zero in zip(parents, zeros, strict=True)):
             return None
-    node = _new(Node)  # as Node(...) does, without another call
+    node = _new(kind)  # as Node(...) does, without another call
     node.primitive = primitive
     node.parents = parents
     node.operands = operands

@@ -158,7 +158,7 @@ POINTWISE = frozenset(
     negative absolute reciprocal square sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos
     arctan sinh cosh tanh arcsinh arccosh arctanh equal not_equal less less_equal greater greater_equal logical_and
     logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert left_shift right_shift isnan
-    gcd lcm isinf isfinite sign signbit floor ceil trunc round relu gate leaky_relu leak elu sigmoid softplus squareplus erf
+    gcd lcm isinf isfinite sign signbit floor ceil trunc round relu gate leaky_relu leak elu sigmoid softplus silu gelu squareplus erf
     erfc erfinv lgamma polygamma sigmoid_crossentropy""".split()
 )
 

@@ -212,14 +212,26 @@ def softsign(x: TensorLike) -> Tensor:
 # Smooth rectifiers
 
 
-def silu(x: TensorLike) -> Tensor:
+@primitive(floating=True, accumulates=True)
+def silu(x):
     """x * sigmoid(x), elementwise; also called swish.
 
     Source: Elfwing, Uchibe, Doya, 2017, https://arxiv.org/abs/1702.03118
     """
-    x = convert_to_tensor(x)
+    return np.multiply(x, y := sigmoid.body(x), out=y)
+
+
+def _silu_composed(x):
     return x * sigmoid(x)
 
+
+def _silu_rule(g, x):
+    s = sigmoid(x)
+    return g * (s + x * (s - s * s))
+
+
+silu.composition = _silu_composed
+silu.vjp(x=_silu_rule)
 
 swish = silu
 
@@ -236,20 +248,50 @@ def hard_silu(x: TensorLike) -> Tensor:
 hard_swish = hard_silu
 
 
-def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
+_NEAR = 1e4  # the square of x from which tanh in gelu is 1, long before: so that no power of x overflows
+_CUBIC, _SCALE = 0.044715, math.sqrt(2 / math.pi)
+
+
+@primitive(floating=True, accumulates=True)
+def gelu(x, *, approximate: bool = True):
     """x times the probability that a standard normal number is below x, elementwise.
 
     With `approximate` by tanh, 3e-4 off at most; else by erf.
 
     Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415
     """
-    x = convert_to_tensor(x)
+    y = np.empty_like(x)
+    if approximate:
+        np.minimum(np.square(x, out=y), _NEAR, out=y)
+        np.multiply(np.add(np.multiply(y, _CUBIC, out=y), 1, out=y), x, out=y)
+        np.tanh(np.multiply(y, _SCALE, out=y), out=y)
+    else:
+        y = np.asarray(erf.body(np.multiply(x, math.sqrt(0.5), out=y)))
+    np.multiply(np.add(y, 1, out=y), x, out=y)
+    return np.multiply(y, 0.5, out=y)
+
+
+def _gelu_composed(x, approximate):
     if approximate:
         squared = x * x
-        bounded = where(squared < 1e4, squared, 1e4)  # tanh is 1 long before; minimum would be looked at for its kink
-        inner = x * (bounded * 0.044715 + 1.0) * math.sqrt(2 / math.pi)
-        return x * (tanh(inner) + 1.0) * 0.5
+        return x * (tanh(x * (where(squared < _NEAR, squared, _NEAR) * _CUBIC + 1.0) * _SCALE) + 1.0) * 0.5
     return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
+
+
+def _gelu_rule(g, x, approximate):
+    if approximate:
+        squared = x * x
+        bounded = where(squared < _NEAR, squared, _NEAR)  # minimum would be looked at for its kink
+        t = tanh(x * (bounded * _CUBIC + 1.0) * _SCALE)
+        slope = (1.0 - t * t) * (bounded * (3 * _CUBIC) + 1.0) * _SCALE
+    else:
+        t = erf(x * math.sqrt(0.5))
+        slope = exp(x * x * -0.5) * _SCALE
+    return g * ((t + 1.0) + x * slope) * 0.5
+
+
+gelu.composition = _gelu_composed
+gelu.vjp(x=_gelu_rule)
 
 
 @primitive(floating=True, accumulates=True)

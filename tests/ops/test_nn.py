@@ -53,6 +53,8 @@ CASES = {
     ),
     "sigmoid": Case(reals(), numpy=lambda x: 1 / (1 + np.exp(-x))),
     "softplus": Case(reals(), numpy=lambda x: np.log(1 + np.exp(x))),
+    "silu": Case(reals(), numpy=lambda x: x / (1 + np.exp(-x))),
+    "gelu": Case(reals(), settings=[{"approximate": True}, {"approximate": False}]),
     "squareplus": Case(reals(), settings=[{}, {"b": 0.5}], numpy=lambda x, b=4: (x + np.sqrt(x * x + b)) / 2),
     "softmax": [
         Case(reals(min_dims=1, min_side=1), settings=axes("axis", tuples=True, none=True), numpy=_np_softmax),
@@ -84,7 +86,6 @@ CASES = {
     "soft_shrink": Case(reals(away=(-0.5, 0.5)), op=ops.soft_shrink),
     "hard_shrink": Case(reals(away=(-0.5, 0.5)), op=ops.hard_shrink),
     "threshold": Case(reals(away=(1,)), op=ops.threshold, settings={"threshold": 1.0, "default_value": 5.0}),
-    "gelu": Case(reals(), op=ops.gelu, settings=[{}, {"approximate": False}]),
     "glu": Case(
         reals(), op=ops.glu, shapes=[((4,),), ((2, 3),)], settings=lambda x: {"axis": int(np.argmin(np.array(x) % 2))}
     ),

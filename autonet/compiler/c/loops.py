@@ -19,6 +19,7 @@ from autonet.compiler.program import CONSTANT, Instruction, Value
 PIECE = 16384  # elements per piece of a parallel loop: 64 KB of floats, which a core's cache holds
 ALONE = 2 * PIECE  # elements below which a loop stays in one thread: the other would fetch what the first has at hand
 TILE = "AN_TILE"  # elements of a row that are computed before they are summed
+_ROW = {"max": "an_peak", "min": "an_dip"}  # of what reduces a row
 MOST_PIECES = 64  # private copies of a reduction's result
 
 
@@ -209,12 +210,8 @@ class LoopWriter:
         lines.append("    }")
         for i in summed:
             r = i.results[0]
-            if i.op in ("max", "min"):
-                lines.append(
-                    f"    for (int64_t jj = 0; jj < most; jj++) s{r.id} = {self._combine(i, f's{r.id}', f'e{r.id}[jj]')};"
-                )
-            else:
-                lines.append(f"    s{r.id} += an_sum_{_suffix(r)}(e{r.id}, most);")
+            row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}(e{r.id}, most)"
+            lines.append(f"    s{r.id} = {self._combine(i, f's{r.id}', row)};")
         lines.append("  }")
         for i in summed:
             r = i.results[0]

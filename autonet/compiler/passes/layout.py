@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class Layout:
         program: the program.
         all_static: whether every result gets a buffer, in C order; otherwise those that NumPy can write in place, in
             the order in which the captured run had them, so that sums are rounded alike.
+        apart: results that get memory of their own, outside of the arena.
 
     kinds: BUFFER (a slot of the arena), VIEW (of another static value), DYNAMIC (made in each run).
     roots: the value whose memory a VIEW shows.
@@ -40,9 +41,10 @@ class Layout:
     offsets: of the buffers in the arena, in bytes, once they are allocated.
     """
 
-    def __init__(self, program: Program, all_static: bool = False):
+    def __init__(self, program: Program, all_static: bool = False, apart: Iterable[Value] = ()):
         self.program = program
         self.all_static = all_static
+        self.apart = set(apart)
         self.kinds: dict[Value, str] = {}
         self.roots: dict[Value, Value] = {}
         self.copied: set[Value] = set()  # results of view operations that strides, or a kernel, forced to copy
@@ -166,7 +168,9 @@ class Layout:
         slots: dict[Value, Slot] = {}
         for n, i in enumerate(self.program.instructions):
             for r in i.results:
-                if self.kinds[r] == BUFFER and r not in self.homes:
+                if self.kinds[r] == BUFFER and r in self.apart:
+                    arrays[r] = np.empty(r.shape, r.dtype)
+                elif self.kinds[r] == BUFFER and r not in self.homes:
                     donors = [slots[o] for o in i.operands if o in slots and self.overwrites(i, r, o)]
                     slots[r] = Slot(r.nbytes, n, self.last_read.get(r, n), donors)
         size = assign_offsets(list(slots.values()))

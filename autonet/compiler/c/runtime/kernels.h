@@ -26,20 +26,27 @@
         for (int width = AN_LANES / 2; width; width /= 2)                                                             \
             for (int k = 0; k < width; k++) lane[k] += lane[k + width];                                               \
         return lane[0];                                                                                               \
-    }                                                                                                                 \
-    AN_INLINE T an_peak_##NAME(const T *restrict x, int64_t n) {                                                      \
+    }
+AN_ROW_SUM(float, f32)
+AN_ROW_SUM(double, f64)
+
+/* The largest (an_peak) and the least (an_dip) of a row; NaN if one is. */
+#define AN_ROW_END(T, NAME, END, BETTER)                                                                              \
+    AN_INLINE T END##_##NAME(const T *restrict x, int64_t n) {                                                        \
         T lane[AN_LANES];                                                                                             \
         int64_t i = 0;                                                                                                \
         for (int k = 0; k < AN_LANES; k++) lane[k] = x[k < n ? k : 0];                                                \
         for (; i + AN_LANES <= n; i += AN_LANES)                                                                      \
-            for (int k = 0; k < AN_LANES; k++) lane[k] = an_max_##NAME(x[i + k], lane[k]);                            \
-        for (int k = 0; i < n; i++, k++) lane[k] = an_max_##NAME(x[i], lane[k]);                                      \
+            for (int k = 0; k < AN_LANES; k++) lane[k] = BETTER##_##NAME(x[i + k], lane[k]);                          \
+        for (int k = 0; i < n; i++, k++) lane[k] = BETTER##_##NAME(x[i], lane[k]);                                    \
         for (int width = AN_LANES / 2; width; width /= 2)                                                             \
-            for (int k = 0; k < width; k++) lane[k] = an_max_##NAME(lane[k], lane[k + width]);                        \
+            for (int k = 0; k < width; k++) lane[k] = BETTER##_##NAME(lane[k], lane[k + width]);                      \
         return lane[0];                                                                                               \
     }
-AN_ROW_SUM(float, f32)
-AN_ROW_SUM(double, f64)
+AN_ROW_END(float, f32, an_peak, an_max)
+AN_ROW_END(double, f64, an_peak, an_max)
+AN_ROW_END(float, f32, an_dip, an_min)
+AN_ROW_END(double, f64, an_dip, an_min)
 
 /* y = e^(x - max), the row's total in *total; softmax is y / total, its log x - max - log(total). Returns max. */
 AN_INLINE float an_exp_row_f32(const float *restrict x, float *restrict y, int64_t n, float *total) {
