@@ -38,6 +38,8 @@ class Candidate:
             "MKL_NUM_THREADS": count,
             "KERAS_BACKEND": "jax",
         }
+        if name.startswith("autonet"):  # as it is where autonet is imported before NumPy
+            environment.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
         self.process = subprocess.Popen(
             [python, script, "--worker", name, "--task", task, "--threads", count],
             env=environment,

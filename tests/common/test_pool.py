@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -24,6 +25,58 @@ def test_every_row_comes_once(threads):
         seen = np.zeros(shape, int)
         pool.by_rows(lambda part: np.add(part, 1, out=part), seen)
         assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 1000])
+def test_every_part_is_run_once(threads, count):
+    seen = np.zeros(count, int)
+    places = np.zeros(count, int)
+
+    def part(k, thread):
+        seen[k] += 1
+        places[k] = thread
+
+    for repeat in range(1, 20):
+        pool.together([[(part, (k, thread)) for k in range(count)] for thread in range(3)])
+        assert (seen == repeat).all() and places.max() < threads
+
+
+def test_a_job_inside_a_job_runs_alone(threads):
+    seen = np.zeros((20, 20), int)
+
+    def outer(k):
+        def inner(j):
+            seen[k, j] += 1
+
+        pool.together([[(inner, (j,)) for j in range(20)]] * 3)
+
+    pool.together([[(outer, (k,)) for k in range(20)]] * 3)
+    assert (seen == 1).all()
+
+
+def test_an_error_stops_the_job_and_leaves_the_threads_at_work(threads):
+    def fails(k):
+        raise KeyError(k)
+
+    for _ in range(20):
+        with pytest.raises(KeyError):
+            pool.together([[(fails, (k,)) for k in range(10)]] * 3)
+        seen = []
+        pool.together([[(seen.append, (k,)) for k in range(10)]] * 3)
+        assert sorted(seen) == [*range(10)]
+
+
+def test_nothing_of_a_job_is_kept(threads):
+    held = np.zeros(10)
+    before = sys.getrefcount(held)
+    for _ in range(5):
+        pool.together([[(np.add, (held, 1, held))] * 5] * 3)
+    del _
+    for _ in range(1000):  # until the helpers are back asleep
+        if sys.getrefcount(held) == before:
+            break
+        time.sleep(0.01)
+    assert sys.getrefcount(held) == before
 
 
 @pytest.mark.parametrize("shape", [(600, 700), (40, 10_007), (3, 500, 300), (500_000, 1)])

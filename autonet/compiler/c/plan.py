@@ -120,6 +120,9 @@ class NativePlan(NumpyPlan):
     def _layout(self, program: Program) -> Layout:
         return Layout(program, all_static=True)
 
+    def _in_order(self) -> list[Instruction]:
+        return self.program.instructions
+
     # What kernels write with
 
     def slot(self, array: np.ndarray) -> int:

@@ -7,6 +7,7 @@ run by its primitive's body, which allocates its result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from autonet.compiler.facts import facts
 from autonet.compiler.numpy import blocks, nn, rows
 from autonet.compiler.numpy.kernels import by_body
+from autonet.compiler.numpy.shares import Group, in_order, write_group
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.passes.pipeline import finish
@@ -42,8 +44,10 @@ class NumpyPlan:
         self.arrays, self.arena_bytes = self.layout.allocate()
         self.names: dict[Value, str] = {}
         self.write = Writer()
-        for i in program.instructions:
-            if not self._show(i):
+        for i in self._in_order():
+            if isinstance(i, Group):
+                self._share(i)
+            elif not self._show(i):
                 self._instruct(i)
             self.write.end_instruction()
         self.variables = program.variables()
@@ -55,6 +59,9 @@ class NumpyPlan:
 
     def _layout(self, program: Program) -> Layout:
         return Layout(program)
+
+    def _in_order(self) -> Iterable[Instruction | Group]:
+        return in_order(self.program, self.layout)
 
     def _name(self, v: Value) -> str:
         if v not in self.names:
@@ -70,6 +77,17 @@ class NumpyPlan:
             made = dict(zip(i.results, views_of(i, self.arrays[i.operands[0]]), strict=True))
             self.arrays.update({r: made[r] for r in views})
         return len(views) == len(i.results)
+
+    def _share(self, group: Group) -> None:
+        """Write a group of instructions as blocks, or one after the other where that is not the same."""
+        if group.is_free(self.arrays):
+            for v in [v for i in group.members for v in i.operands if v.size == 1]:
+                self._name(v)
+            write_group(self.write, group, self.names, self.arrays)
+            return
+        for i in group.members:
+            self._instruct(i)
+            self.write.end_instruction()
 
     def _instruct(self, i: Instruction) -> None:
         """Write the lines of one instruction."""
@@ -108,7 +126,11 @@ class NumpyPlan:
                 tail.append(f"s{v.id} = {source}.copy()")  # another Variable is about to be overwritten
                 source = f"s{v.id}"
             pending.append(f"{copy}({write.constant(sync_storage(w))}, {source})")
-        lines = [f"def make({', '.join(write.names)}):", "    def body():"]
+        lines = [
+            f"def make({', '.join(write.names)}):",
+            *[f"    {line}" for line in write.definitions],
+            "    def body():",
+        ]
         lines += [f"        {line}" for line in [*write.lines, *tail, *pending, "return outputs"]]
         lines += ["    def step(inputs):", *[f"        {line}" for line in [*head, "return body()"]]]
         self.source = "\n".join([*lines, "    return step, body", ""])

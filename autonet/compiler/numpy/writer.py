@@ -20,11 +20,13 @@ RESERVED = frozenset(
 class Writer:
     """The generated function in the making.
 
-    names: everything that the lines refer to; statics: the arrays among them, the same in every run.
+    names: everything that the lines refer to; statics: the arrays among them, the same in every run; definitions: lines
+    that stand before the function, and are run once.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.definitions: list[str] = []  # made once, before the function
         self.names: dict[str, Any] = {}
         self.statics: dict[str, np.ndarray] = {}
         self._by_id: dict[int, str] = {}
@@ -39,6 +41,18 @@ class Writer:
         """A line that calls `f`; arguments are names, numbers, or anything else, which gets a name."""
         details = [self.literal(a) for a in arguments] + [f"{k}={self.literal(v)}" for k, v in keywords.items()]
         self(f"{indent}{self.constant(f)}({', '.join(details)})")
+
+    def define(self, expression: str) -> str:
+        """The name of what an expression gives when the plan is made."""
+        name = f"_own{len(self.definitions)}"  # no other name begins so
+        self.definitions.append(f"{name} = {expression}")
+        return name
+
+    def define_function(self, parameters: list[str], lines: list[str]) -> str:
+        """The name of a function beside the generated one."""
+        name = f"_own{len(self.definitions)}"
+        self.definitions += [f"def {name}({', '.join(parameters)}):", *[f"    {line}" for line in lines]]
+        return name
 
     def literal(self, x: Any) -> str:
         """How the generated code writes `x`; texts are names already."""

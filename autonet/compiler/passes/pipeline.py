@@ -9,6 +9,7 @@ from autonet.compiler.passes.dce import eliminate_dead_code
 from autonet.compiler.passes.expand import expand
 from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
+from autonet.compiler.passes.gather import gather
 from autonet.compiler.passes.rows import update_rows
 from autonet.compiler.passes.simplify import simplify
 from autonet.compiler.passes.verify import verify
@@ -23,7 +24,7 @@ PASSES: tuple[Pass, ...] = (
     eliminate_common_subexpressions,
     eliminate_dead_code,
 )  # for every plan
-NUMPY_PASSES: tuple[Pass, ...] = (update_rows,)  # and then, for NumPy
+NUMPY_PASSES: tuple[Pass, ...] = (update_rows, gather)  # and then, for NumPy
 NATIVE_PASSES: tuple[Pass, ...] = (
     expand,
     simplify,
