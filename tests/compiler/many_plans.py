@@ -1,6 +1,6 @@
 """The C of many plans, compiled in one run of the compiler: for tests of so many that starting it for each takes most of the time.
 
-plans = Plans("-O3")
+plans = Plans(level=3)
 with plans.gathered():    # whatever asks for machine code does without, and leaves its source here
     ...
 plans.compile()
@@ -34,12 +34,12 @@ class Plans:
     """Sources of plans, and the library that they become.
 
     Args:
-        level: of optimization, such as "-O3".
+        level: of optimization; plans have 3.
 
     `alone` counts the plans that were compiled by themselves.
     """
 
-    def __init__(self, level: str = "-O3"):
+    def __init__(self, level: int = 3):
         self.level = level
         self.sources: dict[str, int] = {}
         self.whole: library.Library | None = None
@@ -72,7 +72,7 @@ class Plans:
             return
         compiler, header = toolchain.find(), sources.header()
         assert compiler is not None, toolchain.why_none()
-        flags = tuple([self.level if flag == "-O3" else flag for flag in compiler.arguments()])
+        flags = tuple([f"-O{self.level}" if flag == "-O3" else flag for flag in compiler.arguments()])
         known = _names(header, compiler)
         texts = [
             NAME.sub(lambda m, n=number: m[0] if m[0] in known else f"{m[0]}_{n}", source)

@@ -1,6 +1,6 @@
 """Random programs at length: run eagerly, by NumPy's plan (the same bits) and as machine code (within rounding).
 
-    python -m tests.compiler.many_programs [--count 10000] [--first 0] [--seconds 3600] [--sanitize address] [--level -O1]
+    python -m tests.compiler.many_programs [--count 10000] [--first 0] [--seconds 3600] [--sanitize address] [--level 1]
 
 The C of --together programs is compiled in one go (`many_plans.py`), as starting a compiler for each takes most of the time.
 With --sanitize machine code alone is run, built with the address and the undefined-behaviour sanitizer ("address") or with that
@@ -94,7 +94,7 @@ def compare(number: int, native: bool = True, numpy: bool = True) -> float:
     return far
 
 
-def found(numbers: range, level: str, **what: bool) -> Iterator[float | AssertionError]:
+def found(numbers: range, level: int, **what: bool) -> Iterator[float | AssertionError]:
     """What `compare` says of each program, all of whose machine code is compiled together."""
     plans = Plans(level)
     with plans.gathered():
@@ -120,7 +120,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--together", type=int, default=50, help="programs whose code is compiled in one go")
-    parser.add_argument("--level", default="-O3", help="of optimization")
+    parser.add_argument("--level", type=int, default=3, choices=range(4), help="of optimization")
     parser.add_argument("--numpy", action="store_true", help="NumPy's plans alone")
     parser.add_argument("--sanitize", choices=list(BUILT))
     parser.add_argument("--cache", help="of kernels with sanitizers; a temporary folder by default")
