@@ -77,6 +77,8 @@ class Line(NamedTuple):
             parts = [y for y in ys if y.dtype.kind in "fc"]
             if ts.dtype != np.float64 and any(y.dtype != ts.dtype for y in parts):
                 raise TypeError
+            if ts.dtype == np.longdouble and all(np.array_equal(y, y.astype(np.float64)) for y in parts):
+                raise TypeError  # what it computed with inside was float64
             rows.append(np.concatenate([np.ravel(w * y) for w, y in zip(self.ws, parts, strict=True)]))
         return np.array(rows)
 
