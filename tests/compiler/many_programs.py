@@ -99,16 +99,16 @@ def found(numbers: range, level: int, **what: bool) -> Iterator[float | Assertio
     plans = Plans(level)
     with plans.gathered():
         for number in numbers if what["native"] else ():
-            script, between = drawn(number)
-            with contextlib.suppress(GradientError):
+            with contextlib.suppress(Exception):  # which `compare` meets again
+                script, between = drawn(number)
                 trajectory(script, SEEDS, lambda f: jit(f, native=True), between)
     plans.compile()
     with plans.loaded():
         for number in numbers:
             try:
                 yield compare(number, **what)
-            except AssertionError as error:
-                yield error
+            except Exception as error:
+                yield error if isinstance(error, AssertionError) else AssertionError(f"number {number}: {error!r}")
     if plans.alone:
         print(f"{plans.alone} plans of {numbers} were compiled by themselves", flush=True)
 

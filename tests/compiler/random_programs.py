@@ -257,7 +257,7 @@ def _view(d: _Drawer) -> None:
     elif kind == "broadcast":
         f = lambda x: ops.broadcast_to(x, (3, *x.shape))
     elif kind == "split":
-        cut = d.whole(1, max(x.shape[0], 1))
+        cut = d.whole(min(1, x.shape[0]), x.shape[0])
         f = lambda x: ops.split(x, [cut], axis=0)
     else:
         f = lambda x: ops.squeeze(x)
