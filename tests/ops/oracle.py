@@ -237,13 +237,14 @@ def main() -> int:
     """Ask, and print what is wrong and the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=1000, help="for each primitive, over its rows")
+    parser.add_argument("--after", type=int, default=0, help="points of each that another run has asked")
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=1e9)
     options = parser.parse_args()
     chosen = {name: cases for name, cases in rows().items() if not options.only or name in options.only.split(",")}
     began, asked, lies = time.monotonic(), 0, 0
     hows = {name: collections.Counter[str]() for name in chosen}
-    for turn in range(-(-options.points // ROUND)):
+    for turn in range(options.after // ROUND, -(-options.points // ROUND)):
         for name, cases in chosen.items():
             most = min(ROUND, options.points - turn * ROUND)
             for case in cases:
