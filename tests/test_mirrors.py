@@ -81,7 +81,6 @@ ELSEWHERE = {  # source files: the tests that hold them
     "layers/preprocessing/*.py": "layers/preprocessing/test_images.py",
     "layers/spatial.py": "layers/test_pooling.py layers/test_padding.py",
     "layers/spec.py": "layers/test_input.py",
-    "layers/stacked.py": "layers/test_recurrent.py",
     "layers/time_wrappers.py": "layers/test_wrapping.py",
     "layers/tracking.py": "layers/test_base.py",
     "layers/weights.py": "layers/test_base.py",

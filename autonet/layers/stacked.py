@@ -17,7 +17,8 @@ class StackedRNNCells(Layer):
     Shapes: as of the cells: x (n, features), y (n, features of the last cell).
 
     Args:
-        cells: the cells, bottom first. The states are a list with one entry for each.
+        cells: the cells, bottom first. The states are a list with one entry for each: what its `get_initial_state` returns;
+            of a cell without one, zeros as its `state_size` says, an array for a number, a list for a list.
 
     Raises: ArgumentError for what is no cell.
 
@@ -43,8 +44,15 @@ class StackedRNNCells(Layer):
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
-        """States of zeros for a batch, a list for each cell."""
-        return [initial_state(cell, batch_size) for cell in self.cells]
+        """States to begin with for a batch, an entry for each cell."""
+        return [self._initial_state(cell, batch_size) for cell in self.cells]
+
+    @staticmethod
+    def _initial_state(cell: Any, batch_size: int | None) -> Any:
+        if hasattr(cell, "get_initial_state"):
+            return cell.get_initial_state(batch_size=batch_size)
+        zeros = initial_state(cell, batch_size)
+        return zeros if isinstance(cell.state_size, (list, tuple)) else zeros[0]
 
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:
@@ -56,7 +64,12 @@ class StackedRNNCells(Layer):
     def call(self, inputs: Any, states: Any, training: bool = False, **kwargs: Any) -> tuple[Any, ...]:
         new = []
         for cell, own in zip(self.cells, states, strict=True):
-            inputs, after = cell(inputs, own, training=training, **kwargs)
+            several = isinstance(own, (list, tuple))
+            inputs, after = cell(inputs, list(own) if several else [own], training=training, **kwargs)
+            if several and not isinstance(after, (list, tuple)):  # the new states have the form of the old
+                after = [after]
+            elif not several and isinstance(after, (list, tuple)) and len(after) == 1:
+                after = after[0]
             new.append(after)
         return inputs, new
 
