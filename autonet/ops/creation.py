@@ -237,8 +237,8 @@ def logspace(
         num = whole_number(num, "logspace", "num")
         limit("logspace", num)
         return wrap(np.logspace(start, stop, num, endpoint, base).astype(kind))  # type: ignore[arg-type]
-    floats = kind if kind.startswith("float") else dtypes.result_type(kind, float)
-    return cast(power(base, linspace(start, stop, num, endpoint, dtype=floats, axis=axis)), kind)
+    exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis)  # whose rounding the powers enlarge
+    return cast(power(base, exponents), kind)
 
 
 def whole_number(n: Any, who: str, name: str, least: int = 0) -> int:

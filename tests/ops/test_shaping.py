@@ -225,6 +225,10 @@ def test_only_the_used_part_of_a_split_gets_a_gradient():
         lambda: ops.concatenate([]),
         lambda: ops.split(np.ones(5), 2),
         lambda: ops.reshape(np.ones(5), (2, 3)),
+        lambda: ops.reshape(np.ones(6), (-2, 3)),  # which NumPy takes for -1
+        lambda: ops.reshape(np.ones(6), -6),
+        lambda: ops.convert_to_tensor(np.ones(6)).reshape(2, -3),
+        lambda: np.reshape(ops.convert_to_tensor(np.ones(6)), (-3, 2)),
         lambda: ops.squeeze(np.ones((2, 3)), 0),
         lambda: ops.transpose(np.ones((2, 3)), (0, 0)),
         lambda: ops.broadcast_to(np.ones(3), (2, 2)),

@@ -108,4 +108,7 @@ def test_correlation_with_the_longer_one_second():
 def test_powers_of_ten_are_exact_to_rounding():
     found = ops.logspace(-5.0, 30.0, 36).numpy()
     np.testing.assert_allclose(found, np.logspace(-5.0, 30.0, 36), rtol=3e-7)
+    ends = np.array([-5.0, 3.25], "float32"), np.array([30.0, 21.5], "float32")
+    for axis in (0, -1):
+        np.testing.assert_allclose(ops.logspace(*ends, 9, axis=axis), np.logspace(*ends, 9, axis=axis), rtol=2e-7)
     assert ops.logspace(0, 3, 4, dtype="int32").tolist() == [1, 10, 100, 1000]
