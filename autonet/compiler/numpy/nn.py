@@ -236,10 +236,10 @@ class Stream:
         self.generator = np.random.Generator(self.bits)
         self.state: Any = self.bits.state
 
-    def at(self, state: np.ndarray) -> np.random.Generator:
-        """The generator for the draw that `state`, (seed, number of the draw), stands for."""
+    def at(self, state: np.ndarray, skipped: int = 0) -> np.random.Generator:
+        """The generator for the draw that `state`, (seed, number of the draw), stands for, past so many blocks of 256 bits."""
         words = self.state["state"]
-        words["key"][0], words["counter"][1] = state[0], state[1]
+        words["key"][0], words["counter"][0], words["counter"][1] = state[0], skipped, state[1]
         self.bits.state = self.state
         return self.generator
 
@@ -268,4 +268,10 @@ def _dropout_mask(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     draws, flags = write.workspace(r.shape, np.float32), write.workspace(r.shape, bool)
     write(f"{write.constant(Stream().at)}({given[0]}).random(None, {write.constant(np.float32)}, {draws})")
     write.call(np.greater_equal, draws, np.float32(rate), flags)
-    write.call(np.multiply, flags, r.dtype.type(1 / (1 - rate) if rate < 1 else 0), out[0])
+    write.call(np.multiply, flags, kept_value(i), out[0])
+
+
+def kept_value(i: Any) -> Any:
+    """What a dropout mask has where it keeps."""
+    rate = i.settings["rate"]
+    return i.results[0].dtype.type(1 / (1 - rate) if rate < 1 else 0)

@@ -15,7 +15,7 @@ import numpy as np
 from autonet.compiler.facts import facts
 from autonet.compiler.numpy import blocks, nn, rows
 from autonet.compiler.numpy.kernels import by_body
-from autonet.compiler.numpy.shares import Group, in_order, write_group
+from autonet.compiler.numpy.shares import Group, Masks, in_order
 from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.passes.pipeline import finish
@@ -45,7 +45,7 @@ class NumpyPlan:
         self.names: dict[Value, str] = {}
         self.write = Writer()
         for i in self._in_order():
-            if isinstance(i, Group):
+            if isinstance(i, (Group, Masks)):
                 self._share(i)
             elif not self._show(i):
                 self._instruct(i)
@@ -60,7 +60,7 @@ class NumpyPlan:
     def _layout(self, program: Program) -> Layout:
         return Layout(program)
 
-    def _in_order(self) -> Iterable[Instruction | Group]:
+    def _in_order(self) -> Iterable[Instruction | Group | Masks]:
         return in_order(self.program, self.layout)
 
     def _name(self, v: Value) -> str:
@@ -78,12 +78,12 @@ class NumpyPlan:
             self.arrays.update({r: made[r] for r in views})
         return len(views) == len(i.results)
 
-    def _share(self, group: Group) -> None:
+    def _share(self, group: Group | Masks) -> None:
         """Write a group of instructions as blocks, or one after the other where that is not the same."""
         if group.is_free(self.arrays):
             for v in [v for i in group.members for v in i.operands if v.size == 1]:
                 self._name(v)
-            write_group(self.write, group, self.names, self.arrays)
+            group.write(self.write, self.names, self.arrays)
             return
         for i in group.members:
             self._instruct(i)

@@ -1,4 +1,4 @@
-"""Arithmetic on large arrays, above all updates of weights, in cache-sized blocks on several threads.
+"""Arithmetic on large arrays, above all updates of weights, and dropout's masks in cache-sized blocks on several threads.
 
 Consecutive shareable instructions make a group. Those that pass arrays on to each other are a chain: a function of blocks,
 which keeps what only the chain itself reads in workspaces of a block. Blocks come in any order, on any thread: each number
@@ -7,6 +7,7 @@ is computed by the same operations from the same operands, so bits depend neithe
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,35 +16,44 @@ import numpy as np
 
 from autonet.common import pool
 from autonet.compiler.facts import facts
-from autonet.compiler.passes.gather import is_shareable
+from autonet.compiler.numpy.nn import Stream, kept_value
+from autonet.compiler.passes.gather import is_mask, is_shareable
 from autonet.compiler.passes.layout import BUFFER, Layout
 from autonet.compiler.program import Instruction, Program, Value
 
 BLOCK = 1 << 16  # elements: shorter ones cost more calls, and threads wait for Python's lock more often
 PAYS = 1 << 21  # elements computed by a group, from which waking a thread pays
+MASK_BLOCK = 1 << 15  # elements of a mask, which take longer
+MASKS_PAY = 1 << 16
+NUMBERS = 8  # float32 in a block of 256 bits of Philox
 MOST = 4  # threads, which take turns between NumPy's calls
 
 
-def in_order(program: Program, layout: Layout) -> Iterator[Instruction | Group]:
-    """The instructions, with a Group in the place of those that it runs."""
+def in_order(program: Program, layout: Layout) -> Iterator[Instruction | Group | Masks]:
+    """The instructions, with a group in the place of those that it runs."""
     readers: dict[Value, set[Instruction | None]] = {}
     for reader in program.instructions:
         for v in reader.operands:
             readers.setdefault(v, set()).add(reader)
     for v in (*program.outputs, *program.writes.values()):
         readers.setdefault(v, set()).add(None)
-    waiting: list[Instruction] = []
-    for i in (*program.instructions, None):
-        if i is not None and is_shareable(i) and layout.kinds[i.results[0]] == BUFFER:
-            waiting.append(i)
-            continue
-        if sum(w.results[0].size for w in waiting) >= PAYS:
-            yield Group(waiting, readers)
+    several = helpful_threads() > 1
+    for kind, run in itertools.groupby(program.instructions, lambda i: _kind(i, layout)):
+        members = list(run)
+        size = sum(i.results[0].size for i in members)
+        if kind is Group and size >= PAYS:
+            yield Group(members, readers)
+        elif kind is Masks and size >= MASKS_PAY and several:
+            yield Masks(members)
         else:
-            yield from waiting
-        waiting = []
-        if i is not None:
-            yield i
+            yield from members
+
+
+def _kind(i: Instruction, layout: Layout) -> type | None:
+    """What an instruction can be a member of."""
+    if layout.kinds[i.results[0]] != BUFFER:
+        return None
+    return Group if is_shareable(i) else Masks if is_mask(i) else None
 
 
 class Chain:
@@ -80,44 +90,83 @@ class Group:
         shared = {v for i in self.members for v in i.operands if v.size == 1}
         found: list[tuple[Value, bool, Chain | None]] = [(v, False, None) for v in shared]
         found += [(v, v in chain.written, chain) for chain in self.chains for v in chain.outer]
-        places = []
-        for v, writes, chain in found:
-            a = arrays.get(v)
-            if a is None or not a.flags.c_contiguous:
+        return _are_apart(found, arrays)
+
+    def write(self, write: Any, names: dict[Value, str], arrays: dict[Value, np.ndarray]) -> None:
+        """Write the chains as functions, and a line that runs their blocks."""
+        count = helpful_threads()
+        spaces: list[dict[tuple[int, np.dtype], np.ndarray]] = [{} for _ in range(count)]
+        pairs = []
+        for chain in self.chains:
+            name, slots = _write_chain(write, chain, names)
+            flat = [arrays[v].reshape(-1) for v in chain.outer]
+            shares: list[list[tuple]] = [[] for _ in range(count)]
+            for at in _blocks(chain.size):
+                given = [a[at] for a in flat]
+                for share, own in zip(shares, spaces, strict=True):
+                    for slot in slots:
+                        if slot not in own:
+                            own[slot] = np.empty(BLOCK, slot[1])
+                            write.workspace_bytes += own[slot].nbytes
+                    share.append((*given, *[own[slot][: at.stop - at.start] for slot in slots]))
+            pairs.append(f"({name}, {write.constant(shares)})")
+        jobs = write.define(f"{write.constant(_parts)}([{', '.join(pairs)}])")
+        write(f"{write.constant(pool.together)}({jobs})")
+
+
+class Masks:
+    """Dropout's masks, each drawn in blocks from where the generator is at their beginning."""
+
+    def __init__(self, members: list[Instruction]):
+        self.members = members
+
+    def is_free(self, arrays: dict[Value, np.ndarray]) -> bool:
+        """Whether blocks may come in any order."""
+        found = [(v, False, None) for i in self.members for v in i.operands]
+        found += [(i.results[0], True, None) for i in self.members]
+        return _are_apart(list(dict.fromkeys(found)), arrays)
+
+    def write(self, write: Any, names: dict[Value, str], arrays: dict[Value, np.ndarray]) -> None:
+        """Write a line that draws all blocks."""
+        shares: list[list[tuple]] = []
+        for _ in range(helpful_threads()):
+            at, draws, flags = Stream().at, np.empty(MASK_BLOCK, np.float32), np.empty(MASK_BLOCK, bool)
+            write.workspace_bytes += draws.nbytes + flags.nbytes
+            shares.append([])
+            for i in self.members:
+                state, mask = arrays[i.operands[0]], arrays[i.results[0]].reshape(-1)
+                numbers = np.float32(i.settings["rate"]), kept_value(i)
+                for k in range(0, mask.size, MASK_BLOCK):
+                    part = mask[k : k + MASK_BLOCK]
+                    own = draws[: part.size], flags[: part.size], part
+                    shares[-1].append((_draw, (at, state, k // NUMBERS, *own, *numbers)))
+        write(f"{write.constant(pool.together)}({write.constant(shares)})")
+
+
+def _draw(at: Any, state: Any, skipped: int, draws: Any, flags: Any, mask: Any, rate: Any, kept: Any) -> None:
+    at(state, skipped).random(None, np.float32, draws)
+    np.greater_equal(draws, rate, flags)
+    np.multiply(flags, kept, mask)
+
+
+def _are_apart(found: list[tuple[Value, bool, Any]], arrays: dict[Value, np.ndarray]) -> bool:
+    """Whether what is written (True) is neither read nor written otherwise, but for the same elements by the same chain."""
+    places = []
+    for v, writes, chain in found:
+        a = arrays.get(v)
+        if a is None or not a.flags.c_contiguous:
+            return False
+        start = a.__array_interface__["data"][0]
+        places.append((start, start + a.nbytes, a.itemsize, writes, chain))
+    places.sort(key=lambda p: p[:2])
+    for n, (start, end, itemsize, writes, chain) in enumerate(places):
+        for other in places[n + 1 :]:
+            if other[0] >= end:
+                break
+            same = chain is not None and (*other[:3], other[4]) == (start, end, itemsize, chain)
+            if (writes or other[3]) and not same:
                 return False
-            start = a.__array_interface__["data"][0]
-            places.append((start, start + a.nbytes, a.itemsize, writes, chain))
-        places.sort(key=lambda p: p[:2])
-        for n, (start, end, itemsize, writes, chain) in enumerate(places):
-            for other in places[n + 1 :]:
-                if other[0] >= end:
-                    break
-                same = (other[0], other[1], other[2]) == (start, end, itemsize) and other[4] is chain
-                if (writes or other[3]) and not same:
-                    return False
-        return True
-
-
-def write_group(write: Any, group: Group, names: dict[Value, str], arrays: dict[Value, np.ndarray]) -> None:
-    """Write the chains as functions, and a line that runs their blocks."""
-    count = min(MOST, os.cpu_count() or 1) if waits_are_short() else 1
-    spaces: list[dict[tuple[int, np.dtype], np.ndarray]] = [{} for _ in range(count)]
-    pairs = []
-    for chain in group.chains:
-        name, slots = _write_chain(write, chain, names)
-        flat = [arrays[v].reshape(-1) for v in chain.outer]
-        shares: list[list[tuple]] = [[] for _ in range(count)]
-        for at in _blocks(chain.size):
-            given = [a[at] for a in flat]
-            for share, own in zip(shares, spaces, strict=True):
-                for slot in slots:
-                    if slot not in own:
-                        own[slot] = np.empty(BLOCK, slot[1])
-                        write.workspace_bytes += own[slot].nbytes
-                share.append((*given, *[own[slot][: at.stop - at.start] for slot in slots]))
-        pairs.append(f"({name}, {write.constant(shares)})")
-    jobs = write.define(f"{write.constant(_parts)}([{', '.join(pairs)}])")
-    write(f"{write.constant(pool.together)}({jobs})")
+    return True
 
 
 def _blocks(size: int) -> list[slice]:
@@ -164,6 +213,11 @@ def _write_chain(write: Any, chain: Chain, names: dict[Value, str]) -> tuple[str
         lines.append(f"{write.constant(facts(i).ufunc)}({', '.join(given)}, {out})")
     parameters = [*[own[v] for v in chain.outer], *[f"b{n}" for n, _ in slots]]
     return write.define_function(parameters, lines), slots
+
+
+def helpful_threads() -> int:
+    """How many threads plans are made for; fewer may come."""
+    return min(MOST, os.cpu_count() or 1) if waits_are_short() else 1
 
 
 def waits_are_short() -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet import config, ops, optimizers
+from autonet import config, ops, optimizers, random
 from autonet.compiler import jit
 from autonet.compiler.numpy import shares
 from autonet.compiler.passes import gather
@@ -26,6 +26,8 @@ def small():
         patch.setattr(gather, "LEAST", 2)
         patch.setattr(shares, "PAYS", 2)
         patch.setattr(shares, "BLOCK", 64)
+        patch.setattr(shares, "MASKS_PAY", 2)
+        patch.setattr(shares, "MASK_BLOCK", 64)
         patch.setattr(shares, "waits_are_short", lambda: True)
         patch.setattr(shares.os, "cpu_count", lambda: 3)
         yield
@@ -68,6 +70,28 @@ def test_every_rule_keeps_its_bits(rule, threads):
     found, run = trained(RULES[rule], lambda f: jit(f, native=False))
     assert "together(" in run.last.plan.source
     assert_same_bits(found, expected, f"{rule} on {threads} threads")
+
+
+def dropped(wrap, dtype):
+    """What three steps with masks of several sizes give, from two generators, one of which draws twice in a step."""
+    seeds = [random.SeedGenerator(k) for k in range(2)]
+
+    def step(x, y):
+        a = random.dropout(x * 2.0, 0.5, seed=seeds[0])
+        b = random.dropout(ops.exp(y), 0.2, seed=seeds[1])
+        return [a, b, random.dropout(ops.sum(a) + x, 0.9, seed=seeds[0]), random.uniform((3,), seed=seeds[1])]
+
+    run = wrap(step)
+    xs = [np.ones(s, dtype) for s in ((31, 17), (64, 4))]
+    return [y.numpy() for _ in range(3) for y in run(*map(ops.convert_to_tensor, xs))], run
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_masks_are_those_of_one_draw(dtype, threads):
+    expected, _ = dropped(lambda f: f, dtype)
+    found, run = dropped(lambda f: jit(f, native=False), dtype)
+    assert ("together(" in run.last.plan.source.split("def body")[1].split("exp(")[0]) == (dtype != "float16")
+    assert_same_bits(found, expected, f"{threads} threads")
 
 
 @given(script=scripts())

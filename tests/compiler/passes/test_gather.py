@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from autonet import ops, optimizers
+from autonet import ops, optimizers, random
 from autonet.compiler.passes import gather
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.passes.verify import verify
+from autonet.random.draws import dropout_mask
 from autonet.variable import Variable
 from tests.compiler.programs import captured
 
@@ -50,3 +51,25 @@ def test_what_is_small_broadcast_or_rounded_by_place_is_no_part(rng):
         _, after = gathered(f, x, row)
         assert not any(after)
     assert gathered(lambda x, r: x * 2.0, x, row)[1] == [True]
+
+
+def test_masks_come_first_with_the_states_that_they_need(rng):
+    x, seed = rng.standard_normal((20, 20)).astype(np.float32), random.SeedGenerator(0)
+
+    def f(x):
+        a = random.dropout(x @ x, 0.5, seed=seed)
+        return random.dropout(a @ x, 0.5, seed=seed)
+
+    program = verify(gather.gather(optimize(captured(f, x)[0])), "gather")
+    assert [i.op for i in program.instructions][:3] == ["add", "dropout_mask", "dropout_mask"]
+
+
+def test_a_mask_whose_state_is_computed_from_data_stays(rng):
+    x = rng.standard_normal((20, 20)).astype(np.float32)
+
+    def f(x):
+        state = ops.cast(ops.sum(x) * ops.convert_to_tensor([0.0, 1.0]), "uint32")
+        return x * dropout_mask(state, shape=(20, 20), rate=0.5)
+
+    program = verify(gather.gather(optimize(captured(f, x)[0])), "gather")
+    assert program.instructions[0].op == "sum"
