@@ -16,6 +16,7 @@ import numpy as np
 from autonet.compiler.facts import FACTS, facts, row
 from autonet.ops.indexing import sums_by_place
 from autonet.ops.masks import _BITS
+from autonet.ops.nn import _CUBIC, _NEAR, _SCALE
 
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
 
@@ -178,6 +179,30 @@ def _sigmoid(write: Any, i: Any, given: list[str], out: list[str]) -> None:
     write.call(np.exp, y, y)
     write.call(np.add, y, number(1, i.results[0].dtype), y)
     write.call(np.reciprocal, y, y)
+
+
+@kernel("silu")
+def _silu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    _sigmoid(write, i, given, out)
+    write.call(np.multiply, given[0], out[0], out[0])
+
+
+@kernel("gelu")
+def _gelu(write: Any, i: Any, given: list[str], out: list[str]) -> None:
+    if not i.settings["approximate"]:
+        by_body(write, i, given, out)
+        return
+    y = out[0]
+    write.call(np.square, given[0], y)
+    write.call(np.minimum, y, _NEAR, out=y)
+    write.call(np.multiply, y, _CUBIC, y)
+    write.call(np.add, y, 1, y)
+    write.call(np.multiply, y, given[0], y)
+    write.call(np.multiply, y, _SCALE, y)
+    write.call(np.tanh, y, y)
+    write.call(np.add, y, 1, y)
+    write.call(np.multiply, y, given[0], y)
+    write.call(np.multiply, y, 0.5, y)
 
 
 @kernel("softplus")

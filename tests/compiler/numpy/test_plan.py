@@ -108,7 +108,7 @@ LARGE = {  # beyond the sizes at which bodies cut their work into blocks, or cho
     "max pool, overlapping": (lambda x: ops.max_pool(x, 3, 2, padding="same"), (64, 29, 29, 32)),
     "mean pool": (lambda x: ops.average_pool(x, 2), (64, 29, 29, 32)),
     "mean pool, overlapping": (lambda x: ops.average_pool(x, 3, 1, padding="same"), (64, 29, 29, 32)),
-    "rectifiers": (lambda x: [ops.relu(x), ops.leaky_relu(x), ops.elu(x), ops.silu(x)], (200, 100)),
+    "rectifiers": (lambda x: [ops.relu(x), ops.leaky_relu(x), ops.elu(x), ops.silu(x), ops.gelu(x)], (200, 100)),
     "transposed chains": (
         lambda x, w: ops.sum(ops.exp(ops.transpose(x) * 0.1) + w, axis=0) * ops.mean(ops.tanh(ops.transpose(x))),
         (200, 333),
