@@ -16,7 +16,7 @@ import numpy as np
 from autonet.compiler.facts import FACTS, facts, row
 from autonet.ops.indexing import sums_by_place
 from autonet.ops.masks import _BITS
-from autonet.ops.nn import _CUBIC, _NEAR, _SCALE
+from autonet.ops.nn import _CUBIC, _NEAR, _SCALE  # type: ignore[attr-defined]
 
 Kernel = Callable[[Any, Any, list[str], list[str]], None]
 
