@@ -90,6 +90,30 @@ def test_what_is_not_finite_goes_where_it_goes_eagerly(strange, rng):
         np.testing.assert_allclose(native.numpy()[finite], eager.numpy()[finite], rtol=1e-5)
 
 
+@pytest.mark.parametrize("strange", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("place", ["images", "kernel"])
+def test_windows_behind_a_maximum_over_all_positions(place, strange, rng):
+    """Where nearly all of the gradient is zero, that is left out, unless zero times something is NaN."""
+    x = rng.standard_normal((6, 60, 16)).astype("float32")
+    kernel = rng.standard_normal((5, 16, 24)).astype("float32")
+    if place == "images":
+        x[0, 30] = strange
+    else:
+        kernel[2, 3, 4] = strange
+
+    def loss(x, kernel):
+        y = ops.conv(x, kernel)
+        return ops.sum(ops.where(ops.equal(y, ops.stop_gradient(ops.max(ops.nan_to_num(y), 1, keepdims=True))), y, 0.0))
+
+    step = jit(grad(loss, (0, 1)))
+    with np.errstate(all="ignore"):
+        eager = step(x, kernel)
+    step(x, kernel)
+    for a, b in zip(step(x, kernel), eager, strict=True):
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+        np.testing.assert_allclose(np.nan_to_num(a.numpy()), np.nan_to_num(b.numpy()), 1e-4, 1e-4)
+
+
 @share(1 / 5)
 @given(st.integers(1, 4), st.integers(6, 13), st.integers(6, 13), windows, st.integers(1, 8), st.integers(0, 99))
 def test_where_windows_are_zero_results_are_exactly_zero(n, h, w, window, pixels, seed):

@@ -109,6 +109,7 @@ static void an_windows(const an_frame *f, i64 count, i64 lines, i64 columns, i64
 }
 
 #include "lanes.c"
+#include "sparse.c"
 
 /* y = x * w for the images n0 <= i < n1 */
 static void an_conv_forward(const an_conv *p, const float *x, const float *w, float *y, i64 n0, i64 n1) {
@@ -174,6 +175,7 @@ static void an_conv_input_alone(const an_conv *p, const float *dy, const float *
  * (Y - i dh) / sh of the results, where that is whole: so lines of equal Y mod sh have their own rows of the kernel. */
 static void an_conv_input(const an_conv *p, const float *dy, const float *transposed, float *dx, i64 n0, i64 n1) {
     i64 og = p->oc / p->groups, cg = p->c / p->groups, k = p->kh * p->kw * og, in = p->h * p->w * p->c;
+    if (an_sparse_input(p, dy, transposed, dx, n0, n1)) return;
     if (transposed[k * p->c] != 0) {
         an_conv_input_alone(p, dy, transposed, dx, n0, n1);
         return;
@@ -236,6 +238,7 @@ static void an_conv_kernel_lanes(const an_conv *p, const float *x, const float *
 
 /* dw += what the images n0 <= i < n1 add to it */
 static void an_conv_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
+    if (an_sparse_kernel(p, x, dy, dw, n0, n1)) return;
     if (an_narrow(p->groups, p->oc)) {
         an_conv_kernel_lanes(p, x, dy, dw, n0, n1);
         return;

@@ -368,12 +368,14 @@ static void an_winograd_forward(const an_conv *p, const float *x, const float *w
 static void an_winograd_input(const an_conv *p, const float *dy, const float *transposed, const float *u, float *dx,
                               i64 n0, i64 n1) {
     i64 in = p->h * p->w * p->c, out = p->oh * p->ow * p->oc;
+    if (an_sparse_input(p, dy, transposed, dx, n0, n1)) return;
     if (an_too_narrow(p) || an_winograd(an_tile_input(p), dy + n0 * out, p->oc, u, n1 - n0, p->c, dx + n0 * in) != 0)
         an_conv_input(p, dy, transposed, dx, n0, n1);
 }
 
 /* dw += what the images n0 <= i < n1 add to it */
 static void an_winograd_kernel(const an_conv *p, const float *x, const float *dy, float *dw, i64 n0, i64 n1) {
+    if (an_sparse_kernel(p, x, dy, dw, n0, n1)) return;
     if (an_too_narrow(p)) {
         an_conv_kernel(p, x, dy, dw, n0, n1);
         return;

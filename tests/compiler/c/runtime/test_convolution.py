@@ -65,6 +65,7 @@ channels = st.sampled_from([1, 2, 3, 5, 8, 16, 17, 32, 40])
 @given(st.integers(1, 3), st.integers(1, 13), st.integers(1, 13), st.integers(1, 6), few, few, channels, pair(1, 3),
        pair(1, 2), pair(0, 4), pair(0, 4), st.sampled_from([1, 1, 1, 2, 3]), st.integers(0, 99))  # fmt: skip
 @example(2, 13, 13, 32, 3, 3, 64, (1, 1), (1, 1), (0, 0), (0, 0), 1, 0)
+@example(4, 13, 13, 5, 3, 3, 64, (2, 1), (1, 2), (1, 2), (1, 3), 1, 1)
 @example(9, 28, 28, 1, 3, 3, 32, (1, 1), (1, 1), (1, 1), (1, 1), 1, 0)
 @example(1, 7, 7, 150, 3, 3, 33, (2, 2), (1, 1), (1, 1), (1, 1), 1, 0)
 def test_forward_and_both_derivatives(n, h, w, cg, kh, kw, og, strides, dilations, before, after, groups, seed):
@@ -89,6 +90,7 @@ def test_narrow_groups(n, h, w, kh, kw, group, strides, dilations, before, after
        pair(0, 4), st.integers(0, 99))  # fmt: skip
 @example(9, 12, 12, 16, 32, (3, 3), (1, 1), (1, 1), (1, 1), 0)
 @example(9, 1, 100, 64, 64, (1, 3), (1, 1), (0, 0), (0, 0), 0)
+@example(9, 1, 100, 64, 64, (1, 3), (1, 1), (0, 0), (0, 0), 1)
 @example(5, 1, 100, 20, 17, (1, 5), (1, 4), (0, 8), (0, 8), 0)
 @example(2, 11, 12, 40, 32, (5, 5), (1, 1), (2, 2), (2, 2), 0)
 @example(2, 17, 15, 16, 16, (2, 4), (3, 2), (2, 2), (1, 5), 0)
@@ -109,9 +111,11 @@ def test_winograd(n, h, w, c, f, window, dilations, before, after, seed):
 
 
 def drawn(case, seed):
-    """Arrays of a case, places for results, the runtime and the table."""
+    """Arrays of a case, places for results, the runtime and the table. One dy in three is sparse, as behind a maximum."""
     rng = np.random.default_rng(seed)
     x, k, dy = (rng.standard_normal(s).astype(np.float32) for s in (case.x_shape, case.w_shape, case.y_shape))
+    if seed % 3 == 1:
+        dy *= rng.random(dy.shape) < 1 / 40
     y, dx, dw = np.full_like(dy, np.nan), np.full_like(x, np.nan), np.ones_like(k)
     return x, k, dy, y, dx, dw, services(), at(case.table)
 
