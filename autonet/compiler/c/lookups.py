@@ -9,7 +9,7 @@ import numpy as np
 from autonet.compiler.c.copies import copy
 from autonet.compiler.c.expressions import C_TYPES
 from autonet.compiler.c.kernels import native
-from autonet.compiler.c.loops import PIECE, collapse
+from autonet.compiler.c.loops import ALONE, PIECE, collapse
 from autonet.compiler.passes.fuse import REALS
 from autonet.compiler.passes.rows import whole_rows
 from autonet.compiler.program import Instruction
@@ -105,9 +105,10 @@ def _rows_back(write: Any, i: Instruction, checked: bool = True) -> bool:
     ctype = C_TYPES[at.dtype]
     if not checked:
         write.demand(i, f"({signed(at, f'((const {ctype} *)t[{write.slot(at)}])[k]', n)})", at.size)
+    zeros = f"memset(({real} *)t[{write.slot(y)}] + begin, 0, (size_t)(end - begin) * sizeof({real}));"
+    write.parallel([zeros], y.size, PIECE if y.size >= ALONE else y.size)
     body = [  # each piece owns its columns, so equal places add up in order
         f"const {real} *g = t[{write.slot(g)}]; const {ctype} *at = t[{write.slot(at)}]; {real} *y = t[{write.slot(y)}];",
-        f"for (int64_t r = 0; r < {n}; r++) memset(y + r * {width} + begin, 0, (size_t)(end - begin) * sizeof *y);",
         f"for (int64_t k = 0; k < {at.size}; k++) {{ int64_t r = (int64_t)at[k] % {n}; r += r < 0 ? {n} : 0;",
         f"  {real} *to = y + r * {width}; const {real} *from = g + {address(g, at.shape, 'k')};",
         "  #pragma GCC ivdep",

@@ -233,7 +233,7 @@ class LoopWriter:
             r = i.results[0]
             x = reduction_operand(i)
             if x is None:
-                lines.append(f"    const {C_TYPES[r.dtype]} v{r.id} = {expression(i, [names[o] for o in i.operands])};")
+                lines.append(f"    const {_register(i)} v{r.id} = {expression(i, [names[o] for o in i.operands])};")
                 names[r] = f"v{r.id}"
             elif self.reduced_steps[r][-1] == 0:
                 lines.append(f"    e{r.id}[jj] = {names[x]};")
@@ -269,6 +269,15 @@ class LoopWriter:
                 f"  for (int64_t k = 0; k < {r.size}; k++) o{r.id}[k] = o{r.id}[k] / ({ctype}){count}; }}"
             )
         return lines
+
+
+def _register(i: Instruction) -> str:
+    """The C type in which an element of a result is held: of a truth value one as wide as what it is made of, since the
+    C compiler would take vectors apart to make bytes of it."""
+    if i.results[0].dtype != np.bool_:
+        return C_TYPES[i.results[0].dtype]
+    width = max([v.dtype.itemsize for v in i.operands], default=1)
+    return {8: "int64_t", 4: "int32_t"}.get(width, "uint8_t")
 
 
 def _suffix(v: Value) -> str:
