@@ -16,7 +16,8 @@ from autonet.compiler.c.expressions import C_TYPES, literal
 from autonet.compiler.c.groups import Member
 from autonet.compiler.c.loops import ALONE, PIECE
 from autonet.compiler.facts import row
-from autonet.compiler.program import Instruction
+from autonet.compiler.passes.schedule import LOSSES
+from autonet.compiler.program import Instruction, Value
 
 STRIP = 64  # columns side by side; AN_STRIP in kernels.h
 
@@ -166,11 +167,30 @@ def _softmax(write: Any, i: Instruction) -> bool:
     x, y = write.arrays[i.operands[0]], write.arrays[i.results[0]]
     if not (_floats(x) and _contiguous(x) and x.ndim and _along_last(i, x.ndim) and x.size):
         return False
-    n = x.shape[-1]
-    write.parallel(
-        [f"an_softmax_rows_f32(t[{write.slot(x)}], begin, end, {n}, t[{write.slot(y)}], 0, 0);"], x.size // n, _rows(n)
-    )
+    n, ends = x.shape[-1], ["0", "0"]
+    if any(j.op in LOSSES and j.operands[-1] is i.operands[0] for j in write.plan.program.instructions):
+        write.plan.row_ends[i.operands[0]] = write.space((2, x.size // n), np.float32)
+        ends = [f"t[{write.slot(a)}]" for a in write.plan.row_ends[i.operands[0]]]
+    call = f"an_softmax_rows_f32(t[{write.slot(x)}], begin, end, {n}, t[{write.slot(y)}], {', '.join(ends)});"
+    write.parallel([call], x.size // n, _rows(n))
     return True
+
+
+def _row_ends(write: Any, logits: Value) -> list[str]:
+    """C that gives a piece's `x`, and `peaks` and `logs`: the largest of each row, the logarithm of its sum of e^(x - peak).
+
+    A softmax of the same logits has left them, or they are computed.
+    """
+    x = write.arrays[logits]
+    known = write.plan.row_ends.get(logits)
+    peaks, logs = write.space((2, x.size // x.shape[-1]), np.float32) if known is None else known
+    lines = [
+        f"const float *x = t[{write.slot(x)}];",
+        f"float *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
+    ]
+    if known is None:
+        lines.append(f"an_softmax_rows_f32(x, begin, end, {x.shape[-1]}, 0, peaks, logs);")
+    return lines
 
 
 def _rows(n: int) -> int:
@@ -183,11 +203,9 @@ def _log_softmax(write: Any, i: Instruction) -> bool:
     if not (_floats(x) and _contiguous(x) and x.ndim and _along_last(i, x.ndim) and x.size):
         return False
     n = x.shape[-1]
-    peaks, logs = write.space((2, x.size // n), np.float32)
     body = [
-        f"const float *x = t[{write.slot(x)}]; float *y = t[{write.slot(y)}];",
-        f"float *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        *_row_ends(write, i.operands[0]),
+        f"float *y = t[{write.slot(y)}];",
         f"for (int64_t r = begin; r < end; r++) for (int64_t j = 0; j < {n}; j++)",
         f"  y[r * {n} + j] = x[r * {n} + j] - peaks[r] - logs[r];",
     ]
@@ -204,11 +222,9 @@ def _softmax_crossentropy(write: Any, i: Instruction) -> bool:
     ):
         return False
     n = x.shape[-1]
-    peaks, logs = write.space((2, x.size // n), np.float32)
     body = [
-        f"const float *x = t[{write.slot(x)}], *target = t[{write.slot(target)}];",
-        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        *_row_ends(write, i.operands[1]),
+        f"const float *target = t[{write.slot(target)}]; float *y = t[{write.slot(y)}];",
         "for (int64_t r = begin; r < end; r++) {",
         "  float s = 0;",
         f"  for (int64_t j = 0; j < {n}; j++) s += (logs[r] - (x[r * {n} + j] - peaks[r])) * target[r * {n} + j];",
@@ -227,12 +243,10 @@ def _class_crossentropy(write: Any, i: Instruction) -> bool:
         return False
     n = x.shape[-1]
     ctype = C_TYPES[target.dtype]
-    peaks, logs = write.space((2, x.size // n), np.float32)
     write.demand(i, f"(uint64_t)((const {ctype} *)t[{write.slot(target)}])[k] < {n}", target.size)
     body = [
-        f"const float *x = t[{write.slot(x)}]; const {ctype} *target = t[{write.slot(target)}];",
-        f"float *y = t[{write.slot(y)}], *peaks = t[{write.slot(peaks)}], *logs = t[{write.slot(logs)}];",
-        f"an_softmax_rows_f32(x, begin, end, {n}, 0, peaks, logs);",
+        *_row_ends(write, i.operands[1]),
+        f"const {ctype} *target = t[{write.slot(target)}]; float *y = t[{write.slot(y)}];",
         f"for (int64_t r = begin; r < end; r++) y[r] = logs[r] - (x[r * {n} + (int64_t)target[r]] - peaks[r]);",
     ]
     write.parallel(body, x.size // n, _rows(n))

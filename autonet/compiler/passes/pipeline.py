@@ -11,6 +11,7 @@ from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
 from autonet.compiler.passes.gather import gather
 from autonet.compiler.passes.rows import update_rows
+from autonet.compiler.passes.schedule import schedule
 from autonet.compiler.passes.simplify import simplify
 from autonet.compiler.passes.verify import verify
 from autonet.compiler.program import Program
@@ -31,6 +32,7 @@ NATIVE_PASSES: tuple[Pass, ...] = (
     eliminate_common_subexpressions,
     eliminate_dead_code,
     update_rows,
+    schedule,
     fuse,
 )  # and then, where loops become C
 
