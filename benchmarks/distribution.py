@@ -91,7 +91,7 @@ def work(name: str, side: str, epochs: int, busy: bool) -> None:
             own, out = np.ones((2, n), np.float32)
             group.gather(None)
             begin = time.perf_counter()
-            group.add_up({parts[group.rank][0]: own}, parts, (0, group.size), out)
+            group.add_up({parts[group.rank][0]: [own]}, parts, (0, group.size), [out])
             taken.append(1e3 * (time.perf_counter() - begin))
         wire = statistics.median(taken)
     if distribution.rank() == 0:

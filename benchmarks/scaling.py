@@ -222,7 +222,7 @@ def work(name: str, rounds: int) -> None:
             own, out = np.ones((2, n), np.float32)
             group.gather(None)
             begin = time.perf_counter()
-            group.add_up({parts[group.rank][0]: own}, parts, (0, 2), out)
+            group.add_up({parts[group.rank][0]: [own]}, parts, (0, 2), [out])
             sums.append(time.perf_counter() - begin)
         found["sum"] = min(sums)
     if distribution.rank() == 0:

@@ -101,20 +101,22 @@ class Shares:
 
     def add_up(self, run: Callable[[int], Any], layout: Layout) -> Vectors:
         """The vectors of `run(block)`, summed over all blocks of all ranks."""
-        own = {p: self._sum(p, run, layout) for p in self.parts(self.group.rank)}
+        parts = [self.parts(r) for r in range(self.group.size)]
+        announced = None
+        if self.group.size > 1:
+            announced = self.group.announce("add_up" if self.reproducible else "add", sum(layout.vectors.values()))
+        own = {p: self._sum(p, run, layout) for p in parts[self.group.rank]}
         if self.group.size == 1:
             return own[self.whole]
         if not self.reproducible:
             total = own.popitem()[1] if own else layout.take()
             for array in total.arrays:
-                if not self.parts(self.group.rank):
+                if not parts[self.group.rank]:
                     array[...] = 0
-                self.group.add(array)
+            self.group.add(*total.arrays, announced=announced)
             return total
-        parts = [self.parts(r) for r in range(self.group.size)]
         total = layout.take()
-        for k, array in enumerate(total.arrays):
-            self.group.add_up({p: v.arrays[k] for p, v in own.items()}, parts, self.whole, array)
+        self.group.add_up({p: v.arrays for p, v in own.items()}, parts, self.whole, total.arrays, announced)
         for vectors in own.values():
             layout.give(vectors)
         return total

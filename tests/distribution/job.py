@@ -277,5 +277,27 @@ def predictions():
             print(f"{case}: {', '.join(str(seen) for seen, _ in told)}; {all(same for _, same in told)}")
 
 
+class Failing(layers.Layer):
+    fails = False
+
+    def call(self, x):
+        if Failing.fails:
+            raise ValueError("this batch is no good")
+        return x
+
+
+def recovers():
+    """A step that fails on every rank, after which training goes on."""
+    distribution.set_distribution(distribution.DataParallel())
+    model = keras.Sequential([Failing(), layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    for Failing.fails in (False, True, False):
+        try:
+            model.fit(X, X[:, :1], verbose=0)
+        except ValueError:
+            continue
+    print("RESULT", distribution.distribution().group.gather(None))
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]](*sys.argv[2:])

@@ -131,3 +131,7 @@ texts: 24, 24, 26; True
 def test_each_rank_predicts_its_share_where_it_can():
     found = run(3, "predictions")
     assert found.stdout == PREDICTIONS
+
+
+def test_a_step_that_fails_everywhere_leaves_nothing_behind():
+    assert run(2, "recovers").stdout == "RESULT [None, None]\n" * 2

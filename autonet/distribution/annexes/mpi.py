@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mpi4py import MPI
@@ -18,7 +18,16 @@ from autonet.errors import DistributionError
 BUCKET = 1 << 18  # numbers that are sent together
 SMALL = 1 << 12  # numbers that everybody sends to all, and sums: one message in the place of two
 PATIENCE = 2.0  # seconds that other ranks have to say what happened, before the job is ended
+PARTS, SUMS = 0, 1  # tags of messages
 SPINS = 200  # looks at a request in a row, before others may have the processor
+
+
+class Announcement(NamedTuple):
+    """What ranks tell each other before an exchange: what it is, its number, and of how many numbers."""
+
+    request: Any
+    sent: np.ndarray
+    received: np.ndarray
 
 
 class Communicator:
@@ -42,6 +51,8 @@ class Communicator:
         self.timeout = timeout
         self.seconds = 0.0  # spent waiting for others, and on what they sent
         self._calls = 0
+        self._announced: list[Announcement] = []  # exchanges that were not settled yet
+        self._rooms: dict[int, np.ndarray] = {}  # for what others send
         self._last_words = ""  # of a rank whose script has ended
         self._told = False  # whether the others know, or said themselves, that the job is at its end
         if self.size > 1:
@@ -60,7 +71,7 @@ class Communicator:
             return [value]
         started = time.perf_counter()
         payload = np.frombuffer(MPI.pickle.dumps(value), np.uint8)
-        counts = self._agree("gather", len(payload), alike=False)
+        counts = self._settle(self._announce("gather", len(payload)), alike=False)
         received = np.empty(sum(counts), np.uint8)
         self._wait([self._world.Iallgatherv(payload, [received, counts])])
         ends = np.cumsum(counts)
@@ -81,80 +92,105 @@ class Communicator:
         self.seconds += time.perf_counter() - started
         return found
 
+    def announce(self, what: str, n: int) -> Announcement:
+        """Say that an exchange of `n` numbers is to come: "add_up" or "add". What others say arrives during the work
+        before it."""
+        while self._announced:  # of exchanges that an error kept from happening
+            self._settle(self._announced[0])
+        return self._announce(what, n)
+
     def add_up(
-        self, own: dict[Part, np.ndarray], parts: Sequence[Sequence[Part]], whole: Part, out: np.ndarray
+        self,
+        own: dict[Part, list[np.ndarray]],
+        parts: Sequence[Sequence[Part]],
+        whole: Part,
+        out: Sequence[np.ndarray],
+        announced: Announcement | None = None,
     ) -> None:
         """The sum over all blocks, in the order of `blocks.add_up`, on every rank.
 
+        Each rank sums a slice of a vector and sends it to all; pieces of it are under way at once, and short vectors whole.
+
         Args:
-            own: for each of this rank's parts, its sum, shape (n,).
+            own: for each of this rank's parts, its sums: vectors.
             parts: for each rank, the parts that it has.
             whole: all blocks.
-            out: where the sum goes, shape (n,).
+            out: where the sums go.
+            announced: what `announce` gave for all numbers of `out`; by default it happens now.
         """
         started = time.perf_counter()
-        self._agree("add_up", len(out))
-        if len(out) <= SMALL:
-            self._all_to_all(own, parts, whole, out)
-        else:
-            self._by_slices(own, parts, whole, out)
+        self._settle(announced or self.announce("add_up", sum(map(len, out))))
+        short = [k for k, v in enumerate(out) if len(v) <= SMALL]
+        gathered = [self._send_to_all([own[p][k] for p in parts[self.rank]], parts, out[k]) for k in short]
+        sums, results, sent = [], [], []
+        others = [(self.rank + n) % self.size for n in range(1, self.size)]
+        for k in [k for k in range(len(out)) if k not in short]:
+            pieces = self._pieces(len(out[k]), self.rank)
+            room = iter(self._room(k, out[k].dtype, sum(len(parts[r]) for r in others), pieces))
+            for piece in pieces:
+                found = {p: vectors[k][piece] for p, vectors in own.items()}
+                come = {(r, p): next(room) for r in others for p in parts[r]}
+                requests = [self._world.Irecv(array, r, PARTS) for (r, _), array in come.items()]
+                sums.append((found | {p: array for (_, p), array in come.items()}, requests, out[k][piece]))
+            for r in others:
+                for piece in self._pieces(len(out[k]), r):
+                    sent += [self._world.Isend(own[p][k][piece], r, PARTS) for p in parts[self.rank]]
+                    results.append(self._world.Irecv(out[k][piece], r, SUMS))
+        for found, requests, result in sums:
+            self._wait(requests)
+            result[:] = add_up(found, whole, _add)
+            sent += [self._world.Isend(result, r, SUMS) for r in others]
+        for k, (request, received) in zip(short, gathered, strict=True):
+            self._wait([request])
+            rows = iter(received.reshape(-1, len(out[k])))
+            out[k][:] = add_up({p: next(rows) for owned in parts for p in owned}, whole, _add)
+        self._wait([*results, *sent])
         self.seconds += time.perf_counter() - started
 
-    def _all_to_all(self, own: dict[Part, np.ndarray], parts: Any, whole: Part, result: np.ndarray) -> None:
-        n = len(result)
-        counts = [n * len(p) for p in parts]
-        sent = np.concatenate([own[p] for p in parts[self.rank]]) if counts[self.rank] else np.empty(0, result.dtype)
-        received = np.empty(sum(counts), result.dtype)
-        self._wait([self._world.Iallgatherv(sent, [received, counts])])
-        rows = iter(received.reshape(-1, n))
-        result[:] = add_up({p: next(rows) for owned in parts for p in owned}, whole, _add)
+    def _send_to_all(self, vectors: list[np.ndarray], parts: Any, like: np.ndarray) -> tuple[Any, np.ndarray]:
+        """A request, and the vectors of all parts of all ranks, which come in turn."""
+        sent = np.concatenate(vectors) if vectors else np.empty(0, like.dtype)
+        counts = [len(like) * len(p) for p in parts]
+        received = np.empty(sum(counts), like.dtype)
+        return self._world.Iallgatherv(sent, [received, counts]), received
 
-    def _by_slices(self, own: dict[Part, np.ndarray], parts: Any, whole: Part, result: np.ndarray) -> None:
-        """Each rank sums a slice of the numbers and sends it to all. Buckets are under way at once."""
-        buckets = []
-        for first in range(0, len(result), BUCKET):
-            n = min(BUCKET, len(result) - first)
-            ends = [first + n * r // self.size for r in range(self.size + 1)]
-            sizes = np.diff(ends)
-            mine = [own[p] for p in parts[self.rank]]
-            sent_counts = (sizes * len(mine)).tolist()
-            if len(mine) == 1:
-                sent = mine[0][first : first + n]
-            else:
-                pieces = [v[a:b] for a, b in zip(ends, ends[1:], strict=False) for v in mine]
-                sent = np.concatenate(pieces) if pieces else np.empty(0, result.dtype)
-            counts = [int(sizes[self.rank]) * len(p) for p in parts]
-            received = np.empty(sum(counts), result.dtype)
-            request = self._world.Ialltoallv([sent, sent_counts], [received, counts])
-            buckets.append((request, sent, received, ends, sizes))
-        second = []
-        for request, _, received, ends, sizes in buckets:
-            self._wait([request])
-            rows = iter(received.reshape(-1, sizes[self.rank]) if sizes[self.rank] else [])
-            slice_ = result[ends[self.rank] : ends[self.rank + 1]]
-            if sizes[self.rank]:
-                slice_[:] = add_up({p: next(rows) for owned in parts for p in owned}, whole, _add)
-            target = [result[ends[0] : ends[-1]], sizes.tolist()]
-            second.append(self._world.Iallgatherv(MPI.IN_PLACE, target))
-        self._wait(second)
+    def _pieces(self, n: int, rank: int) -> list[slice]:
+        """The slice of a vector of `n` numbers that a rank sums, in pieces."""
+        first, last = n * rank // self.size, n * (rank + 1) // self.size
+        return [slice(k, min(k + BUCKET, last)) for k in range(first, last, BUCKET)]
 
-    def add(self, array: np.ndarray) -> None:
-        """Every rank's array becomes the sum of all, in an order that is MPI's and depends on the number of ranks."""
+    def _room(self, k: int, dtype: Any, count: int, pieces: list[slice]) -> list[np.ndarray]:
+        """For each piece, `count` arrays, in memory that is kept: new pages would take as long as the message."""
+        sizes = [piece.stop - piece.start for piece in pieces for _ in range(count)]
+        if k not in self._rooms or self._rooms[k].dtype != dtype or len(self._rooms[k]) < sum(sizes):
+            self._rooms[k] = np.empty(sum(sizes), dtype)
+        ends = np.cumsum(sizes).tolist()
+        return [self._rooms[k][end - n : end] for end, n in zip(ends, sizes, strict=True)]
+
+    def add(self, *arrays: np.ndarray, announced: Announcement | None = None) -> None:
+        """Every rank's arrays become the sums of all, in an order that is MPI's and depends on the number of ranks."""
         if self.size == 1:
             return
         started = time.perf_counter()
-        self._agree("add", array.size)
-        pieces = [array[k : k + BUCKET] for k in range(0, len(array), BUCKET)]
+        self._settle(announced or self.announce("add", sum(map(len, arrays))))
+        pieces = [array[k : k + BUCKET] for array in arrays for k in range(0, len(array), BUCKET)]
         self._wait([self._world.Iallreduce(MPI.IN_PLACE, piece) for piece in pieces])
         self.seconds += time.perf_counter() - started
 
-    def _agree(self, what: str, n: int, alike: bool = True) -> list[int]:
-        """See that all ranks are about to do the same. Returns: each rank's `n`."""
+    def _announce(self, what: str, n: int) -> Announcement:
         self._calls += 1
         sent = np.array([_CODES.index(what), self._calls, n], np.int64)
         received = np.empty((self.size, 3), np.int64)
-        self._wait([self._world.Iallgather(sent, received)])
-        if (received[:, :2] != sent[:2]).any() or (alike and (received[:, 2] != n).any()):
+        found = Announcement(self._world.Iallgather(sent, received), sent, received)
+        self._announced.append(found)  # which keeps its memory until others have written there
+        return found
+
+    def _settle(self, announced: Announcement, alike: bool = True) -> list[int]:
+        """See that all ranks are about to do the same. Returns: each rank's `n`."""
+        request, sent, received = announced
+        self._wait([request])
+        self._announced = [a for a in self._announced if a is not announced]
+        if (received[:, :2] != sent[:2]).any() or (alike and (received[:, 2] != sent[2]).any()):
             told = ", ".join(
                 f"rank {r}: {_CODES[code]} of {count} (exchange {k})"
                 for r, (code, k, count) in enumerate(received.tolist())
