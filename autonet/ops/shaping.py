@@ -17,7 +17,8 @@ from autonet.errors import ArgumentError, ShapeError
 @primitive
 def reshape(x, *, newshape: Shape):
     """`x` in another shape of as many elements; one length may be -1."""
-    if (min(newshape, default=0) if type(newshape) is tuple else newshape) < -1:  # NumPy takes any of them for -1
+    least: Any = min(newshape, default=0) if type(newshape) is tuple else newshape
+    if least < -1:  # which NumPy takes for -1
         raise ShapeError(f"reshape expects lengths of 0 or more, or -1 for one that is unknown; received {newshape}.")
     return np.reshape(x, newshape)
 
