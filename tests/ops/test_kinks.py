@@ -10,6 +10,7 @@ import autonet
 from autonet import activations, gradients, losses, ops, regularizers
 from autonet.errors import NonFiniteError
 from autonet.ops import kinks, spectra
+from autonet.ops.image.sampling import grid_sample
 from tests.ops.cases import Case, made, reals
 from tests.ops.test_linalg import apart_symmetric, spread
 
@@ -64,6 +65,14 @@ def weighed(f):
 
 def pair(f):
     return lambda x: ops.sum(f(x[0], x[1]))
+
+
+PICTURE = np.array([[0.0, 1, 2], [1, 3, 6], [3, 7, 9]]).reshape(1, 3, 3, 1)
+
+
+def bilinear(x):
+    row, column = (ops.reshape(x[k], (1, 1, 1)) for k in (0, 1))
+    return ops.sum(grid_sample(PICTURE, row, column, order=1, fill_mode="nearest"))
 
 
 Z1, Z2, Z3, ONES = np.zeros(1), np.zeros(2), np.zeros(3), np.ones(3)
@@ -187,6 +196,9 @@ TABLE = {
     "normalize": (summed(lambda x: ops.normalize(x, epsilon=0.5)), Z2, 2, 0),
     "cosine similarity": (lambda x: losses.cosine_similarity(np.ones(1), x), Z1, 0, 0),
     "kl divergence": (lambda x: losses.kl_divergence(x, np.full(2, 0.5)), Z2, 0, 0),
+    "bilinear, at a pixel": (bilinear, np.array([1.0, 1.0]), [4, 3], N2),
+    "bilinear, at a row": (bilinear, np.array([1.0, 0.5]), [3, 2], N2),
+    "bilinear, between": (bilinear, np.array([0.5, 0.5]), [1.5, 1.5], [[0, 1], [1, 0]]),
     # products
     **{
         f"{name} of {list(x)}": (f, np.array(x), first, hessian)

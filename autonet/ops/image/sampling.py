@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from autonet.core.primitive import primitive
+from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor
-from autonet.ops.comparison import floor, greater_equal, less, logical_and
+from autonet.ops.comparison import equal, floor, greater_equal, less, logical_and, logical_or
 from autonet.ops.creation import cast, zeros_like
 from autonet.ops.indexing import _take_back, take
+from autonet.ops.kinks import at_kinks
 from autonet.ops.pointwise import absolute, minimum, where
 from autonet.ops.reduction import sum
 from autonet.ops.shaping import expand_dims, reshape
@@ -125,7 +127,12 @@ def _to_places(
         part = part if valid is None else where(expand_dims(valid, -1), part, fill_value)
         part = _weighted(part, [weights[1 - axis]]) * sides[axis]
         total = part if total is None else total + part
-    return sum(g * total, axis=-1)
+    c = sum(g * total, axis=-1)
+    if not is_recording():
+        return c
+    # at pixels, where slopes jump along both axes
+    own, other = places[axis], places[1 - axis]
+    return at_kinks(c, c, c, own, logical_or(equal(own, floor(own)), equal(other, floor(other))), "lost", beside=other)
 
 
 grid_sample.vjp(
