@@ -118,6 +118,10 @@ def bits(*places):
     """Train all models, and write what came out to a file; with "plain" or "fast" after it, to another one in that way."""
     for path, way in zip(places[::2], [*places[1::2], ""], strict=True):
         chosen = None if way == "plain" else distribution.DataParallel(reproducible=way != "fast")
+        if distribution.size() > 2:  # these small models' sums in slices and pieces, as large ones' are
+            from autonet.distribution.annexes import mpi
+
+            mpi.SMALL, mpi.BUCKET = 8, 50
         distribution.set_distribution(chosen)
         found = {}
         for name in MODELS:
