@@ -12,7 +12,7 @@ import numpy as np
 from autonet.common.signatures import no_argument, taken
 from autonet.common.words import ANY_LAYER, translate
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, AutonetError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 
 _PLAIN = (str, int, float, bool, type(None))
 _COMMON = ("name", "trainable", "dtype")  # what every layer's configuration has
@@ -160,6 +160,9 @@ def make(cls: Any, config: dict[str, Any]) -> Any:
         left = {k: config[k] for k in _COMMON if k in config and k not in parameters}
     try:
         layer = cls(**{k: v for k, v in config.items() if k not in left})
+    except DtypeError as error:  # which says what to do
+        error.prefix(f"{cls.__name__} {config['name']!r}" if "name" in config else cls.__name__)
+        raise
     except TypeError as error:
         raise ArgumentError(
             f"{cls.__name__} cannot be made from the configuration {str(config)[:1000]}: {error}. "

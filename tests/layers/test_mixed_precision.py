@@ -151,6 +151,10 @@ def test_policies_that_are_none_are_refused(name):
     for take in (DTypePolicy, lambda name: layers.Dense(1, dtype=name), config.set_dtype_policy):
         with pytest.raises(DtypeError, match=name.removeprefix("mixed_")):
             take(name)
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": name}, "registered_name": None}
+    config_of_file = {**layers.Dense(1, name="head").get_config(), "dtype": policy}
+    with pytest.raises(DtypeError, match=rf"^Dense 'head': [^{{]*{name.removeprefix('mixed_')}"):
+        layers.Dense.from_config(config_of_file)
 
 
 def test_what_is_no_name_is_refused():
