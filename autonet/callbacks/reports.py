@@ -285,8 +285,8 @@ class CSVLogger(Callback):
                 )
             self._columns = header[1:]
             if not text.endswith("\n"):  # the last run ended within a line
-                with path.open("a", newline="", encoding="utf-8") as file:
-                    file.write(os.linesep)
+                with path.open("ab", buffering=0) as file:
+                    append(file, os.linesep.encode())
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("", encoding="utf-8")

@@ -8,6 +8,7 @@ Results lie in static arrays that are planned as those of a compiled step, so th
 from __future__ import annotations
 
 import math
+import os
 import re
 import zlib
 from collections.abc import Callable
@@ -49,14 +50,20 @@ def export(model: Any, filepath: Path) -> None:
 
 
 def write(program: Program, filepath: Path, rows: bool) -> None:
-    """Write a program, and the header beside it; with a function for many rows if the program is that of one."""
+    """Write a program, and the header beside it; with a function for many rows if the program is that of one.
+
+    A fault of the disk leaves the earlier pair. A crash between the two renames leaves the new source with the old header,
+    which the compiler refuses.
+    """
     name = re.sub(r"\W", "_", filepath.stem, flags=re.ASCII)
     name = name if name[0].isalpha() else f"m_{name}"
     body, header = Writer(program).write(name, filepath.with_suffix(".h").name, rows)
     body, header = _paired(body, header, f"{name.upper()}_H")
-    for path, text in ((filepath.with_suffix(".h"), header), (filepath, body)):
-        with atomic_write(path) as file:
+    with atomic_write(filepath.with_suffix(".h")) as first, atomic_write(filepath) as second:
+        for file, text in ((first, header), (second, body)):
             file.write(text.encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())  # both are on the disk before either takes its name
 
 
 def _paired(body: str, header: str, guard: str) -> tuple[str, str]:

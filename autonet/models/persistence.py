@@ -80,7 +80,8 @@ class Persistence:
                 these leave more than the first axis open, it gives the lengths.
 
         Raises: ArgumentError for another format, for an operation that the format has no counterpart of, for a model that
-            does not tell its inputs, draws random numbers or assigns Variables as it predicts.
+            does not tell its inputs, draws random numbers or assigns Variables as it predicts. OSError where the disk is
+            full: an earlier file, or pair of C file and header, is untouched then.
         """
         from autonet.models.exported import export_model
 

@@ -25,6 +25,7 @@ CHUNK = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte before a download is given up
 OLD = 24 * 3600.0  # seconds after which an untouched temporary file is nobody's
 LONGEST = 200  # bytes of a name that leave room for a temporary file's: systems allow 255
+_OF_DISKS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")} - {None}
 _LENGTHS = {32: "md5", 64: "sha256"}  # hexadecimal digits of a digest
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 
@@ -64,6 +65,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
         path: where the content shall stand.
         mode: "wb" or "w".
         options: further arguments of `open`, for example `encoding`.
+
+    Raises: the system's OSError, with `path` as its filename, for example where the disk is full.
     """
     if mode not in ("wb", "w"):
         raise ArgumentError(f"atomic_write writes a whole file: mode 'wb' or 'w'; received {mode!r}.")
@@ -73,20 +76,37 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     temporary = _beside(target)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    kept = "the file that was there is untouched" if target.exists() else "nothing was left in its place"
+    within, failed = False, f"It could not be written; {kept}."
     try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(handle, mode, **options) as file:
+            within = True  # where not every error is of this file
             yield file
+            within = False
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
             os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as problem:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(problem, OSError) and (not within or (problem.filename is None and problem.errno in _OF_DISKS)):
+            _tell(problem, path, failed)
         raise
-    _flush_folder(target.parent)
+    try:
+        _flush_folder(target.parent)
+    except OSError as problem:
+        _tell(problem, path, "It stands there whole, but may be gone after a crash: its folder could not be flushed.")
+        raise
+
+
+def _tell(problem: OSError, path: Any, what: str) -> None:
+    """Give an error of the system the name that its user knows the file by, and a sentence."""
+    problem.filename = os.fspath(path)
+    del problem.filename2
+    problem.add_note(what)
 
 
 def append(file: IO[bytes], data: bytes, flush: bool = False) -> None:
@@ -95,6 +115,8 @@ def append(file: IO[bytes], data: bytes, flush: bool = False) -> None:
     Args:
         file: open for appending bytes, with buffering=0.
         flush: whether it shall be on the disk when this returns.
+
+    Raises: the system's OSError, with the file's name.
     """
     end, rest = os.fstat(file.fileno()).st_size, memoryview(data)
     try:
@@ -102,9 +124,14 @@ def append(file: IO[bytes], data: bytes, flush: bool = False) -> None:
             rest = rest[file.write(rest) :]  # a disk that is nearly full takes a part
         if flush:
             os.fsync(file.fileno())
-    except BaseException:
-        with contextlib.suppress(OSError):
+    except BaseException as problem:
+        what = "Nothing was added to it."
+        try:
             file.truncate(end)
+        except OSError:
+            what = "Its end may hold a part of what was to be added."
+        if isinstance(problem, OSError):
+            _tell(problem, file.name, what)
         raise
 
 
@@ -258,6 +285,8 @@ def _unpack(path: Path, folder: Path, archive_format: str | list[str] | tuple[st
     except BaseException as problem:
         if isinstance(problem, (tarfile.TarError, zipfile.BadZipFile, EOFError)):
             raise DataError(f"{path} cannot be unpacked ({problem}). Delete it and try again.") from problem
+        if isinstance(problem, OSError) and problem.filename is None:
+            _tell(problem, folder, f"{path} could not be unpacked into it.")
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

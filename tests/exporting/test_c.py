@@ -1,6 +1,7 @@
 """C99 of a model: compiled with every warning an error, under sanitizers, and compared with predict."""
 
 import ctypes
+import errno
 import os
 import subprocess
 import sys
@@ -231,6 +232,23 @@ def test_a_file_goes_with_its_own_header_only(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert (done.returncode == 0) == (n == 4)
         assert ("the header is of another export" in done.stderr) == (n == 3)
+
+
+@pytest.mark.parametrize("function, fails", [("fsync", 1), ("fsync", 2), ("replace", 1)])
+def test_a_fault_of_the_disk_leaves_the_earlier_pair(function, fails, tmp_path, monkeypatch):
+    sequential((3,), layers.Dense(2)).export(tmp_path / "m.c")
+    old = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    real, left = getattr(os, function), iter(range(fails - 1))
+
+    def faulty(*args):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args)
+
+    monkeypatch.setattr(os, function, faulty)
+    with pytest.raises(OSError, match=r"No space left on device: .*m\.[ch]"):
+        sequential((4,), layers.Dense(2)).export(tmp_path / "m.c")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old
 
 
 def test_lookup_outside_its_table_gives_nan(tmp_path):

@@ -80,6 +80,12 @@ def old_and_writer(kind, tmp_path):
     return path, path.read_bytes()
 
 
+def assert_told(error, path):
+    """Which file it was, and that the old one stands."""
+    assert error.filename == str(path) and error.filename2 is None and str(error).endswith(f": {str(path)!r}")
+    assert error.__notes__ == ["It could not be written; the file that was there is untouched."]
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(
     "function, code", [("fsync", errno.EIO), ("replace", errno.EIO), ("open", errno.ENOSPC), ("open", errno.EACCES)]
@@ -91,6 +97,7 @@ def test_a_fault_leaves_the_old_file(kind, function, code, tmp_path, monkeypatch
         with pytest.raises(OSError) as caught:
             WRITERS[kind](model_of(2), tmp_path / "x")
     assert caught.value.errno == code
+    assert_told(caught.value, path)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
     WRITERS[kind](model_of(2), tmp_path / "x")
     assert path.read_bytes() != old
@@ -106,13 +113,25 @@ def test_a_full_disk_leaves_the_old_file(kind, tmp_path, monkeypatch):
             with pytest.raises(OSError) as caught:
                 WRITERS[kind](model_of(2), tmp_path / "x")
         assert caught.value.errno == errno.ENOSPC
+        assert_told(caught.value, path)
         assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+
+
+def test_only_errors_of_writing_get_the_name(tmp_path):
+    for error in (ConnectionResetError(errno.ECONNRESET, "gone"), OSError("no number"), FileNotFoundError(2, "x", "y")):
+        with pytest.raises(OSError) as caught, atomic_write(tmp_path / "new"):
+            raise error
+        assert caught.value.filename in (None, "y") and not hasattr(caught.value, "__notes__")
+    with pytest.raises(OSError, match="new") as caught, atomic_write(tmp_path / "new"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.__notes__ == ["It could not be written; nothing was left in its place."]
 
 
 def test_a_folder_that_cannot_be_flushed_is_told(tmp_path, monkeypatch):
     Disk(monkeypatch, "fsync", 2, errno.EIO)  # the first flush is the file's
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match=r"x\.keras") as caught:
         model_of(1).save(tmp_path / "x.keras")
+    assert caught.value.__notes__[0].startswith("It stands there whole")
     assert load_model(tmp_path / "x.keras").weights[1].numpy()[0] == 1
 
 
@@ -252,8 +271,9 @@ def test_what_is_appended_is_there_whole_or_not_at_all(tmp_path):
 
     with Nearly(tmp_path / "x", "a") as file:
         append(file, b"0123456\n")
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="No space left on device: .*x") as caught:
             append(file, b"89abcdef\n", flush=True)
+    assert caught.value.__notes__ == ["Nothing was added to it."]
     assert (tmp_path / "x").read_bytes() == b"0123456\n"
 
 
