@@ -27,7 +27,6 @@ ELSEWHERE = {  # source files: the tests that hold them
     "common/arrays.py": "core/test_tensor.py",
     "common/attributes.py": "core/test_tensor.py",
     "common/bodies.py": "core/test_primitive.py",
-    "common/extras.py": "wrappers/test_without.py exporting/test_export.py",
     "common/dtypes.py": "core/test_primitive.py utils/test_config.py",
     "common/switches.py": "utils/test_config.py",
     "common/trees.py": "test_tree.py",

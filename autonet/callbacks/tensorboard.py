@@ -10,6 +10,7 @@ import numpy as np
 
 from autonet.callbacks.base import Callback
 from autonet.callbacks.learning_rate import named_optimizers
+from autonet.common.extras import advice
 from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 
@@ -46,13 +47,13 @@ class TensorBoard(Callback):
         embeddings_freq: int = 0,
         embeddings_metadata: object = None,
     ):
-        for word, value, advice in (
+        for word, value, instead in (
             ("profile_batch", profile_batch, "model.explain_step() tells what a step does"),
             ("embeddings_freq", embeddings_freq, "save the layer's weights, and load them into the projector"),
             ("embeddings_metadata", embeddings_metadata, "save the layer's weights, and load them into the projector"),
         ):
             if value:
-                raise ArgumentError(f"TensorBoard has no {word} here; received {value!r}. Leave it out: {advice}.")
+                raise ArgumentError(f"TensorBoard has no {word} here; received {value!r}. Leave it out: {instead}.")
         whole = isinstance(update_freq, (int, np.integer)) and update_freq > 0
         if not whole and update_freq not in ("batch", "epoch"):
             raise ArgumentError(
@@ -62,8 +63,7 @@ class TensorBoard(Callback):
             from tensorboardX import SummaryWriter
         except ImportError:
             raise ImportError(
-                "TensorBoard needs tensorboardX to write its files: pip install 'autonet[tensorboard]'. "
-                "CSVLogger needs nothing."
+                f"TensorBoard needs tensorboardX to write its files: {advice('tensorboard')}. CSVLogger needs nothing."
             ) from None
         self._writer_class = SummaryWriter
         self._writers: dict[str, Any] = {}

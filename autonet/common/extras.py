@@ -1,6 +1,17 @@
-"""Optional extras: whether a module that one brings is there."""
+"""Optional extras: whether a module that one brings is there, and how to get it."""
 
 from importlib.util import find_spec
+
+PACKAGES = {  # what an extra brings, as in pyproject.toml
+    "plot": "matplotlib",
+    "images": "pillow",
+    "tensorboard": "tensorboardX pillow",
+    "mpi": "mpi4py mpich",
+    "tune": "optuna cmaes scipy",
+    "sklearn": "scikit-learn",
+    "onnx": "onnx",
+    "native": "ziglang",
+}
 
 
 def installed(module: str) -> bool:
@@ -9,3 +20,8 @@ def installed(module: str) -> bool:
         return find_spec(module) is not None
     except ValueError:  # None stands in its place among the modules
         return False
+
+
+def advice(extra: str) -> str:
+    """How to get what an extra brings: by its packages' names, as this package's own is another one's on the public index."""
+    return f"pip install {PACKAGES[extra]} (the extra {extra!r})"

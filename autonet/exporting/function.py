@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common.dtypes import floatx
-from autonet.common.extras import installed
+from autonet.common.extras import advice, installed
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import PathLike
 from autonet.core.tensor import Tensor
@@ -64,7 +64,7 @@ def export(
         c.write(c.recorded(call, [_fixed(x) for x in leaves], getattr(f, "__name__", "the function")), path, rows=False)
         return
     if not installed("onnx"):
-        raise ArgumentError("export needs onnx, which is not installed: pip install 'autonet[onnx]'.")
+        raise ArgumentError(f"export needs onnx, which is not installed: {advice('onnx')}.")
     from autonet.exporting.annexes.onnx_file import write
 
     specs = [_spec(x) for x in leaves]

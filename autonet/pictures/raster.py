@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autonet.common.extras import advice
 from autonet.errors import ArgumentError
 from autonet.pictures.scene import MARGIN, Line, Rect, Scene, Text
 from autonet.utils.files import atomic_write
@@ -21,7 +22,7 @@ def save(scene: Scene, path: Path, dpi: float) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise ArgumentError(
-            f"Writing {str(path)!r} needs matplotlib (pip install 'autonet[plot]'). Without it a picture is written as "
+            f"Writing {str(path)!r} needs matplotlib: {advice('plot')}. Without it a picture is written as "
             f"SVG: {str(path.with_suffix('.svg'))!r}."
         ) from None
     width, height = scene.width + 2 * MARGIN, scene.height + 2 * MARGIN

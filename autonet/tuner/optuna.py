@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+from autonet.common.extras import advice
 from autonet.common.types import PathLike
 from autonet.errors import ArgumentError
 from autonet.tuner.methods import Method, Rounds, Task
@@ -87,5 +88,5 @@ class Optuna(Method):
             importlib.import_module("optuna")
         except ImportError:
             raise ArgumentError(
-                'The method "optuna" needs the package optuna: pip install "autonet[tune]". Or use method="random".'
+                f'The method "optuna" needs the package optuna: {advice("tune")}. Or use method="random".'
             ) from None

@@ -6,6 +6,7 @@ from typing import IO, Any
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.extras import advice
 from autonet.common.lines import warn
 from autonet.common.types import Dtype, PathLike, TensorLike
 from autonet.errors import ArgumentError, DataError, ShapeError
@@ -24,7 +25,7 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise ArgumentError("Files of pictures need Pillow: pip install 'autonet[images]'.") from None
+        raise ArgumentError(f"Files of pictures need Pillow: {advice('images')}.") from None
     return Image
 
 

@@ -10,6 +10,7 @@
 from typing import TYPE_CHECKING, Any
 
 from autonet import lazy as _lazy
+from autonet.common.extras import advice as _advice
 from autonet.common.extras import installed as _installed
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ if not TYPE_CHECKING:  # to a type checker, a module with this function has ever
         if not _installed("sklearn"):
             from autonet.errors import ArgumentError
 
-            raise ArgumentError(
-                f"wrappers.{name} needs scikit-learn, which is not installed: pip install 'autonet[sklearn]'."
-            )
+            raise ArgumentError(f"wrappers.{name} needs scikit-learn, which is not installed: {_advice('sklearn')}.")
         value = globals()[name] = getattr(import_module(f"{__name__}.annexes.{_HOMES[name]}"), name)
         return value
 

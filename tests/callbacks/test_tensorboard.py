@@ -199,6 +199,6 @@ def test_refusals(tmp_path, monkeypatch):
         with pytest.raises(ArgumentError, match=f"TensorBoard has no {word} here"):
             TensorBoard(tmp_path, **{word: 1})
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ImportError, match=r"pip install 'autonet\[tensorboard\]'"):
+    with pytest.raises(ImportError, match=r"pip install tensorboardX pillow \(the extra 'tensorboard'\)"):
         TensorBoard(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -255,5 +255,5 @@ def test_signatures_are_checked(tmp_path):
 
 def test_without_onnx_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ArgumentError, match=r"pip install 'autonet\[onnx\]'"):
+    with pytest.raises(ArgumentError, match=r"pip install onnx \(the extra 'onnx'\)"):
         autonet.export(lambda x: x, tmp_path / "f.onnx", np.ones(3))

@@ -198,7 +198,7 @@ def test_misuse(tmp_path, monkeypatch):
     with pytest.raises(ArgumentError, match=r"written as \.svg, \.png or \.pdf"):
         plot_model(branching(), tmp_path / "m.bmp")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ArgumentError, match=r"needs matplotlib .* as SVG: 'model.svg'"):
+    with pytest.raises(ArgumentError, match=r"needs matplotlib: pip install matplotlib .* as SVG: 'model.svg'"):
         plot_model(branching())
 
 
