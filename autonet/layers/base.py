@@ -393,7 +393,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of the call's first arguments."""
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
-        if not any(a is not None for a in args) and type(self).build is not Layer.build:
+        if not any(a is not None for a in flatten(args)) and type(self).build is not Layer.build:
             received = repr(args[0])[:100] if args else "no argument"
             raise ArgumentError(
                 f"{self.label} expects an array or Tensor to be called on; received {received}. "

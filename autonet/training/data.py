@@ -131,6 +131,10 @@ def _array(value: Any, name: str, float_dtype: str) -> np.ndarray:
     ):  # texts stay objects: as an array of their own each would be as long as the longest
         if holds_complex(array):
             raise DataError(f"{name} holds complex numbers, which models do not take. {ADVICE}")
+        if found == {type(None)}:
+            raise DataError(
+                f"{name} holds None alone: all {array.size} values are missing. Look at where it comes from."
+            )
         raise DataError(
             f"{name} holds elements of type {array.dtype}; models take numbers (and layers for texts, strings). "
             f"Convert it first, for example with np.asarray({name}, 'float32')."

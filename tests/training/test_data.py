@@ -215,6 +215,8 @@ def test_texts_with_gaps_are_refused_with_the_row(gap, place):
         if gap is None or isinstance(x, np.ndarray):
             with pytest.raises(DataError, match=rf"x, row {place}: the text is missing \(1 of 3 are\)"):
                 data.arrays(x, "x", "float32")
+    with pytest.raises(DataError, match="x holds None alone: all 2 values are missing"):
+        data.arrays(np.array([[None], [None]]), "x", "float32")
     with pytest.raises(DataError, match="x, row 1: int 3 among texts"):
         data.arrays(np.array(["a", 3], object), "x", "float32")
 

@@ -17,10 +17,12 @@ from autonet.layers.symbolic import KerasTensor
 class DataLayer(Layer):
     """Base of layers that prepare data: they take lists of numbers, too."""
 
+    _empty: str | None = None  # dtype of a list that holds nothing; None for the default of floats
+
     if not TYPE_CHECKING:  # to type checkers it is what `call` is
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return super().__call__(*[as_given(x, self.label) for x in args], **kwargs)
+            return super().__call__(*_given(self, args), **kwargs)
 
     def _promise(self, inputs: Any, dtype: Any) -> KerasTensor:
         """The placeholder of the result, for layers whose dtype is not that of what they compute with."""
@@ -38,13 +40,14 @@ class TextLayer(DataLayer):
 
     _fixed = ("activity_regularizer",)  # results are numbers of tokens: there is nothing to lower
     lengths_vary = False
+    _empty = "object"
 
     if not TYPE_CHECKING:  # to type checkers it is what `call` is
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             if not args and len(kwargs) == 1:  # given by its name
                 args, kwargs = tuple(kwargs.values()), {}
-            args = tuple([as_given(x, self.label) for x in args])
+            args = _given(self, args)
             if not args or not is_text(args[0]):
                 return super().__call__(*args, **kwargs)
             if capturing():
@@ -58,12 +61,31 @@ class TextLayer(DataLayer):
             return self.call(text, *args[1:], **kwargs)
 
 
-def as_given(x: Any, who: str) -> Any:
-    """Tables, columns and nested lists of numbers as arrays; everything else as it is."""
+def _given(layer: DataLayer, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Tables, columns and nested lists of numbers as arrays; everything else as it is.
+
+    Raises: DtypeError where the first of the arguments is None, or a list in which some element is.
+    """
+    for place, v in enumerate(flatten(args[:1])):
+        if v is None and not any(isinstance(other, (np.ndarray, Tensor)) for other in flatten(args[0])):
+            raise DtypeError(
+                f"{layer.label}: element {place} of {args[0]!r:.80} is missing. Put a value there, such as '' among texts or 0 "
+                "among numbers, or leave it out."
+                if isinstance(args[0], (list, tuple))
+                else f"{layer.label} expects data; received None."
+            )
+    return tuple([_as_given(x, layer) for x in args])
+
+
+def _as_given(x: Any, layer: DataLayer) -> Any:
     if is_frame(x):
-        return frame_array(x, f"The input of {who}")
-    if isinstance(x, (list, tuple)) and all(isinstance(v, (int, float, np.generic)) for v in flatten(x)):
-        return to_array(x)
+        return frame_array(x, f"The input of {layer.label}")
+    if isinstance(x, (list, tuple)):
+        leaves = flatten(x)
+        if not leaves and layer._empty:
+            return np.array(x, layer._empty)
+        if all(isinstance(v, (int, float, np.generic)) for v in leaves):
+            return to_array(x)
     return x
 
 
@@ -93,6 +115,8 @@ def as_text(x: Any, encoding: str = "utf-8") -> np.ndarray:
                 raise DataError(
                     f"Bytes that are no text in {encoding}: {v[:40]!r}. Give the layer their encoding."
                 ) from error
+        if v is None or (isinstance(v, float) and v != v):
+            raise DtypeError(f"A text is missing: received {v!r} among texts. Put '' there, or leave it out.")
         if not isinstance(v, str):
             raise DtypeError(f"Text is made of strings, all rows of one length; received {type(v).__name__} {v!r}.")
         return v

@@ -127,7 +127,7 @@ class StringLookup(IndexLookup, TextLayer):
         return found
 
     def _texts(self, places: Any) -> np.ndarray:
-        at = np.asarray(places)
+        at = np.asarray(places) if np.size(places) else np.zeros(np.shape(places), np.int64)
         if at.dtype.kind not in "iu":
             raise DtypeError(f"{self.label} expects places, whole numbers; received dtype {at.dtype}.")
         words = np.array([*self._special(), *self.table.tokens, self.oov_token])
@@ -149,6 +149,8 @@ class IntegerLookup(IndexLookup):
     >>> layer([[36, 7]]).tolist()
     [[2, 0]]
     """
+
+    _empty = "int64"
 
     def __init__(
         self,

@@ -179,6 +179,40 @@ def test_bad_data():
         layers.IntegerLookup(vocabulary=[1], salt=3)
 
 
+LAYERS = {
+    "StringLookup": lambda **options: layers.StringLookup(vocabulary=["a"], **options),
+    "IntegerLookup": lambda **options: layers.IntegerLookup(vocabulary=[1], **options),
+    "TextVectorization": lambda **options: layers.TextVectorization(vocabulary=["a"], **options),
+    "Hashing": lambda **options: layers.Hashing(num_bins=3, **options),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_missing_values_are_named(name):
+    make = LAYERS[name]
+    for place, data in ((0, [None]), (1, ["a", None]), (1, [1, None]), (1, [["a"], [None]]), (0, (None, None))):
+        with pytest.raises(DtypeError, match=f"{name} .*: element {place} of .* is missing"):
+            make()(data)
+    with pytest.raises(DtypeError, match=f"{name} .* expects data; received None"):
+        make()(None)
+    if name != "IntegerLookup":
+        for data in (["a", float("nan")], np.array([None, "a"], object), np.array([None])):
+            with pytest.raises(DtypeError, match="A text is missing"):
+                make()(data)
+    if name in ("StringLookup", "TextVectorization"):
+        with pytest.raises(DtypeError, match="A text is missing"):
+            make().adapt(["a", None])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_nothing_becomes_nothing(name):
+    shape = (0, 0) if name == "TextVectorization" else (0,)
+    found = LAYERS[name]()([])
+    assert found.shape == shape and found.dtype == "int64"
+    if name.endswith("Lookup"):
+        assert LAYERS[name](invert=True)([]).shape == (0,)
+
+
 # Hashing
 
 
