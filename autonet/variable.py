@@ -10,6 +10,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
+from autonet.common.locks import lock
 from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
 from autonet.core.accumulate import cast
@@ -20,6 +21,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 
 _unnamed = itertools.count().__next__
+_changing = lock()  # so that of additions by several threads none is lost
 
 
 class _Reading(threading.local):
@@ -268,14 +270,14 @@ class Variable(Tensor):
         """Add `value` to the values."""
         change = convert_to_tensor(value, self._array.dtype)
         source = change._node if state.recording else None
-        with no_grad():
+        with no_grad(), _changing:
             return self._assign(self._uncast() + change, source)
 
     def assign_sub(self, value: TensorLike) -> Self:
         """Subtract `value` from the values."""
         change = convert_to_tensor(value, self._array.dtype)
         source = change._node if state.recording else None
-        with no_grad():
+        with no_grad(), _changing:
             return self._assign(self._uncast() - change, source)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:

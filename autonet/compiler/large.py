@@ -6,7 +6,8 @@ what ran before. What has none (views, products of matrices, what NumPy has to d
 
 from __future__ import annotations
 
-import threading
+import functools
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autonet.common import dtypes
+from autonet.common.locks import lock
 from autonet.compiler.c.direct import DirectPlan, Unsuitable
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.compiler.capture import capture
@@ -22,6 +24,7 @@ from autonet.compiler.facts import FACTS, Facts
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import INPUT, RESULT
 from autonet.compiler.sketch import NumbersNeeded, Sketch
+from autonet.compiler.waiting import announcing
 from autonet.core.backward import fit
 from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
@@ -55,7 +58,7 @@ class _Form(NamedTuple):
 
 _works: OrderedDict[Any, _Work | None] = OrderedDict()
 _shapes: Counter[Any] = Counter()  # that an operation has met
-_lock = threading.RLock()
+_lock = lock()
 
 
 def compute(primitive: Any, values: list[np.ndarray], settings: dict[str, Any]) -> Any:
@@ -166,8 +169,9 @@ def _form(a: np.ndarray) -> _Form | None:
 
 def _work(family: Any, f: Callable, forms: list[_Form]) -> _Work | None:
     """The plan of f, None where it is not C alone."""
-    if _shapes[family] >= SHAPES or not library.available():
-        return None
+    with announcing(_tell):
+        if _shapes[family] >= SHAPES or not library.available():
+            return None
     _shapes[family] += 1
     recorder = Sketch()
 
@@ -183,14 +187,19 @@ def _work(family: Any, f: Callable, forms: list[_Form]) -> _Work | None:
 
     contexts, state.contexts = state.contexts, ()
     try:
-        with no_grad(), np.errstate(all="ignore"):
+        with no_grad(), np.errstate(all="ignore"), announcing(_tell):
             made, operands = capture(recorder, lambda: f([tensor(form) for form in forms]))
-        recorder.program.outputs += [recorder.known(t._value, RESULT) for t in made]
-        return _Work(DirectPlan(optimize(recorder.program)), operands)
+            recorder.program.outputs += [recorder.known(t._value, RESULT) for t in made]
+            return _Work(DirectPlan(optimize(recorder.program)), operands)
     except (NumbersNeeded, Unsuitable, AutonetError, ValueError, IndexError, TypeError):
         return None  # what is wrong with operands, the body says
     finally:
         state.contexts = contexts
+
+
+@functools.cache
+def _tell() -> None:
+    print("autonet: a C compiler makes kernels for large arrays, which this machine keeps.", file=sys.stderr)
 
 
 def _trim() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autonet.common.locks import lock
 from autonet.common.refusals import misfit
 from autonet.core import large
 from autonet.core.accumulate import add, sum_to, zeros_of
@@ -23,6 +24,9 @@ from autonet.errors import DataError, GradientError, ShapeError
 
 class NotRecorded(GradientError):
     """A gradient was asked of something that was not computed from tracked Tensors."""
+
+
+_adding = lock()  # so that walks of several threads that end in one leaf lose no gradient
 
 
 def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -39,7 +43,8 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
         for leaf, g in leaves.items():
             if state.observer is not None:
                 state.observer.accumulates(leaf)
-            leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+            with _adding:
+                leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
 Tensor._walk_back = backward

@@ -322,6 +322,8 @@ def unique(
         if type(x) is AbstractTensor:
             return unique(x, True, return_index, return_inverse, return_counts, axis, length_by_values(x, int))
         array = np.asarray(x)  # an error while a step is captured: the shape depends on values
+        if not (return_index or return_inverse or return_counts):
+            return wrap(np.unique(array, axis=axis))  # which sorts no positions
         found = [wrap(part) for part in _different(array, axis)]
     else:
         found = different(x, axis=axis, size=int(size), fill=0 if fill_value is None else fill_value)

@@ -34,7 +34,7 @@ def sort(x, *, axis: int | None = -1):
     >>> sort([3.0, 1.0, 2.0]).tolist()
     [1.0, 2.0, 3.0]
     """
-    return np.sort(x, axis=axis, kind="stable")
+    return np.sort(x, axis=axis)
 
 
 @primitive

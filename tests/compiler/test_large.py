@@ -247,3 +247,12 @@ def test_plans_keep_no_arrays_of_the_callers():
 def test_without_a_compiler_all_is_numpys(numpy_only):
     x = arrays(SHAPE)[0]
     assert ops.exp(Tensor(x)).numpy().tobytes() == np.exp(x).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(9_000_000,), (3, 200_001), (1000, 1001)])
+def test_sums_of_many_numbers_are_as_exact_as_numpys(shape):
+    x = np.full(shape, 0.1, "float32")
+    for axis in (None, -1):
+        exact = x.sum(axis, dtype="float64")
+        np.testing.assert_allclose(ops.sum(Tensor(x), axis=axis), exact, rtol=1e-6)
+        np.testing.assert_allclose(ops.mean(Tensor(x), axis=axis), 0.1, rtol=1e-6)

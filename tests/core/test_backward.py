@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from autonet import Tensor, gradients, no_grad, ops
+from autonet import Tensor, Variable, gradients, no_grad, ops
 from autonet.core import is_recording, state
 from autonet.errors import GradientError, ShapeError
 
@@ -305,3 +305,21 @@ def test_memory_is_flat_over_many_steps():
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert after - before < 20_000
+
+
+def test_threads_that_end_in_one_leaf_lose_no_gradient():
+    leaf = Tensor(np.zeros((300, 300)), requires_grad=True)
+    total = Variable(np.zeros(()))
+
+    def work():
+        for _ in range(30):
+            ops.sum(leaf * 2.0).backward()
+            total.assign_add(1.0)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(leaf.grad, 240.0)
+    assert total.numpy() == 120

@@ -20,6 +20,7 @@ PIECE = 16384  # elements per piece of a parallel loop: 64 KB of floats, which a
 ALONE = 2 * PIECE  # elements below which a loop stays in one thread: the other would fetch what the first has at hand
 TILE = "AN_TILE"  # elements of a row that are computed before they are summed
 _ROW = {"max": "an_peak", "min": "an_dip"}  # of what reduces a row
+LONG = 16 * 256  # elements of a row from which the sums of its tiles are summed like a tile, not one after the other
 MOST_PIECES = 64  # private copies of a reduction's result
 
 
@@ -197,8 +198,12 @@ class LoopWriter:
         if not summed:
             lines += ["  #pragma GCC ivdep", f"  for (int64_t j = {begin}; j < {end}; j++) {{", *body, "  }"]
             return lines
+        long = self.dims[-1] > LONG
         for i in summed:
-            lines.append(f"  {C_TYPES[i.results[0].dtype]} e{i.results[0].id}[{TILE}];")
+            r = i.results[0]
+            lines.append(f"  {C_TYPES[r.dtype]} e{r.id}[{TILE}]{f', h{r.id}[{TILE}]' * (long and i.op not in _ROW)};")
+        if long:
+            lines.append("  int64_t tiles = 0;")
         lines.append(f"  for (int64_t j0 = {begin}; j0 < {end}; j0 += {TILE}) {{")
         lines.append(f"    const int64_t most = {end} - j0 < {TILE} ? {end} - j0 : {TILE};")
         lines += [
@@ -211,7 +216,15 @@ class LoopWriter:
         for i in summed:
             r = i.results[0]
             row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}(e{r.id}, most)"
-            lines.append(f"    s{r.id} = {self._combine(i, f's{r.id}', row)};")
+            if not long or i.op in _ROW:
+                lines.append(f"    s{r.id} = {self._combine(i, f's{r.id}', row)};")
+                continue
+            lines.append(f"    h{r.id}[tiles] = {row};")
+            lines.append(
+                f"    if (tiles == {TILE} - 1 || j0 + {TILE} >= {end}) s{r.id} += an_sum_{_suffix(r)}(h{r.id}, tiles + 1);"
+            )
+        if long:
+            lines.append(f"    tiles = tiles == {TILE} - 1 ? 0 : tiles + 1;")
         lines.append("  }")
         for i in summed:
             r = i.results[0]

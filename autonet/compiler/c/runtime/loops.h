@@ -4,9 +4,13 @@
 #define AN_LOOPS_H
 #include "kernels.h"
 
-/* out[k] = the sum of part[p * n + k] over p < pieces, in order, for k < n. */
+/* out[k] = the sum of part[p * n + k] over p < pieces, for k < n, in an order that depends on n and pieces alone. */
 #define AN_SUM_PIECES(T, NAME)                                                                                        \
     AN_STATIC void an_sum_pieces_##NAME(const T *restrict part, T *restrict out, int64_t n, int64_t pieces) {         \
+        if (n == 1) {                                                                                                 \
+            out[0] = an_sum_##NAME(part, pieces);                                                                     \
+            return;                                                                                                   \
+        }                                                                                                             \
         for (int64_t k = 0; k < n; k++) out[k] = part[k];                                                             \
         for (int64_t p = 1; p < pieces; p++)                                                                          \
             for (int64_t k = 0; k < n; k++) out[k] += part[p * n + k];                                                \
