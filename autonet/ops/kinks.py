@@ -69,7 +69,7 @@ def at_kinks(
     if kind == "order":
         at, gy, kept = _unsettled_order(gy, y, at, 0.0, kept), c, None
     elif kind == "lost":
-        gy = c
+        gy, kept = c, None
     from autonet.ops.comparison import logical_and, not_equal
     from autonet.ops.pointwise import _select
 

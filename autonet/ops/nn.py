@@ -15,12 +15,12 @@ from autonet.core.primitive import primitive
 from autonet.core.state import is_recording
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops.comparison import equal, greater, logical_and
+from autonet.ops.comparison import equal, greater, logical_and, logical_or
 from autonet.ops.creation import cast, one_hot
 from autonet.ops.kinks import at_kinks
 from autonet.ops.masks import masked
 from autonet.ops.pointwise import absolute, clip, exp, hypot, maximum, square, where
-from autonet.ops.reduction import max, sum
+from autonet.ops.reduction import any, kept_shape, max, sum
 from autonet.ops.shaping import length_along, split
 from autonet.ops.special import erf
 from autonet.ops.trigonometry import tanh
@@ -429,8 +429,10 @@ def _sparsemax_rule(g, x, y, axis):
     c = kept - support * (sum(kept, axis=axis, keepdims=True) / places)
     if not is_recording() or not x.size:
         return c
-    edge = x >= max(x, axis=axis, keepdims=True) - max(y, axis=axis, keepdims=True)
-    return at_kinks(c, g, y, x, logical_and(edge, equal(y, 0)), "lost")
+    # where a number is about to enter the support, the slopes of all that share it jump
+    edge = logical_and(x >= max(x, axis=axis, keepdims=True) - max(y, axis=axis, keepdims=True), equal(y, 0))
+    at = logical_and(any(edge, axis=axis, keepdims=True), logical_or(edge, greater(y, 0)))
+    return at_kinks(c, g, y, x, at, "lost", kept_shape(x.shape, axis), tied="all")
 
 
 sparsemax.vjp(x=_sparsemax_rule)

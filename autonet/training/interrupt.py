@@ -8,11 +8,16 @@ from typing import Any
 
 
 class Step:
-    """Marks, as a context, what Ctrl-C must not cut in two. It may be entered inside itself."""
+    """Marks, as a context, what Ctrl-C must not cut in two. It may be entered inside itself.
 
-    def __init__(self) -> None:
+    Args:
+        ranks: the Communicator of those that step together: they stop after the same step.
+    """
+
+    def __init__(self, ranks: Any = None) -> None:
         self.depth = 0
         self.asked = False
+        self.ranks = ranks
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -21,6 +26,8 @@ class Step:
         self.depth -= 1
         if not self.depth:
             asked, self.asked = self.asked, False
+            if self.ranks is not None and self.ranks.agreed_to_stop():
+                asked = True
             if asked and exc[0] is None:
                 raise KeyboardInterrupt
 
@@ -31,11 +38,14 @@ class Interrupt:
     One that is opened while another is, as by a callback that evaluates, shares its step. Where a program has a handler
     of its own for Ctrl-C, that one stays in charge.
 
+    Args:
+        ranks: see Step.
+
     Use: `with Interrupt() as interrupt: ... with interrupt.step: ...`
     """
 
-    def __init__(self) -> None:
-        self.step = Step()
+    def __init__(self, ranks: Any = None) -> None:
+        self.step = Step(ranks)
         self.ours = False
 
     def __enter__(self) -> Interrupt:
@@ -54,6 +64,10 @@ class Interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _handle(self, number: int, frame: Any) -> None:
-        if not self.step.depth or self.step.asked:
+        ranks = self.step.ranks
+        if ranks is not None and not ranks.asked_to_stop:
+            ranks.asked_to_stop = True  # which the others learn by the next exchange
+            return
+        if not self.step.depth or self.step.asked or ranks is not None:
             raise KeyboardInterrupt
         self.step.asked = True

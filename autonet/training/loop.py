@@ -50,7 +50,7 @@ def fit(
     callbacks = _callbacks(model, callbacks, verbose, epochs, batches.steps, history=True)
     model.stop_training = False
     logs: dict[str, Any] = {}
-    with Interrupt() as interrupt, announcing(callbacks.compiling):
+    with Interrupt(model._ranks()) as interrupt, announcing(callbacks.compiling):
         position = model._position = Position(model, callbacks.callbacks, batches, initial_epoch, interrupt.step)
         with position.extending(callbacks):
             callbacks.on_train_begin()
@@ -153,7 +153,7 @@ def validate(model: Any, batches: Any, callbacks: CallbackList, interrupt: Inter
 
 def evaluate_training(model: Any, batches: Any) -> dict[str, Any]:
     """Loss and metrics over the data of a running `fit`, in its own order. Callbacks do not hear of it."""
-    with Interrupt() as interrupt:
+    with Interrupt(model._ranks()) as interrupt:
         return validate(model, batches.again(model.label), CallbackList(), interrupt)
 
 
@@ -244,7 +244,7 @@ def evaluate(
         model._by_column(x), y, sample_weight, batch_size=batch_size, steps=steps, float_dtype=model._data_dtype()
     )
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
-    with Interrupt() as interrupt, announcing(callbacks.compiling):
+    with Interrupt(model._ranks()) as interrupt, announcing(callbacks.compiling):
         logs = validate(model, batches, callbacks, interrupt)
     return logs if return_dict else as_list(logs)
 
@@ -272,7 +272,7 @@ def predict(model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: 
     callbacks = _callbacks(model, callbacks, verbose, 1, batches.steps)
     outputs: list[Any] = []
     model.stop_predicting = False
-    with Interrupt() as interrupt, announcing(callbacks.compiling), step.expecting(batches):
+    with Interrupt(model._ranks()) as interrupt, announcing(callbacks.compiling), step.expecting(batches):
         callbacks.on_predict_begin()
         for i, batch in enumerate(batches.epoch()):
             callbacks.on_predict_batch_begin(i)

@@ -224,6 +224,11 @@ class Stepping(Layer):
         """One batch of prediction: x in, outputs out."""
         return steps.predict_step(self, unpack(data)[0])
 
+    def _ranks(self) -> Any:
+        """The Communicator of the ranks that share its steps; None where this process has them alone."""
+        chosen = self._distribution or current_distribution()
+        return chosen.group if chosen is not None and chosen.group.size > 1 else None
+
     def _step_function(self, which: str) -> StepFunction:
         """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
         function = self._functions.get(which)

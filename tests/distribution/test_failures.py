@@ -29,3 +29,9 @@ def test_a_rank_that_fails_ends_the_job(kind):
     assert any(words in told for words in message.split("|")), told
     assert told.count(message) >= times, told
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize("to", ["one", "all"])
+def test_ctrl_c_stops_all_ranks_after_the_same_step(to):
+    found = run(2, "interrupted", to)
+    assert "ALIKE True True" in found.stdout, found.stdout + found.stderr

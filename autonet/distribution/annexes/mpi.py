@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +22,7 @@ BUCKET = 1 << 18  # numbers that are sent together
 SMALL = 1 << 12  # numbers that everybody sends to all, and sums: one message in the place of two
 PATIENCE = 2.0  # seconds that other ranks have to say what happened, before the job is ended
 PARTS, SUMS = 0, 1  # tags of messages
+LATE = 0.25  # seconds that a rank waits for the Ctrl-C of which another one has told
 SPINS = 200  # looks at a request in a row, before others may have the processor
 
 
@@ -54,6 +58,13 @@ class Communicator:
         self._announced: list[Announcement] = []  # exchanges that were not settled yet
         self._rooms: dict[int, np.ndarray] = {}  # for what others send
         self._last_words = ""  # of a rank whose script has ended
+        self._inside = False  # an exchange
+        self._interrupted: float | None = None  # when Ctrl-C came during it
+        self._wreck: BaseException | None = (
+            None  # what kept an exchange from its end; its frames hold memory that others write to
+        )
+        self.asked_to_stop = False  # by Ctrl-C, which the others are yet to learn
+        self._agreed = False
         self._told = False  # whether the others know, or said themselves, that the job is at its end
         if self.size > 1:
             self._hook, sys.excepthook = sys.excepthook, self._uncaught
@@ -69,6 +80,10 @@ class Communicator:
         """Every rank's value, on every rank."""
         if self.size == 1:
             return [value]
+        with self._exchange():
+            return self._gather(value)
+
+    def _gather(self, value: Any) -> list[Any]:
         started = time.perf_counter()
         payload = np.frombuffer(MPI.pickle.dumps(value), np.uint8)
         counts = self._settle(self._announce("gather", len(payload)), alike=False)
@@ -81,6 +96,10 @@ class Communicator:
 
     def concatenate(self, array: np.ndarray) -> np.ndarray:
         """Every rank's rows, in the order of ranks, on every rank."""
+        with self._exchange():
+            return self._concatenate(array)
+
+    def _concatenate(self, array: np.ndarray) -> np.ndarray:
         kinds = self.gather((array.shape, array.dtype))
         if array.dtype.hasobject or any((shape[1:], dtype) != (array.shape[1:], array.dtype) for shape, dtype in kinds):
             return np.concatenate(self.gather(array))  # which says what does not fit
@@ -95,6 +114,10 @@ class Communicator:
     def announce(self, what: str, n: int) -> Announcement:
         """Say that an exchange of `n` numbers is to come: "add_up" or "add". What others say arrives during the work
         before it."""
+        with self._exchange():
+            return self._announce_next(what, n)
+
+    def _announce_next(self, what: str, n: int) -> Announcement:
         while self._announced:  # of exchanges that an error kept from happening
             self._settle(self._announced[0])
         return self._announce(what, n)
@@ -118,6 +141,10 @@ class Communicator:
             out: where the sums go.
             announced: what `announce` gave for all numbers of `out`; by default it happens now.
         """
+        with self._exchange():
+            self._add_up(own, parts, whole, out, announced)
+
+    def _add_up(self, own: Any, parts: Any, whole: Part, out: Any, announced: Announcement | None) -> None:
         started = time.perf_counter()
         self._settle(announced or self.announce("add_up", sum(map(len, out))))
         short = [k for k, v in enumerate(out) if len(v) <= SMALL]
@@ -171,6 +198,10 @@ class Communicator:
         """Every rank's arrays become the sums of all, in an order that is MPI's and depends on the number of ranks."""
         if self.size == 1:
             return
+        with self._exchange():
+            self._add(arrays, announced)
+
+    def _add(self, arrays: Sequence[np.ndarray], announced: Announcement | None) -> None:
         started = time.perf_counter()
         self._settle(announced or self.announce("add", sum(map(len, arrays))))
         pieces = [array[k : k + BUCKET] for array in arrays for k in range(0, len(array), BUCKET)]
@@ -179,8 +210,8 @@ class Communicator:
 
     def _announce(self, what: str, n: int) -> Announcement:
         self._calls += 1
-        sent = np.array([_CODES.index(what), self._calls, n], np.int64)
-        received = np.empty((self.size, 3), np.int64)
+        sent = np.array([_NUMBERS[what], self._calls, n, self.asked_to_stop], np.int64)
+        received = np.empty((self.size, 4), np.int64)
         found = Announcement(self._world.Iallgather(sent, received), sent, received)
         self._announced.append(found)  # which keeps its memory until others have written there
         return found
@@ -190,10 +221,11 @@ class Communicator:
         request, sent, received = announced
         self._wait([request])
         self._announced = [a for a in self._announced if a is not announced]
+        self._agreed = self._agreed or bool((received[:, 3] == 1).any())
         if (received[:, :2] != sent[:2]).any() or (alike and (received[:, 2] != sent[2]).any()):
             told = ", ".join(
-                f"rank {r}: {_CODES[code]} of {count} (exchange {k})"
-                for r, (code, k, count) in enumerate(received.tolist())
+                f"rank {r}: {_CODES.get(code, 'another exchange')} of {count} (exchange {k})"
+                for r, (code, k, count, _) in enumerate(received.tolist())
             )
             raise DistributionError(
                 f"The ranks do not do the same: {told}. All must run the same script on the same data; what one alone does, "
@@ -202,6 +234,50 @@ class Communicator:
         return received[:, 2].tolist()
 
     # Failures
+
+    @contextlib.contextmanager
+    def _exchange(self) -> Iterator[None]:
+        """Ctrl-C waits for the end of an exchange, which others count on; one that did not come to its end was the last.
+
+        Raises: KeyboardInterrupt, after the exchange; DistributionError where an earlier one was broken off.
+        """
+        if self._inside:
+            yield
+            return
+        if self._wreck is not None:
+            raise DistributionError(
+                f"Rank {self.rank} of {self.size} broke an exchange off ({type(self._wreck).__name__}), so the ranks cannot go on "
+                "together. Start the job again; BackupAndRestore goes on where it was."
+            )
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        held = usual and threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, self._interrupt) if held else None
+        self._inside = True
+        try:
+            yield
+        except BaseException as error:
+            self._wreck = error
+            raise
+        finally:
+            self._inside = False
+            if held:
+                signal.signal(signal.SIGINT, before)
+        if self._interrupted is not None:
+            self._interrupted = None
+            raise KeyboardInterrupt
+
+    def agreed_to_stop(self) -> bool:
+        """Whether a rank was asked to stop by Ctrl-C and all know of it; said once."""
+        if not self._agreed:
+            return False
+        end = time.monotonic() + LATE
+        while not self.asked_to_stop and time.monotonic() < end:
+            time.sleep(0.01)  # mpiexec sends it to all, to some later
+        self._agreed = self.asked_to_stop = False
+        return True
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        self._interrupted = time.monotonic()
 
     def _wait(self, requests: list[Any]) -> None:
         """Until all requests are done.
@@ -219,6 +295,8 @@ class Communicator:
                 if looks % SPINS == 0:
                     self._hear()
                     now = time.monotonic()
+                    if self._interrupted is not None and now > self._interrupted + PATIENCE:
+                        raise KeyboardInterrupt  # the others do not come
                     if (
                         self._last_words and now > started + PATIENCE
                     ):  # what it had sent before has had the time to come
@@ -272,7 +350,8 @@ class Communicator:
         self._tell("has ended its script", failed=False)
 
 
-_CODES = ["add_up", "add", "gather"]
+_CODES = dict(enumerate(["add_up", "add", "gather"]))
+_NUMBERS = {what: code for code, what in _CODES.items()}
 
 
 def _add(a: Any, b: Any) -> Any:
