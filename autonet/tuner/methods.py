@@ -92,8 +92,9 @@ class Grid(Method):
     """Every combination of evenly spaced values: all options of a Choice, `points` values on every other scale.
 
     Args:
-        points: how many, for all or by name; None for as many, the same for all, as the number of trials allows. One point
-            is the middle of a scale; integers have no more points than values.
+        points: how many, for all or by name; None for as many, the same for all, as the number of trials allows, which a
+            space of choices alone need not be told. One point is the middle of a scale; integers have no more points than
+            values.
     """
 
     def __init__(self, points: int | dict[str, int] | None = None):
@@ -105,6 +106,9 @@ class Grid(Method):
         """The values of each parameter."""
         if self.points is None:
             if trials is None:
+                values = [scale.grid(1) for scale in space.scales.values()]
+                if values == [scale.grid(2) for scale in space.scales.values()]:  # of choices alone: there is one grid
+                    return values
                 raise ArgumentError("Grid needs to know its size: write trials=30, or method=tuner.Grid(points=3).")
             return self._largest(space, trials)
         points: dict[str, int] = (

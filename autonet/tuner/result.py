@@ -56,7 +56,7 @@ class Result:
         """
         found = rank(self.outcomes, self.mode)
         if not found or found[0].score != found[0].score:
-            raise ArgumentError("No trial of this search has a score. Look at the errors in its table.")
+            raise ArgumentError(f"No trial of this search has a score{_why(self.trials)}")
         return found[0]
 
     def best_model(self) -> Model:
@@ -146,3 +146,14 @@ def _table(space: Space, trials: list[Outcome]) -> list[str]:
         line = f"not shown: {', '.join(left_out)}"
         lines.append(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}...")
     return lines
+
+
+def _why(trials: list[Outcome]) -> str:
+    """The end of the sentence that says that no trial has a score."""
+    failed = sum(o.error is not None for o in trials)
+    nans = f"{len(trials) - failed} returned NaN. Look at the objective, or the losses, there: rates may be too high."
+    if not trials:
+        return ": none was made."
+    if not failed:
+        return f": all {nans}"
+    return f": {failed} raised (look at the errors in its table){'.' if failed == len(trials) else f', {nans}'}"

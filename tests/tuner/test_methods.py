@@ -103,6 +103,15 @@ def test_coarse_to_fine_stays_where_nothing_has_a_score():
     assert max(positions) - min(positions) > 0.5
 
 
+def test_a_grid_of_choices_needs_no_size():
+    choices = {"a": tuner.Choice([1, 2, 3]), "b": tuner.Choice(["x", "y"])}
+    result = tuner.search(lambda trial: trial.parameters["a"], choices, "grid", seed=1, verbose=0)
+    found = [tuple(o.parameters.values()) for o in result.outcomes]
+    assert found == list(itertools.product([1, 2, 3], ["x", "y"]))
+    with pytest.raises(ArgumentError, match="needs to know its size"):
+        tuner.search(lambda trial: 0.0, {**choices, "c": tuner.Log(0.1, 1)}, "grid", seed=1, verbose=0)
+
+
 @given(trials=counts, factor=st.integers(2, 5), first=st.integers(1, 4), last=st.none() | st.integers(4, 50))
 def test_halving_in_numbers(trials, factor, first, last):
     method = tuner.Halving(factor, first, last)

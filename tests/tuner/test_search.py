@@ -124,6 +124,21 @@ def test_few_trials_that_all_fail_are_a_result_without_a_best():
         _ = result.best
 
 
+@pytest.mark.parametrize(
+    "scores, why",
+    [
+        ([math.nan, math.nan], r": all 2 returned NaN\. "),
+        ([None, math.nan], r": 1 raised \(look at the errors in its table\), 1 returned NaN\. "),
+        ([None, None], r": 2 raised \(look at the errors in its table\)\.$"),
+    ],
+    ids=["nan", "both", "raised"],
+)
+def test_it_says_why_no_trial_has_a_score(scores, why):
+    result = tuner.search(lambda trial: scores[trial.number], SPACE, trials=2, seed=1, verbose=0)
+    with pytest.raises(ArgumentError, match="No trial of this search has a score" + why):
+        _ = result.best
+
+
 @pytest.mark.parametrize("score", [1, np.float32(1), np.array(1.0), True, autonet.Tensor(1.0)], ids=repr)
 def test_whatever_is_a_number_is_a_score(score):
     with np.errstate(all="ignore"):
