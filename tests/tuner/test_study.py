@@ -1,5 +1,6 @@
 """A study in a file: processes work on it together; what a killed one had begun, another takes up again."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -41,6 +42,23 @@ def test_it_is_the_search_in_memory_and_goes_on(tmp_path):
     longer = search(tmp_path / "s", 8, seed=None)
     assert key(longer) == key(alone()) and longer.seed == 3
     assert [t.number for t in raw(tmp_path / "s").trials] == list(range(8))
+
+
+def test_a_full_disk_adds_nothing_and_is_said_with_the_file(tmp_path, monkeypatch):
+    from autonet.tuner.annexes.study import JournalFile
+
+    search(tmp_path / "s", 2)
+    text = (tmp_path / "s").read_bytes()
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left on device: .*s'"):
+            JournalFile(str(tmp_path / "s")).append_logs([{"a": 1}])
+    assert (tmp_path / "s").read_bytes() == text
+    assert key(search(tmp_path / "s", 5)) == key(alone(5))
 
 
 @pytest.mark.parametrize(("workers", "processes"), [(3, False), (2, True)])

@@ -20,6 +20,7 @@ from autonet.tuner.folder import Folder
 from autonet.tuner.heartbeat import Heartbeat, Mutex
 from autonet.tuner.methods import Task
 from autonet.tuner.trial import Order, Outcome, rank
+from autonet.utils.files import append
 
 SEARCH, WORKER, OUTCOME, EXHAUSTED = (f"autonet:{name}" for name in ("search", "worker", "outcome", "exhausted"))
 
@@ -35,16 +36,14 @@ class JournalFile(JournalFileBackend):
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         self._turn.acquire()
         try:
-            with open(self._file_path, "rb+") as file:
+            with open(self._file_path, "rb+", buffering=0) as file:
                 end = file.seek(0, os.SEEK_END)
                 file.seek(max(end - 1, 0))
                 if file.read(1) not in (b"", b"\n"):
                     file.seek(0)
                     file.truncate(file.read().rfind(b"\n") + 1)
                     file.seek(0, os.SEEK_END)
-                file.write(lines.encode())
-                file.flush()
-                os.fsync(file.fileno())
+                append(file, lines.encode(), flush=True)
         finally:
             self._turn.release()
 
