@@ -356,7 +356,8 @@ class Layer(symbolic.Operation, Configured, Weighted):
         """Raise ArgumentError for a list or dictionary of arrays where the call takes none."""
         nests = arguments.nests(self.__class__)  # type: ignore[arg-type]
         leaves = flatten(inputs)
-        if isinstance(inputs, nests) or not (isinstance(inputs, dict) or any(hasattr(x, "shape") for x in leaves)):
+        some = isinstance(inputs, dict) or any(x is None or hasattr(x, "shape") for x in leaves)
+        if isinstance(inputs, nests) or not some:
             return
         parts = [f"shape {tuple(x.shape)}" if hasattr(x, "shape") else repr(x)[:40] for x in leaves[:3]]
         more = ", ..." if len(leaves) > 3 else ""
@@ -393,7 +394,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of the call's first arguments."""
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
-        if not any(a is not None for a in flatten(args)) and type(self).build is not Layer.build:
+        if not any(a is not None for a in args) and type(self).build is not Layer.build:
             received = repr(args[0])[:100] if args else "no argument"
             raise ArgumentError(
                 f"{self.label} expects an array or Tensor to be called on; received {received}. "

@@ -76,6 +76,7 @@ ROWS = [
     Mistake("a layer of another shape", "m.layers[0](X[:, :2])", ShapeError, "Dense 'hidden'", "length 4", "(20, 2)", "build a second layer"),
     Mistake("a list of numbers", "layers.Dense(3, name='d')([1.0, 2.0])", DtypeError, "Dense 'd'", "arrays or Tensors", "[1.0, 2.0]", "np.array"),
     Mistake("None for an input", "layers.Dense(3, name='d')(None)", ArgumentError, "Dense 'd'", "an array", "None", "lacks a return"),
+    Mistake("a list of None", "layers.Flatten(name='f')([None])", ArgumentError, "Flatten 'f'", "one input, an array", "a list of 1: None", "np.stack"),
     Mistake("no input", "layers.Dense(3, name='d')()", ArgumentError, "Dense 'd'", "an array", "no argument", "to be called on"),
     Mistake("text for an input", "layers.Dense(3, name='d')('abc')", DtypeError, "Dense 'd'", "arrays or Tensors", "'abc'", "np.array"),
     # layers of one's own
