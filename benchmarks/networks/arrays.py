@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 
 import numpy as np
@@ -22,7 +23,15 @@ def eagerly(title: str, f: Callable) -> Kind:
     def autonet(kind: Kind, small: bool) -> Running:
         from autonet import Tensor, ops
 
-        return both([Tensor(a, requires_grad=True) for a in operands()], ops)
+        words = types.SimpleNamespace(
+            relu=ops.relu,
+            softmax=ops.softmax,
+            tanh=ops.tanh,
+            gelu=lambda x: ops.gelu(x, approximate=False),
+            norm=ops.layer_normalization,
+            mean=ops.mean,
+        )
+        return both([Tensor(a, requires_grad=True) for a in operands()], words)
 
     def torch(kind: Kind, small: bool, compiled: bool) -> Running:
         import torch
@@ -30,16 +39,31 @@ def eagerly(title: str, f: Callable) -> Kind:
 
         if compiled:
             raise Unsuitable("eager work")
-        return both([torch.tensor(a, requires_grad=True) for a in operands()], torch)
+        from torch.nn import functional
+
+        words = types.SimpleNamespace(
+            relu=torch.relu,
+            softmax=torch.softmax,
+            tanh=torch.tanh,
+            gelu=functional.gelu,
+            norm=lambda x: functional.layer_norm(x, x.shape[-1:]),
+            mean=lambda x, axis: x.mean(axis),
+        )
+        return both([torch.tensor(a, requires_grad=True) for a in operands()], words)
 
     def jax(kind: Kind, small: bool) -> Running:
-        import types
-
         import jax
         from jax import numpy as jnp
 
         x, y = (jnp.asarray(a) for a in operands())
-        words = types.SimpleNamespace(relu=jax.nn.relu, softmax=lambda x, axis: jax.nn.softmax(x, axis), tanh=jnp.tanh)
+        words = types.SimpleNamespace(
+            relu=jax.nn.relu,
+            softmax=jax.nn.softmax,
+            tanh=jnp.tanh,
+            gelu=lambda x: jax.nn.gelu(x, approximate=False),
+            norm=lambda x: (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True) + 1e-5),
+            mean=jnp.mean,
+        )
         slopes = jax.value_and_grad(lambda x, y: f(words, x, y).sum(), (0, 1))
 
         def walk() -> None:
@@ -70,5 +94,9 @@ KINDS = {
     "eager_relu": eagerly("relu(x) * y", lambda m, x, y: m.relu(x) * y),
     "eager_softmax": eagerly("softmax(x) * y", lambda m, x, y: m.softmax(x, -1) * y),
     "eager_tanh": eagerly("tanh(x * y + x)", lambda m, x, y: m.tanh(x * y + x)),
+    "eager_gelu": eagerly("gelu(x) * y", lambda m, x, y: m.gelu(x) * y),
+    "eager_norm": eagerly("layer_norm(x) * y", lambda m, x, y: m.norm(x) * y),
+    "eager_rows": eagerly("mean(x * y, 1)", lambda m, x, y: m.mean(x * y, 1)),
+    "eager_slices": eagerly("x[:, 100:900] * y.T[:, 100:900]", lambda m, x, y: x[:, 100:900] * y.T[:, 100:900]),
     "eager_matmul": eagerly("x @ y", lambda m, x, y: x @ y),
 }
