@@ -37,6 +37,8 @@ EXCEPT = {
     ("MixUp", "data_format"): "whole images are mixed",
     ("BatchNormalization", "synchronized"): "among ranks alone: tests/distribution",
     ("compile", "distribution"): "among ranks alone: tests/distribution",
+    ("MaxNumBoundingBoxes", "fill_value"): "of boxes alone: tests/layers/preprocessing/test_boxes.py",
+    ("MaxNumBoundingBoxes", "data_format"): "taken like other layers' for images, of which it changes none",
     ("StackedRNNCells", "dtype"): "its cells have their own",
 }  # fmt: skip
 
@@ -44,5 +46,7 @@ EXCEPT = {
 def silent(who, option):
     """Whether an option need not do anything."""
     if option == "autocast" and who != "Layer":  # one line for all layers, many of which cast by themselves, too
+        return True
+    if option == "bounding_box_format":  # of boxes beside images: tests/layers/preprocessing/test_boxes.py
         return True
     return option in LABELS or who in HINTS.get(option, ((), ""))[0] or (who, option) in EXCEPT
