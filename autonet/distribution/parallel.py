@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autonet.common import processors
-from autonet.common.extras import installed
+from autonet.common.extras import advice, installed
 from autonet.errors import ArgumentError
 
 BLOCKS = 8  # of a batch, by default: so many ranks can share it
@@ -123,7 +123,7 @@ def initialize(
     global _group
     if _group is None:
         if not installed("mpi4py"):
-            raise ArgumentError("A distribution needs mpi4py, which is not installed: pip install 'autonet[mpi]'.")
+            raise ArgumentError(f"A distribution needs mpi4py, which is not installed: {advice('mpi')}.")
         from autonet.distribution.annexes.mpi import Communicator
 
         _group = Communicator()

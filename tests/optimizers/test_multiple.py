@@ -7,6 +7,7 @@ import pytest
 
 from autonet import callbacks, layers, models, optimizers, saving
 from autonet.compiler import Compiled
+from autonet.compiler.c.runtime import toolchain
 from autonet.core import Tensor
 from autonet.errors import ArgumentError, DtypeError
 from autonet.optimizers import LBFGS, SGD, Adam, LossScaleOptimizer, MultiOptimizer, OptimizerMap
@@ -127,7 +128,9 @@ def test_the_loss_is_scaled_once():
 
 
 def test_compiled_as_eager():
-    same(trained(both(), run_eagerly=True).get_weights(), trained(both(), jit_compile=True).get_weights())
+    eager, compiled = (trained(both(), **way).get_weights() for way in ({"run_eagerly": True}, {"jit_compile": True}))
+    for a, b in zip(eager, compiled, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0 if toolchain.find() is None else 1e-6)  # C rounds otherwise
 
 
 def test_configuration():

@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autonet.common import processors
+from autonet.common.extras import advice
 from autonet.compiler.c.runtime import cache
 from autonet.errors import ArgumentError
 
@@ -375,5 +376,5 @@ def why_none() -> str | None:
         )
     return (
         f"No C compiler was found, so steps run on NumPy alone: correct, but slower. {reasons + ' ' if reasons else ''}"
-        "`pip install autonet[native]` brings a compiler; AUTONET_NATIVE=0 silences this line."
+        f"A compiler comes with {advice('native')}; AUTONET_NATIVE=0 silences this line."
     )

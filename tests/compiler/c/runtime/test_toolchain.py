@@ -44,7 +44,7 @@ def script(path, text):
 
 def test_without_a_compiler_there_is_one_line(nowhere):
     assert toolchain.find() is None
-    assert "pip install autonet[native]" in toolchain.why_none()
+    assert "pip install ziglang" in toolchain.why_none()
     assert "\n" not in toolchain.why_none()
     assert not runtime.available()
     with pytest.raises(runtime.CompilationError, match="No C compiler was found"):
