@@ -199,7 +199,8 @@ def _work(family: Any, f: Callable, forms: list[_Form]) -> _Work | None:
 
 @functools.cache
 def _tell() -> None:
-    print("autonet: a C compiler makes kernels for large arrays, which this machine keeps.", file=sys.stderr)
+    if sys.stderr.isatty():  # somebody waits for it
+        print("autonet: a C compiler makes kernels for large arrays, which this machine keeps.", file=sys.stderr)
 
 
 def _trim() -> None:
