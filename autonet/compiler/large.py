@@ -125,7 +125,7 @@ def _has_kernels(primitive: Any) -> bool:
 
 def _do(name: tuple, values: list[np.ndarray], f: Callable) -> tuple[list[np.ndarray], list[int]] | None:
     """The arrays of what f makes of Tensors of these values, by its plan, and what else f gives; None if it has no plan."""
-    if toolchain.find() is None:
+    if toolchain.switched_off():
         return None
     forms = []
     for a in values:
@@ -170,7 +170,7 @@ def _form(a: np.ndarray) -> _Form | None:
 def _work(family: Any, f: Callable, forms: list[_Form]) -> _Work | None:
     """The plan of f, None where it is not C alone."""
     with announcing(_tell):
-        if _shapes[family] >= SHAPES or not library.available():
+        if toolchain.find() is None or _shapes[family] >= SHAPES or not library.available():
             return None
     _shapes[family] += 1
     recorder = Sketch()

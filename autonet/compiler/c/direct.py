@@ -66,7 +66,7 @@ class DirectPlan(NativePlan):
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray] | None:
         """New arrays of the results, of inputs in C order; None if these are refused. Threads wait for each other."""
         outputs = [np.empty(shape, dtype) for shape, dtype in self._results]
-        addresses = np.array([a.ctypes.data for a in (*inputs, *outputs)], np.uintp)
+        addresses = np.array([a.__array_interface__["data"][0] for a in (*inputs, *outputs)], np.uintp)
         with self._lock:
             self._contexts[self._places] = addresses[self._which] + self._offsets
             self._part()

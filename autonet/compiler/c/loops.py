@@ -7,6 +7,7 @@ an inner axis that the C compiler vectorises. The pieces depend on shapes alone,
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -194,28 +195,35 @@ class LoopWriter:
         for i in summed:
             r = i.results[0]
             lines.append(f"  {C_TYPES[r.dtype]} s{r.id} = {self._start(i)};")
-        body = self._statements(bases, places)
         if not summed:
+            body = self._statements(bases, places)
             lines += ["  #pragma GCC ivdep", f"  for (int64_t j = {begin}; j < {end}; j++) {{", *body, "  }"]
             return lines
         long = self.dims[-1] > LONG
+        tiles: dict[Value, str] = {}  # of results: where the numbers of a tile stand
         for i in summed:
-            r = i.results[0]
-            lines.append(f"  {C_TYPES[r.dtype]} e{r.id}[{TILE}]{f', h{r.id}[{TILE}]' * (long and i.op not in _ROW)};")
+            r, x = i.results[0], reduction_operand(i)
+            there = x in self.inputs and x.dtype == r.dtype and self.steps[x][-1] == x.dtype.itemsize
+            tiles[r] = f"{bases[x]} + j0" if there else f"e{r.id}"  # type: ignore[index]
+            made = [f"e{r.id}[{TILE}]"] * (not there) + [f"h{r.id}[{TILE}]"] * (long and i.op not in _ROW)
+            if made:
+                lines.append(f"  {C_TYPES[r.dtype]} {', '.join(made)};")
+        body = self._statements(bases, places, {r for r, tile in tiles.items() if tile != f"e{r.id}"})
         if long:
             lines.append("  int64_t tiles = 0;")
         lines.append(f"  for (int64_t j0 = {begin}; j0 < {end}; j0 += {TILE}) {{")
         lines.append(f"    const int64_t most = {end} - j0 < {TILE} ? {end} - j0 : {TILE};")
-        lines += [
-            "    #pragma GCC ivdep",
-            "    for (int64_t jj = 0; jj < most; jj++) {",
-            "      const int64_t j = j0 + jj;",
-        ]
-        lines += ["  " + line for line in body]
-        lines.append("    }")
+        if body:
+            lines += [
+                "    #pragma GCC ivdep",
+                "    for (int64_t jj = 0; jj < most; jj++) {",
+                "      const int64_t j = j0 + jj;",
+            ]
+            lines += ["  " + line for line in body]
+            lines.append("    }")
         for i in summed:
             r = i.results[0]
-            row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}(e{r.id}, most)"
+            row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}({tiles[r]}, most)"
             if not long or i.op in _ROW:
                 lines.append(f"    s{r.id} = {self._combine(i, f's{r.id}', row)};")
                 continue
@@ -233,7 +241,12 @@ class LoopWriter:
             lines.append(f"  {place} = {value};")
         return lines
 
-    def _statements(self, bases: dict[Value, str], places: dict[Value, str]) -> list[str]:
+    def _statements(
+        self, bases: dict[Value, str], places: dict[Value, str], there: Collection[Value] = ()
+    ) -> list[str]:
+        """What happens to each element; the results `there` are reduced from arrays as they are."""
+        if not self.stored and all(i.results[0] in there for i in self.loop.body):
+            return []
         lines = []
         names = dict(self.fixed)
         for v in self.inputs:
@@ -248,6 +261,8 @@ class LoopWriter:
             if x is None:
                 lines.append(f"    const {_register(i)} v{r.id} = {expression(i, [names[o] for o in i.operands])};")
                 names[r] = f"v{r.id}"
+            elif r in there:
+                continue
             elif self.reduced_steps[r][-1] == 0:
                 lines.append(f"    e{r.id}[jj] = {names[x]};")
             else:
