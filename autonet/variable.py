@@ -100,7 +100,8 @@ class Variable(Tensor):
         self._storage: np.ndarray | None = None
         self._readback: tuple[np.ndarray, Any] | None = None
         self._version: Any = None
-        self._node = None
+        self._trainable = bool(trainable)  # not by the setter: no plan knows a new Variable, so none need look again
+        self._node = Leaf() if self._trainable and array.dtype.kind == "f" else None
         self.unnamed = name is None  # then files know it by its place
         self.name = name if name is not None else f"variable_{_unnamed()}"
         self.path = "/".join([*reading.scopes, self.name])
@@ -108,8 +109,6 @@ class Variable(Tensor):
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.overwrite_with_gradient = False
-        self._trainable = False
-        self.trainable = trainable
         state.made += 1
 
     # The array, for operations. Whoever reads it may keep it, so it is never the storage, which plans write into.
