@@ -15,7 +15,7 @@ from autonet.common.lines import filters_traceback, warn
 from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Explanation
 from autonet.compiler.account import KNOWN, Account, NotCompiled
-from autonet.compiler.capture import Recorder, capture
+from autonet.compiler.capture import CaptureError, Recorder, capture
 from autonet.compiler.entry import Entry
 from autonet.compiler.replayed import Call
 from autonet.compiler.signature import Reader, is_array, is_numeric, places_of, with_readings
@@ -75,6 +75,7 @@ class Compiled(Generic[P, R]):
         self.account = Account()
         self.ways = Ways()
         self._lock = threading.RLock()
+        self.refused: str | None = None  # why the last call could not be captured
         self._warned: set[str] = set()  # reasons
         functools.update_wrapper(self, f, updated=())  # f may be an object with attributes of its own
 
@@ -231,10 +232,11 @@ class Compiled(Generic[P, R]):
         if sketched is not None:
             recorder, result = sketched
         else:
-            recorder = Recorder(self.strict)
+            recorder, self.refused = Recorder(self.strict), None
             try:
                 result = self._record(recorder, reader, args, kwargs)
-            except BaseException:
+            except BaseException as error:
+                self.refused = str(error) if isinstance(error, CaptureError) else None
                 if self.at_once:
                     recorder.take_back()  # a step that fails half-way, as in a metric after the update, has not happened
                 raise
@@ -318,6 +320,8 @@ class Compiled(Generic[P, R]):
 
         entry = self.last
         if entry is None:
+            if self.refused is not None:
+                raise NotBuiltError(f"There is no plan, since the last call could not be captured. {self.refused}")
             if self.ways.eager:
                 raise NotBuiltError(f"There is no plan. Calls so far: {self._calls()}.")
             raise NotBuiltError("There is no plan yet: call the function (or fit, evaluate, predict) first.")

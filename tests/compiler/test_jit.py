@@ -9,6 +9,7 @@ import pytest
 import autonet
 from autonet import gradients, ops
 from autonet.compiler import account, jit
+from autonet.compiler.capture import CaptureError
 from autonet.core import Tensor, no_grad
 from autonet.errors import ArgumentError, NotBuiltError
 from autonet.variable import Variable
@@ -316,6 +317,11 @@ def test_clear_forgets_all_plans():
 
 def test_explain_tells_of_the_last_plan():
     f = numpy_jit(lambda x: ops.sum(ops.exp(x)))
+    looks = numpy_jit(lambda x: x if x.sum() > 0 else -x)
+    with pytest.raises(CaptureError):
+        looks(X)
+    with pytest.raises(NotBuiltError, match="could not be captured"):
+        looks.explain()
     with pytest.raises(NotBuiltError, match="call the function"):
         f.explain()
     f(X)
