@@ -17,7 +17,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.locks import lock
-from autonet.compiler.c.direct import DirectPlan, Unsuitable
+from autonet.compiler.c.direct import DirectPlan
 from autonet.compiler.c.runtime import library, toolchain
 from autonet.compiler.capture import capture
 from autonet.compiler.facts import FACTS, Facts
@@ -29,7 +29,6 @@ from autonet.core.backward import fit
 from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, wrap
-from autonet.errors import AutonetError
 from autonet.ops import broadcast_to, transpose
 
 PLANS = 512  # kept, those that were used last
@@ -81,7 +80,8 @@ def pull(g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]] | None:
     """What a primitive's pull gives, without a record of it; None where no kernels are for its rules."""
     primitive, result = node.primitive, node.result
     operands: tuple = node.operands  # type: ignore[assignment]
-    if primitive.open or primitive.name in BY_NUMPY or not _is_own(primitive):
+    by_rules = primitive.rules or primitive.joint
+    if not by_rules or primitive.open or primitive.name in BY_NUMPY or not _is_own(primitive):
         return None
     gs = g if isinstance(g, tuple) else (g,)
     results = () if result is None else result if isinstance(result, tuple) else (result,)
@@ -125,7 +125,7 @@ def _has_kernels(primitive: Any) -> bool:
 
 def _do(name: tuple, values: list[np.ndarray], f: Callable) -> tuple[list[np.ndarray], list[int]] | None:
     """The arrays of what f makes of Tensors of these values, by its plan, and what else f gives; None if it has no plan."""
-    if toolchain.switched_off():
+    if toolchain.switched_off() or "raise" in np.geterr().values():  # what overflows is for NumPy to see
         return None
     forms = []
     for a in values:
@@ -191,8 +191,8 @@ def _work(family: Any, f: Callable, forms: list[_Form]) -> _Work | None:
             made, operands = capture(recorder, lambda: f([tensor(form) for form in forms]))
             recorder.program.outputs += [recorder.known(t._value, RESULT) for t in made]
             return _Work(DirectPlan(optimize(recorder.program)), operands)
-    except (NumbersNeeded, Unsuitable, AutonetError, ValueError, IndexError, TypeError):
-        return None  # what is wrong with operands, the body says
+    except (NumbersNeeded, Exception):
+        return None  # NumPy does it, or says what is wrong with the operands
     finally:
         state.contexts = contexts
 

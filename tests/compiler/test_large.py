@@ -244,6 +244,25 @@ def test_plans_keep_no_arrays_of_the_callers():
     assert all(w.plan.arena_bytes < x.nbytes // 8 for w in large._works.values() if w)
 
 
+def test_what_overflows_is_seen_where_that_is_asked_for():
+    x = np.full(SHAPE, 1000, "float32")
+    assert np.isinf(ops.exp(Tensor(x))).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        ops.exp(Tensor(x))
+
+
+def test_a_compiler_that_fails_leaves_the_work_to_numpy(monkeypatch):
+    x, y = arrays(SHAPE, SHAPE)
+    large._works.clear()
+
+    def fail(*_):
+        raise toolchain.CompilationError("no space left")
+
+    monkeypatch.setattr(large, "DirectPlan", fail)
+    assert (Tensor(x) * Tensor(y)).numpy().tobytes() == (x * y).tobytes()
+    large._works.clear()
+
+
 def test_without_a_compiler_all_is_numpys(numpy_only):
     x = arrays(SHAPE)[0]
     assert ops.exp(Tensor(x)).numpy().tobytes() == np.exp(x).tobytes()
