@@ -32,6 +32,7 @@ EXCEPT = {
     **{(n, "data_format"): "colours are changed one number at a time" for n in
        ("RandomBrightness", "RandomInvert", "RandomPosterization", "Solarization")},
     ("TrainingMonitor", "share"): "trainings as short as these may be looked at for longer",
+    ("TrainingMonitor", "every"): "and at every step without it: tests/callbacks/test_training_monitor.py",
     ("LossScaleOptimizer", "ema_momentum"): "refused, like use_ema, beside which it would count",
     ("LossScaleOptimizer", "ema_overwrite_frequency"): "refused, like use_ema, beside which it would count",
     ("MixUp", "data_format"): "whole images are mixed",

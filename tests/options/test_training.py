@@ -300,7 +300,6 @@ OF_CALLBACKS = {
     },
     "TerminateOnNaN": {"raise_error": True},
     "TrainingEvaluation": {"every": 3},
-    "TrainingMonitor": {"every": 1},
 }  # fmt: skip
 WATCHED = [
     (n, o) for n in dir(callbacks) if isinstance(c := getattr(callbacks, n), type) and c.__module__.startswith("autonet.")
