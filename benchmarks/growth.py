@@ -220,7 +220,8 @@ def draw(found: dict[str, tuple[tuple[int, ...], list[float]]], path: str) -> No
         panel.set_axis_off()
     for panel, (name, (points, seconds)) in zip(axes.flat, found.items(), strict=False):
         subject = SUBJECTS[name]
-        panel.loglog(points, [1e3 * s for s in seconds], "o-", label="measured")
+        known = [(p, 1e3 * s) for p, s in zip(points, seconds, strict=True) if s]  # 0: below what its clock can tell
+        panel.loglog(*zip(*known, strict=True), "o-", label="measured")
         expected = [1e3 * seconds[-1] * (p / points[-1]) ** subject.expected for p in points]
         panel.loglog(points, expected, "--", label=f"slope {subject.expected:g}")
         low, high = panel.get_ylim()
