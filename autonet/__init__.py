@@ -13,9 +13,8 @@ import typing as _typing
 import warnings as _warnings
 from importlib import import_module as _import_module
 
-if (
-    "numpy" not in _sys.modules
-):  # whose OpenBLAS reads this now: its threads wait 2^16 ticks for work, then leave their cores
+if "numpy" not in _sys.modules:
+    # its OpenBLAS reads this as it is loaded: threads wait 2^16 ticks for work, then leave their cores
     _os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
 
 from numpy.exceptions import ComplexWarning as _ComplexWarning

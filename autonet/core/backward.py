@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from autonet.common.locks import lock
+from autonet.common.pool import LARGE
 from autonet.common.refusals import misfit
 from autonet.core import large
 from autonet.core.accumulate import add, sum_to, zeros_of
-from autonet.core.large import LARGE, LargeNode
+from autonet.core.large import LargeNode
 from autonet.core.state import enable_grad, no_grad, state
 from autonet.core.tape import Leaf, Node, Pick
 from autonet.core.tensor import Tensor, convert_to_tensor, wrap

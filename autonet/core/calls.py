@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from autonet.common import dtypes, lines
+from autonet.common.pool import LARGE  # noqa: F401 (the text names these)
 from autonet.common.refusals import explanation
-from autonet.core import large  # noqa: F401 (the text names these)
-from autonet.core.large import LARGE, LargeNode  # noqa: F401
+from autonet.core import large  # noqa: F401
+from autonet.core.large import LargeNode  # noqa: F401
 from autonet.core.settings import PLAIN, freeze
 from autonet.core.state import state
 from autonet.core.tape import Node, Pick, record

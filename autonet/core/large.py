@@ -10,11 +10,9 @@ from typing import Any
 
 from autonet.core.tape import Node
 
-LARGE = 1 << 18  # elements of an operand, or of a result's gradient, from which that pays
-
 
 class LargeNode(Node):
-    """A node of large operands, whose rules may be kernels too."""
+    """A node with an operand of common.pool.LARGE elements or more, whose rules may be kernels too."""
 
     __slots__ = ()
 

@@ -60,8 +60,14 @@ class Interrupt:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self.ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not self.ours:
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        ranks = self.step.ranks
+        if ranks is not None and not ranks.agreed_to_stop() and ranks.asked_to_stop:
+            ranks.asked_to_stop = False  # no exchange came that could tell the others: they hear how this rank ends
+            if exc[0] is None:
+                raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: Any) -> None:
         ranks = self.step.ranks

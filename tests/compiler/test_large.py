@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autonet import Tensor, config, grad, no_grad, ops
+from autonet.common.pool import LARGE
 from autonet.compiler import large
 from autonet.compiler.c.runtime import toolchain
 from autonet.core.accumulate import sum_to
-from autonet.core.large import LARGE, LargeNode
+from autonet.core.large import LargeNode
 from autonet.core.state import Observer, state
 from autonet.core.tensor import wrap
 from autonet.errors import ShapeError

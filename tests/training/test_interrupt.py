@@ -79,3 +79,48 @@ def test_another_handler_stays_in_charge():
         assert len(seen) == 1
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Ranks:
+    """What a Communicator says of Ctrl-C, of two ranks."""
+
+    def __init__(self):
+        self.asked_to_stop = self.told = False
+
+    def exchange(self):
+        self.told = self.told or self.asked_to_stop
+
+    def agreed_to_stop(self):
+        told, self.told = self.told, False
+        self.asked_to_stop = self.asked_to_stop and not told
+        return told
+
+
+def test_ranks_stop_after_the_step_in_which_all_know():
+    ranks, steps = Ranks(), []
+    with pytest.raises(KeyboardInterrupt), Interrupt(ranks) as interrupt:
+        for step in range(9):
+            with interrupt.step:
+                steps.append(step)
+                if step == 2:
+                    ranks.exchange()
+                    signal.raise_signal(signal.SIGINT)
+                ranks.exchange() if step == 3 else None
+    assert steps == [0, 1, 2, 3] and not ranks.asked_to_stop
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_ctrl_c_after_the_last_exchange_stops_no_later_training(known):
+    ranks = Ranks()
+    raised = False
+    try:
+        with Interrupt(ranks):
+            signal.raise_signal(signal.SIGINT)
+            if known:  # outside of a step, as where metrics are gathered
+                ranks.exchange()
+    except KeyboardInterrupt:
+        raised = True
+    assert raised is not known  # where nobody else knows, this rank's end tells them
+    assert not ranks.asked_to_stop and not ranks.told
+    with Interrupt(ranks) as interrupt, interrupt.step:
+        ranks.exchange()

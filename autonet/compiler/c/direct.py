@@ -30,12 +30,12 @@ class DirectPlan(NativePlan):
         return Layout(program, all_static=True, apart=program.outputs)
 
     def _finish(self, writes: dict[Any, Value]) -> None:
+        self.end_group()
         outputs = self.program.outputs
         if self.stepped_out or len(self.parts) > 1 or self.variables or len(set(outputs)) < len(outputs):
             raise Unsuitable
         if any(v.kind != RESULT or self.layout.root(v) is not v or v in self.layout.copied for v in outputs):
             raise Unsuitable
-        self.end_group()
         super()._finish(writes)
         outer = [self.arrays[v] for v in (*self.program.inputs, *outputs)]
         self._lock = threading.Lock()

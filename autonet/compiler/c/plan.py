@@ -109,9 +109,8 @@ class NativePlan(NumpyPlan):
         self.demands: dict[int, Instruction] = {}
         self.flops = 0
         self.stepped_out: list[Instruction] = []  # to NumPy
-        self.row_ends: dict[
-            Value, np.ndarray
-        ] = {}  # of logits whose softmax was written: peaks, and logarithms of sums
+        # of logits whose softmax was written: peaks of rows, and the logarithms of their sums
+        self.row_ends: dict[Value, np.ndarray] = {}
         self._in_native = False
         self._group: Group | None = None  # whose members may not be all yet
         self._entries: dict[str, Callable] = {}

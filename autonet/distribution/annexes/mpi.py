@@ -60,9 +60,8 @@ class Communicator:
         self._last_words = ""  # of a rank whose script has ended
         self._inside = False  # an exchange
         self._interrupted: float | None = None  # when Ctrl-C came during it
-        self._wreck: BaseException | None = (
-            None  # what kept an exchange from its end; its frames hold memory that others write to
-        )
+        # what kept an exchange from its end; its frames hold memory that others write to
+        self._wreck: BaseException | None = None
         self.asked_to_stop = False  # by Ctrl-C, which the others are yet to learn
         self._agreed = False
         self._told = False  # whether the others know, or said themselves, that the job is at its end
@@ -255,6 +254,8 @@ class Communicator:
         self._inside = True
         try:
             yield
+        except Exception:
+            raise  # if a message was under way, `_wait` has seen to it
         except BaseException as error:
             self._wreck = error
             raise
@@ -280,32 +281,36 @@ class Communicator:
         self._interrupted = time.monotonic()
 
     def _wait(self, requests: list[Any]) -> None:
-        """Until all requests are done.
+        """Until all requests are done; where they are not, this exchange was the last.
 
         Raises: DistributionError if another rank failed meanwhile, or nothing happens for `timeout` seconds.
         """
         started = now = time.monotonic()
-        for request in requests:
-            looks = 0
-            while not request.Test():
-                looks += 1
-                if looks < SPINS:
-                    continue
-                os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
-                if looks % SPINS == 0:
-                    self._hear()
-                    now = time.monotonic()
-                    if self._interrupted is not None and now > self._interrupted + PATIENCE:
-                        raise KeyboardInterrupt  # the others do not come
-                    if (
-                        self._last_words and now > started + PATIENCE
-                    ):  # what it had sent before has had the time to come
-                        self._end(self._last_words)
-                    if now > started + self.timeout:
-                        raise DistributionError(
-                            f"Rank {self.rank} of {self.size} has waited for {self.timeout:g} s: another rank hangs, or does "
-                            "something else. Look at what the others do; DataParallel(timeout=...) says how long to wait."
-                        )
+        try:
+            for request in requests:
+                looks = 0
+                while not request.Test():
+                    looks += 1
+                    if looks < SPINS:
+                        continue
+                    os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
+                    if looks % SPINS == 0:
+                        self._hear()
+                        now = time.monotonic()
+                        if self._interrupted is not None and now > self._interrupted + PATIENCE:
+                            raise KeyboardInterrupt  # the others do not come
+                        if (
+                            self._last_words and now > started + PATIENCE
+                        ):  # what it had sent before has had the time to come
+                            self._end(self._last_words)
+                        if now > started + self.timeout:
+                            raise DistributionError(
+                                f"Rank {self.rank} of {self.size} has waited for {self.timeout:g} s: another rank hangs, or does "
+                                "something else. Look at what the others do; DataParallel(timeout=...) says how long to wait."
+                            )
+        except BaseException as error:
+            self._wreck = error
+            raise
 
     def _hear(self) -> None:
         """Take in what other ranks said at their end."""
