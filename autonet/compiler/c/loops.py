@@ -213,6 +213,9 @@ class LoopWriter:
             lines.append("  int64_t tiles = 0;")
         lines.append(f"  for (int64_t j0 = {begin}; j0 < {end}; j0 += {TILE}) {{")
         lines.append(f"    const int64_t most = {end} - j0 < {TILE} ? {end} - j0 : {TILE};")
+        for i in summed:  # what is reduced as it is, before a result of the loop takes its place
+            if tiles[i.results[0]] != f"e{i.results[0].id}":
+                lines += self._take_in(i, tiles, long, end)
         if body:
             lines += [
                 "    #pragma GCC ivdep",
@@ -222,15 +225,8 @@ class LoopWriter:
             lines += ["  " + line for line in body]
             lines.append("    }")
         for i in summed:
-            r = i.results[0]
-            row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}({tiles[r]}, most)"
-            if not long or i.op in _ROW:
-                lines.append(f"    s{r.id} = {self._combine(i, f's{r.id}', row)};")
-                continue
-            lines.append(f"    h{r.id}[tiles] = {row};")
-            lines.append(
-                f"    if (tiles == {TILE} - 1 || j0 + {TILE} >= {end}) s{r.id} += an_sum_{_suffix(r)}(h{r.id}, tiles + 1);"
-            )
+            if tiles[i.results[0]] == f"e{i.results[0].id}":
+                lines += self._take_in(i, tiles, long, end)
         if long:
             lines.append(f"    tiles = tiles == {TILE} - 1 ? 0 : tiles + 1;")
         lines.append("  }")
@@ -240,6 +236,17 @@ class LoopWriter:
             value = f"s{r.id}" if self._is_row(i) else self._combine(i, place, f"s{r.id}")
             lines.append(f"  {place} = {value};")
         return lines
+
+    def _take_in(self, i: Instruction, tiles: dict[Value, str], long: bool, end: str) -> list[str]:
+        """What reduces the numbers of a tile."""
+        r = i.results[0]
+        row = f"{_ROW.get(i.op, 'an_sum')}_{_suffix(r)}({tiles[r]}, most)"
+        if not long or i.op in _ROW:
+            return [f"    s{r.id} = {self._combine(i, f's{r.id}', row)};"]
+        return [
+            f"    h{r.id}[tiles] = {row};",
+            f"    if (tiles == {TILE} - 1 || j0 + {TILE} >= {end}) s{r.id} += an_sum_{_suffix(r)}(h{r.id}, tiles + 1);",
+        ]
 
     def _statements(
         self, bases: dict[Value, str], places: dict[Value, str], there: Collection[Value] = ()

@@ -202,6 +202,38 @@ def test_numbers_as_c_source(dtype):
     assert same_bits(found, wanted)
 
 
+# Loops that reduce a value and write a result where it stood
+
+
+SHAPES_REDUCED = [((40, 14), None), ((40, 14), 0), ((40, 14), 1), ((3, 5000), 1), ((70000,), None), ((300, 300), 1)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape,axis", SHAPES_REDUCED)
+def test_what_is_reduced_is_read_before_a_result_takes_its_place(shape, axis, dtype):
+    reductions = [ops.sum, ops.mean, ops.max, ops.min]
+    ways = [*[[r] for r in reductions], reductions, [ops.sum, lambda x, axis: ops.max(ops.negative(x), axis=axis)]]
+
+    order = np.arange(shape[0])[::-1].copy()
+
+    def f(x):
+        found = []
+        for k, way in enumerate(ways):
+            gathered = ops.take(x + k, order, axis=0)  # which the loop need not keep
+            found += [*[reduce(gathered, axis=axis) for reduce in way], gathered * 0.5]
+        return found
+
+    rng = np.random.default_rng(3)
+    x = (rng.integers(-800, 800, shape) / 8).astype(dtype)
+    program, expected = captured(f, x)
+    plan = native_plan(program)
+    loops = [i for i in plan.program.instructions if isinstance(i, Loop) and len(i.results) > 1]
+    pairs = [(plan.arrays[a], plan.arrays[b]) for i in loops for a in i.operands for b in i.results]
+    assert sum(np.may_share_memory(*pair) for pair in pairs) >= len(ways)  # or nothing is tried
+    for found, wanted in zip(plan.run([x]), expected, strict=True):
+        assert (difference := apart(found, wanted)) is None, difference
+
+
 # What stands in the plan
 
 
