@@ -14,7 +14,7 @@ import numpy as np
 from autonet.common.types import TensorLike
 from autonet.core.calls import convert
 from autonet.core.primitive import primitive
-from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, ShapeError
 from autonet.ops.half_precision import accumulates
 from autonet.ops.pointwise import multiply
@@ -52,7 +52,7 @@ def _product(x1, x2):
 def _matmul_left(g, x2, x1_shape):
     if x2.ndim == len(x1_shape) == 2:
         return matmul(g, matrix_transpose(x2))
-    return _left_of_stacks(g, x2, x1_shape)
+    return _left_of_stacks(_tensor(g), _tensor(x2), x1_shape)
 
 
 def _left_of_stacks(g, x2, x1_shape):
@@ -71,7 +71,7 @@ def _left_of_stacks(g, x2, x1_shape):
 def _matmul_right(g, x1, x2_shape):
     if x1.ndim == len(x2_shape) == 2:
         return matmul(matrix_transpose(x1), g)
-    return _right_of_stacks(g, x1, x2_shape)
+    return _right_of_stacks(_tensor(g), _tensor(x1), x2_shape)
 
 
 def _right_of_stacks(g, x1, x2_shape):
@@ -85,6 +85,12 @@ def _right_of_stacks(g, x1, x2_shape):
         x1 = reshape(x1, (rows, x1.shape[-1]))
         return matmul(matrix_transpose(x1), reshape(g, (rows, x2_shape[1])))
     return matmul(matrix_transpose(x1), g)
+
+
+def _tensor(x):
+    """A Tensor for a rule that was given an array: over its memory, since a copy may be laid out in another way, and products
+    of that end in other bits."""
+    return wrap(x) if isinstance(x, np.ndarray) else x
 
 
 def _last_but_one_first(x):
