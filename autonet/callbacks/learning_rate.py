@@ -39,6 +39,10 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
         self._takes_rate = _takes_two(schedule)
 
+    def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
+        super().set_state(plain, arrays)
+        self._takes_rate = _takes_two(self.schedule)  # which older backups hold
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         for name, optimizer in _optimizers(self).items():
             rate = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)  # type: ignore[call-arg]

@@ -6,7 +6,6 @@ from typing import Any
 from autonet.callbacks.base import Callback
 from autonet.callbacks.monitor import whole
 from autonet.callbacks.state import decoded, encoded
-from autonet.errors import DataError
 
 
 def loss_sums(model: Any) -> tuple[float, float]:
@@ -88,12 +87,9 @@ class BatchLoss(Callback):
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         kept = decoded(plain)
-        try:
-            self.losses, self.steps = [float(v) for v in kept["losses"]], [int(v) for v in kept["steps"]]
-            self._done, self._seen = int(kept["_done"]), int(kept["_seen"])
-            self._sums = float(kept["_sums"][0]), float(kept["_sums"][1])
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-            raise DataError(f"The backup holds no state of a BatchLoss: {error!r}. Remove it.") from None
+        self.losses, self.steps = [float(v) for v in kept["losses"]], [int(v) for v in kept["steps"]]
+        self._done, self._seen = int(kept["_done"]), int(kept["_seen"])
+        self._sums = float(kept["_sums"][0]), float(kept["_sums"][1])
         self._wait()
 
 

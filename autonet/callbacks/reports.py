@@ -325,9 +325,12 @@ class CSVLogger(Callback):
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         """The file as it was: lines that came after the backup are written again."""
-        self._columns = plain["columns"]
+        columns, text = plain["columns"], plain["text"]
+        if not (columns is None or (isinstance(columns, list) and all(isinstance(c, str) for c in columns))):
+            raise DataError(f"The backup holds no columns of a CSVLogger: {str(columns)[:100]}. Remove the backup.")
+        self._columns = columns
         with atomic_write(self.filename, "w", encoding="utf-8", newline="") as file:
-            file.write(str(plain["text"]))
+            file.write(str(text))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autonet.errors import DataError
+from autonet.errors import AutonetError, DataError
 
 
 def state_of(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -33,6 +33,21 @@ def state_of(callback: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         elif _is_plain(value):
             plain[name] = encoded(value)
     return plain, arrays
+
+
+def give_back(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """What a callback's `get_state` returned, to its `set_state`.
+
+    Raises: DataError for the state of another kind of callback, or for a damaged one.
+    """
+    try:
+        callback.set_state(plain, arrays)
+    except AutonetError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise DataError(
+            f"The backup holds no state of a {type(callback).__name__}: {error!r}. Remove the backup, or leave the callback out."
+        ) from error
 
 
 def load_state(callback: Any, plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

@@ -179,7 +179,7 @@ class TensorBoard(Callback):
         return {"batches": self._batches}, {}
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
-        self._batches = plain["batches"]
+        self._batches = int(plain["batches"])
 
 
 def _image(values: np.ndarray) -> np.ndarray | None:

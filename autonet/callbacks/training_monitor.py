@@ -16,7 +16,7 @@ from autonet.callbacks.state import decoded, encoded
 from autonet.common.lines import warn
 from autonet.common.types import Figure
 from autonet.common.versions import structure
-from autonet.errors import ArgumentError, DataError
+from autonet.errors import ArgumentError
 from autonet.utils.progress import format_value
 
 QUANTITIES = ("gradient", "update", "saturated", "dead", "mean", "std")
@@ -321,17 +321,14 @@ class TrainingMonitor(Callback):
 
     def set_state(self, plain: dict[str, Any], arrays: dict[str, Any]) -> None:
         kept = decoded(plain)
-        try:
-            self._epochs, self._steps, self._losses = (list(kept[k]) for k in ("epochs", "steps", "losses"))
-            self._values = {name: {q: list(own[q]) for q in QUANTITIES} for name, own in kept["values"].items()}
-            self._facts = dict(kept["facts"])
-            self._done, self._seen, self._target = (int(kept[k]) for k in ("done", "seen", "target"))
-            self._sums = None if kept["sums"] is None else (float(kept["sums"][0]), float(kept["sums"][1]))
-            self._before = [arrays[f"before/{n}"] for n in range(sum(k.startswith("before/") for k in arrays))] or None
-            self._idle = {name: (arrays[f"idle/{name}"], int(seen)) for name, seen in kept["rows"].items()}
-            _ = self.history
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-            raise DataError(f"The backup holds no state of a TrainingMonitor: {error!r}. Remove it.") from None
+        self._epochs, self._steps, self._losses = (list(kept[k]) for k in ("epochs", "steps", "losses"))
+        self._values = {name: {q: list(own[q]) for q in QUANTITIES} for name, own in kept["values"].items()}
+        self._facts = dict(kept["facts"])
+        self._done, self._seen, self._target = (int(kept[k]) for k in ("done", "seen", "target"))
+        self._sums = None if kept["sums"] is None else (float(kept["sums"][0]), float(kept["sums"][1]))
+        self._before = [arrays[f"before/{n}"] for n in range(sum(k.startswith("before/") for k in arrays))] or None
+        self._idle = {name: (arrays[f"idle/{name}"], int(seen)) for name, seen in kept["rows"].items()}
+        _ = self.history
         self._see()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from autonet.callbacks.base import Callback
 from autonet.callbacks.callback_list import CallbackList
-from autonet.callbacks.state import steers
+from autonet.callbacks.state import give_back, steers
 from autonet.common.lines import warn
 from autonet.common.trees import flatten
 from autonet.core.state import no_grad
@@ -243,7 +243,7 @@ class Position(Callback):
             if n is not None:
                 prefix = f"callback/{n}/"
                 own = {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
-                callback.set_state(config["callbacks"][n]["state"], own)
+                give_back(callback, config["callbacks"][n]["state"], own)
 
     def _put_back(self, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         within = config["place"]["position"] <= getattr(self.batches, "available", 0)

@@ -5,6 +5,7 @@ import pytest
 
 import autonet as keras
 from autonet import layers
+from autonet.callbacks.state import give_back
 from autonet.errors import ArgumentError, DataError
 
 DRAWS = np.random.default_rng(2)
@@ -81,7 +82,7 @@ def test_a_resumed_training_has_all_losses(tmp_path):
     resumed = train(tmp_path / "b")
     assert resumed.losses == whole.losses and resumed.steps == whole.steps == list(range(0, 20, 2))
     with pytest.raises(DataError, match="no state of a BatchLoss"):
-        whole.set_state({"losses": 3}, {})
+        give_back(whole, {"losses": 3}, {})
 
 
 class Rows(keras.utils.PyDataset):
