@@ -86,7 +86,7 @@ for _name, _kind in {
     "absolute": "Abs",
     "isnan": "IsNaN",
     "isinf": "IsInf",
-    **dict.fromkeys(["alias", "detach", "contiguous", "_top", "bounded"], "Identity"),
+    **dict.fromkeys(["alias", "detach", "contiguous", "_top", "bounded", "grid_coordinates"], "Identity"),
 }.items():
     TABLE[_name] = lambda g, s, x, kind=_kind: g.node(kind, in_dtype(g, s.operands[0], x, _operand_dtype(s)))
 

@@ -150,7 +150,8 @@ def sample(op: Primitive, shapes: list[tuple], values: list[np.ndarray], setting
 # Rules. Each gets the primitive, its operands as arrays, and its settings.
 
 VIEWS = frozenset(
-    "reshape transpose matrix_transpose expand_dims squeeze broadcast_to _getitem _part _crop diagonal flip _split alias detach".split()
+    """reshape transpose matrix_transpose expand_dims squeeze broadcast_to _getitem _part _crop diagonal flip _split alias
+    detach grid_coordinates""".split()
 )
 
 POINTWISE = frozenset(

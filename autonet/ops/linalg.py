@@ -9,7 +9,7 @@ from autonet.common.types import Axis, TensorLike
 from autonet.core.primitive import primitive
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, GradientError, ShapeError
-from autonet.ops.comparison import equal, not_equal
+from autonet.ops.comparison import equal, logical_and, logical_not, not_equal
 from autonet.ops.creation import cast
 from autonet.ops.half_precision import accumulates
 from autonet.ops.kinks import times
@@ -245,12 +245,24 @@ def pseudo_inverse(x, *, rcond):
     return np.linalg.pinv(x, rcond=rcond)
 
 
-def _pseudo_inverse_rule(g, x, y):
-    # Golub, Pereyra, 1973, https://doi.org/10.1137/0710036: right where the rank stays as it is
+def _pseudo_inverse_rule(g, x, y, rcond):
+    # Golub, Pereyra, 1973, https://doi.org/10.1137/0710036, of the part of x whose singular values count
     yt, gt = matrix_transpose(y), matrix_transpose(g)
     left, right = matmul(matmul(gt, y), yt), matmul(matmul(yt, y), gt)
     outside = left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x)
-    return outside - matmul(matmul(yt, g), yt)
+    c = outside - matmul(matmul(yt, g), yt)
+    if rcond <= _cutoff(x, None):
+        return c
+    # Kept values s turn, by first-order perturbation, into those that are left out, if these are not zero
+    u, s, vt = singular_vectors(x)
+    row, column = expand_dims(s, -2), expand_dims(s, -1)
+    kept = s > rcond * largest(s, axis=-1, keepdims=True)
+    mixed = logical_and(expand_dims(kept, -1), logical_not(expand_dims(kept, -2)))
+    rate = where(mixed, row / where(mixed, column * column - row * row, 1), 0)
+    inside = matmul(matmul(matrix_transpose(u), c), matrix_transpose(vt))
+    turned = matrix_transpose(inside)
+    mixed = rate * (row * inside + column * turned) + matrix_transpose(rate * (row * turned + column * inside))
+    return c + matmul(matmul(u, mixed), vt)
 
 
 pseudo_inverse.vjp(x=_pseudo_inverse_rule)

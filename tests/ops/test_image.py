@@ -35,7 +35,8 @@ CASES = {
             settings=[{"order": order, "fill_mode": m, "fill_value": 0.7} for m in MODES],
         )
         for order in (1, 0)
-    ]
+    ],
+    "grid_coordinates": Case(made(_between), shapes=[((2, 3),)], numpy=lambda p: p),
 }
 
 

@@ -75,6 +75,10 @@ def bilinear(x):
     return ops.sum(grid_sample(PICTURE, row, column, order=1, fill_mode="nearest"))
 
 
+def cell(x):
+    return ops.sum(ops.image.map_coordinates(PICTURE[0, :, :, 0], x[:, None], order=1, fill_mode="nearest"))
+
+
 Z1, Z2, Z3, ONES = np.zeros(1), np.zeros(2), np.zeros(3), np.ones(3)
 TIED = np.array([1.0, 1.0, 0.0])
 I2, I3, N2 = np.eye(2), np.eye(3), np.full((2, 2), NAN)
@@ -198,6 +202,15 @@ TABLE = {
     "kl divergence": (lambda x: losses.kl_divergence(x, np.full(2, 0.5)), Z2, 0, 0),
     "bilinear, at a pixel": (bilinear, np.array([1.0, 1.0]), [4, 3], N2),
     "bilinear, at a row": (bilinear, np.array([1.0, 0.5]), [3, 2], N2),
+    "cell, at a pixel": (cell, np.array([1.0, 1.0]), [4, 3], N2),
+    "cell, at a row": (cell, np.array([1.0, 0.5]), [3, 2], N2),
+    "cell, between": (cell, np.array([0.5, 0.5]), [1.5, 1.5], [[0, 1], [1, 0]]),
+    "cell, others at pixels": (
+        lambda x: ops.sum(ops.image.map_coordinates([0.0, 1, 4, 9], x[None] ** 2, 1)),
+        np.array([0.5, 1.0]),
+        [1, 6],
+        [[2, 0], [0, NAN]],
+    ),
     "bilinear, between": (bilinear, np.array([0.5, 0.5]), [1.5, 1.5], [[0, 1], [1, 0]]),
     # products
     **{

@@ -15,7 +15,7 @@ from autonet.ops.creation import cast, zeros_like
 from autonet.ops.indexing import _take_back, take
 from autonet.ops.kinks import at_kinks
 from autonet.ops.pointwise import absolute, minimum, where
-from autonet.ops.reduction import sum
+from autonet.ops.reduction import any, sum
 from autonet.ops.shaping import expand_dims, reshape
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -147,6 +147,22 @@ grid_sample.vjp(
 
 
 # In small operations
+
+
+@primitive
+def grid_coordinates(p):
+    """Places `p` (axes of a grid, ...) themselves, where the slopes of what is interpolated linearly jump along all axes
+    as soon as one of them meets an element."""
+    return p
+
+
+grid_coordinates.vjp(
+    p=lambda g, p, y: (
+        at_kinks(g, g, y, p, any(equal(p, floor(p)), axis=0, keepdims=True), "lost", (1, *p.shape[1:]), tied="all")
+        if is_recording()
+        else g
+    )
+)
 
 
 def sampled(

@@ -14,7 +14,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.errors import ArgumentError, ShapeError, unknown
 from autonet.ops.creation import cast
 from autonet.ops.image.resizing import as_before, as_floats, image_axes
-from autonet.ops.image.sampling import FILL_MODES, grid_sample, sampled
+from autonet.ops.image.sampling import FILL_MODES, grid_coordinates, grid_sample, sampled
 from autonet.ops.shaping import concatenate, expand_dims, moveaxis, reshape, stack
 from autonet.ops.solving import solve
 
@@ -49,8 +49,10 @@ def map_coordinates(
             f"whose shape is {inputs.shape}; received shape {coordinates.shape}."
         )
     x = as_floats(inputs)
-    places = [as_floats(coordinates[i]) for i in range(inputs.ndim)]
-    places = [cast(p, x.dtype) if p.dtype.itemsize < x.dtype.itemsize else p for p in places]
+    p = as_floats(coordinates)
+    p = cast(p, x.dtype) if p.dtype.itemsize < x.dtype.itemsize else p
+    p = grid_coordinates(p) if order else p
+    places = [p[i] for i in range(inputs.ndim)]
     y = sampled(reshape(x, (-1, 1)), 0, places, inputs.shape, order, fill_mode, fill_value)
     return as_before(cast(reshape(y, coordinates.shape[1:]), x.dtype), inputs.dtype)
 
