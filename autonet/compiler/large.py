@@ -26,6 +26,7 @@ from autonet.compiler.program import INPUT, RESULT
 from autonet.compiler.sketch import NumbersNeeded, Sketch
 from autonet.compiler.waiting import announcing
 from autonet.core.backward import fit
+from autonet.core.settings import exact_key
 from autonet.core.state import no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, wrap
@@ -69,7 +70,7 @@ def compute(primitive: Any, values: list[np.ndarray], settings: dict[str, Any]) 
         made = primitive(*tensors, **settings)
         return list(made) if isinstance(made, tuple) else [made], []
 
-    done = _do(("compute", primitive, *settings.items()), values, f)
+    done = _do(("compute", primitive, exact_key(settings)), values, f)
     if done is None:
         return None
     arrays = done[0]
@@ -106,7 +107,7 @@ def pull(g: Any, node: Node, wanted: Any) -> list[tuple[Node, Any, Any]] | None:
             which.append(twin.parents.index(parent))
         return made, which
 
-    done = _do(("pull", primitive, *node.settings.items(), asked, known), values, f)
+    done = _do(("pull", primitive, exact_key(node.settings), asked, known), values, f)
     return done and [(node.parents[k], operands[k], wrap(a)) for k, a in zip(done[1], done[0], strict=True)]
 
 

@@ -46,3 +46,8 @@ def freeze(value: Any, primitive: str, name: str) -> Any:
         f"{operation}: {name} is a setting and must be a plain number, string, or tuple of them; received "
         f"{received}. Several arrays go into one list."
     ).about(operation)
+
+
+def exact_key(settings: dict[str, Any]) -> tuple:
+    """Settings as a key, of which True, 1 and 1.0 make three, and 0.0 and -0.0 two."""
+    return tuple([(name, repr(value)) for name, value in settings.items()])

@@ -13,6 +13,7 @@ from autonet.compiler import large
 from autonet.compiler.c.runtime import toolchain
 from autonet.core.accumulate import sum_to
 from autonet.core.large import LargeNode
+from autonet.core.settings import exact_key
 from autonet.core.state import Observer, state
 from autonet.core.tensor import wrap
 from autonet.errors import ShapeError
@@ -226,6 +227,18 @@ def test_threads_at_once():
         t.join()
     assert len(found) == 12
     assert all(a.tobytes() == b.tobytes() for result in found for a, b in zip(result, expected, strict=True))
+
+
+@pytest.mark.parametrize("one, other", [(0.0, -0.0), (1, True), (1, 1.0), (1.0, True), ((0, 1.0), (False, 1))])
+def test_settings_that_are_equal_and_differ_are_other_keys(one, other):
+    assert one == other and exact_key({"k": one}) != exact_key({"k": other})
+
+
+def test_a_plan_is_not_that_of_another_setting():
+    x = np.full(SHAPE, -1, "float32")
+    for slope in (0.0, -0.0, 0.0):
+        y = ops.leaky_relu(Tensor(x), negative_slope=slope).numpy()
+        assert (np.signbit(y) == np.signbit(np.float32(-1) * slope)).all()
 
 
 def test_ever_new_shapes_become_numpys(monkeypatch):

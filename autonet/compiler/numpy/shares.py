@@ -192,7 +192,7 @@ def _write_chain(write: Any, chain: Chain, names: dict[Value, str]) -> tuple[str
     lines = []
 
     def name(v: Value) -> str:
-        return own.get(v) or names[v]
+        return own.get(v) or (names[v] if v.ndim < 2 else f"{names[v]}.reshape(())")  # blocks have one axis
 
     for i in chain.members:
         given = [name(v) for v in i.operands]

@@ -6,6 +6,7 @@ from typing import Any
 
 from autonet.compiler.facts import facts
 from autonet.compiler.program import CONSTANT, Instruction, Program, Value
+from autonet.core.settings import exact_key
 
 COMPARED = 256  # bytes up to which constants are compared by content
 
@@ -37,11 +38,7 @@ def eliminate_common_subexpressions(program: Program) -> Program:
 
     for instruction in program.instructions:
         operands = tuple([unique(v) for v in instruction.operands])
-        # True == 1 == 1.0 as keys, so types belong to the key
-        settings = (
-            tuple([(k, type(s), repr(s)) for k, s in instruction.settings.items()]) if instruction.settings else ()
-        )
-        key = (instruction.primitive, operands, settings)
+        key = (instruction.primitive, operands, exact_key(instruction.settings))
         pairs = list(zip(instruction.results, seen.get(key, ()), strict=False))
         if pairs and all(rivals[r].isdisjoint(members.get(first, {first})) for r, first in pairs if r in rivals):
             changed.update(pairs)

@@ -105,6 +105,15 @@ def test_random_programs_keep_their_bits(script):
         assert_same_bits(other.state(), world.state(), str(script))
 
 
+@pytest.mark.parametrize("shape", [(1, 200), (200,), (1, 200, 1), (2, 100)])
+def test_single_numbers_of_as_many_axes(shape, rng):
+    x = rng.standard_normal(shape).astype(np.float32)
+    program, eager = captured(lambda x: (x * ops.sum(x, keepdims=True) + 1.0) * 0.5, x)
+    plan = numpy_plan(program)
+    assert "together(" in plan.source
+    assert_same_bits(plan.run([x]), eager)
+
+
 def test_what_only_a_chain_reads_takes_a_block(rng):
     x = rng.standard_normal((50, 70)).astype(np.float32)
     program, eager = captured(lambda x: ((x - 1.0) * x + x) * 2.0, x)
