@@ -91,7 +91,8 @@ def work(name: str, side: str, epochs: int, busy: bool) -> None:
             own, out = np.ones((2, n), np.float32)
             group.gather(None)
             begin = time.perf_counter()
-            group.add_up({parts[group.rank][0]: [own]}, parts, (0, group.size), [out])
+            with group.begin([out], (parts, (0, group.size))) as under_way:
+                under_way.start(0, {parts[group.rank][0]: own})
             taken.append(1e3 * (time.perf_counter() - begin))
         wire = statistics.median(taken)
     if distribution.rank() == 0:

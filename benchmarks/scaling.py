@@ -12,8 +12,9 @@ over that on p. A step is
         fast:     the cheaper of a ring, which costs the same but for its sum's (p - 1) / p, and
                   2 log2(p) latency + 2 (p - 1) / p b / bandwidth + b / r         recursive halving and doubling
 
-one after the other (as `DataParallel` does it), or overlapped: bucket i is ready when (i + 1) / k of the backward pass, the
-last two thirds of the step, have run, and goes out when those before it are through.
+one after the other at the end of a step, or overlapped, as `DataParallel` has it in a rank's last block, its only one here:
+bucket i is ready when (i + 1) / k of the backward pass, the last two thirds of the step, have run, and goes out when those
+before it are through.
 Source: Thakur, Rabenseifner, Gropp, 2005, https://doi.org/10.1177/1094342005051521
 
 `--measure` asks two ranks of this machine for what the model takes: latency and bandwidth by a ping-pong, the rate of sums,
@@ -39,6 +40,11 @@ from dataclasses import dataclass, replace
 BUCKET = 1 << 20  # bytes, as in autonet.distribution.annexes.mpi
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 ENOUGH = 0.8
+WAYS = {  # the sum, and whether it overlaps
+    "ordered, at the end": ("ordered", False),
+    "ordered": ("ordered", True),
+    "fast": ("fast", True),
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def exchange(bucket: float, p: int, link: Link, how: str) -> float:
 
 
 def step(
-    network: Network, p: int, link: Link, how: str = "ordered", overlap: bool = False, jitter: float = 0.0
+    network: Network, p: int, link: Link, how: str = "ordered", overlap: bool = True, jitter: float = 0.0
 ) -> float:
     """Seconds of a step on p ranks."""
     largest = statistics.NormalDist().inv_cdf((p - 0.375) / (p + 0.25)) if p > 1 else 0.0
@@ -119,22 +125,21 @@ def larger(network: Network, by: int) -> Network:
 
 
 REMEDIES = {  # from the one that costs least; the first that is enough is named
-    "nothing": ({"how": "ordered"}, lambda n: n),
-    "the fast sum": ({"how": "fast"}, lambda n: n),
-    "overlap": ({"how": "fast", "overlap": True}, lambda n: n),
-    "float16 gradients": ({"how": "fast", "overlap": True}, lambda n: compressed(n, 2)),
-    "8-bit gradients": ({"how": "fast", "overlap": True}, lambda n: compressed(n, 4)),
-    "batch x 4": ({"how": "fast", "overlap": True}, lambda n: larger(n, 4)),
-    "batch x 4, float16 gradients": ({"how": "fast", "overlap": True}, lambda n: compressed(larger(n, 4), 2)),
-    "batch x 16": ({"how": "fast", "overlap": True}, lambda n: larger(n, 16)),
-    "batch x 16, 8-bit gradients": ({"how": "fast", "overlap": True}, lambda n: compressed(larger(n, 16), 4)),
+    "nothing": ("ordered", lambda n: n),
+    "the fast sum": ("fast", lambda n: n),
+    "float16 gradients": ("fast", lambda n: compressed(n, 2)),
+    "8-bit gradients": ("fast", lambda n: compressed(n, 4)),
+    "batch x 4": ("fast", lambda n: larger(n, 4)),
+    "batch x 4, float16 gradients": ("fast", lambda n: compressed(larger(n, 4), 2)),
+    "batch x 16": ("fast", lambda n: larger(n, 16)),
+    "batch x 16, 8-bit gradients": ("fast", lambda n: compressed(larger(n, 16), 4)),
 }
 
 
 def needed(network: Network, p: int, link: Link, jitter: float) -> str:
     """The first remedy that brings p ranks to 80 %."""
     for name, (how, change) in REMEDIES.items():
-        if (found := efficiency(change(network), p, link, jitter=jitter, **how)) >= ENOUGH:
+        if (found := efficiency(change(network), p, link, jitter=jitter, how=how)) >= ENOUGH:
             return f"{name} ({found:.0%})"
     return "more than these"
 
@@ -148,10 +153,10 @@ def table(jitter: float) -> None:
     print("|" + "---|" * (5 + len(shown)))
     for network in NETWORKS.values():
         for link in LINKS.values():
-            for how, overlap in (("ordered", False), ("fast", False), ("fast", True)):
+            for title, (how, overlap) in WAYS.items():
                 row = [efficiency(network, p, link, how=how, overlap=overlap, jitter=jitter) for p in shown]
-                last = [needed(network, p, link, jitter) if how == "ordered" else "" for p in (64, 1024)]
-                cells = [network.title, link.title, how + ", overlapped" * overlap, *(f"{e:.0%}" for e in row), *last]
+                last = [needed(network, p, link, jitter) if title == "ordered" else "" for p in (64, 1024)]
+                cells = [network.title, link.title, title, *(f"{e:.0%}" for e in row), *last]
                 print(f"| {' | '.join(cells)} |")
 
 
@@ -165,9 +170,9 @@ def draw(path: str, jitter: float) -> None:
     figure, axes = plt.subplots(1, len(NETWORKS), figsize=(4 * len(NETWORKS), 3.4), sharey=True)
     for panel, network in zip(axes, NETWORKS.values(), strict=True):
         for link, color in zip(LINKS.values(), ("tab:red", "tab:blue"), strict=True):
-            for how, overlap, line in (("ordered", False, "-"), ("fast", False, "--"), ("fast", True, ":")):
+            for (title, (how, overlap)), line in zip(WAYS.items(), (":", "-", "--"), strict=True):
                 found = [100 * efficiency(network, p, link, how=how, overlap=overlap, jitter=jitter) for p in RANKS]
-                label = f"{link.title}, {how}{', overlapped' * overlap}"
+                label = f"{link.title}, {title}"
                 panel.semilogx(RANKS, found, line, color=color, label=label, base=2)
         panel.axhline(100 * ENOUGH, color="gray", linewidth=0.6)
         panel.set_title(network.title, fontsize=9)
@@ -222,7 +227,8 @@ def work(name: str, rounds: int) -> None:
             own, out = np.ones((2, n), np.float32)
             group.gather(None)
             begin = time.perf_counter()
-            group.add_up({parts[group.rank][0]: [own]}, parts, (0, 2), [out])
+            with group.begin([out], (parts, (0, 2))) as under_way:
+                under_way.start(0, {parts[group.rank][0]: own})
             sums.append(time.perf_counter() - begin)
         found["sum"] = min(sums)
     if distribution.rank() == 0:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import weakref
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from autonet.compiler.c.runtime.library import tell_blas
 from autonet.compiler.jit import Compiled
 from autonet.core.state import Context, no_grad, state
 from autonet.core.tensor import Tensor, wrap
+from autonet.distribution.annexes.reduce import add_over_ranks, hand_over, waiting
 from autonet.errors import ArgumentError, DistributionError
 from autonet.ops.identity import detach
 from autonet.optimizers import Optimizer
@@ -33,9 +34,11 @@ from autonet.training.batches import ArrayBatches
 from autonet.training.function import Replaced, StepFunction
 from autonet.training.nonfinite import NonFiniteChecker
 from autonet.training.overriding import is_default
-from autonet.training.shares import Layout, Shares
+from autonet.training.shares import Layout, Shares, Take, Vectors
 
 ALWAYS = 2**62  # runs that the compiler may count on: whether a block has a plan must not depend on the number of ranks
+
+GROUP = 1 << 18  # numbers of gradients that set out together
 
 LOOKS = 32  # rows by which ranks see that they were given the same data
 
@@ -94,8 +97,6 @@ class Part(Context):
     def sums(self, total: Any) -> Any:
         if self.group is None or not isinstance(total, Tensor):
             return None if self.group is None else total
-        from autonet.distribution.annexes.reduce import add_over_ranks
-
         return add_over_ranks(total)
 
     def take_back(self) -> dict[Any, tuple[Tensor, Tensor]]:
@@ -243,15 +244,25 @@ class DistributedStep(StepFunction):
         totals = self._totals(model, batch, shares, known.counts) if known.counts else None
         starts = {k: self.variables[k].numpy() for k in known.draws}
 
-        def run(block: int) -> Any:
+        def run(block: int, take: Take) -> None:
             for k, start in starts.items():
                 self.variables[k].assign(start + np.array([0, block * known.draws[k]], np.uint32))
-            return self._call(self._block, model, *batch.part(*shares.ranges[block]), shares.share(block), totals)
+            early: list[int] = []  # groups that come before the end
+
+            def take_early(g: int, arrays: list[np.ndarray]) -> None:
+                early.append(g)
+                take(g, arrays)
+
+            rows = batch.part(*shares.ranges[block])
+            with waiting(take_early) if self.together is None else nullcontext():
+                grads, changes, _ = self._call(self._block, model, *rows, shares.share(block), totals)
+            for g in range(len(early), len(known.groups)):
+                take(g, [(grads[k] if k >= 0 else changes[~k])._value for k in known.groups[g]])
 
         total = shares.add_up(run, known.layout)
         for k, start in starts.items():
             self.variables[k].assign(start + np.array([0, shares.blocks * known.draws[k]], np.uint32))
-        self._call(self._update, model, *known.layout.split(total))
+        self._call(self._update, model, *known.split(total))
         known.layout.give(total)
         return None
 
@@ -271,10 +282,13 @@ class DistributedStep(StepFunction):
         ):  # each captured everywhere at once
             block = batch.part(0, size)
             counts = len(self._call(self._count, model, *block, 1.0))
-            grads, changes = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
+            grads, changes, _ = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
         self._check_metrics(model, *block)
         draws = {k: int(c.numpy()[1]) for k, c in changes.items() if _is_generator(self.variables[k])}
-        return Known(counts, draws, Layout(grads, {k: c for k, c in changes.items() if k not in draws}))
+        groups = _groups(grads)
+        groups[-1] += [~k for k in changes if k not in draws]
+        like = [[grads[k] if k >= 0 else changes[~k] for k in group] for group in groups]
+        return Known(counts, draws, len(grads), groups, Layout(like))
 
     def _check_metrics(self, model: Any, *batch: Any) -> None:
         """Refuse a metric from outside the package whose state is no sum: a second look must double the first."""
@@ -301,12 +315,11 @@ class DistributedStep(StepFunction):
     def _totals(self, model: Any, batch: Rows, shares: Shares, count: int) -> list[float]:
         """What the batch's means of losses are over, where that is a matter of weights and masks."""
 
-        def run(block: int) -> Any:
+        def run(block: int, take: Take) -> None:
             counts = self._call(self._count, model, *batch.part(*shares.ranges[block]), 1.0)
-            return [wrap(np.array(float(c))) for c in counts], {}
+            take(0, [np.array(float(c)) for c in counts])
 
-        layout = Layout([wrap(np.array(0.0))] * count, {})
-        return [float(c) for c in layout.split(shares.add_up(run, layout))[0]]
+        return [float(c) for c in shares.add_up(run, Layout([[np.array(0.0)] * count])).views[0]]
 
     # The compiled parts: functions of the batch, and of Variables
 
@@ -325,7 +338,8 @@ class DistributedStep(StepFunction):
         return [detach(c) for c in part.counts]
 
     def _run_block(self, model: Any, x: Any, y: Any, sample_weight: Any, share: Any, totals: Any) -> Any:
-        """Gradients of the block's share of the loss, and changes of Variables: by number among `self.variables`."""
+        """Gradients of the block's share of the loss, changes of Variables by number among `self.variables`, and what comes of
+        handing over all groups of gradients but the last."""
         grads: list[Any] = []
         with Part(share, totals, self.together) as part:
             with no_grad():
@@ -337,7 +351,10 @@ class DistributedStep(StepFunction):
             with no_grad():
                 steps.update_metrics(model, x, y, y_pred, sample_weight, loss)
                 changes = self._changes(model, part.take_back(), share)
-        return grads, changes
+                told = [wrap(np.zeros(()))]
+                for g, group in enumerate(_groups(grads)[:-1]):
+                    told.append(hand_over(told[-1], *[grads[k] for k in group], group=g))
+        return grads, changes, told
 
     def _changes(self, model: Any, assigned: Any, share: Any) -> dict[int, Tensor]:
         """What each Variable that was assigned gains by the block: sums in metrics, a share of a mean elsewhere."""
@@ -431,7 +448,36 @@ class Known(NamedTuple):
 
     counts: int  # how many means of losses count weights or masked samples
     draws: dict[int, int]  # by generator, as a number among the step's variables
+    grads: int  # how many gradients, None among them
+    groups: list[list[int]]  # of numbers of gradients, and of Variables that change as ~number
     layout: Layout
+
+    def split(self, vectors: Vectors) -> tuple[list[Any], dict[int, Any]]:
+        """Gradients and changes, as Tensors over the vectors' memory."""
+        grads: list[Any] = [None] * self.grads
+        changes: dict[int, Any] = {}
+        for group, views in zip(self.groups, vectors.views, strict=True):
+            for k, here in zip(group, views, strict=True):
+                if k >= 0:
+                    grads[k] = wrap(here)
+                else:
+                    changes[~k] = wrap(here)
+        return grads, changes
+
+
+def _groups(grads: Sequence[Tensor | None]) -> list[list[int]]:
+    """Numbers of gradients that set out together: of the last layers first, as they come in the walk back."""
+    groups: list[list[int]] = [[]]
+    size = 0
+    for k in reversed(range(len(grads))):
+        if (g := grads[k]) is None:
+            continue
+        if size >= GROUP:
+            groups.append([])
+            size = 0
+        groups[-1].append(k)
+        size += g.size
+    return groups
 
 
 def _digest(array: np.ndarray) -> Any:

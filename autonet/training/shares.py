@@ -2,76 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autonet.core.tensor import Tensor, wrap
 from autonet.distribution import blocks as trees
 
 ALIGNED = 16  # numbers to whose multiples places in a vector are rounded
 
 
+Take = Callable[[int, list[np.ndarray]], None]  # of the arrays of a group
+Run = Callable[[int, Take], None]  # of a block, whose groups it hands over in order
+
+
 class Vectors(NamedTuple):
     """Numbers of a block's result, or sums of such."""
 
-    arrays: list[np.ndarray]  # for each dtype
-    views: list[np.ndarray | None]  # the result's arrays in them
+    arrays: list[np.ndarray]
+    views: list[list[np.ndarray]]  # for each group the result's arrays in them
 
 
 class Layout:
-    """Where the arrays of a block's result lie in vectors, one for each dtype.
+    """Where the arrays of a block's result lie in vectors: each group of arrays in one for each of its dtypes.
 
     Attributes:
-        vectors: length by dtype.
+        vectors: dtype and length of each.
+        numbers: for each group those of its vectors.
     """
 
-    def __init__(self, grads: Sequence[Tensor | None], changes: dict[int, Tensor]):
-        self.numbers = list(changes)
-        self.grads = len(grads)
-        self.vectors: dict[Any, int] = {}
-        self.places: list[Any] = []
-        for t in (*grads, *changes.values()):
-            if t is None:
-                self.places.append(None)
-                continue
-            first = self.vectors.get(t.dtype, 0)
-            self.places.append((t.dtype, first, first + t.size, t.shape))
-            self.vectors[t.dtype] = first + -(-t.size // ALIGNED) * ALIGNED
+    def __init__(self, groups: Sequence[Sequence[Any]]):
+        self.vectors: list[tuple[Any, int]] = []
+        self.numbers: list[list[int]] = []
+        self._places: list[list[Any]] = []
+        for group in groups:
+            lengths: dict[Any, int] = {}
+            places = []
+            for a in group:
+                first = lengths.get(a.dtype, 0)
+                places.append((a.dtype, first, first + a.size, a.shape))
+                lengths[a.dtype] = first + -(-a.size // ALIGNED) * ALIGNED
+            numbers = {dtype: len(self.vectors) + n for n, dtype in enumerate(lengths)}
+            self.vectors += lengths.items()
+            self.numbers.append(list(numbers.values()))
+            self._places.append([(numbers[dtype], *rest) for dtype, *rest in places])
         self._free: list[Vectors] = []
 
     def take(self) -> Vectors:
         """Vectors, whatever they hold."""
         if self._free:
             return self._free.pop()
-        arrays = {dtype: np.zeros(n, dtype) for dtype, n in self.vectors.items()}
-        views = [None if p is None else arrays[p[0]][p[1] : p[2]].reshape(p[3]) for p in self.places]
-        return Vectors(list(arrays.values()), views)
+        arrays = [np.zeros(n, dtype) for dtype, n in self.vectors]
+        return Vectors(arrays, [[arrays[k][a:b].reshape(shape) for k, a, b, shape in g] for g in self._places])
 
     def give(self, vectors: Vectors) -> None:
         """Vectors that are not needed any more, for another `take`."""
         self._free.append(vectors)
 
-    def put(self, vectors: Vectors, result: Any) -> None:
-        """Write a block's result into vectors."""
-        for here, t in self._pairs(vectors, result):
-            here[...] = t._value
 
-    def add(self, vectors: Vectors, result: Any) -> None:
-        """Add a block's result to vectors."""
-        for here, t in self._pairs(vectors, result):
-            np.add(here, t._value, out=here)
-
-    def _pairs(self, vectors: Vectors, result: Any) -> Iterator[tuple[np.ndarray, Tensor]]:
-        grads, changes = result
-        given = (*grads, *[changes[k] for k in self.numbers])
-        return ((here, t) for here, t in zip(vectors.views, given, strict=True) if here is not None)
-
-    def split(self, vectors: Vectors) -> tuple[list[Any], dict[int, Any]]:
-        """A result, as Tensors over the vectors' memory."""
-        found = [None if here is None else wrap(here) for here in vectors.views]
-        return found[: self.grads], dict(zip(self.numbers, found[self.grads :], strict=True))
+def _keep(g: int, vectors: Vectors) -> None:
+    """Nobody waits for a group."""
 
 
 class Shares:
@@ -99,44 +89,61 @@ class Shares:
         own = trees.blocks_of(rank, self.group.size, self.blocks)
         return [p for p in trees.parts_of(own, self.whole) if self.filled(p)]
 
-    def add_up(self, run: Callable[[int], Any], layout: Layout) -> Vectors:
-        """The vectors of `run(block)`, summed over all blocks of all ranks."""
-        parts = [self.parts(r) for r in range(self.group.size)]
-        announced = None
-        if self.group.size > 1:
-            announced = self.group.announce("add_up" if self.reproducible else "add", sum(layout.vectors.values()))
-        own = {p: self._sum(p, run, layout) for p in parts[self.group.rank]}
+    def add_up(self, run: Run, layout: Layout) -> Vectors:
+        """The vectors of what `run` gives for each block, summed over all blocks of all ranks.
+
+        A group sets out for the other ranks as soon as this rank has its sum, while its last block still runs.
+        """
         if self.group.size == 1:
-            return own[self.whole]
-        if not self.reproducible:
-            total = own.popitem()[1] if own else layout.take()
-            for array in total.arrays:
-                if not parts[self.group.rank]:
-                    array[...] = 0
-            self.group.add(*total.arrays, announced=announced)
-            return total
+            return self._sum(self.whole, run, layout)
         total = layout.take()
-        self.group.add_up({p: v.arrays for p, v in own.items()}, parts, self.whole, total.arrays, announced)
-        for vectors in own.values():
+        parts = [self.parts(r) for r in range(self.group.size)]
+        own = parts[self.group.rank]
+        found: dict[trees.Part, Vectors] = {}
+
+        def send(g: int, last: Vectors) -> None:
+            for k in layout.numbers[g]:
+                under_way.start(k, {p: v.arrays[k] for p, v in found.items()} | {own[-1]: last.arrays[k]})
+
+        order = (parts, self.whole) if self.reproducible else None
+        with self.group.begin(total.arrays, order) as under_way:
+            for part in own[:-1]:
+                found[part] = self._sum(part, run, layout)
+            if own:
+                found[own[-1]] = self._sum(own[-1], run, layout, send)
+            else:
+                for k, vector in enumerate(total.arrays):
+                    vector[...] = 0
+                    under_way.start(k, {})
+        for vectors in found.values():
             layout.give(vectors)
         return total
 
-    def _sum(self, part: trees.Part, run: Callable[[int], Any], layout: Layout) -> Vectors:
+    def _sum(self, part: trees.Part, run: Run, layout: Layout, then: Callable[[int, Vectors], None] = _keep) -> Vectors:
+        """The sum over a part of the tree, of whose groups `then` is told one after the other."""
         first, last = part
-        if last - first == 1:
-            vectors = layout.take()
-            layout.put(vectors, run(first))
-            return vectors
         middle = (first + last) // 2
         left, right = (first, middle), (middle, last)
-        if not (self.filled(left) and self.filled(right)):
-            return self._sum(left if self.filled(left) else right, run, layout)
-        vectors = self._sum(left, run, layout)
-        if last - middle == 1:
-            layout.add(vectors, run(middle))
+
+        if last - first > 1 and not (self.filled(left) and self.filled(right)):
+            return self._sum(left if self.filled(left) else right, run, layout, then)
+        vectors = layout.take() if last - first == 1 else self._sum(left, run, layout)
+
+        def take(g: int, arrays: list[np.ndarray]) -> None:
+            for here, a in zip(vectors.views[g], arrays, strict=True):
+                if last - first == 1:
+                    here[...] = a
+                else:
+                    np.add(here, a, out=here)
+            then(g, vectors)
+
+        def join(g: int, more: Vectors) -> None:
+            for k in layout.numbers[g]:
+                np.add(vectors.arrays[k], more.arrays[k], out=vectors.arrays[k])
+            then(g, vectors)
+
+        if last - first <= 2:
+            run(last - 1, take)
         else:
-            more = self._sum(right, run, layout)
-            for a, b in zip(vectors.arrays, more.arrays, strict=True):
-                np.add(a, b, out=a)
-            layout.give(more)
+            layout.give(self._sum(right, run, layout, join))
         return vectors

@@ -120,8 +120,9 @@ def bits(*places):
         chosen = None if way == "plain" else distribution.DataParallel(reproducible=way != "fast")
         if distribution.size() > 2:  # these small models' sums in slices and pieces, as large ones' are
             from autonet.distribution.annexes import mpi
+            from autonet.training import distributed
 
-            mpi.SMALL, mpi.BUCKET = 8, 50
+            mpi.SMALL, mpi.BUCKET, distributed.GROUP = 8, 50, 30
         distribution.set_distribution(chosen)
         found = {}
         for name in MODELS:

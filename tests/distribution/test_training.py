@@ -6,6 +6,7 @@ import pytest
 import autonet as keras
 from autonet import distribution, layers
 from autonet.errors import ArgumentError
+from autonet.training import distributed
 from tests.distribution.test_bits import run
 
 pytestmark = pytest.mark.extra("mpi")
@@ -131,6 +132,23 @@ texts: 24, 24, 26; True
 def test_each_rank_predicts_its_share_where_it_can():
     found = run(3, "predictions")
     assert found.stdout == PREDICTIONS
+
+
+def test_gradients_set_out_while_the_walk_back_goes_on(one_rank, monkeypatch):
+    monkeypatch.setattr(distributed, "GROUP", 1)  # numbers: each gradient by itself
+    early, waiting = [], distributed.waiting
+    monkeypatch.setattr(
+        distributed, "waiting", lambda take: waiting(lambda g, arrays: (early.append(g), take(g, arrays)))
+    )
+    model = keras.Sequential([layers.Dense(8, "relu"), layers.Dense(4, "relu"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).standard_normal((32, 6)).astype("float32")
+    model.fit(x, x[:, :1], epochs=2, verbose=0)
+    plan = model._step_function("train")._block.last.plan
+    order = [i.op for i in plan.program.instructions]
+    behind = [order[k:].count("matmul") for k, op in enumerate(order) if op == "hand_over"]
+    assert behind == sorted(behind, reverse=True) and behind[0] >= 3 and len(behind) == 5, order
+    assert early == [*range(5)] * 8  # in each of four blocks of two steps
 
 
 def test_a_step_that_fails_everywhere_leaves_nothing_behind():

@@ -40,7 +40,8 @@ def _known():
     for module in pkgutil.walk_packages(autonet.__path__, "autonet."):
         if not module.name.endswith("__main__") and ".annexes" not in module.name:
             importlib.import_module(module.name)
-    return {name for name, primitive in PRIMITIVES.items() if primitive.__module__.startswith("autonet.")}
+    own = {name: p.__module__ for name, p in PRIMITIVES.items() if p.__module__.startswith("autonet.")}
+    return {name for name, module in own.items() if ".annexes" not in module}
 
 
 KNOWN = _known()  # before the tables: a row finds its primitive by name

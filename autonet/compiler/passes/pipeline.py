@@ -11,7 +11,7 @@ from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
 from autonet.compiler.passes.gather import gather
 from autonet.compiler.passes.rows import update_rows
-from autonet.compiler.passes.schedule import schedule
+from autonet.compiler.passes.schedule import hasten, schedule
 from autonet.compiler.passes.simplify import simplify
 from autonet.compiler.passes.verify import verify
 from autonet.compiler.program import Program
@@ -24,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     eliminate_common_subexpressions,
     eliminate_dead_code,
+    hasten,
 )  # for every plan
 NUMPY_PASSES: tuple[Pass, ...] = (update_rows, gather)  # and then, for NumPy
 NATIVE_PASSES: tuple[Pass, ...] = (

@@ -110,68 +110,19 @@ class Communicator:
         self.seconds += time.perf_counter() - started
         return found
 
-    def announce(self, what: str, n: int) -> Announcement:
-        """Say that an exchange of `n` numbers is to come: "add_up" or "add". What others say arrives during the work
-        before it."""
-        with self._exchange():
-            return self._announce_next(what, n)
-
-    def _announce_next(self, what: str, n: int) -> Announcement:
-        while self._announced:  # of exchanges that an error kept from happening
-            self._settle(self._announced[0])
-        return self._announce(what, n)
-
-    def add_up(
-        self,
-        own: dict[Part, list[np.ndarray]],
-        parts: Sequence[Sequence[Part]],
-        whole: Part,
-        out: Sequence[np.ndarray],
-        announced: Announcement | None = None,
-    ) -> None:
-        """The sum over all blocks, in the order of `blocks.add_up`, on every rank.
-
-        Each rank sums a slice of a vector and sends it to all; pieces of it are under way at once, and short vectors whole.
+    def begin(self, out: Sequence[np.ndarray], order: tuple[Sequence[Sequence[Part]], Part] | None = None) -> UnderWay:
+        """A sum over all ranks, of vectors that come one after the other. What others say of it arrives during the work before.
 
         Args:
-            own: for each of this rank's parts, its sums: vectors.
-            parts: for each rank, the parts that it has.
-            whole: all blocks.
             out: where the sums go.
-            announced: what `announce` gave for all numbers of `out`; by default it happens now.
+            order: the parts of the tree that each rank has, and all blocks: sums are those of `blocks.add_up`. By default a
+                rank has one part, or, where it says none, what `out` holds; the order is MPI's and depends on the number of
+                ranks.
         """
         with self._exchange():
-            self._add_up(own, parts, whole, out, announced)
-
-    def _add_up(self, own: Any, parts: Any, whole: Part, out: Any, announced: Announcement | None) -> None:
-        started = time.perf_counter()
-        self._settle(announced or self.announce("add_up", sum(map(len, out))))
-        short = [k for k, v in enumerate(out) if len(v) <= SMALL]
-        gathered = [self._send_to_all([own[p][k] for p in parts[self.rank]], parts, out[k]) for k in short]
-        sums, results, sent = [], [], []
-        others = [(self.rank + n) % self.size for n in range(1, self.size)]
-        for k in [k for k in range(len(out)) if k not in short]:
-            pieces = self._pieces(len(out[k]), self.rank)
-            room = iter(self._room(k, out[k].dtype, sum(len(parts[r]) for r in others), pieces))
-            for piece in pieces:
-                found = {p: vectors[k][piece] for p, vectors in own.items()}
-                come = {(r, p): next(room) for r in others for p in parts[r]}
-                requests = [self._world.Irecv(array, r, PARTS) for (r, _), array in come.items()]
-                sums.append((found | {p: array for (_, p), array in come.items()}, requests, out[k][piece]))
-            for r in others:
-                for piece in self._pieces(len(out[k]), r):
-                    sent += [self._world.Isend(own[p][k][piece], r, PARTS) for p in parts[self.rank]]
-                    results.append(self._world.Irecv(out[k][piece], r, SUMS))
-        for found, requests, result in sums:
-            self._wait(requests)
-            result[:] = add_up(found, whole, _add)
-            sent += [self._world.Isend(result, r, SUMS) for r in others]
-        for k, (request, received) in zip(short, gathered, strict=True):
-            self._wait([request])
-            rows = iter(received.reshape(-1, len(out[k])))
-            out[k][:] = add_up({p: next(rows) for owned in parts for p in owned}, whole, _add)
-        self._wait([*results, *sent])
-        self.seconds += time.perf_counter() - started
+            while self._announced:  # of exchanges that an error kept from happening
+                self._settle(self._announced[0])
+            return UnderWay(self, out, order, self._announce("add_up" if order else "add", sum(map(len, out))))
 
     def _send_to_all(self, vectors: list[np.ndarray], parts: Any, like: np.ndarray) -> tuple[Any, np.ndarray]:
         """A request, and the vectors of all parts of all ranks, which come in turn."""
@@ -193,19 +144,13 @@ class Communicator:
         ends = np.cumsum(sizes).tolist()
         return [self._rooms[k][end - n : end] for end, n in zip(ends, sizes, strict=True)]
 
-    def add(self, *arrays: np.ndarray, announced: Announcement | None = None) -> None:
-        """Every rank's arrays become the sums of all, in an order that is MPI's and depends on the number of ranks."""
+    def add(self, *arrays: np.ndarray) -> None:
+        """Every rank's vectors become the sums of all, in an order that is MPI's and depends on the number of ranks."""
         if self.size == 1:
             return
-        with self._exchange():
-            self._add(arrays, announced)
-
-    def _add(self, arrays: Sequence[np.ndarray], announced: Announcement | None) -> None:
-        started = time.perf_counter()
-        self._settle(announced or self.announce("add", sum(map(len, arrays))))
-        pieces = [array[k : k + BUCKET] for array in arrays for k in range(0, len(array), BUCKET)]
-        self._wait([self._world.Iallreduce(MPI.IN_PLACE, piece) for piece in pieces])
-        self.seconds += time.perf_counter() - started
+        with self.begin(arrays) as under_way:
+            for k in range(len(arrays)):
+                under_way.start(k, {})
 
     def _announce(self, what: str, n: int) -> Announcement:
         self._calls += 1
@@ -353,6 +298,89 @@ class Communicator:
     def _leave(self) -> None:
         """This process's script has come to its end: who still waits for it hears of that."""
         self._tell("has ended its script", failed=False)
+
+
+class UnderWay:
+    """A sum over all ranks, from the first vector that sets out to the last that arrives; see `Communicator.begin`.
+
+    In a given order each rank sums a slice of each vector, in pieces, and sends that to all; short vectors go to all whole.
+    Left by an error after vectors have set out, it is the last exchange of all.
+    """
+
+    def __init__(self, group: Communicator, out: Sequence[np.ndarray], order: Any, announced: Announcement):
+        self.group, self.out, self.order, self.announced = group, out, order, announced
+        self.begun = False
+        self.slices: list[Any] = []  # that this rank sums: its parts, requests for those of others, where the sum goes
+        self.short: list[Any] = []  # requests for vectors that are sent whole, what comes, and where the sum goes
+        self.requests: list[Any] = []  # for all else
+
+    def start(self, k: int, own: dict[Part, np.ndarray]) -> None:
+        """Vector `k` is known, for each of this rank's parts of the tree. All ranks start the same ones in the same order."""
+        group = self.group
+        with group._exchange():
+            started = time.perf_counter()
+            if not self.begun:
+                group._settle(self.announced)
+                self.begun = True
+            if self.order is None:
+                (vector,) = own.values() or (None,)
+                for n in range(0, len(self.out[k]), BUCKET):
+                    sent = MPI.IN_PLACE if vector is None else vector[n : n + BUCKET]
+                    self.requests.append(group._world.Iallreduce(sent, self.out[k][n : n + BUCKET]))
+            elif len(self.out[k]) <= SMALL:
+                vectors = [own[p] for p in self.order[0][group.rank]]
+                self.short.append((*group._send_to_all(vectors, self.order[0], self.out[k]), self.out[k]))
+            else:
+                self._send(k, own)
+            while self.slices and all(request.Test() for request in self.slices[0][1]):
+                self._sum()
+            group.seconds += time.perf_counter() - started
+
+    def _send(self, k: int, own: dict[Part, np.ndarray]) -> None:
+        group, out, parts = self.group, self.out[k], self.order[0]
+        others = [(group.rank + n) % group.size for n in range(1, group.size)]
+        pieces = group._pieces(len(out), group.rank)
+        room = iter(group._room(k, out.dtype, sum(len(parts[r]) for r in others), pieces))
+        for piece in pieces:
+            come = {(r, p): next(room) for r in others for p in parts[r]}
+            requests = [group._world.Irecv(array, r, PARTS) for (r, _), array in come.items()]
+            found = {p: v[piece] for p, v in own.items()} | {p: array for (_, p), array in come.items()}
+            self.slices.append((found, requests, out[piece]))
+        for r in others:
+            for piece in group._pieces(len(out), r):
+                self.requests += [group._world.Isend(own[p][piece], r, PARTS) for p in parts[group.rank]]
+                self.requests.append(group._world.Irecv(out[piece], r, SUMS))
+
+    def _sum(self) -> None:
+        """Sum the next slice, all of whose parts have come, and send it to all."""
+        found, _, result = self.slices.pop(0)
+        result[:] = add_up(found, self.order[1], _add)
+        others = [r for r in range(self.group.size) if r != self.group.rank]
+        self.requests += [self.group._world.Isend(result, r, SUMS) for r in others]
+
+    def __enter__(self) -> UnderWay:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        """All sums are there.
+
+        Raises: DistributionError where another rank failed, or hangs.
+        """
+        group = self.group
+        if error is not None:
+            group._wreck = group._wreck or (error if self.begun else None)
+            return
+        with group._exchange():
+            started = time.perf_counter()
+            while self.slices:
+                group._wait(self.slices[0][1])
+                self._sum()
+            for request, received, out in self.short:
+                group._wait([request])
+                rows = iter(received.reshape(-1, len(out)))
+                out[:] = add_up({p: next(rows) for owned in self.order[0] for p in owned}, self.order[1], _add)
+            group._wait(self.requests)
+            group.seconds += time.perf_counter() - started
 
 
 _CODES = dict(enumerate(["add_up", "add", "gather"]))

@@ -360,7 +360,7 @@ def test_the_passes_are_named_and_can_be_watched():
 
     lower(optimize(program, show), show)
     assert [name for name, _ in seen] == ["capture", *[p.__name__ for p in (*PASSES, *NATIVE_PASSES)]]
-    assert [n for _, n in seen] == [5, 5, 4, 3, 3, 3, 2, 2, 2, 2, 2, 1]
+    assert [n for _, n in seen] == [5, 5, 4, 3, 3, 3, 3, 2, 2, 2, 2, 2, 1]
 
 
 def broken(change):
