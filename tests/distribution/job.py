@@ -56,13 +56,13 @@ def recurrent():
 
 
 def outputs():
-    """Two outputs, whose losses count weights in their own ways."""
+    """Two outputs, whose losses count weights in their own ways; one row in the last batch, for two ranks."""
     given = keras.Input((6,))
     hidden = layers.Dense(7, "relu")(given)
     model = keras.Model(given, [layers.Dense(1, name="a")(hidden), layers.Dense(3, "softmax", name="b")(hidden)])
     losses = [keras.losses.MeanSquaredError(reduction="mean_with_sample_weight"), "sparse_categorical_crossentropy"]
     model.compile("adam", losses, loss_weights=[0.3, 2.0], metrics=[["mae"], ["accuracy"]])
-    return model, (X, [X[:, :1], CLASSES]), dict(batch_size=25, sample_weight=[WEIGHTS, WEIGHTS[::-1].copy()])
+    return model, (X, [X[:, :1], CLASSES]), dict(batch_size=49, sample_weight=[WEIGHTS, WEIGHTS[::-1].copy()])
 
 
 class Uneven(keras.utils.PyDataset):
