@@ -81,7 +81,7 @@ class Chance:
 
     def _line(self, generator: Any) -> tuple[str, int] | None:
         for f in self._functions:
-            for code in _codes(f.__code__):
+            for code in codes(f.__code__):
                 for i in dis.get_instructions(code):
                     if isinstance(i.argval, str) and self._means(i.argval, f, code, generator):
                         lines = [n for start, end, n in code.co_lines() if start <= i.offset < end and n]
@@ -99,17 +99,17 @@ class Chance:
         return name in code.co_names and getattr(f.__globals__.get(name), "__self__", None) is generator
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def codes(code: CodeType) -> Iterator[CodeType]:
     """A function's code, and that of functions within."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _codes(constant)
+            yield from codes(constant)
 
 
 def _used(f: FunctionType) -> Iterator[tuple[str, Any]]:
     """What a function finds outside: global variables that it names, also in modules, and what its closure holds."""
-    names = {n for code in _codes(f.__code__) for n in code.co_names}
+    names = {n for code in codes(f.__code__) for n in code.co_names}
     for name in names:
         value = f.__globals__.get(name)
         if isinstance(value, ModuleType):

@@ -3,7 +3,7 @@
 `Changes` sees what a step changes of this by itself, `Guards` what is changed afterwards.
 
 Whoever is `Versioned` moves `structure.version` when an attribute is set; only then do plans compare their signatures.
-What changes unannounced (an array or a list changed in place, a global variable) is not seen.
+What changes unannounced (a list changed in place, a global variable) is compared then, too (unannounced.py).
 """
 
 from __future__ import annotations
@@ -12,34 +12,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from autonet.common import dtypes
 from autonet.common.trees import flatten
 from autonet.common.versions import Versioned, structure
+from autonet.compiler.unannounced import Same, contents, holders, plain
 from autonet.core.tensor import Tensor
 from autonet.ops.sliding_windows import image_data_format
-
-
-class _Same:
-    """Equal to the same object only; does not keep it alive, and is not fooled by another one at its address."""
-
-    __slots__ = ("id", "ref")
-
-    def __init__(self, thing: Any):
-        self.id = id(thing)
-        try:
-            self.ref: Any = weakref.ref(thing)
-        except TypeError:
-            self.ref = None
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same) or self.id != other.id:
-            return False
-        return self.ref is None or other.ref is None or self.ref() is other.ref()
-
-    def __hash__(self) -> int:
-        return self.id
 
 
 def numbers(thing: Any) -> dict[str, Any]:
@@ -115,6 +93,7 @@ class Guards:
             self.ignored[id(thing)] = {n for n, v in vars(thing).items() if isinstance(v, Tensor) and _made(v, own)}
         self.things = [weakref.ref(t) for t in touched]
         self.variables = [weakref.ref(v) for v in variables]
+        self.holders = holders(touched)
         self.version = structure.version
         self.taken = self._take()
 
@@ -139,10 +118,7 @@ class Guards:
             if id(thing) not in seen:
                 seen.add(id(thing))
                 taken.append(_attributes(thing, stack.append, self.ignored.get(id(thing), ())))
-        return taken
-
-
-_PLAIN = frozenset({bool, int, str, bytes, type(None)})
+        return [*taken, contents(self.holders)]
 
 
 def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) -> dict[str, Any]:
@@ -155,12 +131,8 @@ def _attributes(thing: Any, inside: Callable[[Any], None], ignored: Any = ()) ->
 
 
 def _frozen(value: Any, inside: Callable[[Any], None], around: tuple[int, ...] = ()) -> Any:
-    if type(value) in _PLAIN:
-        return type(value), value
-    if isinstance(value, (bool, int, str, bytes, type(None))):
-        return type(value), value
-    if isinstance(value, (float, np.generic)):
-        return type(value), repr(value)  # nan is itself, -0.0 is not 0.0
+    if (known := plain(value)) is not None:
+        return known
     if isinstance(value, (list, tuple, dict)):
         if id(value) in around:  # a container may hold itself
             return type(value), around.index(id(value))
@@ -170,7 +142,7 @@ def _frozen(value: Any, inside: Callable[[Any], None], around: tuple[int, ...] =
         return type(value), [(_frozen(k, inside), _frozen(v, inside, around)) for k, v in value.items()]
     if isinstance(value, Versioned):
         inside(value)
-    return _Same(value)
+    return Same(value)
 
 
 def _made(tensor: Tensor, own: Any) -> bool:

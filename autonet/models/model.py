@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from autonet.common.trees import map_structure
 from autonet.common.types import Gives, NameOptions, Placeholders, Unpack
+from autonet.compiler.unannounced import Watch
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, NotBuiltError, unknown
 from autonet.layers import inference
@@ -209,7 +210,12 @@ class Model(Persistence, Composed, OnBatchTrainer, Gives["Out"]):
         write_state_tree(self, state_tree)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_functions": {}, "_batch_objective": None}  # compiled for this very object
+        return {
+            **super().__getstate__(),
+            "_functions": {},
+            "_batch_objective": None,
+            "_watch": Watch(),
+        }  # compiled for this very object
 
 
 class Functional(Model):

@@ -10,6 +10,7 @@ from autonet import optimizers
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten
 from autonet.common.types import Explanation, Identifier
+from autonet.compiler.unannounced import Watch
 from autonet.core.state import no_grad, state
 from autonet.core.tensor import Tensor
 from autonet.distribution.parallel import DataParallel
@@ -34,10 +35,10 @@ class Stepping(Layer):
     )
     _untracked = (
         Layer._untracked
-        | {"_functions", "_batch_objective", "_distribution"}
+        | {"_functions", "_batch_objective", "_distribution", "_watch"}
         | {"_compile_loss", "_compile_metrics", "_loss_tracker", "optimizer", "loss", "_compile_arguments"}
     )
-    _unfixed = Layer._unfixed | {"_functions", "_batch_objective"}
+    _unfixed = Layer._unfixed | {"_functions", "_batch_objective", "_watch"}
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -52,6 +53,7 @@ class Stepping(Layer):
         self._functions: dict[str, StepFunction] = {}
         self._batch_objective: BatchObjective | None = None
         self._distribution: Any = None
+        self._watch = Watch()
 
     @filters_traceback
     def compile(
@@ -231,6 +233,7 @@ class Stepping(Layer):
 
     def _step_function(self, which: str) -> StepFunction:
         """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
+        self._watch.look(self)
         function = self._functions.get(which)
         chosen = self._distribution or current_distribution()
         if function is None or function.distribution is not chosen:

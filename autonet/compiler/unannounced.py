@@ -1,0 +1,194 @@
+"""What changes without a word: lists, dictionaries and arrays in place, attributes of classes and of objects of others, global
+variables that functions name. Guards have it in what they compare, and a `Watch` says where it changed since it last looked:
+where calls of fit, evaluate and predict, and epochs, begin. Only what is not the package's own is looked at.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Iterable
+from operator import is_
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from autonet.common.versions import Versioned, structure
+from autonet.compiler.chance import codes, is_library
+from autonet.core.tensor import Tensor
+
+MOST = 2000  # things that are looked at
+WHOLE = 1 << 18  # bytes of an array that are; of a larger one, so many of evenly spaced rows
+_PLAIN = (bool, int, str, bytes, type(None))
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_NAMESPACES = ("types.SimpleNamespace", "argparse.Namespace")  # Python's own, of attributes of others
+
+
+class Same:
+    """Equal to the same object only; does not keep it alive, and is not fooled by another one at its address."""
+
+    __slots__ = ("id", "ref")
+
+    def __init__(self, thing: Any):
+        self.id = id(thing)
+        try:
+            self.ref: Any = weakref.ref(thing)
+        except TypeError:
+            self.ref = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Same) or self.id != other.id:
+            return False
+        return self.ref is None or other.ref is None or self.ref() is other.ref()
+
+    def __hash__(self) -> int:
+        return self.id
+
+
+def plain(x: Any) -> Any:
+    """A number, text or None, in a form that compares with ==; None for anything else."""
+    if isinstance(x, _PLAIN):
+        return type(x), x
+    if isinstance(x, (float, np.generic)):
+        return type(x), repr(x)  # nan is itself, -0.0 is not 0.0
+    return None
+
+
+class Watch:
+    """Lets plans look again where anything changed that a model holds, or what it holds."""
+
+    def __init__(self) -> None:
+        self.version = -1
+        self.found: list[Any] = []
+        self.places: list[tuple[Any, Any]] = []  # things, and what they held
+
+    def look(self, model: Any) -> None:
+        """See whether anything changed since the last time."""
+        if self.version == structure.version and not any(_moved(*place) for place in self.places):
+            return
+        self.places = []
+        found = contents(holders([model]), self.places)
+        if found != self.found:
+            self.found = found
+            structure.changed()
+        self.version = structure.version
+
+
+def holders(things: Iterable[Any]) -> list[Any]:
+    """Of these layers, losses, ..., and those that they hold: the ones that hold something of others, by weak references."""
+    found, seen, stack = [], set(), list(things)
+    while stack:
+        thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        foreign = not is_library(thing)
+        inside = [v for name, v in vars(thing).items() if name not in thing._unfixed]
+        while inside:
+            v = inside.pop()
+            if isinstance(v, Versioned):
+                stack.append(v)
+            elif isinstance(v, _CONTAINERS):
+                if id(v) not in seen:
+                    seen.add(id(v))
+                    inside.extend(v.values() if isinstance(v, dict) else v)
+            else:
+                foreign = foreign or _may_change(v)
+        if foreign:
+            found.append(weakref.ref(thing))
+    return found
+
+
+def contents(references: list[Any], places: list[tuple[Any, Any]] | None = None) -> list[Any]:
+    """What the things hold that may change unannounced, in a form that compares with ==; where it stands comes to `places`."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    stack = [thing for ref in references if (thing := ref()) is not None]
+    while stack and len(seen) < MOST:
+        thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        inside = _digest(thing) if isinstance(thing, np.ndarray) else _values(thing)
+        if places is not None and not isinstance(thing, Versioned):  # which announces what it gets
+            places.append((thing, inside))
+        found.append(inside if isinstance(thing, np.ndarray) else [plain(v) or Same(v) for v in inside])
+        if not isinstance(thing, np.ndarray):
+            stack.extend(v for v in inside if _may_change(v))
+    return found
+
+
+def _moved(thing: Any, held: Any) -> bool:
+    """Whether a thing holds other objects now, be they equal or not."""
+    if isinstance(thing, np.ndarray):
+        return _digest(thing) != held
+    now = _values(thing)
+    return len(now) != len(held) or not all(map(is_, now, held))
+
+
+def _digest(a: np.ndarray) -> Any:
+    if a.dtype.kind == "O":
+        return None
+    part = a if a.nbytes <= WHOLE else a[:: -(-a.nbytes // WHOLE)]
+    return a.shape, a.dtype.str, zlib.crc32(np.ascontiguousarray(part).tobytes())
+
+
+def _may_change(x: Any) -> bool:
+    """Whether `x` is an array, a container, or a function, class or object of others, whose attributes nobody announces."""
+    if isinstance(x, (*_CONTAINERS, np.ndarray)):
+        return True
+    if isinstance(x, (*_PLAIN, float, Tensor, Versioned, ModuleType)):
+        return False
+    if is_library(x):
+        return f"{type(x).__module__}.{type(x).__name__}" in _NAMESPACES
+    return isinstance(x, (FunctionType, MethodType, functools.partial, type)) or hasattr(x, "__dict__")
+
+
+def _values(thing: Any) -> list[Any]:
+    """What a thing holds, and under which names."""
+    if isinstance(thing, dict):
+        return [*thing, *thing.values()]
+    if isinstance(thing, _CONTAINERS):
+        return list(thing)
+    if isinstance(thing, FunctionType):
+        return _outside(thing)
+    if isinstance(thing, MethodType):
+        return [thing.__self__, thing.__func__]
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    if isinstance(thing, type):
+        own = [(n, v) for n, v in vars(thing).items() if n[:2] != "__" or n == "__call__"]
+        return [x for n, v in own for x in (n, getattr(v, "fget", None) or getattr(v, "__func__", v))]
+    classes = [c for c in type(thing).__mro__ if not is_library(c)]
+    if isinstance(thing, Versioned):
+        return [*[v for n, v in vars(thing).items() if n not in thing._unfixed and _may_change(v)], *classes]
+    return [*vars(thing), *vars(thing).values(), *classes]
+
+
+def _outside(f: FunctionType) -> list[Any]:
+    """What a function finds outside itself: global variables, also of modules of others, its closure and defaults."""
+    names, attributes = _names(f.__code__)
+    found = [f.__defaults__, f.__kwdefaults__]
+    for name in names:
+        value = f.__globals__.get(name)
+        if isinstance(value, ModuleType) and not is_library(value):
+            found += [vars(value).get(n) for n in attributes]
+        else:
+            found.append(value)
+    for cell in f.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # not filled yet
+            continue
+    return found
+
+
+@functools.lru_cache(4096)
+def _names(code: CodeType) -> tuple[list[str], list[str]]:
+    """The global variables that a function names, and all attributes."""
+    names = {i.argval for c in codes(code) for i in dis.get_instructions(c) if i.opname == "LOAD_GLOBAL"}
+    return sorted(names), sorted({n for c in codes(code) for n in c.co_names})
