@@ -52,7 +52,7 @@ class Chance:
         """Names and values of what `thing` holds."""
         if isinstance(thing, FunctionType):
             self._functions.append(thing)
-            yield from _used(thing)
+            yield from used(thing)
         elif isinstance(thing, MethodType):
             yield from (("", thing.__self__), ("", thing.__func__))
         elif isinstance(thing, functools.partial):
@@ -81,7 +81,7 @@ class Chance:
 
     def _line(self, generator: Any) -> tuple[str, int] | None:
         for f in self._functions:
-            for code in codes(f.__code__):
+            for code in _codes(f.__code__):
                 for i in dis.get_instructions(code):
                     if isinstance(i.argval, str) and self._means(i.argval, f, code, generator):
                         lines = [n for start, end, n in code.co_lines() if start <= i.offset < end and n]
@@ -99,29 +99,36 @@ class Chance:
         return name in code.co_names and getattr(f.__globals__.get(name), "__self__", None) is generator
 
 
-def codes(code: CodeType) -> Iterator[CodeType]:
+def _codes(code: CodeType) -> Iterator[CodeType]:
     """A function's code, and that of functions within."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from codes(constant)
+            yield from _codes(constant)
 
 
-def _used(f: FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function finds outside: global variables that it names, also in modules, and what its closure holds."""
-    names = {n for code in codes(f.__code__) for n in code.co_names}
+def used(f: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function finds outside: global variables, also of modules of others, what its closure holds, and defaults."""
+    names, attributes = _names(f.__code__)
     for name in names:
         value = f.__globals__.get(name)
-        if isinstance(value, ModuleType):
-            if not is_library(value):
-                yield from ((n, v) for n in names if (v := vars(value).get(n)) is not None)
-        elif value is not None:
+        if isinstance(value, ModuleType) and not is_library(value):
+            yield from ((n, vars(value).get(n)) for n in attributes)
+        else:
             yield name, value
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
         except ValueError:  # not filled yet
             continue
+    yield from (("", f.__defaults__), ("", f.__kwdefaults__))
+
+
+@functools.lru_cache(4096)
+def _names(code: CodeType) -> tuple[list[str], list[str]]:
+    """The global variables that a function names, and whatever it names."""
+    names = {i.argval for c in _codes(code) for i in dis.get_instructions(c) if i.opname == "LOAD_GLOBAL"}
+    return sorted(names), sorted({n for c in _codes(code) for n in c.co_names})
 
 
 def is_library(thing: Any) -> bool:

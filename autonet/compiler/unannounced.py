@@ -5,20 +5,19 @@ where calls of fit, evaluate and predict, and epochs, begin. Only what is not th
 
 from __future__ import annotations
 
-import dis
 import functools
 import weakref
 import zlib
 from collections import deque
 from collections.abc import Iterable
 from operator import is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from autonet.common.versions import Versioned, structure
-from autonet.compiler.chance import codes, is_library
+from autonet.compiler.chance import is_library, used
 from autonet.core.tensor import Tensor
 
 MOST = 2000  # things that are looked at
@@ -113,28 +112,20 @@ def contents(references: list[Any], places: list[tuple[Any, Any]] | None = None)
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        inside = _digest(thing) if isinstance(thing, np.ndarray) else _values(thing)
+        inside = _values(thing)
         if places is not None and not isinstance(thing, Versioned):  # which announces what it gets
             places.append((thing, inside))
-        found.append(inside if isinstance(thing, np.ndarray) else [plain(v) or Same(v) for v in inside])
-        if not isinstance(thing, np.ndarray):
-            stack.extend(v for v in inside if _may_change(v))
+        found.append([plain(v) or Same(v) for v in inside])
+        stack.extend(v for v in inside if _may_change(v))
     return found
 
 
-def _moved(thing: Any, held: Any) -> bool:
+def _moved(thing: Any, held: list[Any]) -> bool:
     """Whether a thing holds other objects now, be they equal or not."""
-    if isinstance(thing, np.ndarray):
-        return _digest(thing) != held
     now = _values(thing)
+    if isinstance(thing, np.ndarray):
+        return now != held
     return len(now) != len(held) or not all(map(is_, now, held))
-
-
-def _digest(a: np.ndarray) -> Any:
-    if a.dtype.kind == "O":
-        return None
-    part = a if a.nbytes <= WHOLE else a[:: -(-a.nbytes // WHOLE)]
-    return a.shape, a.dtype.str, zlib.crc32(np.ascontiguousarray(part).tobytes())
 
 
 def _may_change(x: Any) -> bool:
@@ -150,12 +141,15 @@ def _may_change(x: Any) -> bool:
 
 def _values(thing: Any) -> list[Any]:
     """What a thing holds, and under which names."""
+    if isinstance(thing, np.ndarray):
+        part = thing if thing.nbytes <= WHOLE else thing[:: -(-thing.nbytes // WHOLE)]
+        return [] if thing.dtype.kind == "O" else [thing.dtype.str, zlib.crc32(np.ascontiguousarray(part).tobytes())]
     if isinstance(thing, dict):
         return [*thing, *thing.values()]
     if isinstance(thing, _CONTAINERS):
         return list(thing)
     if isinstance(thing, FunctionType):
-        return _outside(thing)
+        return [v for _, v in used(thing)]
     if isinstance(thing, MethodType):
         return [thing.__self__, thing.__func__]
     if isinstance(thing, functools.partial):
@@ -167,28 +161,3 @@ def _values(thing: Any) -> list[Any]:
     if isinstance(thing, Versioned):
         return [*[v for n, v in vars(thing).items() if n not in thing._unfixed and _may_change(v)], *classes]
     return [*vars(thing), *vars(thing).values(), *classes]
-
-
-def _outside(f: FunctionType) -> list[Any]:
-    """What a function finds outside itself: global variables, also of modules of others, its closure and defaults."""
-    names, attributes = _names(f.__code__)
-    found = [f.__defaults__, f.__kwdefaults__]
-    for name in names:
-        value = f.__globals__.get(name)
-        if isinstance(value, ModuleType) and not is_library(value):
-            found += [vars(value).get(n) for n in attributes]
-        else:
-            found.append(value)
-    for cell in f.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:  # not filled yet
-            continue
-    return found
-
-
-@functools.lru_cache(4096)
-def _names(code: CodeType) -> tuple[list[str], list[str]]:
-    """The global variables that a function names, and all attributes."""
-    names = {i.argval for c in codes(code) for i in dis.get_instructions(c) if i.opname == "LOAD_GLOBAL"}
-    return sorted(names), sorted({n for c in codes(code) for n in c.co_names})
