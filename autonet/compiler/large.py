@@ -27,7 +27,7 @@ from autonet.compiler.sketch import NumbersNeeded, Sketch
 from autonet.compiler.waiting import announcing
 from autonet.core.backward import fit
 from autonet.core.settings import exact_key
-from autonet.core.state import no_grad, state
+from autonet.core.state import Context, no_grad, state
 from autonet.core.tape import Leaf, Node
 from autonet.core.tensor import Tensor, wrap
 from autonet.ops import broadcast_to, transpose
@@ -127,6 +127,8 @@ def _has_kernels(primitive: Any) -> bool:
 def _do(name: tuple, values: list[np.ndarray], f: Callable) -> tuple[list[np.ndarray], list[int]] | None:
     """The arrays of what f makes of Tensors of these values, by its plan, and what else f gives; None if it has no plan."""
     if toolchain.switched_off() or "raise" in np.geterr().values():  # what overflows is for NumPy to see
+        return None
+    if any(type(context).casts is not Context.casts for context in state.contexts):  # no plan casts as it does
         return None
     forms = []
     for a in values:

@@ -359,8 +359,9 @@ def _softmax(x, y, axis=-1):
 
 
 def _by_rows(axis, *arrays) -> bool:
-    """Whether what happens along `axis` happens in each row by itself."""
-    return axis in (-1, arrays[0].ndim - 1) and all(a.flags.c_contiguous for a in arrays)
+    """Whether what happens along `axis` happens in each row by itself, of arrays of one shape."""
+    shape = arrays[0].shape
+    return axis in (-1, len(shape) - 1) and all(a.flags.c_contiguous and a.shape == shape for a in arrays)
 
 
 @primitive(floating=True, accumulates=True)

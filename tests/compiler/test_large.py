@@ -14,7 +14,7 @@ from autonet.compiler.c.runtime import toolchain
 from autonet.core.accumulate import sum_to
 from autonet.core.large import LargeNode
 from autonet.core.settings import exact_key
-from autonet.core.state import Observer, state
+from autonet.core.state import Context, Observer, state
 from autonet.core.tensor import wrap
 from autonet.errors import ShapeError
 from tests.ops.calls import ARRAYS, LINES
@@ -239,6 +239,17 @@ def test_a_plan_is_not_that_of_another_setting():
     for slope in (0.0, -0.0, 0.0):
         y = ops.leaky_relu(Tensor(x), negative_slope=slope).numpy()
         assert (np.signbit(y) == np.signbit(np.float32(-1) * slope)).all()
+
+
+def test_a_context_that_casts_otherwise_is_heard():
+    class Kept(Context):
+        def casts(self, old, new):
+            return old
+
+    x = arrays(SHAPE)[0]
+    assert ops.cast(Tensor(x), "float64").dtype == "float64"
+    with Kept():
+        assert ops.cast(Tensor(x), "float64").dtype == "float32"
 
 
 def test_ever_new_shapes_become_numpys(monkeypatch):

@@ -1,5 +1,7 @@
 """One walk for many cotangents gives what one walk for each gives: every rule for stacks, and what has none."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,14 @@ def test_stacks_of_cotangents(name):
 
     one_by_one = curvature(rows)
     np.testing.assert_allclose(curvature(lambda f, x: jacobian(f)(x)).numpy(), one_by_one.numpy(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_stacks_of_what_counts_as_large(name, monkeypatch):
+    for module in [m for n, m in sys.modules.items() if n.startswith("autonet.ops") and hasattr(m, "LARGE")]:
+        monkeypatch.setattr(module, "LARGE", 4)
+    found, expected = jacobian(CASES[name])(X), rows(CASES[name], X)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_rows_in_as_few_walks_as_memory_allows(monkeypatch):
