@@ -16,10 +16,12 @@ class AutonetError(Exception):
     """Base of all errors that autonet raises on purpose.
 
     nameless: whether it begins with an operation, before whose name the layer that applied it puts its own.
+    seen: whether a layer has looked at it, and saw to it that it names one.
     operation: the name of that operation, until the function that it is a part of puts its own there.
     """
 
     nameless = False
+    seen = False
     operation = ""
 
     def __init__(self, *args: Any):

@@ -27,7 +27,7 @@ class _Other:
 
 def given(cls: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any] | None:
     """The constructor's arguments by name; None for autonet's own constructors, whose classes have a `get_config`."""
-    if _is_ours(cls.__init__):
+    if is_ours(cls.__init__):
         return None
     try:
         bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)
@@ -108,13 +108,14 @@ def refuse_fixed(cls: Any, kwargs: dict[str, Any]) -> None:
 @functools.cache
 def _fixed(cls: Any) -> frozenset[str]:
     """Names of the options that a class's constructor must not pass on to those above it."""
-    if not _is_ours(cls.__init__):
+    if not is_ours(cls.__init__):
         return frozenset()
     found = {name for c in cls.__mro__ for name in vars(c).get("_fixed", ())}
     return frozenset(found - set(inspect.signature(cls.__init__).parameters))
 
 
-def _is_ours(function: Any) -> bool:
+def is_ours(function: Any) -> bool:
+    """Whether a function is the package's own."""
     return str(getattr(function, "__module__", "")).startswith("autonet.")
 
 
@@ -138,7 +139,7 @@ def complete(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
     Raises: ArgumentError where one of them is no plain value.
     """
     own = layer.__dict__.get("_Layer__given")  # a name that no subclass takes by chance
-    if own is None or not _is_ours(type(layer).get_config):
+    if own is None or not is_ours(type(layer).get_config):
         return config
     for name, value in own.items():
         if isinstance(value, _Other) and name not in _COMMON:

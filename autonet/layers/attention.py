@@ -9,7 +9,7 @@ from autonet.common.types import AttentionOptions, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers import inference
-from autonet.layers.base import Layer
+from autonet.layers.base import Layer, _is_shape
 from autonet.layers.dropout import checked_rate
 from autonet.random.seeds import SeedGenerator
 
@@ -77,8 +77,13 @@ class ScoredAttention(Layer):
         return hidden
 
     def _check_list(self, inputs: Any, mask: Any) -> None:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3):
-            received = f"{len(inputs)} inputs" if isinstance(inputs, (list, tuple)) else type(inputs).__name__
+        listed = isinstance(inputs, (list, tuple)) and not _is_shape(inputs)
+        if not listed or len(inputs) not in (2, 3):
+            received = (
+                f"{len(inputs)} inputs"
+                if listed
+                else f"one {'Tensor' if isinstance(inputs, tuple) else type(inputs).__name__}"
+            )
             raise ArgumentError(
                 f"{self.label} expects a list [query, value] or [query, value, key]; received {received}."
             )

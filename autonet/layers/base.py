@@ -15,11 +15,10 @@ from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.dtype_policies import DTypePolicy
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
-from autonet.layers import arguments, inference, symbolic
+from autonet.layers import arguments, inference, receiving, symbolic
 from autonet.layers.building import building, name_first
 from autonet.layers.current import current
 from autonet.layers.options import Configured
-from autonet.layers.spec import InputSpec
 from autonet.layers.weights import Weighted
 from autonet.serialization.objects import snake_case
 from autonet.untrusted.faults import described
@@ -281,6 +280,13 @@ class Layer(symbolic.Operation, Configured, Weighted):
 
     @filters_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.__apply(args, kwargs)
+        except (AutonetError, TypeError) as error:
+            receiving.explain(self, args, kwargs, error)
+            raise
+
+    def __apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not args and kwargs:
             first = next(iter(arguments.call_parameters(type(self))), None)  # type: ignore[arg-type]
             args = (kwargs.pop(first),) if first in kwargs else ()
@@ -289,21 +295,16 @@ class Layer(symbolic.Operation, Configured, Weighted):
             if self.autocast and value.dtype.kind == "f" and value.dtype != _NUMPY[self._compute_dtype]:
                 args = (self._receive(args[0]),)
         else:
-            if args and any(isinstance(x, (int, float, str)) for x in flatten(args[0])):
-                raise DtypeError(
-                    f"{self.label} expects arrays or Tensors; received {type(args[0]).__name__} {args[0]!r}. "
-                    "Make it an array: np.array(...)."
-                )
-            if args and isinstance(args[0], (list, tuple, dict)):
-                self._check_nest(args[0])
+            receiving.check_nests(self, args)
             args = tuple([self._receive(x) for x in args])
             kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
+            receiving.check_arrays(self, args)
             if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
                 return inference.apply_layer(self, args, kwargs)
         if not self.built:
             self._build_for(args, kwargs)
         if self.input_spec is not None:
-            self._check_input(args)
+            receiving.check_shapes(self, args)
         observer = state.observer
         if observer is not None:
             observer.touch(self)
@@ -328,15 +329,11 @@ class Layer(symbolic.Operation, Configured, Weighted):
             y = (self._call_casting if self._casts() else self.call)(*args, **kwargs)
             if y.__class__ is not Tensor:
                 inference.check_result(self, y)
-        except AutonetError as error:
-            if error.nameless:
-                error.prefix(self.label)
-            raise
         finally:
             state.training, current.layer = before, outer
         if self.activity_regularizer is not None:
             for output in flatten(y):
-                self.add_loss(self.activity_regularizer(output) / (output.shape[0] or 1))  # of no samples, 0
+                self.add_loss(self.activity_regularizer(output) / ((output.shape or (1,))[0] or 1))  # of no samples, 0
         if args:
             self._carry_mask(args[0], y, kwargs.get("mask"))
         if observer is not None:
@@ -351,21 +348,6 @@ class Layer(symbolic.Operation, Configured, Weighted):
         """`call`, in which Variables are read as floats of the dtype in which the layer computes."""
         with Autocast(self._compute_dtype):
             return self.call(*args, **kwargs)
-
-    def _check_nest(self, inputs: Any) -> None:
-        """Raise ArgumentError for a list or dictionary of arrays where the call takes none."""
-        nests = arguments.nests(self.__class__)  # type: ignore[arg-type]
-        leaves = flatten(inputs)
-        some = isinstance(inputs, dict) or any(x is None or hasattr(x, "shape") for x in leaves)
-        if isinstance(inputs, nests) or not some:
-            return
-        parts = [f"shape {tuple(x.shape)}" if hasattr(x, "shape") else repr(x)[:40] for x in leaves[:3]]
-        more = ", ..." if len(leaves) > 3 else ""
-        expected = "a list of arrays" if list in nests else f"one input, an array{' or a dictionary' if nests else ''}"
-        raise ArgumentError(
-            f"{self.label} expects {expected}; received a {type(inputs).__name__} of {len(leaves)}: {', '.join(parts)}{more}. "
-            "Join several with Concatenate or np.stack, or call the layer on each."
-        )
 
     def _receive(self, x: Any) -> Any:
         """Arrays become Tensors, floats the layer's dtype; everything else passes."""
@@ -393,39 +375,24 @@ class Layer(symbolic.Operation, Configured, Weighted):
 
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of the call's first arguments."""
-        shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
         if not any(a is not None for a in args) and type(self).build is not Layer.build:
-            received = repr(args[0])[:100] if args else "no argument"
-            raise ArgumentError(
-                f"{self.label} expects an array or Tensor to be called on; received {received}. "
-                "Where a layer before it gave that, its call() lacks a return."
-            )
+            raise receiving.nothing(self, repr(args[0])[:100] if args else "no argument")
+        shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
         names = arguments.build_parameters(type(self))  # type: ignore[arg-type]
-        if len(names) <= 1:
-            self.build(shapes[0] if shapes else None)
-            return
         named = dict(zip(arguments.call_parameters(type(self)), shapes, strict=False))  # type: ignore[arg-type]
         for k, x in kwargs.items():
             if hasattr(x, "shape"):
                 named[k] = tuple(x.shape)
-        self.build(**{n: named.get(n.removesuffix("_shape")) for n in names if named.get(n.removesuffix("_shape"))})
-
-    def _check_input(self, args: tuple[Any, ...]) -> None:
-        spec = self.input_spec
-        if type(spec) is InputSpec and len(args) == 1 and type(args[0]) is Tensor:
-            if not spec.fits(shape := args[0]._value.shape):
-                spec.check(shape, self.label)
-            return
-        specs = spec if isinstance(spec, (list, tuple)) else [spec]
-        inputs = flatten(args[0]) if args else []
-        if len(specs) != len(inputs):
-            raise ArgumentError(
-                f"{self.label} expects {len(specs)} inputs; received {len(inputs)}. "
-                "Pass that many, in a list if there are several."
-            )
-        for spec, x in zip(specs, inputs, strict=True):
-            if spec is not None and hasattr(x, "shape"):
-                spec.check(tuple(x.shape), self.label)
+        shapes_of = {n: named.get(n.removesuffix("_shape")) for n in names}
+        try:
+            if len(names) <= 1:
+                self.build(shapes[0] if shapes else None)
+            else:
+                self.build(**{n: shape for n, shape in shapes_of.items() if shape is not None and shape != []})
+        except (IndexError, TypeError, ValueError) as error:
+            if self.input_spec is not None and not isinstance(error, AutonetError):  # which says more
+                receiving.check_shapes(self, args)
+            raise
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output; by default the input's."""

@@ -10,6 +10,7 @@ from typing import Any
 from autonet import activations, ops
 from autonet.common.types import Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError
 from autonet.layers.base import Layer
 from autonet.layers.dense import positive
 from autonet.layers.options import keeps
@@ -272,6 +273,10 @@ class LSTMCell(DenseCell):
         return forgetting(self.bias_initializer, self.units) if self.unit_forget_bias else None
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, ...]:
+        if not isinstance(states, (list, tuple)) or len(states) != 2:
+            raise ArgumentError(
+                f"{self.label} expects the states [h, c], a list of two; received {type(states).__name__}."
+            )
         h, c = states
         masks, kept = self._dropped(training, inputs, h)
         a = self._project(inputs, masks) + recur(h, self.recurrent_kernel, kept)

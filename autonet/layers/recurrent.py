@@ -71,7 +71,7 @@ class RNN(Layer):
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
-        self.input_spec: Any = None
+        self.input_spec = InputSpec(min_ndim=2)
         self.states: Any = None
 
     @property

@@ -61,6 +61,7 @@ class Reshape(Layer):
                 f"{target_shape!r}."
             )
         self.target_shape = tuple(target_shape)
+        self.input_spec = InputSpec(min_ndim=1)
         self.built = self._builds_nothing()
 
     def call(self, inputs: Any) -> Tensor:

@@ -38,6 +38,7 @@ class SpectralNormalization(Wrapper):
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **common: Unpack[LayerOptions]):
         super().__init__(layer, **common)
+        self.input_spec = layer.input_spec
         self.power_iterations = positive(power_iterations, "power_iterations", self.label)
 
     def build(self, input_shape: Any) -> None:

@@ -236,6 +236,7 @@ class TimeDistributed(Layer):
             self.layer.build(shape)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
+        self._step_shape(inputs.shape)
         rows, steps = inputs.shape[:2]
         if mask is not None and tuple(mask.shape[:2]) != (rows, steps):
             raise ShapeError(
