@@ -70,8 +70,6 @@ ELSEWHERE = {  # source files: the tests that hold them
     "layers/building.py": "layers/test_base.py",
     "layers/cells.py": "layers/test_recurrent.py",
     "layers/conv_lstm.py": "layers/test_recurrent.py",
-    "layers/current.py": "layers/test_base.py",
-    "layers/elementwise.py": "layers/test_activation.py layers/test_dropout.py",
     "layers/inference.py": "layers/test_symbolic.py layers/test_every_layer.py",
     "layers/preprocessing/base.py": "layers/preprocessing/test_numeric.py",
     "layers/preprocessing/encoding.py": "layers/preprocessing/test_categories.py",

@@ -7,7 +7,7 @@ import numpy as np
 from autonet.common.trees import flatten
 from autonet.core.state import Observer, state
 from autonet.core.tensor import Tensor
-from autonet.layers.current import current
+from autonet.layers.building import current
 
 STEEP = 0.1  # a unit is saturated where its slope is below this part of the greatest
 _SLOPES = {  # share of its greatest slope that an activation has left, from its values

@@ -9,8 +9,7 @@ from autonet import activations, ops, regularizers
 from autonet.common.types import ActivityOptions, Axis, Identifier, LayerOptions, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.base import Layer
-from autonet.layers.elementwise import Elementwise
+from autonet.layers.base import Elementwise, Layer
 from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 

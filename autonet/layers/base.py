@@ -9,15 +9,14 @@ from autonet.common import dtypes
 from autonet.common.frames import as_texts, frame_array, is_frame
 from autonet.common.lines import filters_traceback
 from autonet.common.trees import flatten, map_structure
-from autonet.common.types import Dtype, Identifier, Shape, TensorLike
+from autonet.common.types import Dtype, Identifier, LayerOptions, Shape, TensorLike, Unpack
 from autonet.core.accumulate import cast
 from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.dtype_policies import DTypePolicy
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
 from autonet.layers import arguments, inference, receiving, symbolic
-from autonet.layers.building import building, name_first
-from autonet.layers.current import current
+from autonet.layers.building import building, current, name_first
 from autonet.layers.options import Configured
 from autonet.layers.weights import Weighted
 from autonet.serialization.objects import snake_case
@@ -457,6 +456,18 @@ class Layer(symbolic.Operation, Configured, Weighted):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+class Elementwise(Layer):
+    """Base of layers without weights, whose result has the shape and the mask of the input."""
+
+    def __init__(self, **common: Unpack[LayerOptions]):
+        super().__init__(**common)
+        self.supports_masking = True
+        self.built = self._builds_nothing()
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return tuple(input_shape)
 
 
 _FLAGS = ("training",)

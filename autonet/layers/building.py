@@ -1,6 +1,7 @@
 """Building: who makes a layer's weights, under which names, and when it counts as built."""
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,11 +9,24 @@ from autonet import initializers
 from autonet.common.lines import warn
 from autonet.errors import ArgumentError
 from autonet.layers import arguments
-from autonet.layers.current import current
 from autonet.legacy import LegacyWarning
 from autonet.variable import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Current(threading.local):
+    """What a call or a build in the current thread is inside of.
+
+    layer: the innermost one whose call is under way, None outside of calls.
+    building: those whose build is under way, outermost first.
+    """
+
+    layer: Any = None
+    building: tuple[Any, ...] = ()
+
+
+current = _Current()
 
 
 def building(build: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,8 +9,8 @@ from autonet import ops, random
 from autonet.common.types import Dtype, DtypeNameOptions, LayerOptions, PartialShape, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
+from autonet.layers.base import Elementwise
 from autonet.layers.convolution import documented
-from autonet.layers.elementwise import Elementwise
 from autonet.layers.spec import InputSpec
 from autonet.ops.sliding_windows import standardize_data_format
 from autonet.random.draws import noise

@@ -9,8 +9,7 @@ from autonet.common.types import Axis, Dtype, Identifier, LayerOptions, Unpack
 from autonet.core.state import state
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError, ShapeError
-from autonet.layers.base import Layer
-from autonet.layers.elementwise import Elementwise
+from autonet.layers.base import Elementwise, Layer
 from autonet.layers.options import keeps
 from autonet.layers.spec import InputSpec
 from autonet.ops.half_precision import accumulates

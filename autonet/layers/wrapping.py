@@ -8,8 +8,7 @@ from autonet import ops
 from autonet.common.types import LayerOptions, PartialShape, TensorLike, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, DtypeError
-from autonet.layers.base import Layer, _is_shape
-from autonet.layers.elementwise import Elementwise
+from autonet.layers.base import Elementwise, Layer, _is_shape
 from autonet.serialization.objects import deserialize_keras_object, serialize_keras_object
 from autonet.untrusted.faults import described
 

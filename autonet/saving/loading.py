@@ -8,7 +8,7 @@ from typing import Any
 
 from autonet.core.state import no_grad
 from autonet.errors import DataError
-from autonet.layers.current import current
+from autonet.layers.building import current
 from autonet.layers.low_rank import LowRank
 from autonet.random import seeds
 from autonet.saving.names import named_layers

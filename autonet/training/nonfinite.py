@@ -14,7 +14,7 @@ import numpy as np
 from autonet.common.lines import shown, users_line
 from autonet.core.state import Observer, capturing, state
 from autonet.errors import ArgumentError, NonFiniteError
-from autonet.layers.current import current
+from autonet.layers.building import current
 from autonet.ops.kinks import Probing, bend, times
 
 _MOST = 200_000  # operations whose origin is remembered, for a backward pass that comes later
