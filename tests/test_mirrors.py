@@ -76,8 +76,6 @@ ELSEWHERE = {  # source files: the tests that hold them
     "layers/preprocessing/hashing.py": "layers/preprocessing/test_categories.py",
     "layers/preprocessing/vocabulary.py": "layers/preprocessing/test_lookup.py",
     "layers/preprocessing/*.py": "layers/preprocessing/test_images.py",
-    "layers/spatial.py": "layers/test_pooling.py layers/test_padding.py",
-    "layers/spec.py": "layers/test_input.py",
     "layers/time_wrappers.py": "layers/test_wrapping.py",
     "layers/tracking.py": "layers/test_base.py",
     "layers/weights.py": "layers/test_base.py",

@@ -15,7 +15,7 @@ from autonet.core.state import state
 from autonet.core.tensor import Tensor, convert_to_tensor
 from autonet.dtype_policies import DTypePolicy
 from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
-from autonet.layers import arguments, inference, receiving, symbolic
+from autonet.layers import arguments, inference, spec, symbolic
 from autonet.layers.building import building, current, name_first
 from autonet.layers.options import Configured
 from autonet.layers.weights import Weighted
@@ -282,7 +282,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
         try:
             return self.__apply(args, kwargs)
         except (AutonetError, TypeError) as error:
-            receiving.explain(self, args, kwargs, error)
+            spec.explain(self, args, kwargs, error)
             raise
 
     def __apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -294,16 +294,16 @@ class Layer(symbolic.Operation, Configured, Weighted):
             if self.autocast and value.dtype.kind == "f" and value.dtype != _NUMPY[self._compute_dtype]:
                 args = (self._receive(args[0]),)
         else:
-            receiving.check_nests(self, args)
+            spec.check_nests(self, args)
             args = tuple([self._receive(x) for x in args])
             kwargs = {k: self._receive(x) if k not in _FLAGS else x for k, x in kwargs.items()}
-            receiving.check_arrays(self, args)
+            spec.check_arrays(self, args)
             if any(hasattr(x, "_symbolic") for x in flatten([args, kwargs])):
                 return inference.apply_layer(self, args, kwargs)
         if not self.built:
             self._build_for(args, kwargs)
         if self.input_spec is not None:
-            receiving.check_shapes(self, args)
+            spec.check_shapes(self, args)
         observer = state.observer
         if observer is not None:
             observer.touch(self)
@@ -375,7 +375,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for the shapes of the call's first arguments."""
         if not any(a is not None for a in args) and type(self).build is not Layer.build:
-            raise receiving.nothing(self, repr(args[0])[:100] if args else "no argument")
+            raise spec.nothing(self, repr(args[0])[:100] if args else "no argument")
         shapes = [map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, a) for a in args]
         names = arguments.build_parameters(type(self))  # type: ignore[arg-type]
         named = dict(zip(arguments.call_parameters(type(self)), shapes, strict=False))  # type: ignore[arg-type]
@@ -390,7 +390,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
                 self.build(**{n: shape for n, shape in shapes_of.items() if shape is not None and shape != []})
         except (IndexError, TypeError, ValueError) as error:
             if self.input_spec is not None and not isinstance(error, AutonetError):  # which says more
-                receiving.check_shapes(self, args)
+                spec.check_shapes(self, args)
             raise
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

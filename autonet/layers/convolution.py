@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from autonet import activations, ops
-from autonet.common.types import ConvolutionOptions, Identifier, Sizes, Unpack
+from autonet.common.types import ConvolutionOptions, Identifier, LayerOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
 from autonet.layers.base import Layer
@@ -246,3 +246,23 @@ def window_counts(
     for n, w, s, d in zip(places, window, strides, dilation, strict=True):
         counts.append(None if n is None else place((n,), (w,), (s,), padding, (d,), label)[1][0])
     return tuple(counts)
+
+
+class Spatial(Layer):
+    """Base of layers without weights on batches (n, *places, channels), or (n, channels, *places)."""
+
+    rank: int  # axes of places
+
+    def __init__(self, data_format: str | None = None, **common: Unpack[LayerOptions]):
+        super().__init__(**common)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.built = self._builds_nothing()
+
+    def _after(self, places: tuple[Any, ...]) -> tuple[Any, ...]:
+        """How many places there are afterwards, None for any number."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        batch, places, channels = split_shape(input_shape, self.rank, self.data_format, self.label)
+        return joined_shape(batch, self._after(places), channels, self.data_format)

@@ -11,7 +11,7 @@ from autonet.common.trees import flatten, map_structure
 from autonet.common.types import Dtype
 from autonet.core.state import state
 from autonet.errors import ArgumentError, AutonetError, DtypeError
-from autonet.layers import receiving
+from autonet.layers import spec
 from autonet.layers.arguments import call_parameters, takes_of
 from autonet.layers.symbolic import KerasTensor, LayerCall, as_spec
 from autonet.ops.abstract import DRY_RUN_ERRORS, AbstractTensor, Spec
@@ -22,7 +22,7 @@ from autonet.untrusted.budget import load_budget
 
 def apply_layer(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A layer on placeholders: it is built, and leaves a node. On AbstractTensors it gives AbstractTensors."""
-    receiving.check_signature(layer, args, kwargs)
+    spec.check_signature(layer, args, kwargs)
     if not any(isinstance(x, KerasTensor) for x in flatten([args, kwargs])):
         return _on_abstract_tensors(layer, args, kwargs)
     _prepare(layer, args, kwargs)
@@ -37,7 +37,7 @@ def _prepare(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             _output_shape(layer, args, kwargs)
         layer._build_for(args, kwargs)
     if layer.input_spec is not None:
-        receiving.check_shapes(layer, args)
+        spec.check_shapes(layer, args)
 
 
 def output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -131,7 +131,7 @@ def _dry_run(layer: Any, *args: Any, **kwargs: Any) -> Any:
         check_result(layer, y)
         return y
     except (AutonetError, TypeError) as error:
-        receiving.explain(layer, args, kwargs, error)
+        spec.explain(layer, args, kwargs, error)
         raise
     finally:
         for v, array in before:

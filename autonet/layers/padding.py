@@ -7,8 +7,7 @@ from autonet import ops
 from autonet.common.types import LayerOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError, ShapeError
-from autonet.layers.convolution import documented, joined_shape, split_shape
-from autonet.layers.spatial import Spatial
+from autonet.layers.convolution import Spatial, documented, joined_shape, split_shape
 from autonet.ops.sliding_windows import per_axis
 
 

@@ -6,8 +6,7 @@ from typing import Any
 from autonet import ops
 from autonet.common.types import LayerOptions, NameOptions, Sizes, Unpack
 from autonet.core.tensor import Tensor
-from autonet.layers.convolution import documented, standardize_padding, window_counts
-from autonet.layers.spatial import Spatial
+from autonet.layers.convolution import Spatial, documented, standardize_padding, window_counts
 from autonet.ops.half_precision import accumulates
 from autonet.ops.sliding_windows import per_axis
 

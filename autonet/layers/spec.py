@@ -1,8 +1,14 @@
-"""InputSpec: what a layer says of the inputs that it accepts."""
+"""What a layer accepts: by its InputSpec, and what no layer can take, which is refused by an error that names the layer."""
 
+import functools
+import inspect
 from typing import Any
 
-from autonet.errors import ArgumentError, ShapeError
+from autonet.common.lines import was_refused
+from autonet.common.trees import flatten
+from autonet.core.tensor import Tensor
+from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
+from autonet.layers.arguments import call_parameters, is_ours, nests, takes_of
 
 
 class InputSpec:
@@ -72,3 +78,125 @@ class InputSpec:
                     f"{label} expects length {length} on axis {axis}; received shape {shape}. "
                     "The first input fixed that number: reshape this one, or build a second layer."
                 )
+
+
+# Refusals
+
+
+def check_nests(layer: Any, args: tuple[Any, ...]) -> None:
+    """Raise DtypeError for numbers and texts that are no arrays, ArgumentError for a list or dictionary where none is taken."""
+    leaves = flatten(args[0]) if args else []
+    for x in leaves:
+        if isinstance(x, (int, float, str)):
+            raise no_array(layer, args[0])
+    if not args or not isinstance(args[0], (list, tuple, dict)):
+        return
+    inputs, taken = args[0], nests(type(layer))  # type: ignore[arg-type]
+    some = not leaves or isinstance(inputs, dict) or any(x is None or hasattr(x, "shape") for x in leaves)
+    if isinstance(inputs, taken) or not some:
+        return
+    expected = "a list of arrays" if list in taken else f"one input, an array{' or a dictionary' if taken else ''}"
+    raise ArgumentError(
+        f"{layer.label} expects {expected}; received {_shown(inputs)}. "
+        "Join several with Concatenate or np.stack, or call the layer on each."
+    )
+
+
+def check_arrays(layer: Any, args: tuple[Any, ...]) -> None:
+    """Raise for what is no array where the package's own `call` needs one, and for an array where it takes a truth."""
+    names = call_parameters(type(layer))  # type: ignore[arg-type]
+    for x, name in zip(args, names, strict=False):
+        if len(args) <= len(names) and name == "training" and getattr(x, "shape", None):
+            raise ArgumentError(
+                f"{layer.label} expects training to be True or False; received an array of shape {tuple(x.shape)}. "
+                "Give further arguments by their names."
+            )
+    for x, _ in zip(args, _needed(type(layer)), strict=False):  # type: ignore[arg-type]
+        for leaf in () if type(x) is Tensor else flatten(x):
+            known = isinstance(leaf, Tensor) or hasattr(leaf, "_symbolic")
+            if not known and (isinstance(leaf, type) or not (hasattr(leaf, "shape") or hasattr(leaf, "__array__"))):
+                if leaf is None and isinstance(x, dict):
+                    continue  # a part of the data that is left out
+                raise no_array(layer, x)
+
+
+@functools.cache
+def _needed(cls: Any) -> tuple[str, ...]:
+    """Names of the arguments that must be arrays: those without a default. None where the function is the user's."""
+    if not is_ours(cls.call) or {list, dict} <= set(nests(cls)):
+        return ()
+    return tuple([p.name for p in list(inspect.signature(cls.call).parameters.values())[1:] if p.default is p.empty])
+
+
+def no_array(layer: Any, x: Any) -> AutonetError:
+    """The error for a call on `x`, which is no array."""
+    if any(leaf is None for leaf in flatten(x)):
+        return nothing(layer, _shown(x))
+    return DtypeError(
+        f"{layer.label} expects arrays or Tensors; received {type(x).__name__} {repr(x)[:100]}. Make it an array: np.array(...)."
+    )
+
+
+def nothing(layer: Any, received: str) -> ArgumentError:
+    """The error for a call on nothing."""
+    return ArgumentError(
+        f"{layer.label} expects an array or Tensor to be called on; received {received}. "
+        "Where a layer before it gave that, its call() lacks a return."
+    )
+
+
+def _shown(x: Any) -> str:
+    """A nest of inputs in few words."""
+    if not isinstance(x, (list, tuple, dict)):
+        return repr(x)[:100]
+    leaves = flatten(x)
+    parts = [f"shape {tuple(v.shape)}" if hasattr(v, "shape") else repr(v)[:40] for v in leaves[:3]]
+    return f"a {type(x).__name__} of {len(leaves)}: {', '.join(parts)}{', ...' if len(leaves) > 3 else ''}"
+
+
+def check_shapes(layer: Any, args: tuple[Any, ...]) -> None:
+    """Raise where the inputs do not fit the layer's `input_spec`."""
+    spec = layer.input_spec
+    if type(spec) is InputSpec and len(args) == 1 and type(args[0]) is Tensor:
+        if not spec.fits(shape := args[0]._value.shape):
+            spec.check(shape, layer.label)
+        return
+    specs = spec if isinstance(spec, (list, tuple)) else [spec]
+    inputs = flatten(args[0]) if args else []
+    if len(specs) != len(inputs):
+        raise ArgumentError(
+            f"{layer.label} expects {len(specs)} inputs; received {len(inputs)}. "
+            "Pass that many, in a list if there are several."
+        )
+    for spec, x in zip(specs, inputs, strict=True):
+        if spec is not None and hasattr(x, "shape"):
+            spec.check(tuple(x.shape), layer.label)
+
+
+def check_signature(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise SignatureError for arguments that `call` does not have or lacks, before anything is built."""
+    if not takes_of(type(layer)).training:  # type: ignore[arg-type]
+        kwargs = {k: x for k, x in kwargs.items() if k != "training"}
+    try:
+        inspect.signature(layer.call).bind(*args, **kwargs)
+    except TypeError as error:
+        explain(layer, args, kwargs, error)
+        raise
+
+
+def explain(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
+    """Put the layer's name before a message without one; raise SignatureError where Python refused the arguments of `call`."""
+    if not isinstance(error, AutonetError):
+        call = type(layer).call
+        if not hasattr(inspect.unwrap(call), "__code__") or not was_refused(layer.call, args, kwargs, error):
+            return
+        from autonet.common.signatures import refusal
+
+        refused = refusal(call, (layer, *args), kwargs)
+        explain(layer, args, kwargs, refused)
+        raise refused from error
+    ours = type(layer).__module__.startswith("autonet.layers.")  # its layers inside are nothing that the user made
+    misfit = isinstance(error, (ShapeError, DtypeError, ArgumentError)) and layer.label not in str(error)
+    if error.nameless or (misfit and (ours or not error.seen)):
+        error.prefix(layer.label)
+    error.seen = True
