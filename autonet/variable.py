@@ -234,7 +234,12 @@ class Variable(Tensor):
 
         Raises: ShapeError for another shape.
         """
-        tensor = value.snapshot() if isinstance(value, Tensor) else convert_to_tensor(value)
+        if isinstance(value, Tensor):
+            tensor = value.snapshot()
+        else:
+            tensor = convert_to_tensor(value)
+            if tensor.dtype.kind in "iu" and self._array.dtype.kind in "iu":  # a number that does not fit is refused
+                tensor = convert_to_tensor(value, self._array.dtype)
         return self._assign(tensor, tensor._node if state.recording else None)
 
     def _assign(self, tensor: Tensor, source: Any) -> Self:

@@ -23,7 +23,7 @@ def explanation(op: Any, error: Exception, values: Sequence[np.ndarray], setting
     name, reason = op.name.lstrip("_"), _BROADCAST.sub("they do not broadcast", str(error).rstrip(" ."))
     other = ", or choose other settings" if details else ""
     advice = next((advice for part, advice in _ADVICE.items() if part in reason), "")
-    if isinstance(error, TypeError) or "negative integer powers" in reason:
+    if isinstance(error, (TypeError, OverflowError)) or "negative integer powers" in reason:
         kinds = ", ".join(str(v.dtype) for v in values)
         return DtypeError(
             f"{name} cannot take operands of dtype {kinds}{details}: {reason}. {advice or f'Cast an operand{other}'}."

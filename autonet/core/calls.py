@@ -50,7 +50,7 @@ def call({parameters}):
                 result = large.compute(self, {values}, full)
             else:
                 result = self.body({arguments})
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
             refuse(self, error, {values}, full)
             raise
         if type(result) is not ndarray:

@@ -274,8 +274,22 @@ def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
             "Encode it as such numbers first."
         )
     if dtype is not None:
-        return array.astype(dtypes.as_dtype(dtype), copy=False)
+        given = not array.ndim or not isinstance(value, (ndarray, Tensor))  # numbers; arrays are cast
+        return fitted(array, dtype) if given else array.astype(dtypes.as_dtype(dtype), copy=False)
     return array if array.dtype.isnative else array.astype(np.dtype(array.dtype.char))
+
+
+def fitted(array: np.ndarray, dtype: Dtype) -> np.ndarray:
+    """`array` with element type `dtype`. Raises: DtypeError for numbers that an integer type does not hold."""
+    there = dtypes.as_dtype(dtype)
+    if there.kind in "iu" and array.dtype.kind in "iuf" and array.dtype != there and array.size:
+        least, most = np.iinfo(there).min, np.iinfo(there).max
+        for x in (array.min().item(), array.max().item()):
+            if not least - 1 < x < most + 1:  # fractions are cut off
+                raise DtypeError(
+                    f"The number {x} does not fit in {there}, which goes from {least} to {most}. Choose another dtype."
+                )
+    return array.astype(there, copy=False)
 
 
 def own_array(value: Any, dtype: Dtype = None) -> np.ndarray:

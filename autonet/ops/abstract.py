@@ -64,7 +64,7 @@ class AbstractTensor(Tensor):
                 result = _result(op, values, settings)
         except AutonetError:
             raise
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
             raise explanation(op, error, values, settings) from error
         several = type(result) is tuple
         now = limits[-1]

@@ -9,9 +9,9 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.types import Dtype, TensorLike
 from autonet.core.calls import convert
-from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.tensor import Tensor, convert_to_tensor, fitted, wrap
 from autonet.errors import ArgumentError, ShapeError
-from autonet.ops.creation import cast, zeros
+from autonet.ops.creation import cast, whole_number, zeros
 from autonet.ops.indexing import getitem
 from autonet.ops.pointwise import maximum, power
 from autonet.ops.shaping import (
@@ -166,6 +166,9 @@ def geomspace(
     from autonet.ops.creation import linspace
     from autonet.ops.pointwise import absolute, exp, log
 
+    if type(start) in (int, float) and type(stop) in (int, float):  # rounded once
+        num = whole_number(num, "geomspace", "num")
+        return wrap(fitted(np.geomspace(start, stop, num, endpoint), dtype))  # type: ignore[arg-type]
     start, stop = convert_to_tensor(start), convert_to_tensor(stop)
     kind = dtypes.result_type(start.dtype, stop.dtype, float)
     start, stop = cast(start, kind), cast(stop, kind)

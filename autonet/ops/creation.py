@@ -10,7 +10,7 @@ from autonet.common import dtypes
 from autonet.common.types import Dtype, Shape, TensorLike
 from autonet.core.accumulate import cast as _cast
 from autonet.core.primitive import primitive
-from autonet.core.tensor import Tensor, wrap
+from autonet.core.tensor import Tensor, fitted, wrap
 from autonet.core.tensor import convert_to_tensor as _convert
 from autonet.errors import ArgumentError, ShapeError
 from autonet.untrusted.budget import limit
@@ -67,9 +67,13 @@ def convert_to_tensor(
 
 
 def cast(x: TensorLike, dtype: Dtype) -> Tensor:
-    """`x` with element type `dtype`; between floats the derivative passes."""
-    x = _convert(x)
+    """`x` with element type `dtype`; between floats the derivative passes.
+
+    Of an array or Tensor, numbers that an integer type does not hold become others, as in NumPy; `saturate_cast` takes the
+    nearest. Raises: DtypeError where a number or a list holds such.
+    """
     name = dtypes.standardize_dtype(dtype)
+    x = _convert(x, name) if isinstance(x, (int, float, list, tuple)) else _convert(x)
     return x if x.dtype == name else _cast(x, dtype=name)
 
 
@@ -155,10 +159,14 @@ def arange(
     given = [v for v in (start, stop, step) if v is not None]
     if dtype is None:
         dtype = dtypes.result_type(*[getattr(v, "dtype", type(v)) for v in given])
+        if "int64" in [dtypes.of_number(v) for v in given if type(v) is int]:
+            dtype = dtypes.result_type(dtype, "int64")
     values = [v.item() if isinstance(v, Tensor) else v for v in given]
     first, last = (0, values[0]) if len(values) == 1 else values[:2]
     limit(f"arange{tuple(values)}", (last - first) / (values[2] if len(values) > 2 and values[2] else 1))
-    return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
+    if dtypes.as_dtype(dtype).kind not in "iu":
+        return wrap(np.arange(*values, dtype=dtypes.as_dtype(dtype)))
+    return wrap(fitted(np.arange(*values), dtype))
 
 
 @overload
@@ -199,6 +207,8 @@ def linspace(
     if dtype is not None and not dtypes.is_float(dtypes.standardize_dtype(dtype)):  # whole numbers: rounded down
         from autonet.ops.comparison import floor
 
+        for end in (start, stop):
+            _holds(dtype, end)
         found = linspace(start, stop, num, endpoint, retstep, floats, axis)
         values, *step = found if retstep else (found,)
         values = cast(floor(values), dtype)
@@ -213,6 +223,12 @@ def linspace(
     if axis not in (0, -ndim - 1):
         values = moveaxis(values, 0, axis)
     return (values, (stop - start) / steps) if retstep else values
+
+
+def _holds(dtype: Dtype, x: Any) -> None:
+    """Raise DtypeError where x, rounded down, does not fit in dtype; of what is still to be computed nothing is known."""
+    if x._node is None and not hasattr(x, "_symbolic"):
+        fitted(np.floor(x._value), dtype)
 
 
 def _float_of(*ends: Any) -> str:
@@ -236,8 +252,10 @@ def logspace(
     if type(start) in (int, float) and type(stop) in (int, float):  # rounded once
         num = whole_number(num, "logspace", "num")
         limit("logspace", num)
-        return wrap(np.logspace(start, stop, num, endpoint, base).astype(kind))  # type: ignore[arg-type]
+        return wrap(fitted(np.logspace(start, stop, num, endpoint, base), kind))  # type: ignore[arg-type]
     exponents = linspace(start, stop, num, endpoint, dtype="float64", axis=axis)  # whose rounding the powers enlarge
+    for end in () if dtypes.is_float(kind) else (start, stop):
+        _holds(kind, power(base, cast(end, "float64")))
     return cast(power(base, exponents), kind)
 
 
@@ -293,4 +311,6 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Dtype = None
     if not -x.ndim - 1 <= axis <= x.ndim:
         raise ShapeError(f"one_hot expects axis from {-x.ndim - 1} to {x.ndim} for shape {x.shape}; received {axis}.")
     count = whole_number(num_classes, "one_hot", "num_classes")
+    if x.dtype.itemsize < 4:  # whose numbers may be fewer than the classes
+        x = cast(x, "float32" if x.dtype.kind == "f" else "int32")
     return _one_hot(x, num_classes=count, axis=axis, dtype=dtypes.standardize_dtype(dtype))

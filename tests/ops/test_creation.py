@@ -124,3 +124,75 @@ def test_shape_and_is_tensor():
 def test_linspace_in_whole_numbers_is_rounded_down(endpoint):
     got = ops.linspace(-5, 9, 6, endpoint=endpoint, dtype="int32")
     np.testing.assert_array_equal(got, np.linspace(-5, 9, 6, endpoint=endpoint, dtype="int32"), strict=True)
+
+
+# Integer types that do not hold the numbers
+
+MAKERS = {
+    "array": ops.array,
+    "array of a list": lambda v, dtype: ops.array([0, v], dtype),
+    "array of NumPy's number": lambda v, dtype: ops.array(np.asarray(v)[()], dtype),
+    "convert_to_tensor": ops.convert_to_tensor,
+    "cast": ops.cast,
+    "cast of a list": lambda v, dtype: ops.cast([v], dtype),
+    "full": lambda v, dtype: ops.full((2,), v, dtype),
+    "full_like": lambda v, dtype: ops.full_like(ops.zeros((2,), dtype), v),
+    "linspace": lambda v, dtype: ops.linspace(ops.array(0.0, "float64"), v, 3, dtype=dtype),
+    "linspace down": lambda v, dtype: ops.linspace(v, ops.array(0.0, "float64"), 3, dtype=dtype),
+    "arange": lambda v, dtype: ops.arange(v, v + 1, dtype=dtype),
+    "pad": lambda v, dtype: ops.pad(ops.zeros((2,), dtype), 1, constant_values=v),
+    "Tensor": lambda v, dtype: autonet.Tensor(v, dtype=dtype),
+    "Variable": lambda v, dtype: autonet.Variable(v, dtype=dtype),
+    "assign": lambda v, dtype: autonet.Variable(0, dtype=dtype).assign(v),
+    "assign_add": lambda v, dtype: autonet.Variable(0, dtype=dtype).assign_add(v),
+    "Constant": lambda v, dtype: autonet.initializers.Constant(v)((2,), dtype),
+}
+INTEGERS = ["uint8", "uint16", "uint32", "int8", "int16", "int32"]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", MAKERS)
+def test_numbers_that_an_integer_type_does_not_hold_are_refused(name, dtype):
+    make, limits = MAKERS[name], np.iinfo(dtype)
+    for v in (limits.min, 0, limits.max):
+        y = make(v, dtype)
+        assert y.dtype == dtype and v in np.asarray(y).tolist() if np.ndim(y) else np.asarray(y) == v
+    wrong = [limits.min - 1, limits.max + 1, 2**40, -(2**40)]
+    wrong += [] if name in ("arange", "assign") else [1e20, -1e20, np.nan, np.inf]
+    for v in wrong:
+        with pytest.raises(DtypeError, match=f"does not fit in {dtype}, which goes from {limits.min} to {limits.max}"):
+            make(v, dtype)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_powers_that_an_integer_type_does_not_hold_are_refused(dtype):
+    for make in (ops.logspace, lambda a, b, n, dtype: ops.logspace(ops.array(a), b, n, dtype=dtype)):
+        np.testing.assert_array_equal(make(0.0, 2.0, 3, dtype=dtype), [1, 10, 100])
+        with pytest.raises(DtypeError, match="does not fit"):
+            make(0.0, 12.0, 3, dtype=dtype)
+    np.testing.assert_array_equal(ops.geomspace(1, 100, 3, dtype=dtype), [1, 10, 100])
+    with pytest.raises(DtypeError, match="does not fit"):
+        ops.geomspace(1, 1e12, 3, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["bool", *INTEGERS, "float16", "float32"])
+@pytest.mark.parametrize("way", [lambda f: f, autonet.jit])
+def test_one_hot_of_more_classes_than_the_type_has_numbers(dtype, way):
+    x = np.array([0, 1, 1] if dtype == "bool" else [0, 3, 127], dtype)
+    hot = np.asarray(way(lambda x: ops.one_hot(x, 3000))(x))
+    np.testing.assert_array_equal(hot.argmax(-1), x)
+    np.testing.assert_array_equal(hot.sum(-1), 1)
+    below = np.array([-1], "int8")
+    assert not np.any(ops.one_hot(below, 300)) and not np.any(ops.multi_hot(below, 300))
+
+
+def test_arrays_are_cast_as_numpy_does():
+    assert ops.cast(np.array([300, -1]), "uint8").tolist() == [44, 255]
+    assert ops.saturate_cast([300, -1], "uint8").tolist() == [255, 0]
+
+
+def test_ranges_of_large_and_of_broken_steps():
+    assert ops.arange(2**40, 2**40 + 2).tolist() == [2**40, 2**40 + 1]
+    assert ops.arange(0, 3, 0.5, dtype="int32").tolist() == [0, 0, 1, 1, 2, 2]
+    with pytest.raises(DtypeError, match="does not fit in uint8"):
+        ops.arange(300, dtype="uint8")
