@@ -254,14 +254,13 @@ _LATER = {  # rooms and the names that they have for others
     "decoding": "ctc_decode",
     "miscellaneous": """allclose angle conj conjugate copy divide_no_nan dtype fabs fmax fmin fmod gcd heaviside i0 imag
         isneginf isposinf isreal lcm ldexp logaddexp2 nextafter real saturate_cast sinc unravel_index view""",
-    "fourier": "fft fft2 ifft2 irfft istft rfft stft",
+    "fourier": "bartlett blackman fft fft2 hamming hanning ifft2 irfft istft kaiser rfft stft",
     "image": "",
     "numpy": "",
     "patches": "extract_sequences fold unfold",
     "segments": """bincount digitize histogram isin segment_max segment_min segment_prod segment_sum unique""",
     "statistics": """cdist corrcoef correlate cross diff kron nanargmax nanargmin nancumprod nancumsum nanmax nanmean
         nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar percentile psnr select trapezoid""",
-    "signal_windows": "bartlett blackman hamming hanning kaiser",
 }
 _HOMES = {
     "custom_gradient": "autonet.gradients",

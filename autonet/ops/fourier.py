@@ -1,4 +1,4 @@
-"""Fourier transforms. Complex arrays are pairs of Tensors, (real part, imaginary part).
+"""Fourier transforms, and windows that fade out at their ends. Complex arrays are pairs of Tensors, (real part, imaginary part).
 
 One primitive transforms along the last axis; it is linear, and its transpose is itself.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from autonet.common import dtypes
 from autonet.common.types import TensorLike
 from autonet.core.primitive import primitive
-from autonet.core.tensor import Tensor, convert_to_tensor
+from autonet.core.tensor import Tensor, convert_to_tensor, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 from autonet.ops.creation import cast
 from autonet.ops.half_precision import accumulates
@@ -19,6 +19,7 @@ from autonet.ops.padding import pad
 from autonet.ops.patches import extract_sequences, overlap
 from autonet.ops.pointwise import where
 from autonet.ops.shaping import _part, concatenate, flip, moveaxis, reshape
+from autonet.untrusted.budget import limit
 
 Pair = tuple[Tensor, Tensor]
 
@@ -249,3 +250,45 @@ def istft(
     if center and length is None:
         stop = whole - fft_length // 2
     return _part(y, start=start, stop=min(stop, whole), axis=-1)
+
+
+# Windows
+
+
+def _count(x: Any) -> int:
+    n = int(np.asarray(convert_to_tensor(x)))
+    limit("A window", n)
+    return n
+
+
+def _window(values: np.ndarray) -> Tensor:
+    return wrap(values.astype(dtypes.floatx()))
+
+
+def bartlett(x: TensorLike) -> Tensor:
+    """Triangle of `x` places, zero at both ends."""
+    return _window(np.bartlett(_count(x)))
+
+
+def blackman(x: TensorLike) -> Tensor:
+    """0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t) at `x` places t from 0 to 1."""
+    return _window(np.blackman(_count(x)))
+
+
+def hamming(x: TensorLike) -> Tensor:
+    """0.54 - 0.46 cos(2 pi t) at `x` places t from 0 to 1."""
+    return _window(np.hamming(_count(x)))
+
+
+def hanning(x: TensorLike) -> Tensor:
+    """0.5 - 0.5 cos(2 pi t) at `x` places t from 0 to 1.
+
+    >>> hanning(3).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    return _window(np.hanning(_count(x)))
+
+
+def kaiser(x: TensorLike, beta: TensorLike) -> Tensor:
+    """i0(beta sqrt(1 - t^2)) / i0(beta) at `x` places t from -1 to 1."""
+    return _window(np.kaiser(_count(x), float(np.asarray(convert_to_tensor(beta)))))

@@ -11,6 +11,7 @@ from autonet.optimizers import schedules as schedules
 from autonet.optimizers.adam import Adam as Adam
 from autonet.optimizers.adam import Adamax as Adamax
 from autonet.optimizers.adam import AdamW as AdamW
+from autonet.optimizers.adam import LazyAdam as LazyAdam
 from autonet.optimizers.adam import Nadam as Nadam
 from autonet.optimizers.adaptive import Adadelta as Adadelta
 from autonet.optimizers.adaptive import Adagrad as Adagrad
@@ -21,7 +22,6 @@ from autonet.optimizers.factored import Adafactor as Adafactor
 from autonet.optimizers.hessian_free import HessianFree as HessianFree
 from autonet.optimizers.layerwise import Lamb as Lamb
 from autonet.optimizers.layerwise import Muon as Muon
-from autonet.optimizers.lazy import LazyAdam as LazyAdam
 from autonet.optimizers.lbfgs import LBFGS as LBFGS
 from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
 from autonet.optimizers.multiple import MultiOptimizer as MultiOptimizer

@@ -1,17 +1,50 @@
 """Result: what a search found, as a table, pictures, and the best model."""
 
+import shutil
+import tempfile
 import textwrap
+import weakref
+from pathlib import Path
 from typing import Any
 
 from autonet.common.types import Model
 from autonet.errors import ArgumentError
-from autonet.tuner.folder import Folder
 from autonet.tuner.methods import Task
 from autonet.tuner.space import Space
 from autonet.tuner.trial import Outcome, rank
 
 WIDTH = 80
 MOST_ROWS = 20
+
+
+class Folder:
+    """A folder of folders, one for each trial: what they need to go on, and the best its weights.
+
+    Args:
+        path: where it is; None for a temporary one, which goes when this object does.
+    """
+
+    def __init__(self, path: str | None):
+        if path is None:
+            self.path = Path(tempfile.mkdtemp(prefix="autonet-search-"))
+            weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        else:
+            self.path = Path(path)
+
+    def of(self, number: int) -> Path:
+        """The folder of trial `number`, which that makes if it needs one."""
+        return self.path / f"{number:06d}"
+
+    def keep(self, numbers: set[int]) -> None:
+        """Remove those of all other trials."""
+        for found in self.path.glob("[0-9]" * 6) if self.path.is_dir() else ():
+            if int(found.name) not in numbers:
+                shutil.rmtree(found)
+
+    def remove(self, numbers: set[int]) -> None:
+        """Remove those of some trials; others may be under way in other processes."""
+        for number in numbers:
+            shutil.rmtree(self.of(number), ignore_errors=True)
 
 
 class Result:

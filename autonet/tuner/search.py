@@ -9,11 +9,10 @@ from typing import Any
 from autonet.common.types import PathLike
 from autonet.errors import ArgumentError, DataError, unknown
 from autonet.random.seeds import checked_seed, fresh_seed
-from autonet.tuner.folder import Folder
 from autonet.tuner.journal import Journal
 from autonet.tuner.methods import CoarseToFine, Grid, Halving, Method, Random, Task
 from autonet.tuner.optuna import Optuna
-from autonet.tuner.result import Result, show
+from autonet.tuner.result import Folder, Result, show
 from autonet.tuner.scales import Scale
 from autonet.tuner.space import Space
 from autonet.tuner.trial import Order, Outcome, Trial, rank

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -18,7 +19,6 @@ import numpy as np
 from autonet.common.lines import PACKAGE, warn
 from autonet.errors import ArgumentError
 from autonet.random import seeds
-from autonet.tuner.interrupt import Interrupt
 
 
 @dataclass(frozen=True)
@@ -195,3 +195,31 @@ def _place(problem: BaseException) -> str:
         e for e in traceback.extract_tb(problem.__traceback__) if not e.filename.startswith((PACKAGE, sys.prefix))
     ]
     return f" ({os.path.basename(entries[-1].filename)}:{entries[-1].lineno})" if entries else ""
+
+
+class Interrupt:
+    """Context manager for the main thread: remembers that Ctrl-C was pressed, and passes it on.
+
+    `fit` ends well after it, and the search must still know.
+
+    Attributes:
+        asked: whether it was. A program's own handler stays in charge; then this says nothing.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> "Interrupt":
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        self.asked = True
+        raise KeyboardInterrupt

@@ -16,9 +16,9 @@ from autonet.errors import DataError
 from autonet.random.seeds import fresh_seed
 from autonet.tuner import heartbeat, journal
 from autonet.tuner.annexes import samplers
-from autonet.tuner.folder import Folder
 from autonet.tuner.heartbeat import Heartbeat, Mutex
 from autonet.tuner.methods import Task
+from autonet.tuner.result import Folder
 from autonet.tuner.trial import Order, Outcome, rank
 from autonet.utils.files import append
 
