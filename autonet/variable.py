@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 import threading
 from collections.abc import Callable
 from typing import Any, Self
@@ -10,7 +11,7 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.lines import filters_traceback
-from autonet.common.locks import lock
+from autonet.common.locks import in_turn, turns
 from autonet.common.types import Dtype, Identifier, TensorLike
 from autonet.common.versions import structure
 from autonet.core.accumulate import cast
@@ -21,7 +22,7 @@ from autonet.core.tensor import Tensor, convert_to_tensor, to_array, wrap
 from autonet.errors import ArgumentError, DtypeError, ShapeError
 
 _unnamed = itertools.count().__next__
-_changing = lock()  # so that of additions by several threads none is lost
+_NONE: frozenset[int] = frozenset()
 
 
 class _Reading(threading.local):
@@ -122,12 +123,21 @@ class Variable(Tensor):
             version = (
                 self._version
             )  # as before the copy: if another thread runs a plan meanwhile, it is out of date at once
-            readback = self._readback = array.copy(), version
+            readback = self._readback = self._copied(), version
         return readback[0]
 
     @_value.setter
     def _value(self, array: np.ndarray) -> None:
         self._array = array
+
+    def _copied(self) -> np.ndarray:
+        """A copy of the storage, made while no plan writes there."""
+        storage: Any = self._storage
+        if not turns and storage.size < 500:  # which NumPy copies without letting go of Python's lock
+            version, array = self._version, storage.copy()
+            if not turns and self._version is version:  # indeed
+                return array
+        return in_turn(frozenset((id(self),)), _NONE, storage.copy)
 
     def snapshot(self) -> Tensor:
         """The current values as a Tensor in the same place of the record, which later assignments leave alone."""
@@ -213,7 +223,8 @@ class Variable(Tensor):
         if reading.reader is not None:
             return reading.reader.read(self).numpy()
         self._look("numpy()")
-        return self._array.copy()
+        array = self._array
+        return array.copy() if array is not self._storage else self._copied()
 
     def _concrete(self, asked: str) -> np.ndarray:
         reader = reading.reader
@@ -272,24 +283,31 @@ class Variable(Tensor):
 
     def assign_add(self, value: TensorLike) -> Self:
         """Add `value` to the values."""
-        change = convert_to_tensor(value, self._array.dtype)
-        source = change._node if state.recording else None
-        with no_grad(), _changing:
-            return self._assign(self._uncast() + change, source)
+        return self._add(convert_to_tensor(value, self._array.dtype), operator.add)
 
     def assign_sub(self, value: TensorLike) -> Self:
         """Subtract `value` from the values."""
-        change = convert_to_tensor(value, self._array.dtype)
-        source = change._node if state.recording else None
-        with no_grad(), _changing:
-            return self._assign(self._uncast() - change, source)
+        return self._add(convert_to_tensor(value, self._array.dtype), operator.sub)
+
+    @filters_traceback
+    def _add(self, change: Tensor, how: Callable[[Any, Any], Tensor]) -> Self:
+        """Add or subtract, so that of what several threads and their plans do none is lost."""
+        own = frozenset((id(self),))
+        return in_turn(own, own, self._added, change, how)
+
+    def _added(self, change: Tensor, how: Callable[[Any, Any], Tensor]) -> Self:
+        recording, state.recording = state.recording, False
+        try:
+            return self._assign(how(self._uncast(), change), change._node if recording else None)
+        finally:
+            state.recording = recording
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         import copy
 
         self._look("copy.deepcopy()")
         name = None if self.unnamed else self.name
-        new = Variable(self._array, dtype=self._array.dtype, trainable=self.trainable, name=name)
+        new = Variable(self._value, dtype=self._array.dtype, trainable=self.trainable, name=name)
         memo[id(self)] = new
         new.path = self.path
         new.initializer = copy.deepcopy(self.initializer, memo)
@@ -300,7 +318,7 @@ class Variable(Tensor):
     def __reduce__(self) -> tuple[Any, ...]:
         self._look("pickling or copy.copy()")
         args = (
-            self._array,
+            self._value,
             None,
             None,
             self.trainable,
@@ -315,7 +333,7 @@ class Variable(Tensor):
         return Variable, args, (dict(self.__dict__), {"path": self.path, "initializer": known})
 
     def __repr__(self) -> str:
-        values = np.array2string(self._array, separator=", ", threshold=50)
+        values = np.array2string(self._value, separator=", ", threshold=50)
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={values}>"
 
 
@@ -400,14 +418,20 @@ def _reserve(nbytes: int) -> bool:
     return False
 
 
-def sync_storage(variable: Variable) -> np.ndarray:
-    """The Variable's storage, holding its current values: what a plan reads and writes."""
+def storage_of(variable: Variable) -> np.ndarray:
+    """Where plans keep the Variable's values. What is there are those values after `sync_storage`."""
+    if variable._storage is None:
+        storage = np.empty(variable._array.shape, variable._array.dtype)
+        if variable._storage is None:  # still: another thread makes plans, too
+            variable._storage = storage
+    return variable._storage
+
+
+def sync_storage(variable: Variable) -> None:
+    """Bring the current values to the storage, in a turn of a plan that reads or writes them."""
     storage = variable._storage
-    if variable._array is not storage:
-        if storage is None:
-            storage = variable._storage = np.array(variable._array, order="C")
-        else:
-            np.copyto(storage, variable._array)
+    while (array := variable._array) is not storage:
+        np.copyto(storage, array)  # type: ignore[arg-type]
         variable._version = object()
-        variable._array = storage
-    return storage  # type: ignore[return-value]
+        if variable._array is array:  # another thread assigned nothing meanwhile
+            variable._array = storage  # type: ignore[assignment]

@@ -1,6 +1,9 @@
 """Plans in several threads at once: each gives what it gives alone."""
 
+import copy
+import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import autonet
 from autonet import Sequential, layers, losses, ops
 from autonet.compiler import CaptureError, jit
 from autonet.core import no_grad
+from autonet.core.primitive import primitive
 from autonet.core.state import state
 from autonet.errors import ArgumentError
 from autonet.variable import Variable
@@ -144,6 +148,95 @@ def test_reading_meanwhile_leaves_nothing_stale(native):
     kept = [t.numpy().copy() for t in seen]
     f()
     assert all(same_bits(t.numpy(), k) for t, k in zip(seen, kept, strict=True))
+
+
+WAYS = {  # to read a Variable
+    "value": lambda a: a.value.numpy(),
+    "numpy()": lambda a: a.numpy(),
+    "asarray": np.asarray,
+    "deepcopy": lambda a: copy.deepcopy(a).numpy(),
+    "pickle": lambda a: pickle.loads(pickle.dumps(a)).numpy(),
+    "an operation": lambda a: (a * 1).numpy(),
+    "a plan": None,
+}
+
+
+@both
+@pytest.mark.parametrize("way", list(WAYS))
+def test_no_read_falls_into_the_middle_of_a_step(way, native):
+    a = Variable(np.zeros(500_000, np.float32))
+    f = jit(lambda: (a.assign_add(1.0), None)[1], native=native)
+    of_a = jit(lambda: a * 1, native=native)
+    read = WAYS[way] or (lambda a: of_a())
+    f(), f()
+    done = threading.Event()
+
+    def write():
+        end = time.monotonic() + 0.15  # seconds
+        try:
+            while time.monotonic() < end:
+                f()
+        finally:
+            done.set()
+
+    def look():
+        seen = []
+        while not done.is_set():
+            array = np.asarray(read(a))
+            seen.append((array.min(), array.max()))
+        return seen
+
+    for low, high in at_once(write, look)[1]:
+        assert low == high
+
+
+@both
+def test_additions_of_plans_and_of_other_code_are_all_counted(native):
+    count = Variable(np.zeros(500_000, np.float32))
+    f = jit(lambda x: (count.assign_add(ops.sum(x) * 0 + 1), None)[1], native=native)
+    shapes = [np.ones(3, np.float32), np.ones(5, np.float32)]  # two plans that write into one storage
+    for x in shapes * 2:
+        f(x)
+    jobs = [lambda x=x: [f(x) for _ in range(150)] for x in shapes]
+    at_once(*jobs, lambda: [count.assign_add(1.0) for _ in range(150)])
+    assert set(count.numpy().tolist()) == {454.0}
+
+
+@both
+def test_plans_made_at_once_have_one_storage(native):
+    for _ in range(4):
+        a = Variable(np.zeros(100_000, np.float32))
+        fs = [jit(lambda k=k, a=a: (a.assign_add(float(k)), None)[1], native=native) for k in (1, 2, 3)]
+        at_once(*[lambda f=f: [f() for _ in range(3)] for f in fs])
+        assert set(a.numpy().tolist()) == {18.0}
+
+
+def test_what_is_assigned_while_a_plan_runs_stays():
+    a = Variable(np.zeros(3, np.float32))
+    inside, leave = threading.Event(), threading.Event()
+
+    @primitive
+    def waits(x):
+        if state.observer is None and inside.wait(0) is False:
+            inside.set()
+            leave.wait(60)
+        return x + 1
+
+    waits.vjp(x=None)
+    f = jit(lambda: (a.assign(waits(a)), None)[1], native=False)
+    inside.set()
+    f(), f()
+    inside.clear()
+
+    def assign():
+        inside.wait(60)
+        a.assign([7.0, 7.0, 7.0])
+        leave.set()
+
+    at_once(f, assign)
+    assert a.numpy().tolist() == [7.0] * 3
+    f()
+    assert a.numpy().tolist() == [8.0] * 3
 
 
 def test_captures_of_two_threads_do_not_mix():

@@ -26,7 +26,7 @@ from autonet.compiler.passes.fuse import Loop
 from autonet.compiler.passes.layout import Layout, views_of
 from autonet.compiler.passes.pipeline import lower
 from autonet.compiler.program import VARIABLE, Instruction, Program, Value
-from autonet.variable import sync_storage
+from autonet.variable import storage_of
 
 PRELUDE = """\
 #define an_sqrt_f32(x) __builtin_sqrtf(x)
@@ -226,9 +226,10 @@ class NativePlan(NumpyPlan):
         self.whole = simple and not program.outputs and len(self.parts) <= 1 and len(write.lines) == 2 * len(self.parts)
         if self.whole:
             for w, v in writes.items():
-                self.run_c(f"memcpy(t[{self.slot(sync_storage(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
+                self.run_c(f"memcpy(t[{self.slot(storage_of(w))}], t[{self.slot(self.arrays[v])}], {v.nbytes});")
             writes = {}
         self.whole = self.whole and bool(self.parts)
+        self.bare = not self.stepped_out
         self.source_c = self._unit(program)
         self.source_name = digest(self.source_c)
         if self.compiled is not None and self.source_name not in self.compiled:
@@ -272,20 +273,15 @@ class NativePlan(NumpyPlan):
         self.control[4:] = len(table), self._sources.ctypes.data, self._ranges.ctypes.data
         return ROWS.format(CONTROL=CONTROL, STATUS=STATUS)
 
-    def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
-        """`steps` steps on consecutive batches, from row `first` of the order (int64 row numbers) or of the data itself."""
+    def _steps_on(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         if not self.whole:  # there is Python in it
-            return super().run_rows(sources, order, first, steps)
+            return super()._steps_on(sources, order, first, steps)
         for n, k in enumerate(self._taken):
             self._sources[n, 0] = sources[k].ctypes.data
         self.control[:4] = first, steps, 0, 0 if order is None else order.ctypes.data
-        self.prepare()
-        try:
-            self._run_rows()
-            if self.status[0]:
-                self._refuse(0)
-        finally:
-            self.publish()
+        self._run_rows()
+        if self.status[0]:
+            self._refuse(0)
 
 
 class _Failure:

@@ -7,11 +7,12 @@ run by its primitive's body, which allocates its result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from autonet.common.locks import in_turn
 from autonet.compiler.facts import facts
 from autonet.compiler.numpy import blocks, nn, rows
 from autonet.compiler.numpy.kernels import by_body
@@ -20,7 +21,7 @@ from autonet.compiler.numpy.writer import Writer
 from autonet.compiler.passes.layout import BUFFER, DYNAMIC, VIEW, Layout, views_of
 from autonet.compiler.passes.pipeline import finish
 from autonet.compiler.program import RESULT, VARIABLE, Instruction, Program, Value
-from autonet.variable import sync_storage
+from autonet.variable import storage_of, sync_storage
 
 __all__ = ["BUFFER", "DYNAMIC", "VIEW", "Layout", "NumpyPlan"]
 assert blocks and nn and rows  # which enter their kernels in the table of facts
@@ -36,6 +37,7 @@ class NumpyPlan:
     """
 
     kind = "numpy"
+    bare = False  # whether no operation of NumPy's takes part, which could warn
 
     def __init__(self, program: Program, lends: bool = False):
         self.lends = lends
@@ -52,6 +54,7 @@ class NumpyPlan:
             self.write.end_instruction()
         self.variables = program.variables()
         self.written = list(program.writes)
+        self._uses, self._changes = frozenset(map(id, self.variables)), frozenset(map(id, self.written))
         self._finish({w: v for w, v in program.writes.items() if v not in self.layout.homes})
 
     def _lower(self, program: Program) -> Program:
@@ -125,7 +128,7 @@ class NumpyPlan:
             if root.kind == VARIABLE and root.source is not w and root.source in program.writes:
                 tail.append(f"s{v.id} = {source}.copy()")  # another Variable is about to be overwritten
                 source = f"s{v.id}"
-            pending.append(f"{copy}({write.constant(sync_storage(w))}, {source})")
+            pending.append(f"{copy}({write.constant(storage_of(w))}, {source})")
         lines = [
             f"def make({', '.join(write.names)}):",
             *[f"    {line}" for line in write.definitions],
@@ -138,28 +141,31 @@ class NumpyPlan:
         exec(compile(self.source, "<autonet plan>", "exec"), namespace)
         self._step, self._body = namespace.pop("make")(*write.names.values())  # _body: the inputs are in their buffers
 
-    def prepare(self) -> None:
-        """Bring the Variables' values to where the plan reads and writes them."""
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """One step."""
+        if not self.variables:
+            return self._run(self._step, inputs)
+        return in_turn(self._uses, self._changes, self._run, self._step, inputs)
+
+    def _run(self, work: Callable[..., Any], *args: Any) -> Any:
+        """`work(*args)` on the Variables' values: before it they are where the plan reads and writes them.
+
+        After it whoever reads the Variables sees what was written: what was read before is out of date. What other threads
+        assigned meanwhile stays, as if it came after it.
+        """
         for w in self.variables:
             if w._array is not w._storage:
                 sync_storage(w)
-
-    def publish(self) -> None:
-        """Let whoever reads the Variables see what the plan wrote: what was read before is out of date."""
-        version = object()
-        for w in self.written:
-            w._array = w._storage
-            w._version = version
-            w._readback = None
-
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        """One step."""
-        self.prepare()
         try:
+            if self.bare:
+                return work(*args)
             with np.errstate(all="ignore"):
-                return self._step(inputs)
+                return work(*args)
         finally:
-            self.publish()
+            version = object()
+            for w in self.written:
+                w._version = version
+                w._readback = None
 
     @property
     def repeats(self) -> bool:
@@ -168,17 +174,15 @@ class NumpyPlan:
 
     def run_rows(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         """`steps` steps on consecutive batches, from row `first` of the order (row numbers) or of the data itself."""
+        in_turn(self._uses, self._changes, self._run, self._steps_on, sources, order, first, steps)
+
+    def _steps_on(self, sources: list[np.ndarray], order: np.ndarray | None, first: int, steps: int) -> None:
         size = self.program.inputs[0].shape[0]
         own = [self.arrays[v] for v in self.program.inputs]
-        self.prepare()
-        try:
-            with np.errstate(all="ignore"):
-                for start in range(first, first + steps * size, size):
-                    if order is None:
-                        self._step([a[start : start + size] for a in sources])
-                        continue
-                    for a, x in zip(sources, own, strict=True):
-                        np.take(a, order[start : start + size], 0, x, "clip")  # straight into the plan's buffers
-                    self._body()
-        finally:
-            self.publish()
+        for start in range(first, first + steps * size, size):
+            if order is None:
+                self._step([a[start : start + size] for a in sources])
+                continue
+            for a, x in zip(sources, own, strict=True):
+                np.take(a, order[start : start + size], 0, x, "clip")  # straight into the plan's buffers
+            self._body()

@@ -12,7 +12,7 @@ from autonet.compiler.passes.fuse import Loop, reduction_operand
 from autonet.compiler.passes.memory import Slot, aligned, assign_offsets, check_overlaps, shaped
 from autonet.compiler.passes.rows import RowUpdate
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Instruction, Program, Value
-from autonet.variable import sync_storage
+from autonet.variable import storage_of
 
 BUFFER, VIEW, DYNAMIC = "buffer", "view", "dynamic"
 
@@ -181,12 +181,12 @@ class Layout:
             flat = arena[slot.offset : slot.offset + r.nbytes].view(r.dtype)
             arrays[r] = shaped(flat, r.shape, self.order(r))
         for r, w in self.homes.items():
-            arrays[r] = sync_storage(w)
+            arrays[r] = storage_of(w)
         for v in {*self.program.used(), *self.program.inputs}:
             if v.kind == CONSTANT:
                 arrays[v] = v.source
             elif v.kind == VARIABLE:
-                arrays[v] = sync_storage(v.source)
+                arrays[v] = storage_of(v.source)
             elif v.kind == INPUT:
                 arrays[v] = np.empty(v.shape, v.dtype)
         return arrays, size
