@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autonet
-from autonet.compiler.passes.dce import eliminate_dead_code
+from autonet.compiler.passes.redundancy import eliminate_dead_code
 from autonet.compiler.passes.verify import verify
 from autonet.core import PRIMITIVES
 from tests.compiler.programs import captured

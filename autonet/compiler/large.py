@@ -19,12 +19,12 @@ from autonet.common import dtypes
 from autonet.common.locks import lock
 from autonet.compiler.c.direct import DirectPlan
 from autonet.compiler.c.runtime import library, toolchain
+from autonet.compiler.c.runtime.library import announcing
 from autonet.compiler.capture import capture
 from autonet.compiler.facts import FACTS, Facts
 from autonet.compiler.passes.pipeline import optimize
 from autonet.compiler.program import INPUT, RESULT
 from autonet.compiler.sketch import NumbersNeeded, Sketch
-from autonet.compiler.waiting import announcing
 from autonet.core.backward import fit
 from autonet.core.settings import exact_key
 from autonet.core.state import Context, no_grad, state

@@ -11,10 +11,8 @@ import numpy as np
 
 from autonet.common.trees import flatten
 from autonet.compiler.capture import Recorder, capture
-from autonet.compiler.passes.cse import eliminate_common_subexpressions
-from autonet.compiler.passes.dce import eliminate_dead_code
 from autonet.compiler.passes.expand import expand
-from autonet.compiler.passes.fold import fold_constants
+from autonet.compiler.passes.redundancy import eliminate_common_subexpressions, eliminate_dead_code, fold_constants
 from autonet.compiler.program import CONSTANT, INPUT, VARIABLE, Program, Value
 from autonet.core.primitive import PRIMITIVES
 from autonet.core.state import no_grad

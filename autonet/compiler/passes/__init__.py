@@ -2,9 +2,7 @@
 
 pipeline.py    the order; the verifier between passes
 verify.py      what every program must satisfy
-dce.py         dead code eliminated
-fold.py        constant expressions computed once
-cse.py         common subexpressions eliminated
+redundancy.py  dead code, constants, common subexpressions eliminated
 expand.py      large primitives as compositions of small ones (C only)
 rows.py        updates of whole tables made updates of rows
 fuse.py        pointwise chains and reductions joined to loops (C only)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autonet.compiler.passes.cse import eliminate_common_subexpressions
-from autonet.compiler.passes.dce import eliminate_dead_code
 from autonet.compiler.passes.expand import expand
-from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import fuse
 from autonet.compiler.passes.gather import gather
+from autonet.compiler.passes.redundancy import eliminate_common_subexpressions, eliminate_dead_code, fold_constants
 from autonet.compiler.passes.rows import update_rows
 from autonet.compiler.passes.schedule import hasten, schedule
 from autonet.compiler.passes.simplify import simplify

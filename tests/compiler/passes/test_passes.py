@@ -5,15 +5,13 @@ import pytest
 
 from autonet import ops, random
 from autonet.compiler.numpy.plan import NumpyPlan
-from autonet.compiler.passes import fold
-from autonet.compiler.passes.cse import eliminate_common_subexpressions
-from autonet.compiler.passes.dce import eliminate_dead_code
+from autonet.compiler.passes import redundancy
 from autonet.compiler.passes.expand import expand
-from autonet.compiler.passes.fold import fold_constants
 from autonet.compiler.passes.fuse import Loop, fuse, reduction_operand
 from autonet.compiler.passes.layout import Layout
 from autonet.compiler.passes.memory import Slot, assign_offsets, check_overlaps
 from autonet.compiler.passes.pipeline import NATIVE_PASSES, PASSES, lower, optimize
+from autonet.compiler.passes.redundancy import eliminate_common_subexpressions, eliminate_dead_code, fold_constants
 from autonet.compiler.passes.verify import CompilerError, verify
 from autonet.compiler.program import CONSTANT, RESULT, Instruction, Program
 from autonet.core import PRIMITIVES
@@ -106,7 +104,7 @@ def test_what_depends_on_constants_alone_is_computed_now():
 
 
 def test_large_constants_and_anything_of_an_input_are_left(monkeypatch):
-    monkeypatch.setattr(fold, "FOLD_LIMIT", 8)
+    monkeypatch.setattr(redundancy, "FOLD_LIMIT", 8)
     program, _ = captured(lambda x: x + ops.exp(ops.array(X)), X)
     assert names(fold_constants(program)) == ["exp", "add"]
 

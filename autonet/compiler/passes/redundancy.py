@@ -1,14 +1,47 @@
-"""Common subexpression elimination: equal expressions are computed once."""
+"""What need not be computed: dead code, constant expressions (once, when the plan is made), and equal ones but for the first."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autonet.compiler.facts import facts
-from autonet.compiler.program import CONSTANT, Instruction, Program, Value
+from autonet.compiler.program import CONSTANT, VARIABLE, Instruction, Program, Value
 from autonet.core.settings import exact_key
 
 COMPARED = 256  # bytes up to which constants are compared by content
+FOLD_LIMIT = 1 << 22  # bytes: a larger constant is computed where it is used, rather than kept
+
+
+def eliminate_dead_code(program: Program) -> Program:
+    """The program without instructions whose results are unused, and without writes that change nothing."""
+    writes = {w: v for w, v in program.writes.items() if not (v.kind == VARIABLE and v.source is w)}
+    wanted = {*writes.values(), *program.outputs}
+    kept = []
+    for instruction in reversed(program.instructions):
+        if any(r in wanted for r in instruction.results):
+            wanted.update(instruction.operands)
+            kept.append(instruction)
+    return Program(program.inputs, kept[::-1], writes, program.outputs, program.next_id)
+
+
+def fold_constants(program: Program) -> Program:
+    """The program with constant expressions replaced by their values, which the primitives' own bodies compute now."""
+    changed: dict[Value, Value] = {}
+    kept = []
+    for instruction in program.instructions:
+        operands = [changed.get(v, v) for v in instruction.operands]
+        small = sum(r.nbytes for r in instruction.results) <= FOLD_LIMIT
+        if small and instruction.primitive.pure and all(v.kind == CONSTANT for v in operands):
+            with np.errstate(all="ignore"):  # the captured run said what there is to say
+                arrays = instruction.primitive.body(*[v.source for v in operands], **instruction.settings)
+            for r, a in zip(instruction.results, arrays if isinstance(arrays, tuple) else (arrays,), strict=True):
+                a = np.asarray(a)
+                changed[r] = Value(r.id, CONSTANT, a.shape, a.dtype, a)
+        else:
+            kept.append(instruction)
+    return program.replaced(kept, changed)
 
 
 def eliminate_common_subexpressions(program: Program) -> Program:
