@@ -354,7 +354,10 @@ class Reader:
         return variable._own_snapshot() if self._outer is None else self._outer.read(variable)
 
     def assign(self, variable: Variable, tensor: Tensor) -> bool:
-        """Values are assigned to a Variable. Returns: whether they are kept elsewhere, and the Variable stays as it is."""
+        """Values are assigned to a Variable.
+
+        Returns: whether they are kept elsewhere, and the Variable stays as it is.
+        """
         return self._outer is not None and self._outer.assign(variable, tensor)
 
 

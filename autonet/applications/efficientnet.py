@@ -124,7 +124,10 @@ def _block(x: Any, window: int, filters: int, stride: int, expansion: int, dropp
 
 
 def _weighed(x: Any, wide: int, few: int, name: str) -> Any:
-    """Channels times what a small network makes of their means. Source: https://arxiv.org/abs/1709.01507"""
+    """Channels times what a small network makes of their means.
+
+    Source: https://arxiv.org/abs/1709.01507
+    """
     shape = (1, 1, wide) if common.channels() == 3 else (wide, 1, 1)
     y = GlobalAveragePooling2D(name=f"{name}se_squeeze")(x)
     y = Reshape(shape, name=f"{name}se_reshape")(y)

@@ -66,6 +66,7 @@ def decode_predictions(preds: TensorLike, top: int = 5) -> list[list[tuple[str, 
         top: how many for each row.
 
     Returns: for each row, (WordNet's number, name, score), the highest first.
+
     Raises: DataError unless the folder of data sets has "imagenet_class_index.json",
         {"0": ["n01440764", "tench"], ...}, which Keras keeps in ~/.keras/models.
     """

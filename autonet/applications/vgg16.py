@@ -35,6 +35,7 @@ def VGG16(
 
     Raises: ArgumentError for what does not go together; DataError, which says what to put where, for weights that are not
         there.
+
     Source: https://arxiv.org/abs/1409.1556, table 1, D
     """
     common.check(weights, include_top, classes, classifier_activation, pooling)

@@ -91,7 +91,10 @@ class Stands:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the script `arguments[0]` with the rest as its arguments. Returns: the exit code."""
+    """Run the script `arguments[0]` with the rest as its arguments.
+
+    Returns: the exit code.
+    """
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: python -m autonet run SCRIPT [ARGUMENT ...]\n\nRun a Keras script, unchanged, on autonet.")
         return 0 if arguments else 2

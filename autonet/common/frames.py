@@ -69,6 +69,7 @@ def frame_array(x: Any, name: str, float_dtype: Any = None) -> np.ndarray:
         float_dtype: of a table's floats; by default what its columns have in common.
 
     Returns: shape (rows, columns), or (rows,) of a column. It shares memory where the columns lie in one block.
+
     Raises: DataError that names column and row, for missing values in columns that can hold them (a NaN among floats is a
         number), for dates, for texts beside numbers, and for whatever else is no number.
     """

@@ -27,7 +27,10 @@ class Observer:
         """A primitive was applied to Tensors and gave these."""
 
     def read(self, variable: Any) -> np.ndarray:
-        """A Variable is read, or about to be assigned. Returns: the array to compute with."""
+        """A Variable is read, or about to be assigned.
+
+        Returns: the array to compute with.
+        """
         return variable._value
 
     def assigned(self, variable: Any, array: np.ndarray) -> None:
@@ -66,7 +69,9 @@ class Context:
         state.contexts = state.contexts[:-1]
 
     def reserve(self, nbytes: int) -> bool | None:
-        """A Variable of so many bytes is about to be made. Returns: whether zeros will do for its first values; None to
+        """A Variable of so many bytes is about to be made.
+
+        Returns: whether zeros will do for its first values; None to
         let the next outer context say."""
         return None
 
@@ -74,21 +79,32 @@ class Context:
         """A Variable is about to be given other values, or more: those of a node of the tape, None for constants."""
 
     def applies(self, optimizer: Any, grads: list[Any], variables: list[Any] | None) -> bool:
-        """An optimizer is about to step along gradients. Returns: whether it shall leave that."""
+        """An optimizer is about to step along gradients.
+
+        Returns: whether it shall leave that.
+        """
         return False
 
     def divisor(self, count: Any) -> Any:
         """Losses that were summed are about to be divided by `count`, the number of those that a mean is over; None for a
-        sum. Returns: what to divide by."""
+        sum.
+
+        Returns: what to divide by.
+        """
         return count
 
     def sums(self, total: Any) -> Any:
-        """A layer has summed over rows, and wants those of the whole batch, of which others may be elsewhere. Returns: the
+        """A layer has summed over rows, and wants those of the whole batch, of which others may be elsewhere.
+
+        Returns: the
         sum over all; None where these are all."""
         return None
 
     def casts(self, old: np.dtype[Any], new: Any) -> Any:
-        """Values of dtype `old` are cast. Returns: the dtype that they get."""
+        """Values of dtype `old` are cast.
+
+        Returns: the dtype that they get.
+        """
         return new
 
     def leaked(self, tensor: Any, asked: str) -> None:

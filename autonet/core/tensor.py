@@ -280,7 +280,10 @@ def to_array(value: Any, dtype: Dtype = None) -> np.ndarray:
 
 
 def fitted(array: np.ndarray, dtype: Dtype) -> np.ndarray:
-    """`array` with element type `dtype`. Raises: DtypeError for numbers that an integer type does not hold."""
+    """`array` with element type `dtype`.
+
+    Raises: DtypeError for numbers that an integer type does not hold.
+    """
     there = dtypes.as_dtype(dtype)
     if there.kind in "iu" and array.dtype.kind in "iuf" and array.dtype != there and array.size:
         least, most = np.iinfo(there).min, np.iinfo(there).max

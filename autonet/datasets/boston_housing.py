@@ -23,7 +23,9 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
 
     Returns: `(x_train, y_train), (x_test, y_test)`: features, shapes (404, 13) and (102, 13), and values in 1,000 dollars,
         shapes (404,) and (102,), all float64.
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded.
+
     Source: https://doi.org/10.1016/0095-0696(78)90006-2
     """
     housing.check_share(test_split)

@@ -25,7 +25,9 @@ def load_data(
     Returns: `(x_train, y_train), (x_test, y_test)`: eight features (median income, age of houses, rooms and bedrooms per
         household, population, inhabitants per household, latitude, longitude), shapes (16512, 8) and (4128, 8), and
         values in dollars, shapes (16512,) and (4128,), with the file's dtypes.
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded.
+
     Source: https://doi.org/10.1016/S0167-7152(96)00140-X
     """
     housing.check_share(test_split)

@@ -22,7 +22,9 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     Returns: `(x_train, y_train), (x_test, y_test)`: red, green and blue from 0 to 255, shapes (50000, 32, 32, 3) and
         (10000, 32, 32, 3), labels 0 to 9, shapes (50000, 1) and (10000, 1), all uint8. Colours come before height and
         width where `config.image_data_format()` is "channels_first".
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded.
+
     Source: https://www.cs.toronto.edu/~kriz/cifar.html
     """
     path = find(FILE, URL, SHA256, "the original archive, as it is")

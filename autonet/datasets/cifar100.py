@@ -25,7 +25,9 @@ def load_data(label_mode: str = "fine") -> tuple[tuple[np.ndarray, np.ndarray], 
     Returns: `(x_train, y_train), (x_test, y_test)`: red, green and blue from 0 to 255, uint8, shapes (50000, 32, 32, 3)
         and (10000, 32, 32, 3), labels, int64, shapes (50000, 1) and (10000, 1). Colours come before height and width
         where `config.image_data_format()` is "channels_first".
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded.
+
     Source: https://www.cs.toronto.edu/~kriz/cifar.html
     """
     if label_mode not in ("fine", "coarse"):

@@ -43,7 +43,9 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
 
     Returns: `(x_train, y_train), (x_test, y_test)`: grey values 0 to 255, shapes (60000, 28, 28) and (10000, 28, 28),
         labels 0 to 9, shapes (60000,) and (10000,), all uint8.
+
     Raises: DataError if a file is damaged, or neither there nor to be downloaded.
+
     Source: https://arxiv.org/abs/1708.07747, https://github.com/zalandoresearch/fashion-mnist (MIT)
     """
     single = files.home() / "datasets" / "fashion_mnist.npz"

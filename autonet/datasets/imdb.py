@@ -54,7 +54,9 @@ def load_data(
 
     Returns: `(x_train, y_train), (x_test, y_test)`: reviews, an array of lists of int, shape (25000,) each; labels int64,
         0 against and 1 for the film (`CLASSES`), of the same shape.
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded; ArgumentError if no review is left.
+
     Source: Maas, Daly, Pham, Huang, Ng, Potts, 2011, https://aclanthology.org/P11-1015
     """
     file = find(path, URL, SHA256, "arrays x_train, y_train, x_test, y_test in one .npz")
@@ -89,7 +91,9 @@ def load_texts() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nd
     Returns: `(texts, labels), (texts, labels)` for training and testing, 25,000 reviews each: texts are an array of str
         objects (one of NumPy's own texts would take 1.3 GB: each as long as the longest), shape (25000,); labels int64,
         0 against and 1 for the film (`CLASSES`), shape (25000,).
+
     Raises: DataError if a file is damaged, or is not there: it has no public home from which it could be downloaded.
+
     Source: Maas, Daly, Pham, Huang, Ng, Potts, 2011, https://aclanthology.org/P11-1015
     """
     train, test = [_read(find(name, None, sha256, CONTENT)) for name, sha256 in PARTS.items()]

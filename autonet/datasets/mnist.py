@@ -20,7 +20,9 @@ def load_data(path: str = "mnist.npz") -> tuple[tuple[np.ndarray, np.ndarray], t
 
     Returns: `(x_train, y_train), (x_test, y_test)`: grey values 0 to 255, shapes (60000, 28, 28) and (10000, 28, 28),
         labels 0 to 9, shapes (60000,) and (10000,), all uint8.
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded.
+
     Source: http://yann.lecun.com/exdb/mnist/
     """
     arrays = read_npz(find(path, URL, SHA256, CONTENT), SHAPES)

@@ -47,7 +47,9 @@ def load_data(
 
     Returns: `(x_train, y_train), (x_test, y_test)`: texts, an array of lists of int, shapes (8982,) and (2246,), topics 0
         to 45 (`get_label_names`), int64, of the same shapes.
+
     Raises: DataError if the file is damaged, or neither there nor to be downloaded; ArgumentError if no text is left.
+
     Source: https://doi.org/10.24432/C52G6M
     """
     if not 0 <= test_split <= 1:

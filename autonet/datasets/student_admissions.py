@@ -27,6 +27,7 @@ def load_data() -> tuple[dict[str, np.ndarray], np.ndarray]:
         average mark (2.26 to 4, float64); "rank" of the student's college (1, the best, to 4, int64: a class, not an
         amount). `y`: 1 for admitted, else 0, int64, shape (400,). `np.column_stack` makes a matrix of columns,
         `utils.to_categorical(x["rank"] - 1)` four of the rank.
+
     Raises: DataError if the file is damaged, or is not there: it has no public home from which it could be downloaded.
     """
     columns = _read(find(FILE, None, SHA256, CONTENT))

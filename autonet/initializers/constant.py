@@ -85,7 +85,10 @@ class Constant(Initializer):
         self.shape: tuple[int, ...] | None = None  # the only shape that it serves; None serves all
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
-        """The value, repeated to `shape`. Raises: ShapeError if it does not broadcast."""
+        """The value, repeated to `shape`.
+
+        Raises: ShapeError if it does not broadcast.
+        """
         shape = _lengths(shape)
         given = np.shape(self.value)  # type: ignore[arg-type]
         if self.shape not in (None, shape):
@@ -123,7 +126,10 @@ class Identity(Initializer):
         self.gain = gain
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
-        """The matrix. Raises: ShapeError unless `shape` has two axes."""
+        """The matrix.
+
+        Raises: ShapeError unless `shape` has two axes.
+        """
         shape = _lengths(shape)
         if len(shape) != 2:
             raise ShapeError(

@@ -330,7 +330,10 @@ class Orthogonal(RandomInitializer):
         self.gain = gain
 
     def __call__(self, shape: Sequence[int], dtype: Dtype = None) -> Tensor:
-        """Values of `shape`. Raises: ShapeError unless it has at least two axes."""
+        """Values of `shape`.
+
+        Raises: ShapeError unless it has at least two axes.
+        """
         shape = _lengths(shape)
         if len(shape) < 2:
             raise ShapeError(

@@ -70,7 +70,9 @@ def conjugate_gradient(
         stop: takes `values` so far after each iteration; True ends it.
 
     Returns: a `Solution`. Where a direction has no positive curvature, x is what was reached before it.
+
     Raises: ArgumentError, ShapeError for products that are not like b.
+
     Source: Hestenes, Stiefel, 1952; in this form Nocedal, Wright, 2006, algorithm 5.3.
 
     >>> matrix = np.array([[4.0, 1.0], [1.0, 3.0]])

@@ -38,6 +38,7 @@ def attend(query, key, value, mask, *, scale=1.0, causal=False):
     The weights are 0 where `mask` is False and, if causal, where j > i; a row without any weight gives 0.
 
     Shapes: query (n, t, h, d), key (n, s, h, d), value (n, s, h, e), mask broadcasts to (n, h, t, s).
+
     Returns: y (n, t, h, e), and the logarithms of the sums of e^score (n, h, t), 0 where nothing is summed.
     """
     q, k, v = (_by_head(x) for x in (query, key, value))
@@ -157,7 +158,9 @@ def dot_product_attention(
         attn_logits_soft_cap: c, for scores c tanh(score / c); None for the scores themselves.
 
     Returns: shape (n, t, heads, e).
+
     Raises: ShapeError for inputs that are not four-dimensional or do not fit each other.
+
     Source: Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
 
     >>> x = [[[[0.0]], [[2.0]]]]

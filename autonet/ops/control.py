@@ -153,6 +153,7 @@ def while_loop(cond: Callable, body: Callable, loop_vars: Any, maximum_iteration
         maximum_iterations: how often body runs at most.
 
     Returns: loop_vars at the end; Python numbers become Tensors.
+
     Raises: CaptureError in a captured step where the end depends on values; take `fori_loop` with a known number of
         rounds and `where` inside, or run step by step.
 

@@ -235,6 +235,7 @@ def conv(
         dilation_rate: places from one cell of the window to the next.
 
     Returns: shape (n, *counts, filters), channels where the inputs have them.
+
     Raises: ShapeError if channels or filters do not divide into groups, or no window fits.
 
     >>> conv([[[1.0], [2.0], [4.0]]], [[[1.0]], [[-1.0]]]).tolist()
@@ -268,6 +269,7 @@ def depthwise_conv(
         strides, padding, data_format, dilation_rate: as for `conv`.
 
     Returns: shape (n, *counts, channels * multiplier), the filters of one channel side by side.
+
     Raises: ShapeError if kernel and inputs differ in channels, or no window fits.
     """
     kernel = convert_to_tensor(kernel)

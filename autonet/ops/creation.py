@@ -70,7 +70,9 @@ def cast(x: TensorLike, dtype: Dtype) -> Tensor:
     """`x` with element type `dtype`; between floats the derivative passes.
 
     Of an array or Tensor, numbers that an integer type does not hold become others, as in NumPy; `saturate_cast` takes the
-    nearest. Raises: DtypeError where a number or a list holds such.
+    nearest.
+
+    Raises: DtypeError where a number or a list holds such.
     """
     name = dtypes.standardize_dtype(dtype)
     x = _convert(x, name) if isinstance(x, (int, float, list, tuple)) else _convert(x)
@@ -260,7 +262,10 @@ def logspace(
 
 
 def whole_number(n: Any, who: str, name: str, least: int = 0) -> int:
-    """`n` as an int. Raises: ArgumentError unless it is a whole number of at least `least`."""
+    """`n` as an int.
+
+    Raises: ArgumentError unless it is a whole number of at least `least`.
+    """
     try:
         whole = least - 1 if isinstance(n, bool) else operator.index(n)
     except TypeError:

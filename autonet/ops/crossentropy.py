@@ -131,6 +131,7 @@ def categorical_crossentropy(
         axis: where the classes are.
 
     Returns: shape (...,).
+
     Raises: ShapeError if the shapes differ; DataError for targets, or probabilities, out of range.
 
     >>> round(float(categorical_crossentropy([0.0, 1.0], [0.75, 0.25])), 4)
@@ -165,6 +166,7 @@ def sparse_categorical_crossentropy(
         axis: where `output` has the classes.
 
     Returns: shape (...,).
+
     Raises: ShapeError if the shapes differ but for the axis of classes; DataError for numbers that name no class, and for
         probabilities below 0.
 
@@ -196,6 +198,7 @@ def binary_crossentropy(target: TensorLike, output: TensorLike, from_logits: boo
         from_logits: whether `output` holds logits.
 
     Returns: same shape.
+
     Raises: ShapeError if the shapes differ; DataError for targets, or probabilities, out of range.
 
     >>> [round(loss, 4) for loss in binary_crossentropy([1.0, 0.0], [0.25, 0.25]).tolist()]

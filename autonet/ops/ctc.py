@@ -164,6 +164,7 @@ def ctc_loss(
         mask_index: class number of the blank.
 
     Returns: cost in nats, shape (n,); above 1e5 where the labels do not fit on the frames.
+
     Raises: ShapeError if the shapes do not fit; DataError for labels that name no class.
 
     >>> round(float(ctc_loss([[1]], [[[0.0, 0.0], [0.0, 0.0]]], [1], [2])[0]), 4)    # 3 of 4 paths say "1"

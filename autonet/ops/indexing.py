@@ -212,6 +212,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """The places `indices` of `axis`, or of the flattened `x`; negative ones count from the end.
 
     Shapes: x (..., n, ...), indices (...k); result (..., *k, ...).
+
     Raises: ShapeError for an index outside the axis.
     """
     x, indices = convert_to_tensor(x), convert_to_tensor(indices)

@@ -319,6 +319,7 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
     """The first half of `x` along `axis`, times the sigmoid of the second half.
 
     Raises: ShapeError if the axis has an odd length.
+
     Source: Dauphin, Fan, Auli, Grangier, 2016, https://arxiv.org/abs/1612.08083
     """
     x = convert_to_tensor(x)

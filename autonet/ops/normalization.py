@@ -37,7 +37,9 @@ def batch_normalize(x, scale, offset, *, axis: int = -1, epsilon: float = 0.001)
         y = (x - mean) / sqrt(variance + epsilon) * scale + offset
 
     Shapes: x (..., c, ...) with c at `axis`; scale and offset (c,).
+
     Returns: y, shape of x; mean and variance (mean squared deviation), shape (c,).
+
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167
     """
     rows, restored = _as_rows(x, axis)
@@ -140,6 +142,7 @@ def batch_normalization(
         mean, variance, offset, scale: shape (c,); without offset 0, without scale 1.
 
     Returns: shape of x.
+
     Raises: ShapeError for moments of another shape.
     """
     x = convert_to_tensor(x)
@@ -244,7 +247,9 @@ def layer_normalization(
         epsilon: by default `epsilon()` of the configuration.
 
     Returns: shape of x.
+
     Raises: ShapeError if gamma or beta do not fit the axes.
+
     Source: Ba, Kiros, Hinton, 2016, https://arxiv.org/abs/1607.06450
     """
     x = convert_to_tensor(x)

@@ -249,6 +249,7 @@ def max_pool(
         data_format: "channels_last" or "channels_first"; by default `image_data_format()`.
 
     Returns: shape (n, *counts, channels), channels where the inputs have them.
+
     Raises: ShapeError if no window fits.
 
     >>> max_pool([[[1.0], [3.0], [2.0], [0.0]]], 2).tolist()

@@ -5,11 +5,13 @@ What belongs to one step is contiguous: arrays inside are (steps, n, features), 
 them.
 
 Operands that several scans share, for n sequences of `steps` steps and `units` units:
+
     x       (n, steps, gates * units), the projected input
     h, c    (n, units), the state before the first step
     kernel  (units, gates * units), the recurrent kernel
     drop    (gates, n, units), what the state is multiplied by before each gate's product, or empty: dropout
     mask    (n, steps), False at steps that leave the state as it was, or empty
+
 Activations are names, those of ACTIVATIONS: their derivatives follow from their values. With `reverse` the walk begins with
 the last step; results stand where their steps do.
 """
@@ -229,6 +231,7 @@ def lstm_gates(a: Any, c: Any, activation: Callable, gate: Callable, axis: int =
         h <- o activation(c)
 
     Returns: h, c, (i, f, g, o).
+
     Source: Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735; f: Gers, Schmidhuber, Cummins, 2000.
     """
     i, f, g, o = split(a, 4, axis=axis)
@@ -370,6 +373,7 @@ def gru_gates(
     With `reset_after`, `bias` (3 units,) is added to all of h @ kernel.
 
     Returns: h, (z, r, g, u).
+
     Source: Cho et al., 2014, https://arxiv.org/abs/1406.1078
     """
     n = h.shape[-1]

@@ -1,8 +1,8 @@
 """Derivatives of functions of eigenvalues and singular values, where some of these coincide too.
 
 Let F depend on a matrix through its eigenvalues w alone, x = V diag(w) V.T, and let g = dF/dw. Then dF/dx = V diag(g) V.T,
-whose derivative needs no derivative of V (Daleckii, Krein, 1951; in Bhatia, Matrix Analysis, 1997, theorem V.3.3): with
-m = V.T dx V
+whose derivative needs no derivative of V (Daleckii, Krein, 1951; in Bhatia, Matrix Analysis, 1997, theorem V.3.3): with m
+as V.T dx V
 
     d(V diag(g) V.T) = V (q * m + diag(dg)) V.T,  q_ij = (g_i - g_j) / (w_i - w_j) off the diagonal
 

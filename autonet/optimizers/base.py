@@ -219,7 +219,10 @@ class Optimizer(HasState):
             return [scope.read(v) for v in weights], [scope.read(v) for v in own]
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable | Tensor:
-        """`apply` with (gradient, weight) pairs. Returns: `iterations`."""
+        """`apply` with (gradient, weight) pairs.
+
+        Returns: `iterations`.
+        """
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self.iterations

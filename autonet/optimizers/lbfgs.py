@@ -102,7 +102,10 @@ class LBFGS(SearchingOptimizer):
         return linalg.scale(-1, q)
 
     def _keep(self, s: Weights, y: Weights, pairs: int) -> int:
-        """Keep a pair if it has positive curvature. Returns: the number of pairs."""
+        """Keep a pair if it has positive curvature.
+
+        Returns: the number of pairs.
+        """
         if not float(linalg.dot(s, y)) > 1e-10 * float(linalg.norm(s)) * float(linalg.norm(y)):
             return pairs
         place = pairs % self.history

@@ -6,6 +6,7 @@
 
 A line that passes ranks has a bend of no width in each of them, which is sorted and placed like a box. All sums and ties
 are settled by numbers alone, so a graph always has one drawing.
+
 Source: Sugiyama, Tagawa, Toda, 1981, https://doi.org/10.1109/TSMC.1981.4308636
 """
 

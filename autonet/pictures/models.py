@@ -65,6 +65,7 @@ def plot_model(
         splines: a hint without effect; lines are curves.
 
     Returns: the Picture, which Jupyter shows.
+
     Raises: ArgumentError for what is no model, another rankdir, and a file that cannot be written so.
     """
     if not isinstance(model, Trainer):

@@ -43,6 +43,7 @@ def plot_graph(
         dpi: resolution of a PNG.
 
     Returns: the Picture, which Jupyter shows.
+
     Raises: GradientError for a Tensor without a record; ArgumentError for what is no Tensor.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)

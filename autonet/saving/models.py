@@ -188,6 +188,7 @@ def load_weights(model: Model, filepath: str | os.PathLike[str], skip_mismatch: 
             nothing changes.
 
     Returns: a report of what was loaded, missing and unexpected.
+
     Raises: DataError or ShapeError if the file does not fit; NotBuiltError before there are weights to fill.
     """
     path = str(filepath)

@@ -100,6 +100,7 @@ def rebuild(model: Any, described: Any, specs: Specs, path: str) -> tuple[dict[s
         path: the file, for messages.
 
     Returns: Variables to be loaded, by name; and the names in `specs` that go nowhere. What is left out, a warning says.
+
     Raises: DataError for a description that is none.
     """
     kept = [name for name in specs if name.startswith("optimizer")]

@@ -117,7 +117,10 @@ def _validates(epoch: int, freq: Any) -> bool:
 def run_epoch(
     which: str, model: Any, batches: Any, callbacks: CallbackList, interrupt: Interrupt, skip: int = 0
 ) -> dict[str, Any]:
-    """One epoch of steps, "train" or "test", without the first `skip` of them. Returns: the logs at its end."""
+    """One epoch of steps, "train" or "test", without the first `skip` of them.
+
+    Returns: the logs at its end.
+    """
     before, after = {
         "train": (callbacks.on_train_batch_begin, callbacks.on_train_batch_end),
         "test": (callbacks.on_test_batch_begin, callbacks.on_test_batch_end),

@@ -52,7 +52,10 @@ class BatchObjective(Objective):
         return self.__dict__["_value_and_gradient"]
 
     def step(self, x: Any, y: Any, sample_weight: Any) -> Any:
-        """One step of the model's optimizer, the metrics seeing the weights before. Returns: as `training.step.train_step`."""
+        """One step of the model's optimizer, the metrics seeing the weights before.
+
+        Returns: as `training.step.train_step`.
+        """
         model: Any = self.model()
         self.batch = x, y, sample_weight
         self.variables = _weights(model)

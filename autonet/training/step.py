@@ -77,7 +77,10 @@ def independent() -> ArgumentError:
 
 
 def test_step(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
-    """Take the batch into loss and metrics. Returns: as `train_step`."""
+    """Take the batch into loss and metrics.
+
+    Returns: as `train_step`.
+    """
     model._clear_losses()
     with no_grad():
         y_pred = model(x, training=False)

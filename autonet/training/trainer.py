@@ -85,6 +85,7 @@ class Trainer(Stepping):
 
         Returns: the History, whose `history` has a list per log name. Ctrl-C ends training after the step under way
         and returns the History so far.
+
         Raises: ArgumentError, ShapeError, DataError for what does not fit; NotBuiltError before compile().
         """
         self._assert_compiled("fit")
@@ -153,7 +154,9 @@ class Trainer(Stepping):
             beta: of the smoothing; by default so that a twentieth of the steps weighs in.
 
         Returns: a `RateSearch`: `rates`, `losses`, `suggestion`, `plot()`. A warning says why there is no suggestion.
+
         Raises: ArgumentError for rates that do not rise; else as `fit`.
+
         Source: Smith, 2015, https://arxiv.org/abs/1506.01186, section 3.3; the form is that of Howard, Gugger, 2020, fastai.
         """
         self._assert_compiled("lr_find")

@@ -92,7 +92,10 @@ class Mutex:
 
 
 def lock(file: Any, wait: bool = False) -> bool | None:
-    """Lock an open file, until it is closed or this process ends. Returns: whether nobody had it; None where systems cannot."""
+    """Lock an open file, until it is closed or this process ends.
+
+    Returns: whether nobody had it; None where systems cannot.
+    """
     if fcntl is None:
         return None
     try:

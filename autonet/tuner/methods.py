@@ -81,6 +81,7 @@ class Random(Method):
     """Parameters drawn independently.
 
     Better than a grid where some parameters matter much more than others: each trial tries another value of each.
+
     Source: Bergstra, Bengio, 2012, https://jmlr.org/papers/v13/bergstra12a.html
     """
 
@@ -196,7 +197,9 @@ class Halving(Method):
 
     The first rung has all trials at `first` epochs; each next one has the best 1/`factor` of those, which go on from where
     they stopped until `factor` times as many epochs, up to `last`; the last rung has one trial, or `last` epochs. All rungs
-    cost about alike. Source: Jamieson, Talwalkar, 2016, https://arxiv.org/abs/1502.07943
+    cost about alike.
+
+    Source: Jamieson, Talwalkar, 2016, https://arxiv.org/abs/1502.07943
 
     Args:
         factor: of how many trials one goes on.

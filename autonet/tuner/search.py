@@ -71,6 +71,7 @@ def search(
     Trials that raise are kept with their error and without a score, and the search goes on, unless the first five all do.
 
     Returns: the Result.
+
     Raises: ArgumentError for what does not fit, and where the first trials all fail; DataError for the journal of another
     search.
     """

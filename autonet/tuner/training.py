@@ -59,7 +59,10 @@ class Training:
         self.fit = fit
 
     def __call__(self, trial: Trial) -> float:
-        """Train the model of a trial. Returns: its best score."""
+        """Train the model of a trial.
+
+        Returns: its best score.
+        """
         epochs = self.epochs if trial.epochs is None else trial.epochs
         if epochs is None:
             raise ArgumentError("Training needs to know for how many epochs to train: write Training(..., epochs=10).")

@@ -77,7 +77,10 @@ class Trial:
         return self._order.folder
 
     def report(self, score: float) -> bool:
-        """Tell the score so far, after an epoch for example. Returns: whether the trial shall stop, and return its score."""
+        """Tell the score so far, after an epoch for example.
+
+        Returns: whether the trial shall stop, and return its score.
+        """
         if self._stopped():
             raise KeyboardInterrupt("The search is being given up.")
         self.reports.append(_number(score))

@@ -183,7 +183,10 @@ class _File:
         weakref.finalize(self, os.close, self.number)
 
     def read(self, into: memoryview, offset: int) -> int:
-        """Read at an offset. Returns: how many bytes there were."""
+        """Read at an offset.
+
+        Returns: how many bytes there were.
+        """
         if hasattr(os, "preadv"):
             return os.preadv(self.number, [into], offset)
         with self._lock:

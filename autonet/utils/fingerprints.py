@@ -1,6 +1,8 @@
 """Hashes of bytes that stay the same on every machine: FarmHash64, and SipHash with a key.
 
-They sort categories into bins as Keras does. Sources: Pike, Alakuijala, 2014, https://github.com/google/farmhash;
+They sort categories into bins as Keras does.
+
+Sources: Pike, Alakuijala, 2014, https://github.com/google/farmhash;
 Aumasson, Bernstein, 2012, https://www.aumasson.jp/siphash/siphash.pdf
 """
 

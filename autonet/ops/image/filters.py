@@ -121,6 +121,7 @@ def ssim(
         data_format: "channels_last", "channels_first", or None for `config.image_data_format()`.
 
     Returns: shape (n,), or a number for a single pair.
+
     Source: Wang, Bovik, Sheikh, Simoncelli, 2004, https://doi.org/10.1109/TIP.2003.819861
     """
     x, y = as_floats(convert_to_tensor(image1)), as_floats(convert_to_tensor(image2))

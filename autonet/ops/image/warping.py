@@ -33,6 +33,7 @@ def map_coordinates(
         fill_value: for "constant".
 
     Returns: shape of one coordinate, dtype of inputs (integers are rounded).
+
     Raises: ArgumentError for another order or mode; ShapeError unless there is one coordinate for each axis.
 
     >>> map_coordinates([0.0, 10.0, 20.0], [[0.5, 1.75]], order=1).tolist()
