@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from autonet.compiler.program import Program
@@ -206,3 +208,29 @@ def _price(program: Program) -> float:
             arrays += SECONDS_PER_PRODUCT * math.sqrt(math.prod(v.size for v in (*i.operands[:2], i.results[0])))
     python = SECONDS_PER_OPERATION * count
     return PRICE * (1 + SMALL / count) * python / (python + arrays)
+
+
+class _Listener(threading.local):
+    told: Callable[[], None] | None = None
+
+
+_listener = _Listener()
+
+
+class announcing:
+    """Context manager: inside it, `told` is called in this thread before each run of the C compiler."""
+
+    def __init__(self, told: Callable[[], None]):
+        self.told = told
+
+    def __enter__(self) -> None:
+        self.before, _listener.told = _listener.told, self.told
+
+    def __exit__(self, *exc: object) -> None:
+        _listener.told = self.before
+
+
+def announce() -> None:
+    """The compiler is about to run."""
+    if _listener.told is not None:
+        _listener.told()

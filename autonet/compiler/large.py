@@ -17,9 +17,9 @@ import numpy as np
 
 from autonet.common import dtypes
 from autonet.common.locks import lock
+from autonet.compiler.account import announcing
 from autonet.compiler.c.direct import DirectPlan
 from autonet.compiler.c.runtime import library, toolchain
-from autonet.compiler.c.runtime.library import announcing
 from autonet.compiler.capture import capture
 from autonet.compiler.facts import FACTS, Facts
 from autonet.compiler.passes.pipeline import optimize

@@ -13,7 +13,7 @@ from autonet.callbacks.callback_list import CallbackList
 from autonet.callbacks.reports import History
 from autonet.common.switches import is_interactive_logging_enabled, limited
 from autonet.common.trees import map_structure
-from autonet.compiler.c.runtime.library import announcing
+from autonet.compiler.account import announcing
 from autonet.core.tensor import Tensor
 from autonet.distribution.parallel import rank
 from autonet.errors import ArgumentError

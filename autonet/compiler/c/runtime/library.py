@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autonet.common import processors
 from autonet.common.processors import threads
+from autonet.compiler.account import announce
 from autonet.compiler.c.runtime import blas, cache, sources, toolchain
 from autonet.errors import ArgumentError
 
@@ -211,29 +212,3 @@ def why_none() -> str | None:
     if (failure := _runtime_failure()) is None:
         return None
     return f"Native code could not be made, so steps run on NumPy alone: correct, but slower. {failure}"
-
-
-class _Listener(threading.local):
-    told: Callable[[], None] | None = None
-
-
-_listener = _Listener()
-
-
-class announcing:
-    """Context manager: inside it, `told` is called in this thread before each run of the C compiler."""
-
-    def __init__(self, told: Callable[[], None]):
-        self.told = told
-
-    def __enter__(self) -> None:
-        self.before, _listener.told = _listener.told, self.told
-
-    def __exit__(self, *exc: object) -> None:
-        _listener.told = self.before
-
-
-def announce() -> None:
-    """The compiler is about to run."""
-    if _listener.told is not None:
-        _listener.told()

@@ -8,8 +8,8 @@ import pytest
 
 import autonet
 from autonet import layers
+from autonet.compiler.account import announce, announcing
 from autonet.compiler.c.runtime import toolchain
-from autonet.compiler.c.runtime.library import announce, announcing
 
 
 def test_only_who_listens_is_told():
