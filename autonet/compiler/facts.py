@@ -31,7 +31,7 @@ class Facts:
     view: bool = False
     reduction: bool = False
     numpy_kernel: Callable[[Any, Any, list[str], list[str]], None] | None = None
-    c_expression: tuple[Callable[[Any], bool], str | Callable[[Any], str]] | None = None
+    c_expression: tuple[Callable[[Any], bool], str | Callable[[Any], str | None]] | None = None
     c_kernel: Callable[[Any, Any], bool] | None = None
     c_strides: Callable[[np.ndarray], bool] | None = None
 

@@ -33,7 +33,7 @@ def literal(value: Any, ctype: str) -> str:
 
 
 # A template sees a, b, c: operands; T: the result's C type; F: the float suffix f32 or f64 of the result; s: settings.
-Template = str | Callable[[Instruction], str]
+Template = str | Callable[[Instruction], str | None]
 
 
 def _suffix(dtype: np.dtype) -> str:
@@ -56,7 +56,7 @@ _ANY: dict[str, Template] = {
     "logical_xor": "((a != 0) ^ (b != 0))",
     "logical_not": "(a == 0)",
     "contiguous": "a",
-    "cast": lambda i: "(a != 0)" if i.results[0].dtype.kind == "b" else "((T)a)",
+    "cast": lambda i: _cast(i.operands[0].dtype, i.results[0].dtype),
     "_select": lambda i: "an_where_F(a != 0, b, c)" if i.results[0].dtype.kind == "f" else "(a != 0 ? b : c)",
 }
 _NUMBERS: dict[str, Template] = {  # floats and integers, not booleans
@@ -123,6 +123,12 @@ _enter(lambda i: "b" not in _kinds(i), _NUMBERS)
 _enter(lambda i: _kinds(i) <= set("bui"), _INTEGERS)
 _enter(lambda i: i.results[0].dtype.kind == "f" and _kinds(i) == {"f"}, _FLOATS)
 _enter(lambda i: _kinds(i) == {"f"}, _TESTS)
+
+
+def _cast(old: np.dtype, new: np.dtype) -> str | None:
+    if old.kind == "f" and new.kind == "u" and new.itemsize > 2:
+        return None  # C leaves open what becomes of numbers below zero; NumPy's wrap around
+    return "(a != 0)" if new.kind == "b" else "((T)a)"
 
 
 def template(i: Instruction) -> str | None:

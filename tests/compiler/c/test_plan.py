@@ -125,6 +125,34 @@ def test_small_integers_booleans_and_halves():
     assert_same_bits(native_plan(program).run(xs), eager)
 
 
+NUMBERS = [
+    0.5,
+    -0.5,
+    -1.0,
+    127.5,
+    -128.9,
+    255.9,
+    300.0,
+    65536.0,
+    2.0**31,
+    -(2.0**31) - 1000,
+    2.0**32 + 512,
+    -3e9,
+    2.0**52,
+]
+
+
+@pytest.mark.parametrize("source", ["float32", "float64", "int32", "int64", "uint8", "int8", "uint32", "bool"])
+def test_casts_of_what_does_not_fit(source):
+    whole = np.array(NUMBERS).astype(np.int64)
+    x = np.tile(np.array(NUMBERS) if source[0] == "f" else whole, 40).astype(source)
+    with quiet():
+        program, expected = captured(lambda x: [ops.cast(x, name) for name in map(str, C_TYPES)], x)
+        results = native_plan(program).run([x])
+    for name, found, wanted in zip(C_TYPES, results, expected, strict=True):
+        np.testing.assert_array_equal(found, wanted, f"{source} to {name}")
+
+
 def test_nan_and_infinities_go_the_same_ways():
     x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 3e38, -3e38, 1e-45], np.float32)
     y = x[::-1].copy()
