@@ -36,12 +36,14 @@ def names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
 
 def publish(package: str, *modules: str) -> None:
-    """Set a package's `__all__`, its functions and classes, late ones too, and these modules, and how docstrings are written.
+    """Set a package's `__all__`, its functions and classes, late ones too, and these modules; how docstrings are written, and
+    what it says of names that it does not have.
 
     For the last line of the package, which imports nothing else from autonet by a name without an underscore.
     """
     module = sys.modules[package]
     present = vars(module)
+    present.setdefault("__getattr__", legacy.names(package))
     for room in (module, *(present[name] for name in modules if name in present)):
         room.__docformat__ = "google"  # read by pdoc
 

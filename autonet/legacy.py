@@ -35,8 +35,9 @@ def find(package: str, name: str, home: Any = None, who: str = "") -> Any:
         return importlib.import_module(f"{package}.{name}")
     if today is None or isinstance(today, Advice):
         whose = ":" if isinstance(today, Foreign) else ". It is Keras 1's or 2's word:"
-        why = "" if today is None else f"{whose} {today}."
-        raise AttributeError(f"{who} has no attribute {name!r}{why}", name=name, obj=home)
+        why = near(name, home) if today is None else f"{whose} {today}."
+        told = {} if why else {"name": name, "obj": home}  # by which Python looks for names, too
+        raise AttributeError(f"{who} has no attribute {name!r}{why}", **told)
     if isinstance(today, Made):
         value, write = today.make(home), today.write
     else:
@@ -47,6 +48,18 @@ def find(package: str, name: str, home: Any = None, who: str = "") -> Any:
         )
     warn(f"{who}.{name} is Keras 1's or 2's word: write {write}.", LegacyWarning)
     return value
+
+
+def near(name: str, home: object) -> str:
+    """Advice for a name that a package does not have: those like it that it has."""
+    if name[0] == "_" or not isinstance(home, ModuleType):
+        return ""
+    import difflib
+
+    found = difflib.get_close_matches(
+        name, [n for n in getattr(home, "__all__", dir(home)) if n[0] != "_"], n=2, cutoff=0.6
+    )
+    return f". Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def names(package: str) -> Callable[[str], Any]:

@@ -336,6 +336,23 @@ def test_names_that_never_were():
             getattr(home, f"nothing_{'such'}")
 
 
+PACKAGES = [
+    f"autonet.{name}"
+    for name in "applications callbacks constraints datasets initializers layers linalg losses metrics models ops optimizers "
+    "preprocessing preprocessing.image random regularizers saving tuner utils".split()
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_names_like_one_that_is_there(package):
+    home = importlib.import_module(package)
+    word = max(getattr(home, "__all__", vars(home)), key=len)
+    with pytest.raises(AttributeError, match=rf"^{package} has no attribute '{word}z'\. Did you mean '{word}'"):
+        getattr(home, f"{word}z")
+    with pytest.raises(AttributeError, match="has no attribute '_x'$"):
+        _ = home._x
+
+
 def test_old_modules_hide_no_real_ones():
     root = pathlib.Path(keras.__file__).parent.parent
     for name in MODULES:

@@ -65,6 +65,9 @@ def refusal(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
             return SignatureError(f"{who} received {name!r} twice, by position and by name. Leave one out.")
     if len(args) > len(positional) and not several:
         advice = "Put several arrays into one list." if positional == ("xs",) else "Write further ones by name."
+        if len(positional) == own:
+            first = {"call": "inputs", "build": "input_shape"}.get(f.__name__)
+            advice = f"Let it take {first}: def {f.__name__}(self, {first})." if first else "Leave them out."
         return SignatureError(
             f"{who} takes at most {len(positional) - own} arguments by position ({', '.join(positional[own:])}); received "
             f"{len(args) - own}. {advice}"

@@ -257,6 +257,12 @@ NAMES: dict[str, dict[str, Name]] = {
         "tensor": Foreign("write autonet.Tensor(values)"),
         "vmap": Foreign("write autonet.ops.vectorized_map(f, xs)"),
     },
+    "autonet.preprocessing": {"text": Foreign("write layers.TextVectorization")},
+    "autonet.preprocessing.image": {
+        "ImageDataGenerator": Foreign(
+            "write utils.image_dataset_from_directory for files, layers.RandomFlip, RandomRotation and their like for changes"
+        )
+    },
     "autonet.ops": {
         **dict.fromkeys(
             ("eig", "ifft", "polar", "view_as_complex", "view_as_real"),

@@ -223,7 +223,7 @@ class Layer(symbolic.Operation, Configured, Weighted):
                     raise AttributeError(
                         f"{self.label} has no {name!r} before it is built: call it on data, or build(input_shape), first."
                     )
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             raise AttributeError(
                 f"{type(self).__name__} has no {name!r} yet: its __init__ did not call super().__init__(). "
                 "Call that first, with **kwargs."
@@ -389,6 +389,8 @@ class Layer(symbolic.Operation, Configured, Weighted):
             else:
                 self.build(**{n: shape for n, shape in shapes_of.items() if shape is not None and shape != []})
         except (IndexError, TypeError, ValueError) as error:
+            if not names:
+                spec.explain(self, (shapes,), {}, error, "build")
             if self.input_spec is not None and not isinstance(error, AutonetError):  # which says more
                 spec.check_shapes(self, args)
             raise

@@ -121,7 +121,7 @@ def _whole_shape(shape: Any, batch_size: int | None, batch_shape: Any, label: st
     if not whole or not (batch_size is None or _is_length(batch_size)):
         raise ArgumentError(
             f"{label} expects a tuple of lengths, None where any will do; received shape {given!r} and batch size "
-            f"{batch_size!r}. One axis of 3 is written (3,)."
+            f"{batch_size!r}. One axis of {given if _is_length(given) else 3} is written ({given if _is_length(given) else 3},)."
         )
     lengths = tuple([n if n is None else n.__index__() for n in lengths])
     return lengths if batch_shape is not None else (batch_size, *lengths)

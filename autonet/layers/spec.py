@@ -7,7 +7,7 @@ from typing import Any
 from autonet.common.lines import was_refused
 from autonet.common.trees import flatten
 from autonet.core.tensor import Tensor
-from autonet.errors import ArgumentError, AutonetError, DtypeError, ShapeError
+from autonet.errors import ArgumentError, AutonetError, DtypeError, NotBuiltError, ShapeError
 from autonet.layers.arguments import call_parameters, is_ours, nests, takes_of
 
 
@@ -132,9 +132,8 @@ def no_array(layer: Any, x: Any) -> AutonetError:
     """The error for a call on `x`, which is no array."""
     if any(leaf is None for leaf in flatten(x)):
         return nothing(layer, _shown(x))
-    return DtypeError(
-        f"{layer.label} expects arrays or Tensors; received {type(x).__name__} {repr(x)[:100]}. Make it an array: np.array(...)."
-    )
+    advice = "Call it on the inputs, and this on what it gives." if callable(x) else "Make it an array: np.array(...)."
+    return DtypeError(f"{layer.label} expects arrays or Tensors; received {type(x).__name__} {repr(x)[:100]}. {advice}")
 
 
 def nothing(layer: Any, received: str) -> ArgumentError:
@@ -184,11 +183,13 @@ def check_signature(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         raise
 
 
-def explain(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
-    """Put the layer's name before a message without one; raise SignatureError where Python refused the arguments of `call`."""
+def explain(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, method: str = "call") -> None:
+    """Put the layer's name before a message without one; raise SignatureError where Python refused the method's arguments."""
     if not isinstance(error, AutonetError):
-        call = type(layer).call
-        if not hasattr(inspect.unwrap(call), "__code__") or not was_refused(layer.call, args, kwargs, error):
+        call = getattr(type(layer), method)
+        if not hasattr(inspect.unwrap(call), "__code__") or not was_refused(
+            getattr(layer, method), args, kwargs, error
+        ):
             return
         from autonet.common.signatures import refusal
 
@@ -196,7 +197,7 @@ def explain(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Ex
         explain(layer, args, kwargs, refused)
         raise refused from error
     ours = type(layer).__module__.startswith("autonet.layers.")  # its layers inside are nothing that the user made
-    misfit = isinstance(error, (ShapeError, DtypeError, ArgumentError)) and layer.label not in str(error)
+    misfit = isinstance(error, (ShapeError, DtypeError, ArgumentError, NotBuiltError)) and layer.label not in str(error)
     if error.nameless or (misfit and (ours or not error.seen)):
         error.prefix(layer.label)
     error.seen = True

@@ -5,10 +5,8 @@ programs never enter are loaded when one of their names is first used.
 """
 
 from importlib import import_module as _import_module
-from sys import modules as _modules
 
 from autonet import lazy as _lazy
-from autonet.common.words import NAMES as _NAMES
 from autonet.ops import operators as _operators  # noqa: F401  # gives Tensor its operators
 from autonet.ops.abstract import make_symbolic as _make_symbolic
 from autonet.ops.adaptive import adaptive_average_pool as adaptive_average_pool
@@ -277,9 +275,9 @@ def __getattr__(name: str):
     elif name in _LATER:
         value = _import_module(f"autonet.ops.{name}")
     else:
-        advice = _NAMES["autonet.ops"].get(name)
-        why = f": {advice}" if advice else ""
-        raise AttributeError(f"autonet.ops has no {name!r}{why}", name=name, obj=_modules[__name__])
+        from autonet.legacy import find
+
+        return find(__name__, name)
     globals()[name] = value
     return value
 

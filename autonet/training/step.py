@@ -72,7 +72,7 @@ def independent() -> ArgumentError:
     """The error for a loss that no weight changes."""
     return ArgumentError(
         "The loss does not depend on any trainable weight, so nothing can be learned. "
-        "Check that call() uses the weights, and that nothing on the way is stop_gradient, argmax or rounding."
+        "Check that call() uses the weights, and that nothing on the way is stop_gradient, argmax, rounding, numpy() or float()."
     )
 
 

@@ -124,3 +124,27 @@ def test_training_is_no_array(rng):
     with pytest.raises(ArgumentError, match="expects training to be True or False"):
         layers.BatchNormalization()(x, x)
     assert layers.BatchNormalization()(x, True).shape == x.shape
+
+
+class NoShape(layers.Layer):
+    def build(self):
+        pass
+
+    def call(self):
+        pass
+
+
+def test_methods_that_take_nothing():
+    with pytest.raises(SignatureError, match=r"'mine': NoShape.build takes .* def build\(self, input_shape\)"):
+        NoShape(name="mine")(np.ones((2, 3)))
+    with pytest.raises(SignatureError, match=r"NoShape.call takes .* def call\(self, inputs\)"):
+        type("NoShape", (NoShape,), {"build": layers.Layer.build})()(np.ones((2, 3)))
+
+
+def test_advice_goes_by_what_came():
+    with pytest.raises(AutonetError, match="Call it on the inputs, and this on what it gives"):
+        layers.Dense(2)(layers.Dense(3))
+    with pytest.raises(AutonetError, match="^TextVectorization 'mine': .*adapt"):
+        layers.TextVectorization(name="mine")(["a"])
+    with pytest.raises(AutonetError, match=r"One axis of 4 is written \(4,\)"):
+        Input(4)

@@ -58,7 +58,7 @@ ROWS = [
     Mistake("a layer for an output", "keras.Model(keras.Input((4,)), layers.Dense(3), name='g')", ArgumentError, "Functional 'g'", "outputs to be placeholders", "Dense", "what Input() returns"),
     Mistake("an array for an input", "keras.Model(np.zeros((2, 4)), layers.Dense(3)(keras.Input((4,))), name='g')", ArgumentError, "Functional 'g'", "inputs to be placeholders", "array", "what Input() returns"),
     Mistake("no output", "keras.Model(keras.Input((4,)))", ArgumentError, "Model", "inputs and outputs", "1 argument", "use Sequential"),
-    Mistake("a number for a shape", "keras.Input(4, name='i')", ArgumentError, "InputLayer 'i'", "a tuple of lengths", "shape 4", "(3,)"),
+    Mistake("a number for a shape", "keras.Input(4, name='i')", ArgumentError, "InputLayer 'i'", "a tuple of lengths", "shape 4", "(4,)"),
     Mistake("a model without call", NO_CALL, NotImplementedError, "Mine 'mine'", "call()", "has no", "Define call(self, inputs)"),
     Mistake("misspelt layer", "m.get_layer('hiden')", ArgumentError, "Sequential 'm'", "Unknown layer", "'hiden'", "Did you mean 'hidden'"),
     Mistake("a layer too many", "m.get_layer(index=9)", ArgumentError, "Sequential 'm'", "2 layers", "index 9", "has 2 layers"),

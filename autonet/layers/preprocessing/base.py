@@ -9,8 +9,9 @@ from autonet.common.frames import frame_array, is_frame, plain
 from autonet.common.trees import flatten
 from autonet.core.state import capturing, state
 from autonet.core.tensor import Tensor, to_array
-from autonet.errors import ArgumentError, DataError, DtypeError
+from autonet.errors import ArgumentError, AutonetError, DataError, DtypeError
 from autonet.layers.base import Layer
+from autonet.layers.spec import explain
 from autonet.layers.symbolic import KerasTensor
 
 
@@ -55,10 +56,14 @@ class TextLayer(DataLayer):
                 if ahead is not None:
                     return ahead
                 state.observer.touch(self)
-            text = as_text(args[0], getattr(self, "encoding", "utf-8"))
-            if not self.built:
-                self._build_for((text,), {})
-            return self.call(text, *args[1:], **kwargs)
+            try:
+                text = as_text(args[0], getattr(self, "encoding", "utf-8"))
+                if not self.built:
+                    self._build_for((text,), {})
+                return self.call(text, *args[1:], **kwargs)
+            except (AutonetError, TypeError) as error:
+                explain(self, args, kwargs, error)
+                raise
 
 
 def _given(layer: DataLayer, args: tuple[Any, ...]) -> tuple[Any, ...]:
