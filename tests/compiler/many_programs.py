@@ -28,32 +28,8 @@ from autonet.errors import GradientError
 from tests.compiler.many_plans import Plans
 from tests.compiler.programs import assert_same_bits
 from tests.compiler.random_programs import Script, make
+from tests.compiler.sanitized import BUILT, command, sanitized
 from tests.compiler.test_random_programs import SEEDS, assert_close, eager, trajectory
-
-BUILT = {  # what is asked of gcc, the libraries that come first, and what these are told
-    "address": (
-        "gcc -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer",
-        ("libasan.so", "libubsan.so"),
-        {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1", "PYTHONMALLOC": "malloc"},
-    ),
-    "thread": (
-        "gcc -fsanitize=thread",
-        ("libtsan.so",),
-        {"TSAN_OPTIONS": "halt_on_error=1:report_signal_unsafe=0:suppressions={cache}.txt"},
-    ),
-}
-
-
-def sanitized(kind: str, cache: str) -> dict[str, str]:
-    """The environment of a process whose kernels are built with the sanitizers."""
-    compiler, libraries, options = BUILT[kind]
-    found = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in libraries]
-    with open(f"{cache}.txt", "w", encoding="utf-8") as file:
-        file.write("race:openblas\n")  # whose threads this sanitizer does not see waiting for each other
-    options = {name: value.replace("{cache}", cache) for name, value in options.items()}
-    threads = {"AUTONET_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
-    named = {"AUTONET_CC": compiler, "AUTONET_CACHE": cache, "AUTONET_NATIVE": "1", "LD_PRELOAD": " ".join(found)}
-    return {**os.environ, **options, **threads, **named}
 
 
 def unlike(a: list, b: list) -> float:
@@ -128,12 +104,8 @@ def main() -> int:
     if options.sanitize and "LD_PRELOAD" not in os.environ:
         with tempfile.TemporaryDirectory() as folder:
             environment = sanitized(options.sanitize, options.cache or os.path.join(folder, "cache"))
-            plain = (
-                ["setarch", "-R"] if options.sanitize == "thread" else []
-            )  # addresses where that sanitizer wants them
-            return subprocess.run(
-                [*plain, sys.executable, "-m", __spec__.name, *sys.argv[1:]], env=environment
-            ).returncode
+            line = command(options.sanitize, "-m", __spec__.name, *sys.argv[1:])
+            return subprocess.run(line, env=environment).returncode
     warnings.simplefilter("ignore")
     if options.sanitize:  # which take a compiler long
         toolchain._run.__defaults__ = (3600.0,)  # seconds
