@@ -71,7 +71,6 @@ def run(kind: str, arguments: list[str], folder: str) -> tuple[int, dict[str, in
         "-p",
         "no:xdist",
         f"--junitxml={figures}",
-        *left_out,
     ]
     code = subprocess.run(command(kind, "-m", "pytest", *plain, *arguments), env=environment).returncode
     counted = next(iter(xml.etree.ElementTree.parse(figures).getroot())).attrib if os.path.exists(figures) else {}
