@@ -11,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable
 from operator import is_
+from sys import intern
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -20,7 +21,7 @@ from autonet.common.versions import Versioned, structure
 from autonet.compiler.chance import is_library, used
 from autonet.core.tensor import Tensor
 
-MOST = 2000  # things that are looked at
+MOST = 2000  # things that are looked at, and things in a container; of a larger one, so many that are evenly spaced
 WHOLE = 1 << 18  # bytes of an array that are; of a larger one, so many of evenly spaced rows
 _PLAIN = (bool, int, str, bytes, type(None))
 _MUTABLE = (list, dict, set, deque, np.ndarray)
@@ -122,6 +123,11 @@ def _moved(thing: Any, held: list[Any]) -> bool:
     return len(now) != len(held) or not all(map(is_, now, held))
 
 
+def _some(values: list[Any]) -> list[Any]:
+    n = len(values)
+    return values if n <= MOST else [intern(str(n)), *values[:: -(-n // MOST)]]  # the number, as an object that stays
+
+
 def _may_change(x: Any) -> bool:
     """Whether `x` is an array, a container, or a function, class or object of others, whose attributes nobody announces."""
     return isinstance(x, (*_CONTAINERS, np.ndarray)) or _is_open(x)
@@ -142,9 +148,9 @@ def _values(thing: Any) -> list[Any]:
         part = thing if thing.nbytes <= WHOLE else thing[:: -(-thing.nbytes // WHOLE)]
         return [] if thing.dtype.kind == "O" else [thing.dtype.str, zlib.crc32(np.ascontiguousarray(part).tobytes())]
     if isinstance(thing, dict):
-        return [*thing, *thing.values()]
+        return _some([*thing, *thing.values()])
     if isinstance(thing, _CONTAINERS):
-        return list(thing)
+        return _some(list(thing))
     if isinstance(thing, FunctionType):
         return [v for _, v in used(thing)]
     if isinstance(thing, MethodType):

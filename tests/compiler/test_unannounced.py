@@ -274,6 +274,21 @@ def test_nothing_is_kept_alive(plain):
     assert ref() is None
 
 
+def test_large_containers_are_looked_at_in_places(plain):
+    own = Own()
+    own.words, own.table = [str(k) for k in range(30_000)], {k: [] for k in range(30_000)}
+    model = compiled(own)
+    assert len(model._watch.places) < 2 * unannounced.MOST
+    assert max(len(held) for _, held in model._watch.places) < 2 * unannounced.MOST
+    for _ in range(2):  # the optimizer was built meanwhile
+        first = captures(model)
+        model.predict(X, verbose=0)
+    assert captures(model) == first
+    own.words.append("more")
+    model.predict(X, verbose=0)
+    assert captures(model) != first
+
+
 def test_of_the_packages_own_nothing_is_looked_at():
     model = autonet.Sequential([layers.Dense(3, activation="relu", kernel_regularizer="l2"), layers.Dropout(0.1)])
     model.compile("adam", "mse")
