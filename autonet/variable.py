@@ -25,6 +25,16 @@ _unnamed = itertools.count().__next__
 _NONE: frozenset[int] = frozenset()
 
 
+def checked_trainable(value: Any, who: str) -> bool:
+    """`value` as a truth.
+
+    Raises: ArgumentError for what is none, as "no" is.
+    """
+    if not isinstance(value, (bool, np.bool_, int)):
+        raise ArgumentError(f"{who} expects trainable to be True or False; received {value!r}.")
+    return bool(value)
+
+
 class _Reading(threading.local):
     """How the thread reads Variables (by a Reader; None: as they are), and below which names it makes them."""
 
@@ -176,8 +186,7 @@ class Variable(Tensor):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = bool(value)
-        self._trainable = value
+        self._trainable = value = checked_trainable(value, f"Variable {self.path!r}")
         if value and self._array.dtype.kind == "f":
             self._node = self._node or Leaf()
         else:

@@ -323,6 +323,14 @@ def test_star_imports():
     assert names["to_categorical"] is keras.utils.to_categorical
 
 
+def test_a_rate_that_is_set_by_its_old_name():
+    for optimizer in (keras.optimizers.SGD(0.1), keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1))):
+        with pytest.warns(LegacyWarning, match="write optimizer.learning_rate"):
+            optimizer.lr = 0.5
+        with pytest.warns(LegacyWarning, match="write optimizer.learning_rate"):
+            assert float(optimizer.lr) == float(optimizer.learning_rate) == 0.5
+
+
 def test_names_that_never_were():
     with pytest.raises(ImportError, match="nothing_such"):
         from autonet.utils.np_utils import nothing_such  # noqa: F401

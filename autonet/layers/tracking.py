@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from autonet.common.versions import Versioned, structure
 from autonet.core.tensor import Tensor
 from autonet.errors import ArgumentError
@@ -12,6 +14,7 @@ from autonet.random.seeds import SeedGenerator
 from autonet.variable import Variable
 
 _CONTAINERS = (list, tuple, dict)
+_NUMBERS = (Tensor, np.ndarray, np.generic, int, float)
 
 
 class Tracking(Versioned):
@@ -29,10 +32,11 @@ class Tracking(Versioned):
                 owned = self.__dict__["_owned"] = []
             old = self.__dict__.get(name)
             if old is not value:
-                if isinstance(old, Variable) and isinstance(value, Tensor) and not isinstance(value, Variable):
+                if isinstance(old, Variable) and isinstance(value, _NUMBERS) and not isinstance(value, Variable):
                     raise ArgumentError(
                         f"{getattr(self, 'label', type(self).__name__)}: its attribute {name!r} is a Variable, in whose place a "
-                        f"Tensor would come, as by self.{name} += 1. Change its values: self.{name}.assign(...) or assign_add."
+                        f"{type(value).__name__} would come, as by self.{name} += 1. Change its values: self.{name}.assign(...) "
+                        "or assign_add."
                     )
                 if old is not None and _trackable(old) and sum(v is old for v in self.__dict__.values()) == 1:
                     owned[:] = [x for x in owned if x is not old]

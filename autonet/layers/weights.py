@@ -11,7 +11,7 @@ from autonet.initializers import Constant
 from autonet.layers.tracking import Tracking
 from autonet.random.seeds import SeedGenerator
 from autonet.stateless import StatelessScope, holding
-from autonet.variable import Variable
+from autonet.variable import Variable, checked_trainable
 
 
 class Weighted(Tracking):
@@ -126,8 +126,9 @@ class Weighted(Tracking):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        value = checked_trainable(value, self.label)  # type: ignore[attr-defined]
         for layer in self._flatten_layers():
-            layer._set_own_trainable(bool(value))
+            layer._set_own_trainable(value)
 
     def _set_own_trainable(self, value: bool) -> None:
         self._trainable, self._freezes = value, False

@@ -49,7 +49,7 @@ class HasRate(Versioned):
     _variables: list[Variable]
     _iterations: Variable
     _epochs: Variable | None = None  # number of epochs begun, where the rate counts them
-    _unfixed = frozenset({"learning_rate"})  # a property: a new number goes into a Variable
+    _unfixed = frozenset({"learning_rate", "lr"})  # a property: a new number goes into a Variable
 
     @property
     def learning_rate(self) -> Variable | Tensor:
@@ -76,6 +76,17 @@ class HasRate(Versioned):
         self._rate = new
         if getattr(new, "counts_epochs", False):
             self._count_epochs()
+
+    @property
+    def lr(self) -> Variable | Tensor:
+        """The learning rate, by Keras 1's and 2's name; a warning says today's."""
+        warn("optimizer.lr is Keras 1's or 2's word: write optimizer.learning_rate.", LegacyWarning)
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        warn("optimizer.lr is Keras 1's or 2's word: write optimizer.learning_rate.", LegacyWarning)
+        self.learning_rate = value
 
     def _checked(self, rate: Tensor) -> Tensor:
         """`rate` itself; ArgumentError if it is negative or NaN."""

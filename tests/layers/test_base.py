@@ -482,3 +482,27 @@ def test_a_weight_before_build_is_not_there_yet(make, name):
         getattr(layer, name)
     with pytest.raises(AttributeError, match="has no attribute 'misspelt'"):
         _ = make().misspelt
+
+
+@pytest.mark.parametrize(
+    "value", [np.ones((3, 2)), Tensor(np.ones((3, 2))), 0, 0.0, np.float32(1)], ids=lambda v: type(v).__name__
+)
+def test_numbers_take_no_variables_place(value):
+    layer = layers.Dense(2, name="d")
+    layer(np.ones((1, 3)))
+    with pytest.raises(ArgumentError, match="Dense 'd': its attribute 'kernel' is a Variable.*self.kernel.assign"):
+        layer.kernel = value
+    layer.bias = None
+    layer.kernel = Variable(np.zeros((3, 2)))
+    assert not np.any(layer(np.ones((1, 3))))
+
+
+@pytest.mark.parametrize("value", ["no", None, 0.5, [True]])
+def test_trainable_is_a_truth(value):
+    layer = layers.Dense(2, name="d")
+    layer(np.ones((1, 3)))
+    for owner in (layer, layer.kernel, layers.Flatten()):
+        with pytest.raises(ArgumentError, match="expects trainable to be True or False; received"):
+            owner.trainable = value
+    layer.trainable = np.False_
+    assert layer.trainable is False and not layer.trainable_weights
