@@ -13,12 +13,14 @@ from autonet.optimizers.adam import Adamax as Adamax
 from autonet.optimizers.adam import AdamW as AdamW
 from autonet.optimizers.adam import LazyAdam as LazyAdam
 from autonet.optimizers.adam import Nadam as Nadam
+from autonet.optimizers.adam import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.adaptive import Adadelta as Adadelta
+from autonet.optimizers.adaptive import Adafactor as Adafactor
 from autonet.optimizers.adaptive import Adagrad as Adagrad
+from autonet.optimizers.adaptive import Ftrl as Ftrl
 from autonet.optimizers.adaptive import Lion as Lion
 from autonet.optimizers.adaptive import RMSprop as RMSprop
 from autonet.optimizers.base import Optimizer as Optimizer
-from autonet.optimizers.factored import Adafactor as Adafactor
 from autonet.optimizers.hessian_free import HessianFree as HessianFree
 from autonet.optimizers.layerwise import Lamb as Lamb
 from autonet.optimizers.layerwise import Muon as Muon
@@ -26,8 +28,6 @@ from autonet.optimizers.lbfgs import LBFGS as LBFGS
 from autonet.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
 from autonet.optimizers.multiple import MultiOptimizer as MultiOptimizer
 from autonet.optimizers.multiple import OptimizerMap as OptimizerMap
-from autonet.optimizers.regularized import Ftrl as Ftrl
-from autonet.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from autonet.optimizers.sgd import SGD as SGD
 from autonet.serialization.objects import Family as _Family
 
