@@ -12,6 +12,7 @@ _BROADCAST = re.compile(r"(operands|objects) (could not|cannot) be broadcast .*"
 _ADVICE = {  # by a part of NumPy's reason
     "negative integer powers": "Cast the base to a float",
     "is out of bounds for array of dimension": "Choose an axis that the operand has",
+    "is out of bounds for axis": "Choose indices that the axis has",
     "zero-size array": "Leave out what is empty",
 }
 

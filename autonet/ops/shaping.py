@@ -135,7 +135,15 @@ def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
 
 def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The arrays `x`, of one shape, along a new axis."""
-    return _join(*[expand_dims(v, axis=axis) for v in x], axis=axis)
+    try:
+        return _join(*[expand_dims(v, axis=axis) for v in x], axis=axis)
+    except ShapeError:
+        shapes = [np.shape(v) for v in x]
+        if len(set(shapes)) < 2:
+            raise
+        raise ShapeError(
+            f"stack expects arrays of one shape; received {', '.join(map(str, shapes[:5]))}. Pad them, or take concatenate."
+        ) from None
 
 
 def hstack(xs: Sequence[TensorLike]) -> Tensor:

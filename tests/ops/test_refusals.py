@@ -33,3 +33,12 @@ def test_numbers(op):
     """A matrix without an inverse has the right shape."""
     with pytest.raises(DataError, match="(Singular|definite).*Check their numbers"):
         op(np.zeros((2, 2)))
+
+
+def test_advice_goes_by_the_reason():
+    with pytest.raises(ShapeError, match=r"^stack expects arrays of one shape; received \(2,\), \(3,\)\."):
+        ops.stack([np.ones(2), np.ones(3)])
+    with pytest.raises(ShapeError, match="out of bounds for axis 0 with size 3. Choose indices that the axis has"):
+        ops.scatter_update(np.zeros(3), [[5]], [1.0])
+    with pytest.raises(DtypeError, match="^max cannot take operands of dtype uint8.*out of bounds for uint8"):
+        ops.max(np.zeros(2, "uint8"), initial=300)
