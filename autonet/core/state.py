@@ -71,8 +71,8 @@ class Context:
     def reserve(self, nbytes: int) -> bool | None:
         """A Variable of so many bytes is about to be made.
 
-        Returns: whether zeros will do for its first values; None to
-        let the next outer context say."""
+        Returns: whether zeros will do for its first values; None to let the next outer context say.
+        """
         return None
 
     def assigns(self, variable: Any, source: Any = None) -> None:
@@ -96,8 +96,8 @@ class Context:
     def sums(self, total: Any) -> Any:
         """A layer has summed over rows, and wants those of the whole batch, of which others may be elsewhere.
 
-        Returns: the
-        sum over all; None where these are all."""
+        Returns: the sum over all; None where these are all.
+        """
         return None
 
     def casts(self, old: np.dtype[Any], new: Any) -> Any:

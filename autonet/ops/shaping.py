@@ -138,7 +138,7 @@ def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
     try:
         return _join(*[expand_dims(v, axis=axis) for v in x], axis=axis)
     except ShapeError:
-        shapes = [np.shape(v) for v in x]
+        shapes = [np.shape(v) for v in x]  # type: ignore[arg-type]
         if len(set(shapes)) < 2:
             raise
         raise ShapeError(
