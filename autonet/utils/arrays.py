@@ -112,6 +112,8 @@ def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> np.ndarray:
         return x / ops.where(powers == 0, ops.ones_like(powers), powers) ** (1 / order)  # type: ignore[return-value]
     rows = np.atleast_2d(plain(x, "x"))
     refuse_complex("normalize", rows)
+    if rows.dtype.kind not in "biuf":
+        raise DtypeError(f"normalize expects an array of numbers; received {repr(x)[:80]}. Convert it first.")
     if rows.dtype.kind != "f":
         rows = rows.astype(np.float64)
     norms = np.linalg.norm(rows, ord=order, axis=axis, keepdims=True)

@@ -118,3 +118,9 @@ def test_exponential_average_of_what_it_cannot_take():
             utils.exponential_average([1.0], beta)
     with pytest.raises(ShapeError, match="along an axis"):
         utils.exponential_average(3.0, 0.5)
+
+
+@pytest.mark.parametrize("given", [None, [None, 1.0], ["a"], object()], ids=["None", "list of None", "text", "object"])
+def test_what_is_no_number_has_no_norm(given):
+    with pytest.raises(DtypeError, match="normalize expects an array of numbers; received"):
+        utils.normalize(given)
