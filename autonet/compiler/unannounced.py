@@ -1,6 +1,6 @@
 """What changes without a word: lists, dictionaries and arrays in place, attributes of classes and of objects of others, global
 variables that functions name. Guards have it in what they compare, and a `Watch` says where it changed since it last looked:
-where calls of fit, evaluate and predict, and epochs, begin. Only what is not the package's own is looked at.
+before each step, or several in a row, of fit, evaluate and predict. Only what is not the package's own is looked at.
 """
 
 from __future__ import annotations

@@ -95,9 +95,10 @@ class StepFunction:
 
         Returns: whether the compiled metrics were made for this batch.
         """
+        model: Any = self.model()
+        model._watch.look(model)
         if self.prepared == structure.version:
             return False  # nothing has changed since the last time
-        model: Any = self.model()
         if not model.built and model._has_call():
             if is_default(model, "build"):  # which leaves the layers inside to the call
                 with no_grad():
@@ -133,8 +134,9 @@ class StepFunction:
 
         To be asked after a call with a batch of `batches`.
         """
-        model = self.model()
-        if batches.on_disk or self._eager(model) or self._searches(model) or (self.trains and model.optimizer.asks):  # type: ignore[union-attr]
+        model: Any = self.model()
+        model._watch.look(model)
+        if batches.on_disk or self._eager(model) or self._searches(model) or (self.trains and model.optimizer.asks):
             return None
         count = min(most, batches.size // batches.batch_size - number)
         run = self.compiled.repeatable(batches.data, batches.batch_size, batches.read) if count > 0 else None

@@ -233,7 +233,6 @@ class Stepping(Layer):
 
     def _step_function(self, which: str) -> StepFunction:
         """The step "train", "test" or "predict" as a function of a batch of arrays, which the loop calls."""
-        self._watch.look(self)
         function = self._functions.get(which)
         chosen = self._distribution or current_distribution()
         if function is None or function.distribution is not chosen:

@@ -248,16 +248,22 @@ def test_of_losses_too(loss, plain):
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_epoch_looks_as_a_call_does(plain):
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+def test_what_callbacks_change_is_seen(hook, plain):
     class Anneal(autonet.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            self.model.layers[0].listed[0] = epoch + 1.0
+        pass
 
+    def change(self, number, logs=None):
+        self.model.layers[0].listed[0] += 1.0
+
+    setattr(Anneal, hook, change)
     histories = []
     for eagerly in (False, True):
         model = compiled(Own(), run_eagerly=eagerly)
         model.set_weights([np.full(3, 0.5)] * 2)
-        histories.append(model.fit(X, X, epochs=4, verbose=0, callbacks=[Anneal()]).history["loss"])
+        data = np.tile(X, (4, 1))
+        fitted = model.fit(data, data, batch_size=2, epochs=3, verbose=0, callbacks=[Anneal()])
+        histories.append(fitted.history["loss"])
     assert histories[0] == histories[1]
 
 
