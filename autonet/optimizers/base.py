@@ -177,6 +177,8 @@ class Optimizer(HasState):
 
         Raises: ArgumentError, NotBuiltError or ShapeError if gradients and weights do not belong together.
         """
+        if not isinstance(grads, Iterable):
+            raise ArgumentError(f"{self.name}: apply() expects a list of gradients; received {type(grads).__name__}.")
         grads = list(grads)
         variables = None if trainable_variables is None else list(trainable_variables)
         if not grads and not variables:

@@ -8,6 +8,7 @@ import numpy as np
 from autonet.common.complex_numbers import ADVICE
 from autonet.common.frames import plain
 from autonet.common.types import Dtype, TensorLike
+from autonet.core.tensor import fitted
 from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError, unknown
 from autonet.random.seeds import SeedGenerator
 from autonet.utils.datasets import OrderedDataset, pass_order, set_order
@@ -56,11 +57,11 @@ def pad_sequences(
         raise DtypeError(f"pad_sequences makes arrays of real numbers; received dtype {dtype}. {ADVICE}")
     if isinstance(value, str) and dtype.kind not in "OUS":
         raise ArgumentError(f"pad_sequences cannot fill dtype {dtype} with the text {value!r}: pass dtype=object.")
-    result = np.full((len(sequences), length, *inner), value, dtype=dtype)
+    result = np.full((len(sequences), length, *inner), _entries(value, dtype))
     for i, sequence in enumerate(sequences):
         if not len(sequence) or not length:
             continue
-        kept = np.asarray(sequence[-length:] if truncating == "pre" else sequence[:length], dtype=dtype)
+        kept = _entries(sequence[-length:] if truncating == "pre" else sequence[:length], dtype)
         if kept.shape[1:] != inner:
             raise ShapeError(
                 f"pad_sequences expects entries of one shape; sequence {i} has entries of shape {kept.shape[1:]}, "
@@ -71,6 +72,16 @@ def pad_sequences(
         else:
             result[i, : len(kept)] = kept
     return result
+
+
+def _entries(values: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    given = np.asarray(values)
+    try:
+        return fitted(given, dtype) if dtype.kind in "iu" and given.dtype.kind in "iuf" else np.asarray(given, dtype)
+    except OverflowError:
+        raise DtypeError(
+            f"pad_sequences makes {dtype}, in which {values!r} does not fit. Choose another dtype."
+        ) from None
 
 
 class TimeseriesBatches(OrderedDataset):

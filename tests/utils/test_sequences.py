@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonet.errors import ArgumentError, DataError, ShapeError
+from autonet.errors import ArgumentError, DataError, DtypeError, ShapeError
 from autonet.utils import pad_sequences, timeseries_dataset_from_array
 
 ragged = st.lists(st.lists(st.integers(1, 99), max_size=6), min_size=1, max_size=6)
@@ -37,6 +37,15 @@ def test_mistakes_are_named():
         pad_sequences([[1], 2])
     with pytest.raises(ArgumentError, match="Unknown padding: 'left'"):
         pad_sequences([[1]], padding="left")
+    for sequences, value in [
+        ([[300]], 0),
+        ([np.array([300])], 0),
+        ([[10**20]], 0),
+        ([[1], [1, 2]], 300),
+        ([[np.nan]], 0),
+    ]:
+        with pytest.raises(DtypeError, match="fit"):
+            pad_sequences(sequences, dtype="int8", value=value)
     with pytest.raises(ArgumentError, match="dtype=object"):
         pad_sequences([[1]], value="-")
     with pytest.raises(ShapeError, match="sequence 1 has entries of shape"):
