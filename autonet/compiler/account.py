@@ -29,7 +29,8 @@ SHARE = 1 / 10  # of each run may be spent
 SAVED = 3 / 4  # at least, by each run of a plan
 CREDIT = 64  # plans that can be paid for in advance
 FREE = 16  # plans that cost nothing, as long as each signature comes several times before the next
-RENEWED = 16  # plans that cost nothing, for signatures whose plans a changed attribute made useless
+RENEWED = 16  # plans that cost nothing, for signatures whose plans a change elsewhere made useless
+ALWAYS = 2**62  # runs to come where plans are not to be counted
 
 SECONDS_PER_OPERATION = 1e-5  # of Python
 SECONDS_PER_BYTE = 2.5e-10
@@ -124,8 +125,10 @@ class Account:
     def _is_free(self, key: Any, name: str, renew: bool) -> bool:
         coming_again = not self._refused and self.hits > self._hits_before and len(self._made) < FREE
         first = len(self._families) < FREE and family(key) not in self._families
+        if renew and self._renewed >= RENEWED and self.ahead < ALWAYS:  # plans here do not last
+            return name in self._owed
         worth = first or coming_again or self.ahead * SAVED >= self._cost
-        return worth or (renew and self._renewed < RENEWED) or name in self._owed
+        return worth or renew or name in self._owed
 
     def _left(self) -> float:
         earned = HEAD_START + SHARE * (self._runs + self.hits) + SAVED * self.hits

@@ -109,12 +109,12 @@ class Compiled(Generic[P, R]):
                 if entry is None and self.account.allows(key, key in self.entries):
                     return self._capture(signature, reader, args, kwargs)
         if entry is None and not reader.texts:  # without the lock, which captures need
-            self._take("unsettled" if self.account.useless else "shapes")
+            self._take(self._why(key))
             if reader.all_tensors:
                 return _strong(self.f(*args, **kwargs))
             return self._plainly(self._own(reader), reader, args, kwargs)
         if entry is None:
-            return self._eagerly("unsettled" if self.account.useless else "shapes", args, kwargs)
+            return self._eagerly(self._why(key), args, kwargs)
         if entry.obstacle is not None:
             return self._eagerly("obstacle", args, kwargs)
         call = None
@@ -155,6 +155,10 @@ class Compiled(Generic[P, R]):
                 return None
             self.entries.move_to_end(key)
             return entry
+
+    def _why(self, key: Any) -> str:
+        """Why a call goes operation by operation for which no plan was paid."""
+        return "unsettled" if self.account.useless else "changed" if key in self.entries else "shapes"
 
     def _call(self, entry: Entry, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
         """This call, to be repeated if somebody asks for a derivative; None if the record leads on to other Tensors."""

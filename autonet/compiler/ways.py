@@ -35,6 +35,10 @@ REASONS = {
         "its arguments came in more shapes than plans pay for",
         "Give it few shapes: batches of one size, padded rows.",
     ),
+    "changed": Reason(
+        "what it finds outside changes again and again, which each plan takes as it is",
+        "Let a Variable hold what changes, or pass it as an argument.",
+    ),
     "unsettled": Reason(
         "it makes Variables, or changes what its next run finds",
         "Make things once, and let a Variable hold what changes.",

@@ -19,6 +19,7 @@ import numpy as np
 from autonet.common.processors import threads
 from autonet.common.trees import flatten, map_structure
 from autonet.common.versions import structure
+from autonet.compiler.account import ALWAYS
 from autonet.compiler.c.runtime.library import tell_blas
 from autonet.compiler.jit import Compiled
 from autonet.core.state import Context, no_grad, state
@@ -35,8 +36,6 @@ from autonet.training.function import Replaced, StepFunction
 from autonet.training.nonfinite import NonFiniteChecker
 from autonet.training.overriding import is_default
 from autonet.training.shares import Layout, Shares, Take, Vectors
-
-ALWAYS = 2**62  # runs that the compiler may count on: whether a block has a plan must not depend on the number of ranks
 
 GROUP = 1 << 18  # numbers of gradients that set out together
 
@@ -151,7 +150,7 @@ class DistributedStep(StepFunction):
             repeats=True,
             lends=lends,
         )
-        found.account.ahead = ALWAYS
+        found.account.ahead = ALWAYS  # whether a block has a plan must not depend on the number of ranks
         return found
 
     # The loop's side

@@ -122,8 +122,11 @@ def test_other_kinds_of_arguments_have_plans_at_once():
     assert f.runs == len(g.entries) == 6
 
 
-def test_a_changed_attribute_gives_plans_anew():
+@pytest.mark.parametrize("ahead", [0, 10_000])
+def test_a_changed_attribute_gives_plans_anew(ahead):
+    """As long as those last: runs to come do not pay for the others."""
     one, key = Account(), key_of(1)
+    one.ahead = ahead
     one.allows(key)
     one.charge(key, Program())
     for _ in range(account.RENEWED):

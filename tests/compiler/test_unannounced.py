@@ -12,7 +12,7 @@ import pytest
 
 import autonet
 from autonet import layers, ops, optimizers
-from autonet.compiler import unannounced
+from autonet.compiler import account, unannounced
 
 SCALE = 1.0
 TABLE = {"scale": 1.0}
@@ -305,3 +305,18 @@ def test_of_the_packages_own_nothing_is_looked_at():
 @pytest.mark.parametrize("a, b", [(0.0, -0.0), (1, True), (1, 1.0), ("1", 1), (None, False)])
 def test_numbers_that_are_equal_and_differ(a, b):
     assert unannounced.plain(a) != unannounced.plain(b) and unannounced.plain(a) == unannounced.plain(a)
+
+
+def test_what_changes_before_every_step_is_said_and_costs_no_plan_each():
+    state = {"scale": 1.0}
+    model = autonet.Sequential([layers.Lambda(lambda x: x * state["scale"]), layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    class Changes(autonet.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            state["scale"] *= 0.99
+
+    x = np.ones((40, 2), "float32")
+    with pytest.warns(UserWarning, match="changes again and again"):
+        model.fit(x, x[:, :1], batch_size=1, epochs=2, verbose=0, callbacks=[Changes()])
+    assert model._step_function("train").compiled.ways.recorded <= account.RENEWED + 3
