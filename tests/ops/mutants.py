@@ -63,6 +63,7 @@ EQUIVALENT = {
     "gr * triangle(n, r.dtype, lower=False)": "what follows takes the lower part of r gr^T, which gr's upper part makes",
     "expand_dims(y, -2) -> y": "a row of numbers, which broadcasting makes of it too",
     "-(zeros_like(": "-0 is 0",
+    "pseudo_inverse ... 10 * max(x.shape": "what leaves nothing out takes the longer way, to the same sum",
     "grid_sample.rows ... 1 - axis -> 1 + axis": "the axis is 0",
     "grid_sample.rows ... absolute(x) + 0.5": "what takes the nearest pixel has no derivative along places",
     "grid_sample.columns ... absolute(x) + 0.5": "likewise",
