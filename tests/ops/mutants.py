@@ -57,6 +57,7 @@ EQUIVALENT = {
     "-(x if x.shape == shape else reshape(x, shape))": "two such signs in one product",
     "-(concatenate([np.ones((*x.shape[:-1], 1), x.dtype)": "two such signs in one product",
     "-(total)": "two such signs in one product",
+    "-(wrap(x) if isinstance(x, np.ndarray)": "two such signs in one product",
     "* rate -> x1 - x2": "the rate is 1",
     "* rate -> where(same, 0, x1) -": "the rate is 1",
     "-(g if g.shape == kept else": "two such signs in one quotient",
