@@ -69,7 +69,7 @@ class Ways:
         found = REASONS[reason]
         if found.advice is None:
             return None
-        if reason == "shapes" and not PATIENCE <= self.eager[reason] > plans:
+        if reason in ("shapes", "changed") and not PATIENCE <= self.eager[reason] > plans:
             return None
         return f"This call runs operation by operation, since {found.why}. {found.advice}"
 

@@ -12,7 +12,7 @@ import pytest
 
 import autonet
 from autonet import layers, ops, optimizers
-from autonet.compiler import account, unannounced
+from autonet.compiler import account, unannounced, ways
 
 SCALE = 1.0
 TABLE = {"scale": 1.0}
@@ -307,7 +307,8 @@ def test_numbers_that_are_equal_and_differ(a, b):
     assert unannounced.plain(a) != unannounced.plain(b) and unannounced.plain(a) == unannounced.plain(a)
 
 
-def test_what_changes_before_every_step_is_said_and_costs_no_plan_each():
+def test_what_changes_before_every_step_is_said_and_costs_no_plan_each(monkeypatch):
+    monkeypatch.setattr(ways, "PATIENCE", 20)
     state = {"scale": 1.0}
     model = autonet.Sequential([layers.Lambda(lambda x: x * state["scale"]), layers.Dense(1)])
     model.compile("sgd", "mse")

@@ -83,6 +83,15 @@ def shapes():
     return f
 
 
+def changed():
+    layer = autonet.layers.Activation("relu")
+    f = jit(lambda x: layer(x), native=False)
+    for n in range(60):
+        layer.activation = autonet.activations.get(("relu", "tanh")[n % 2])
+        f(X)
+    return f
+
+
 def unsettled():
     f = jit(lambda x: x * Variable(X), native=False)
     for _ in range(30):
@@ -98,7 +107,7 @@ def obstacle():
 
 SCENARIOS = {
     **{f.__name__: f for f in (watched, nested, rehearsed, tracked, closure, foreign)},
-    **{f.__name__: f for f in (lengths, shapes, unsettled, obstacle)},
+    **{f.__name__: f for f in (lengths, shapes, changed, unsettled, obstacle)},
 }
 
 
@@ -106,7 +115,9 @@ def test_there_is_a_scenario_for_every_reason_and_a_reason_for_every_way():
     assert SCENARIOS.keys() == REASONS.keys()
     source = Path(autonet.__file__).with_name("compiler").joinpath("jit.py").read_text()
     given = {
-        name for call in re.findall(r"(?:_eagerly|_take|took)\((.*)", source) for name in re.findall(r'"(\w+)"', call)
+        name
+        for call in re.findall(r"(?:_eagerly\(|_take\(|took\(|useless else)(.*)", source)
+        for name in re.findall(r'"(\w+)"', call)
     }
     assert given == REASONS.keys()
 
