@@ -34,9 +34,9 @@ class DataParallel:
 
     What that costs, beside a step on the whole batch: products of `rows / blocks` rows, a sum over the weights for each block,
     and, where the ranks are no power of 2, partial sums of up to twice the weights that are sent. A power of 2 sends what
-    MPI's own sum does: about twice the bytes of the weights, to and from each rank; they set out while the rank's last block
-    still walks back. With `reproducible=False` a rank's share is one block, and MPI sums in its own order: bits then depend
-    on the number of ranks, and BatchNormalization with synchronized=True takes the statistics of the whole batch.
+    MPI's own sum does: about twice the bytes of the weights, to and from each rank; between machines they set out while the
+    rank's last block still walks back. With `reproducible=False` a rank's share is one block, and MPI sums in its own order:
+    bits then depend on the number of ranks, and BatchNormalization with synchronized=True takes the statistics of the whole batch.
 
     All ranks run the same script on the same data; weights and generators are rank 0's from the first step on. Callbacks that
     are `outward` (files, the progress bar) run on rank 0.

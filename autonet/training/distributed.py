@@ -225,6 +225,11 @@ class DistributedStep(StepFunction):
 
     # A step
 
+    @property
+    def _apart(self) -> bool:
+        """Whether there are several machines. On one, those that compute are those that copy: sending early gains nothing."""
+        return self.group.local_size < self.group.size
+
     def _step(self, model: Any, batch: Any, number: int | None) -> Any:
         if isinstance(state.observer, NonFiniteChecker):
             return super()._step(model, batch, number)  # each rank the whole batch, operation by operation
@@ -253,7 +258,7 @@ class DistributedStep(StepFunction):
                 take(g, arrays)
 
             rows = batch.part(*shares.ranges[block])
-            with waiting(take_early) if self.together is None else nullcontext():
+            with waiting(take_early) if self._apart and self.together is None else nullcontext():
                 grads, changes, _ = self._call(self._block, model, *rows, shares.share(block), totals)
             for g in range(len(early), len(known.groups)):
                 take(g, [(grads[k] if k >= 0 else changes[~k])._value for k in known.groups[g]])
@@ -284,7 +289,7 @@ class DistributedStep(StepFunction):
             grads, changes, _ = self._call(self._block, model, *block, 1.0, [1.0] * counts if counts else None)
         self._check_metrics(model, *block)
         draws = {k: int(c.numpy()[1]) for k, c in changes.items() if _is_generator(self.variables[k])}
-        groups = _groups(grads)
+        groups = _groups(grads) if self._apart else [[k for k, g in enumerate(grads) if g is not None]]
         groups[-1] += [~k for k in changes if k not in draws]
         like = [[grads[k] if k >= 0 else changes[~k] for k in group] for group in groups]
         return Known(counts, draws, len(grads), groups, Layout(like))
